@@ -1,0 +1,35 @@
+"""How hot was this training? Coulomb gases, Dyson Brownian motion and calibrated temperatures of learned spectra.
+
+Names are loaded on first use (PEP 562), so ``import coulombgas`` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._checks import InputError as InputError
+from ._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from .spectra import read_spectra as read_spectra
+
+_EXPORTS: dict[str, str] = {
+    # name: module that defines it, one line each, grouped by layer
+    "read_spectra": "spectra",
+}
+_SUBPACKAGES = ("symbolic", "laws", "ensembles", "models", "training", "spectra", "inference", "dmft", "plot", "report")
+
+__all__ = ["InputError", "__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(importlib.import_module(f".{_EXPORTS[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_SUBPACKAGES})

@@ -1,0 +1,105 @@
+"""Boundary checks: each error names the argument, the value and the remedy, and each check returns the normalised value."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """A value that the user gave cannot be used; the message says which, why and what to do."""
+
+
+def fail(argument: str, remedy: str, value: Any = None) -> NoReturn:
+    """Raise :class:`InputError` reading "`argument` remedy, got value."."""
+    shown = "" if value is None else f", got {_short(value)}"
+    raise InputError(f"`{argument}` {remedy}{shown}.")
+
+
+def check_positive(argument: str, value: float) -> float:
+    """A finite number above zero."""
+    number = _number(argument, value)
+    if not (math.isfinite(number) and number > 0):
+        fail(argument, "must be positive and finite", value)
+    return number
+
+
+def check_non_negative(argument: str, value: float) -> float:
+    """A finite number of at least zero."""
+    number = _number(argument, value)
+    if not (math.isfinite(number) and number >= 0):
+        fail(argument, "must be finite and at least 0", value)
+    return number
+
+
+def check_finite(argument: str, value: float) -> float:
+    """A finite number."""
+    number = _number(argument, value)
+    if not math.isfinite(number):
+        fail(argument, "must be finite", value)
+    return number
+
+
+def check_in_interval(argument: str, value: float, low: float, high: float) -> float:
+    """A finite number with low ≤ value ≤ high."""
+    number = _number(argument, value)
+    if not low <= number <= high:
+        fail(argument, f"must lie between {low:g} and {high:g}", value)
+    return number
+
+
+def check_count(argument: str, value: int, minimum: int = 1) -> int:
+    """A whole number of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        else:
+            fail(argument, "must be a whole number", value)
+    if value < minimum:
+        fail(argument, f"must be at least {minimum}", int(value))
+    return int(value)
+
+
+def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
+    """One of the words in ``choices``."""
+    words = list(choices)
+    if value not in words:
+        fail(argument, "must be one of " + ", ".join(repr(word) for word in words), value)
+    return value
+
+
+def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) -> np.ndarray:
+    """A numeric array without NaN or Inf, as float64; the error counts the bad entries and names the first."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        fail(argument, "must be an array of real numbers", value)
+    if ndim is not None and array.ndim != ndim:
+        fail(argument, f"must have {ndim} dimension{'s' * (ndim != 1)}", f"shape {array.shape}")
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        where = tuple(int(i) for i in bad[0])
+        plural = "ies that are" if len(bad) > 1 else "y that is"
+        raise InputError(
+            f"`{argument}` has {len(bad)} entr{plural} NaN or infinite, the first at index {where}: "
+            "remove or repair them before fitting."
+        )
+    return array
+
+
+def as_tuple(value: float | Sequence[float]) -> tuple:
+    """A scalar or a sequence, as a tuple."""
+    return tuple(value) if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else (value,)
+
+
+def _number(argument: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        fail(argument, "must be a number", value)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) and value.startswith("shape ") else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

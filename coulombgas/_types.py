@@ -1,0 +1,10 @@
+"""Names for things that several layers pass around."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (done, total) as a long computation advances."""
+
+PathType: TypeAlias = str | PathLike[str]

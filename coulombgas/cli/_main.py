@@ -1,0 +1,120 @@
+"""Dispatch: words to command, one clear line for each error, exit status 2 for bad input."""
+
+import contextlib
+import importlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from .._checks import InputError
+from .._version import __version__
+
+COMMANDS: dict[tuple[str, ...], str] = {
+    # words: "module:Class" of a frozen dataclass with `run(self) -> int`
+}
+SUMMARIES: dict[tuple[str, ...], str] = {
+    # words: one line for `coulombgas --help`
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0 well, 2 bad input, 130 interrupted, 1 our own fault."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing half-written was left behind", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (InputError, OSError) as error:
+        return _complain(_one_line(error), 2)
+    except Exception as error:
+        if os.environ.get("COULOMBGAS_TRACEBACK"):
+            raise
+        return _complain(
+            f"internal error, {type(error).__name__}: {_one_line(error)} "
+            "(please report it with the output of COULOMBGAS_TRACEBACK=1)", 1,
+        )  # fmt: skip
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help(()))
+        return 0
+    if arguments[0] == "--version":
+        print(f"coulombgas {__version__}")
+        return 0
+    words = _match(arguments)
+    if words in COMMANDS:
+        return _build(words, arguments[len(words) :]).run()
+    rest = arguments[len(words) :]
+    if words and (not rest or rest[0] in ("-h", "--help")):
+        print(_help(words))
+        return 0
+    known = sorted({key[len(words)] for key in COMMANDS if key[: len(words)] == words})
+    raise InputError(f"unknown command {' '.join([*words, rest[0]])!r}: try one of {', '.join(known)}.")
+
+
+def _match(arguments: list[str]) -> tuple[str, ...]:
+    """The longest run of leading words that some command starts with."""
+    words: tuple[str, ...] = ()
+    for argument in arguments:
+        if not any(key[: len(words) + 1] == (*words, argument) for key in COMMANDS):
+            break
+        words = (*words, argument)
+    return words
+
+
+def _build(words: tuple[str, ...], arguments: list[str]):
+    import tyro
+
+    module, name = COMMANDS[words].split(":")
+    command = getattr(importlib.import_module(module), name)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(command, args=arguments, prog="coulombgas " + " ".join(words))
+    except SystemExit as exit_:
+        if exit_.code in (0, None):
+            raise
+        raise InputError(_unbox(complaint.getvalue())) from None
+
+
+def _unbox(text: str) -> str:
+    """tyro's framed complaint as one line."""
+    lines = [re.sub(r"^[│\s]+|[│\s]+$", "", line) for line in text.splitlines()]
+    body: list[str] = []
+    for line in lines:
+        if re.match(r"^[─╰]", line) and body:
+            break
+        if line and not re.match(r"^[╭─╰]", line):
+            body.append(line)
+    return " ".join(body) or "these arguments cannot be read; see --help"
+
+
+def _help(prefix: tuple[str, ...]) -> str:
+    keys = [key for key in COMMANDS if key[: len(prefix)] == prefix]
+    width = max((len(" ".join(key)) for key in keys), default=0)
+    lines = [f"  {' '.join(key):{width}}  {SUMMARIES.get(key, '')}".rstrip() for key in keys]
+    return "\n".join([
+        f"usage: coulombgas {' '.join([*prefix, 'COMMAND'])} [OPTIONS]",
+        "",
+        "How hot was this training? Temperatures, spectra and theory of stochastic weight matrices.",
+        "",
+        "commands:",
+        *lines,
+        "",
+        "coulombgas COMMAND --help explains one command; coulombgas --version prints the version.",
+    ])  # fmt: skip
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"coulombgas: error: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """The test runs in float64."""
+    from coulombgas._precision import x64 as context
+
+    with context():
+        yield
+
+
+@pytest.fixture(scope="session")
+def reduced() -> bool:
+    """True unless COULOMBGAS_FULL=1: slow statistical checks take their small form."""
+    return os.environ.get("COULOMBGAS_FULL") != "1"
+
+
+@pytest.fixture(scope="session")
+def released_data() -> Path:
+    """Directory of the data released with arXiv:2407.16427; the test is skipped where there is none."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = Path(os.environ.get("COULOMBGAS_DATA", default))
+    if not (path / "teacher_student").is_dir():
+        pytest.skip("released data not at hand: set COULOMBGAS_DATA")
+    return path
