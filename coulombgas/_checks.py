@@ -1,4 +1,4 @@
-"""Boundary checks: each error names the argument, the value and the remedy, and each check returns the normalised value."""
+"""Boundary checks: an error names the argument, the value and the remedy; a check returns the normalised value."""
 
 import math
 from collections.abc import Iterable, Sequence

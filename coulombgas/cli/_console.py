@@ -19,7 +19,7 @@ _SECONDS_BEFORE_PROGRESS = 2.0
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A callable (done, total) that draws a bar with the time left once two seconds have passed; silent off a terminal."""
+    """A callable (done, total) drawing a bar with the time left after two seconds; silent off a terminal."""
     if not console.is_terminal:
         yield lambda done, total: None
         return

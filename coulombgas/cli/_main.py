@@ -8,8 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from .._checks import InputError
-from .._version import __version__
+from coulombgas._checks import InputError
+from coulombgas._version import __version__
 
 COMMANDS: dict[tuple[str, ...], str] = {
     # words: "module:Class" of a frozen dataclass with `run(self) -> int`
