@@ -1,0 +1,265 @@
+r"""How a derivation is written, registered, checked and indexed.
+
+One public module of this folder is one chain. It makes one :class:`Chain` named ``chain`` and registers its
+steps, in reading order; nothing else has to be told, because the index imports every public module and takes
+its ``chain``::
+
+    import sympy as sp
+
+    from coulombgas import symbolic
+
+    from ._framework import Board, Chain
+
+    chain = Chain(order=30, title="Wigner surmise and pair density")
+
+    @chain.step
+    def spacing_law(board: Board) -> None:
+        "ALP24 (73)-(74): the level spacing follows P(S) = S/(2 s^2) exp(-S^2/(4 s^2))."
+        law = board.line("Integrate the centre of mass out of (70):", derived, name="P(S)")
+        board.zero("The library states the same law.", law - symbolic.wigner_surmise(1).density)
+
+The first paragraph of the docstring is the index row: ``PAPER (n)`` or ``PAPER (n)-(m)`` or ``PAPER (n), (k)``
+or, for a result that is in no paper, ``derived here``; then a colon and what the equation says, in plain text.
+Every equation number gets a row of its own.
+
+A step receives an empty :class:`Board`. ``board.line`` writes a step of the argument down, ``board.zero`` asks
+for an exact symbolic zero, ``board.same_numerically`` compares at 50 digits at 20 random points where SymPy
+cannot reach the zero. Words are LaTeX; expressions are SymPy. Statements of the library are called through
+their module (``symbolic.wigner_surmise``, not a name imported from it) so that the mutation test can patch them.
+
+Status of a step, given to the decorator (``@chain.step(status="corrected", note="for gap != 0 only")``):
+
+- ``proved`` (default): exact zeros only, at least one;
+- ``numerically proved``: at least one 50-digit comparison;
+- ``definition``: introduces a quantity, nothing to prove (consequences may be checked);
+- ``corrected``: true only under an assumption which the paper leaves unsaid, or in a corrected form; ``note`` says how.
+
+``identified`` tells how the content of a numbered equation is known when it is not by its own number: as one of
+a range of numbers, or by the section it stands in.
+"""
+
+import importlib
+import pkgutil
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+STATUSES = ("proved", "numerically proved", "definition", "corrected")
+DIGITS = 50
+POINTS = 20
+_HEAD = re.compile(r"^(?P<paper>[A-Z]+\d*|derived here)(?P<numbers>(?: \([0-9A-Z.]+\)(?:-\([0-9A-Z.]+\))?,?)*): ", re.S)
+_NUMBER = re.compile(r"\(([0-9A-Z.]+)\)(?:-\(([0-9A-Z.]+)\))?")
+
+
+class NotProved(AssertionError):
+    """A residual that should vanish does not."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an argument: LaTeX words, an expression, the LaTeX left-hand side it is equal to, and its kind."""
+
+    words: str
+    expression: Any = None
+    name: str = ""
+    kind: str = "line"
+
+
+@dataclass
+class Board:
+    """Where one step writes its argument; every check raises :class:`NotProved` when it fails."""
+
+    lines: list[Line] = field(default_factory=list)
+    num_exact: int = 0
+    num_numerical: int = 0
+
+    def line(self, words: str, expression: Any = None, name: str = "") -> Any:
+        """Write a line and return its expression."""
+        self.lines.append(Line(words, expression, name))
+        return expression
+
+    def zero(self, words: str, residual: Any, by: Callable[[Any], Any] | None = None) -> None:
+        """Ask for an exact zero of a residual (or of every entry of a matrix or list).
+
+        The residual is taken through ``by`` (a targeted simplification) or else through expansion and a common
+        denominator.
+        """
+        entries = list(residual) if isinstance(residual, (list, tuple, sp.MatrixBase)) else [residual]
+        for entry in entries:
+            left = _reduce(sp.sympify(entry), by)
+            if left != 0:
+                raise NotProved(f"{words} Residual: {str(left)[:400]}")
+        self.num_exact += 1
+        self.lines.append(Line(words, kind="zero"))
+
+    def true(self, words: str, statement: Any) -> None:
+        """Ask for an exact truth, such as a sign or an ordering decided from assumptions."""
+        if not (statement is True or statement == sp.true):
+            raise NotProved(f"{words} Not decided as true: {statement}")
+        self.num_exact += 1
+        self.lines.append(Line(words, kind="zero"))
+
+    def same_numerically(
+        self,
+        words: str,
+        left: Any,
+        right: Any,
+        ranges: Mapping[sp.Symbol, tuple[float, float]],
+        points: int = POINTS,
+        tolerance_digits: int = DIGITS - 8,
+    ) -> None:
+        """Compare two expressions, or callables of mpmath numbers, with 50 digits at random points of the ranges."""
+        draw = random.Random(words)
+        for _ in range(points):
+            values = {symbol: _random_rational(draw, *limits) for symbol, limits in ranges.items()}
+            with mpmath.workdps(DIGITS + 10):
+                one, two = _evaluate(left, values), _evaluate(right, values)
+                scale = max(abs(one), abs(two), mpmath.mpf(10) ** -30)
+                if abs(one - two) > scale * mpmath.mpf(10) ** -tolerance_digits:
+                    raise NotProved(f"{words} At {values}: {mpmath.nstr(one, 20)} against {mpmath.nstr(two, 20)}")
+        self.num_numerical += 1
+        self.lines.append(Line(words, kind="numerical"))
+
+
+def _reduce(entry: Any, by: Callable[[Any], Any] | None) -> Any:
+    if entry == 0:
+        return entry
+    if by is not None:
+        return by(entry)
+    entry = sp.expand(entry)
+    return entry if entry == 0 else sp.expand(sp.fraction(sp.together(entry))[0])
+
+
+def _random_rational(draw: random.Random, low: float, high: float) -> sp.Rational:
+    low, high = sp.Rational(str(low)), sp.Rational(str(high))
+    return low + (high - low) * sp.Rational(draw.randint(1, 9999), 10000)
+
+
+def _evaluate(side: Any, values: Mapping[sp.Symbol, sp.Rational]) -> Any:
+    if callable(side) and not isinstance(side, sp.Basic):
+        return side(*(mpmath.mpf(v.p) / v.q for v in values.values()))
+    number = sp.N(sp.sympify(side).subs(values), DIGITS + 5)
+    real, imaginary = number.as_real_imag()
+    return mpmath.mpc(str(real), str(imaginary)) if imaginary != 0 else mpmath.mpf(str(real))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One registered step: its equations, what it says, its status and its function."""
+
+    function: Callable[[Board], None]
+    paper: str
+    equations: tuple[str, ...]
+    says: str
+    status: str
+    note: str
+    identified: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        """``module.function``, without the folder."""
+        return f"{self.function.__module__.rsplit('.', 1)[-1]}.{self.function.__name__}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One label for each row of the index: ``ALP24 (73)``, or ``derived here``."""
+        return tuple(f"{self.paper} ({n})" for n in self.equations) or (self.paper,)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a step: its board, the seconds it took and, when it failed, why."""
+
+    step: Step
+    board: Board
+    seconds: float
+    failure: str = ""
+
+
+class Chain:
+    """The steps of one module in reading order. ``order`` places the chain in the document."""
+
+    def __init__(self, *, order: int, title: str) -> None:
+        self.order, self.title = order, title
+        self.steps: list[Step] = []
+
+    def step(
+        self,
+        function: Callable[[Board], None] | None = None,
+        *,
+        status: str = "proved",
+        note: str = "",
+        identified: str = "",
+    ) -> Any:
+        """Register a step; the equation numbers and the statement are read from the docstring."""
+        if function is None:
+            return partial(self.step, status=status, note=note, identified=identified)
+        if status not in STATUSES:
+            raise ValueError(f"`status` must be one of {STATUSES}, got {status!r}.")
+        if status == "corrected" and not note:
+            raise ValueError(f"{function.__name__}: a corrected equation needs a `note` that says how.")
+        head, _, body = _unwrap(function.__doc__ or "").partition("\n\n")
+        match = _HEAD.match(head)
+        if match is None:
+            raise ValueError(f"{function.__name__}: the docstring must start like 'ALP24 (73)-(74): ...'.")
+        equations = tuple(_expand_numbers(match["numbers"]))
+        self.steps.append(
+            Step(function, match["paper"], equations, head[match.end() :], status, note, identified, body)
+        )
+        return function
+
+
+def _unwrap(doc: str) -> str:
+    paragraphs = re.split(r"\n\s*\n", doc.strip())
+    return "\n\n".join(" ".join(p.split()) for p in paragraphs)
+
+
+def _expand_numbers(text: str) -> Iterator[str]:
+    for first, last in _NUMBER.findall(text):
+        if last:
+            yield from (str(n) for n in range(int(first), int(last) + 1))
+        else:
+            yield first
+
+
+def run_step(step: Step) -> Result:
+    """Run one step and check that what it did is what its status claims."""
+    board, start = Board(), time.perf_counter()
+    failure = ""
+    try:
+        step.function(board)
+        failure = _contradiction(step, board)
+    except Exception as error:  # a broken step is a failed step, whatever broke it
+        failure = f"{type(error).__name__}: {error}"
+    return Result(step, board, time.perf_counter() - start, failure)
+
+
+def _contradiction(step: Step, board: Board) -> str:
+    if step.status == "proved" and (board.num_exact == 0 or board.num_numerical):
+        return "called proved, but it has no exact check or relies on a numerical one"
+    if step.status == "numerically proved" and board.num_numerical == 0:
+        return "called numerically proved, but nothing was compared"
+    if step.status == "corrected" and board.num_exact + board.num_numerical == 0:
+        return "called corrected, but nothing was checked"
+    return ""
+
+
+def chains() -> dict[str, Chain]:
+    """All chains of this folder by module name, in reading order."""
+    names = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if not m.name.startswith("_")]
+    found = {name: importlib.import_module(f"derivations.{name}").chain for name in names}
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def run_chain(name: str) -> list[Result]:
+    """Run all steps of one chain."""
+    return [run_step(step) for step in importlib.import_module(f"derivations.{name}").chain.steps]
