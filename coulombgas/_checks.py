@@ -17,7 +17,7 @@ def fail(argument: str, remedy: str, value: Any = None) -> NoReturn:
     raise InputError(f"`{argument}` {remedy}{shown}.")
 
 
-def check_positive(argument: str, value: float) -> float:
+def check_positive(argument: str, value: Any) -> float:
     """A finite number above zero."""
     number = _number(argument, value)
     if not (math.isfinite(number) and number > 0):
@@ -25,7 +25,7 @@ def check_positive(argument: str, value: float) -> float:
     return number
 
 
-def check_non_negative(argument: str, value: float) -> float:
+def check_non_negative(argument: str, value: Any) -> float:
     """A finite number of at least zero."""
     number = _number(argument, value)
     if not (math.isfinite(number) and number >= 0):
@@ -33,7 +33,7 @@ def check_non_negative(argument: str, value: float) -> float:
     return number
 
 
-def check_finite(argument: str, value: float) -> float:
+def check_finite(argument: str, value: Any) -> float:
     """A finite number."""
     number = _number(argument, value)
     if not math.isfinite(number):
@@ -41,7 +41,7 @@ def check_finite(argument: str, value: float) -> float:
     return number
 
 
-def check_in_interval(argument: str, value: float, low: float, high: float) -> float:
+def check_in_interval(argument: str, value: Any, low: float, high: float) -> float:
     """A finite number with low ≤ value ≤ high."""
     number = _number(argument, value)
     if not low <= number <= high:
@@ -49,7 +49,7 @@ def check_in_interval(argument: str, value: float, low: float, high: float) -> f
     return number
 
 
-def check_count(argument: str, value: int, minimum: int = 1) -> int:
+def check_count(argument: str, value: Any, minimum: int = 1) -> int:
     """A whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         if isinstance(value, float) and value.is_integer():
@@ -61,7 +61,7 @@ def check_count(argument: str, value: int, minimum: int = 1) -> int:
     return int(value)
 
 
-def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
+def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """One of the words in ``choices``."""
     words = list(choices)
     if value not in words:
@@ -88,7 +88,7 @@ def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) ->
     return array
 
 
-def as_tuple(value: float | Sequence[float]) -> tuple:
+def as_tuple(value: Any) -> tuple:
     """A scalar or a sequence, as a tuple."""
     return tuple(value) if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else (value,)
 
