@@ -1,0 +1,43 @@
+# `make demo` and `make test` work on a fresh machine with Python >= 3.11 and make: the rest is installed into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+WORKERS ?= 2
+
+.PHONY: demo test test-full lint types bench docs clean help
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	touch $@
+
+demo: $(STAMP)  ## train small ensembles, infer their temperatures, write demo/report.html (two minutes)
+	$(BIN)/coulombgas demo --out demo --overwrite
+
+test: $(STAMP)  ## the test suite, statistical checks in their reduced form
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests
+
+test-full: $(STAMP)  ## the statistical checks at full size (hours)
+	COULOMBGAS_FULL=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests
+
+lint: $(STAMP)  ## style, banned imports, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## static types
+	$(BIN)/basedpyright
+
+bench: $(STAMP)  ## every benchmark, as ratios measured side by side
+	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+docs: $(STAMP)  ## build docs/_build/html; warnings are errors, the code in the pages runs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) demo docs/_build docs/api/generated build dist
