@@ -1,0 +1,50 @@
+"""Sphinx configuration: MyST pages whose code runs when the documentation is built."""
+
+import re
+
+from coulombgas import __version__
+
+project = "coulombgas"
+author = "The coulombgas developers"
+release = version = __version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build", "_template.md", "**/.ipynb_checkpoints"]
+
+html_theme = "furo"
+html_title = f"coulombgas {__version__}"
+html_static_path = ["_static"]
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+suppress_warnings = ["mystnb.unknown_mime_type", "config.cache"]
+
+_MARKUP = re.compile(r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2})", re.DOTALL)
+
+
+def _escape(text: str) -> str:
+    """Formulas in plain words, |x|, x_ and a*b, are not reStructuredText."""
+    text = re.sub(r"(?<!\\)\|", r"\\|", text)
+    text = re.sub(r"(?<!\\)(?<!\*)\*(?!\*)", r"\\*", text)
+    return re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
+
+
+def _plain_formulas(app, what, name, obj, options, lines):
+    pieces = _MARKUP.split("\n".join(lines))
+    pieces[::2] = [_escape(piece) for piece in pieces[::2]]
+    lines[:] = "".join(pieces).split("\n")
+
+
+def setup(app):
+    """Escape formulas before napoleon reads the sections."""
+    app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
