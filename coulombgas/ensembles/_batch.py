@@ -1,0 +1,24 @@
+"""One sample becomes many: keys folded by index, so replica 3 is the same in a batch of 4 or of 40 000."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray, Shaped
+
+
+def batched(draw: Callable[..., Any], *, key: Shaped[PRNGKeyArray, ""], shape: tuple[int, ...]) -> Any:
+    """``draw(key)`` for one sample of ``shape=()``, else ``draw(fold_in(key, i))`` over the flattened index i."""
+    if shape == ():
+        return draw(key)
+    count = math.prod(shape)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count, dtype=jnp.uint32))
+    return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), jax.vmap(draw)(keys))
+
+
+def scaled(values: Array, width: Any) -> Array:
+    """``values`` (..., n) times ``width``, where ``width`` is a number or broadcasts over the batch."""
+    width = jnp.asarray(width, values.dtype)
+    return values * (width if width.ndim == 0 else width[..., None])

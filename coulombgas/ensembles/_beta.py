@@ -1,0 +1,158 @@
+"""The classical β-ensembles, exact for any β > 0, through their tridiagonal models."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+from coulombgas._checks import check_count, check_positive, fail
+
+from ._batch import batched, scaled
+from ._chi import beta_variate, chi
+from ._tridiagonal import bidiagonal_singular_values, tridiagonal_eigenvalues
+
+Number = float | Float[Array, ""]
+Width = float | Float[Array, "..."]
+
+
+def hermite_eigenvalues(
+    *, key: Shaped[PRNGKeyArray, ""], n: int, beta: Number = 1.0, width: Width = 1.0, shape: tuple[int, ...] = ()
+) -> Float[Array, "*shape n"]:
+    r"""β-Hermite (Gaussian) ensemble: n charges in a common quadratic well.
+
+    .. math:: P(x) \propto \prod_{i<j} |x_i - x_j|^\beta \; e^{-\sum_i x_i^2 / (2 s^2)}
+
+    with s = ``width``. For β = 1, 2, 4 it is the law of the levels of :func:`gaussian_matrix` at the same ``width``
+    (each GSE level once): diagonal variance s², each real component of an off-diagonal entry s²/2. At β = 1, n = 2 the
+    mean spacing is √π s; s = √2 is the GOE of unit off-diagonal variance, <S> = 2.507.
+
+    Model: s·T, diagonal N(0, 1), off-diagonal :math:`\chi_{\beta k}/\sqrt2`, k = n−1, …, 1 (Dumitriu and Edelman,
+    J. Math. Phys. 43, 2002). ``beta`` and ``width`` may be traced; an array ``width`` broadcasts over ``shape``.
+
+    Returns:
+        Eigenvalues, ascending in the last axis, in the current default float precision.
+
+    Raises:
+        InputError: if ``n`` < 1, ``beta`` ≤ 0 or a scalar ``width`` ≤ 0 (a traced one raises at run time).
+    """
+    n, beta, width = check_count("n", n), _positive("beta", beta), _positive("width", width)
+    return scaled(tridiagonal_eigenvalues(*_hermite(key, beta, n=n, shape=tuple(shape))), width)
+
+
+@functools.partial(jax.jit, static_argnames=("n", "shape"))
+def _hermite(key: Array, beta: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    def draw(key: Array) -> tuple[Array, Array]:
+        key_diagonal, key_off = jax.random.split(key)
+        diagonal = jax.random.normal(key_diagonal, (n,), beta.dtype)
+        off = chi(key=key_off, dof=beta * jnp.arange(n - 1, 0, -1, dtype=beta.dtype)) / jnp.sqrt(2.0).astype(beta.dtype)
+        return diagonal, off
+
+    return batched(draw, key=key, shape=shape)
+
+
+def laguerre_eigenvalues(
+    *,
+    key: Shaped[PRNGKeyArray, ""],
+    n: int,
+    m: Number,
+    beta: Number = 1.0,
+    width: Width = 1.0,
+    shape: tuple[int, ...] = (),
+) -> Float[Array, "*shape n"]:
+    r"""β-Laguerre (Wishart) ensemble.
+
+    .. math:: P(x) \propto \prod_{i<j} |x_i - x_j|^\beta \prod_i x_i^{\beta(m-n+1)/2-1} e^{-x_i/(2s^2)}, \quad x_i > 0
+
+    with s = ``width``: the eigenvalues of WᵀW for W of m×n real entries of variance s² (β = 1; at β = 2, 4 each real
+    component has variance s²: :func:`wishart_matrix`). ``m`` may be any real number above n − 1.
+
+    Model: squared singular values of s·B, bidiagonal, :math:`\chi_{\beta m}, …, \chi_{\beta(m-n+1)}` beside
+    :math:`\chi_{\beta(n-1)}, …, \chi_\beta` (Dumitriu and Edelman 2002); small ones keep their relative accuracy.
+
+    Returns:
+        Eigenvalues, ascending in the last axis.
+
+    Raises:
+        InputError: if ``n`` < 1, ``m`` ≤ n − 1, ``beta`` ≤ 0 or ``width`` ≤ 0.
+    """
+    n, beta, width = check_count("n", n), _positive("beta", beta), _positive("width", width)
+    if not isinstance(m, Tracer) and float(m) <= n - 1:
+        fail("m", f"must be above n − 1 = {n - 1}", float(m))
+    diagonal, off = _laguerre(key, beta, jnp.asarray(m, beta.dtype), n=n, shape=tuple(shape))
+    if not isinstance(m, Tracer) and m > 1.2 * n + 10:  # lower edge far from 0: plain QL on BᵀB is faster
+        square = (diagonal**2).at[..., 1:].add(off**2)
+        return scaled(scaled(tridiagonal_eigenvalues(square, diagonal[..., :-1] * off), width), width)
+    return scaled(bidiagonal_singular_values(diagonal, off), width) ** 2
+
+
+@functools.partial(jax.jit, static_argnames=("n", "shape"))
+def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    index = jnp.arange(n, dtype=beta.dtype)
+    dof = beta * jnp.concatenate([m - index, n - 1 - index[:-1]])
+
+    def draw(key: Array) -> tuple[Array, Array]:
+        entries = chi(key=key, dof=dof)
+        return entries[:n], entries[n:]
+
+    return batched(draw, key=key, shape=shape)
+
+
+def jacobi_eigenvalues(
+    *,
+    key: Shaped[PRNGKeyArray, ""],
+    n: int,
+    m1: Number,
+    m2: Number,
+    beta: Number = 1.0,
+    shape: tuple[int, ...] = (),
+) -> Float[Array, "*shape n"]:
+    r"""β-Jacobi (MANOVA) ensemble on (0, 1).
+
+    .. math:: P(x) \propto \prod_{i<j} |x_i - x_j|^\beta \prod_i x_i^{\beta(m_1-n+1)/2-1} (1-x_i)^{\beta(m_2-n+1)/2-1}
+
+    For β = 1 the eigenvalues of :math:`A^TA (A^TA + B^TB)^{-1}` with A m1×n and B m2×n standard normal.
+
+    Model: squared singular values of a bidiagonal matrix of cosines and sines with independent Beta squares
+    (Edelman and Sutton, Found. Comput. Math. 8, 2008).
+
+    Returns:
+        Eigenvalues, ascending in the last axis.
+
+    Raises:
+        InputError: if ``n`` < 1, ``m1`` or ``m2`` ≤ n − 1, or ``beta`` ≤ 0.
+    """
+    n, beta = check_count("n", n), _positive("beta", beta)
+    for name, m in (("m1", m1), ("m2", m2)):
+        if not isinstance(m, Tracer) and float(m) <= n - 1:
+            fail(name, f"must be above n − 1 = {n - 1}", float(m))
+    first, second = jnp.asarray(m1, beta.dtype), jnp.asarray(m2, beta.dtype)
+    return bidiagonal_singular_values(*_jacobi(key, beta, first, second, n=n, shape=tuple(shape))) ** 2
+
+
+@functools.partial(jax.jit, static_argnames=("n", "shape"))
+def _jacobi(key: Array, beta: Array, m1: Array, m2: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    index = jnp.arange(n, dtype=beta.dtype)
+    half = beta / 2
+    a = jnp.concatenate([half * (m1 - index), half * (n - 1 - index[:-1])])
+    b = jnp.concatenate([half * (m2 - index), half * (m1 + m2 - n - index[:-1])])
+
+    def draw(key: Array) -> tuple[Array, Array]:
+        square = beta_variate(key=key, a=a, b=b)
+        cosine, other_cosine = jnp.sqrt(square[:n]), jnp.sqrt(square[n:])
+        sine, other_sine = jnp.sqrt(1 - square[:n]), jnp.sqrt(1 - square[n:])
+        diagonal = cosine * jnp.concatenate([jnp.ones(1, a.dtype), other_sine])
+        return diagonal, sine[:-1] * other_cosine
+
+    return batched(draw, key=key, shape=shape)
+
+
+def _positive(name: str, value: Number | Width) -> Array:
+    array = jnp.asarray(value, jnp.result_type(float))
+    if isinstance(array, Tracer):
+        return eqx.error_if(array, ~jnp.all(array > 0), f"`{name}` must be positive and finite.")
+    for entry in jnp.ravel(array)[jnp.argsort(jnp.ravel(array))[:1]]:  # the smallest stands for all
+        check_positive(name, float(entry))
+    return array
