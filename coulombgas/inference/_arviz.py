@@ -1,0 +1,46 @@
+"""The one place that knows ArviZ: 0.23 with ``InferenceData``, or 1.x with ``xarray.DataTree``."""
+
+import functools
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+@functools.cache
+def arviz() -> Any:
+    """The installed ArviZ, imported without its announcement of the coming refactor."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz as module
+    return module
+
+
+def container(groups: Mapping[str, xr.Dataset]) -> Any:
+    """What the installed ArviZ calls its container, holding ``groups`` ("posterior", "log_likelihood", …)."""
+    module = arviz()
+    if hasattr(module, "InferenceData"):
+        with warnings.catch_warnings():
+            # groups of ours that ArviZ has no name for ("observed_levels") are welcome there all the same
+            warnings.simplefilter("ignore", UserWarning)
+            return module.InferenceData(**groups)
+    return xr.DataTree.from_dict(dict(groups))
+
+
+def r_hat(draws: np.ndarray) -> float:
+    """Rank-normalised split R-hat of draws, shape (chain, draw); 1 for a constant."""
+    return _diagnostic("rhat", draws, constant=1.0)
+
+
+def effective_sample_size(draws: np.ndarray) -> float:
+    """Bulk effective sample size of draws, shape (chain, draw)."""
+    return _diagnostic("ess", draws, constant=float(draws.size))
+
+
+def _diagnostic(name: str, draws: np.ndarray, constant: float) -> float:
+    if np.ptp(draws) == 0:
+        return constant
+    value = getattr(arviz(), name)(np.asarray(draws, dtype=np.float64))
+    return float(np.asarray(value))
