@@ -10,10 +10,18 @@ from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .models import GaussianRBM as GaussianRBM
+    from .models import TeacherStudent as TeacherStudent
+    from .models import free_scalar_field as free_scalar_field
     from .spectra import read_spectra as read_spectra
+    from .training import train as train
 
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
+    "GaussianRBM": "models",
+    "TeacherStudent": "models",
+    "free_scalar_field": "models",
+    "train": "training",
     "read_spectra": "spectra",
 }
 _SUBPACKAGES = ("symbolic", "laws", "ensembles", "models", "training", "spectra", "inference", "dmft", "plot", "report")

@@ -13,9 +13,13 @@ from coulombgas._version import __version__
 
 COMMANDS: dict[tuple[str, ...], str] = {
     # words: "module:Class" of a frozen dataclass with `run(self) -> int`
+    ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
+    ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
 }
 SUMMARIES: dict[tuple[str, ...], str] = {
     # words: one line for `coulombgas --help`
+    ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
+    ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
 }
 
 

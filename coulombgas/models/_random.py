@@ -1,0 +1,104 @@
+r"""Counter-based random numbers whose replica axes trail.
+
+Threefry-2x32 with 20 rounds (Salmon et al. 2011), the generator behind ``jax.random``, written as plain arithmetic
+on whole arrays so that the compiler fuses it with what uses the numbers; both words of a block are used. A key is two
+32-bit words, shape ``(2, *replicas)``; nothing is carried along, so a replica draws the same numbers in any chunk, on
+any device and after a resume.
+"""
+
+import math
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+
+
+def key_words(key: Array) -> Array:
+    """The two words of a typed JAX key; words pass unchanged."""
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key
+    return jnp.moveaxis(jax.random.key_data(key), -1, 0)
+
+
+def purpose(name: str) -> int:
+    """A number to fold for a named purpose."""
+    return zlib.crc32(name.encode())
+
+
+def fold(key: Array, data: Array | int) -> Array:
+    """``jax.random.fold_in`` for key words: the block of counter (0, data), shape (2, *replicas)."""
+    words = key_words(key)
+    number = jnp.asarray(data, dtype=jnp.uint32)
+    first, second = threefry(words[0], words[1], jnp.zeros_like(number), number)
+    return jnp.stack(jnp.broadcast_arrays(first, second))
+
+
+def threefry(key0: Array, key1: Array, counter0: Array, counter1: Array) -> tuple[Array, Array]:
+    """One block: 64 bits of counter to 64 random bits, as two 32-bit words."""
+    keys = (key0, key1, key0 ^ key1 ^ jnp.uint32(_PARITY))
+    first, second = counter0 + keys[0], counter1 + keys[1]
+    for injection in range(5):
+        for rotation in _ROTATIONS[injection % 2]:
+            first = first + second
+            second = (second << jnp.uint32(rotation)) | (second >> jnp.uint32(32 - rotation))
+            second = first ^ second
+        first = first + keys[(injection + 1) % 3]
+        second = second + keys[(injection + 2) % 3] + jnp.uint32(injection + 1)
+    return first, second
+
+
+def random_words(key: Array, count: int) -> tuple[Array, Array]:
+    """``count`` blocks from one key: two arrays of shape (count, *replicas)."""
+    words = key_words(key)
+    counter = lax.broadcasted_iota(jnp.uint32, (count, *words.shape[1:]), 0)
+    return threefry(words[0][None], words[1][None], counter, jnp.zeros_like(counter))
+
+
+def normals(key: Array, shape: tuple[int, ...], dtype: jnp.dtype | type = jnp.float32) -> Array:
+    r"""Independent standard normals, shape ``(*shape, *replicas)``.
+
+    :math:`\sqrt 2\,\mathrm{erf}^{-1}(u)` with u on the symmetric grid (j + ½)/2²³ (float32) or (j + ½)/2⁵² (float64),
+    which excludes ±1.
+
+    Args:
+        key: typed key, or words of shape (2, *replicas).
+        shape: shape for one replica.
+        dtype: float32 or float64.
+    """
+    count = math.prod(shape)
+    if jnp.dtype(dtype) == jnp.float64:
+        uniform = _symmetric_double(*random_words(key, count))
+    else:
+        both = jnp.concatenate(random_words(key, -(-count // 2)))
+        uniform = _symmetric_single(both[:count])
+    draws = np.sqrt(2.0).astype(dtype) * lax.erf_inv(uniform)
+    return draws.reshape(*shape, *draws.shape[1:])
+
+
+def uniforms(key: Array, shape: tuple[int, ...], dtype: jnp.dtype | type = jnp.float32) -> Array:
+    """Independent uniforms on the open interval (0, 1), shape ``(*shape, *replicas)``."""
+    count = math.prod(shape)
+    if jnp.dtype(dtype) == jnp.float64:
+        draws = 0.5 + 0.5 * _symmetric_double(*random_words(key, count))
+    else:
+        both = jnp.concatenate(random_words(key, -(-count // 2)))[:count]
+        draws = ((both >> jnp.uint32(9)).astype(jnp.float32) + 0.5) * np.float32(2.0**-23)
+    return draws.reshape(*shape, *draws.shape[1:])
+
+
+def _symmetric_single(words: Array) -> Array:
+    signed = lax.bitcast_convert_type(words, jnp.int32) >> 8
+    return (signed.astype(jnp.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+
+
+def _symmetric_double(high: Array, low: Array) -> Array:
+    # 53 bits in two exact halves: 32 signed ones and 21 below them
+    signed = lax.bitcast_convert_type(high, jnp.int32).astype(jnp.float64)
+    below = (low >> jnp.uint32(11)).astype(jnp.float64)
+    return (signed * 2.0**21 + below + 0.5) * 2.0**-52

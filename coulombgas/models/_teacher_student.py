@@ -1,0 +1,137 @@
+"""The teacher-student model, ALP24 section IV and appendix D, in the normalisation of its released code."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
+
+from ._linalg import matmul, symmetric_eigenvalues, transpose
+from ._protocol import Key, Model, Setting, Start
+from ._random import fold, normals, purpose
+
+
+class TeacherStudent(Model):
+    r"""A linear student W learns a symmetric teacher W_t from mini-batches of Gaussian inputs.
+
+    .. math:: W' = W + \alpha (W_t - W) C_b + \frac{\alpha}{\sqrt{B}}\,\eta, \qquad C_b = \frac1B\sum_{a=1}^{B} z_a z_a^T
+
+    with η symmetric, standard deviation ε off the diagonal and √2 ε on it. The spectrum is that of (W + Wᵀ)/2.
+
+    Args:
+        teacher: eigenvalues of W_t, shape (N,).
+        noise: ε.
+        inputs: "quenched" (one set of mini-batches serves all replicas of a setting, as in the released code) or
+            "fresh" (each replica draws its own).
+        num_batches: mini-batches in an epoch of quenched inputs, then they repeat.
+        init_std: standard deviation of W at a random start.
+
+    Raises:
+        InputError: when a value is out of range.
+
+    Source: ALP24 (51)-(56), appendix D.
+    """
+
+    teacher: tuple[float, ...] = eqx.field(static=True)
+    noise: float = eqx.field(static=True)
+    inputs: str = eqx.field(static=True)
+    num_batches: int = eqx.field(static=True)
+    init_std: float = eqx.field(static=True)
+
+    name: ClassVar[str] = "teacher-student"
+    trailing_replicas: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        teacher: Sequence[float] | np.ndarray = (2.0, 2.0),
+        noise: float = 0.1,
+        inputs: Literal["quenched", "fresh"] = "quenched",
+        num_batches: int = 500,
+        init_std: float = 0.1,
+    ):
+        levels = np.sort(check_finite_array("teacher", teacher, ndim=1))
+        if levels.size == 0:
+            fail("teacher", "must hold at least one eigenvalue", "none")
+        self.teacher = tuple(levels.tolist())
+        self.noise = check_positive("noise", noise)
+        self.inputs = check_choice("inputs", inputs, ("quenched", "fresh"))
+        self.num_batches = check_count("num_batches", num_batches)
+        self.init_std = check_positive("init_std", init_std)
+
+    @property
+    def num_modes(self) -> int:
+        return len(self.teacher)
+
+    @property
+    def target_modes(self) -> np.ndarray:
+        return np.array(self.teacher)
+
+    @property
+    def fixed_point(self) -> np.ndarray:
+        return np.array(self.teacher)
+
+    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
+        r""":math:`s^2/T = 2\varepsilon^2 / (2 - \alpha(1 + (N+1)/B))` for every mode, shape (mode,)."""
+        size = self.num_modes
+        rest = 2.0 - learning_rate * (1.0 + (size + 1) / batch_size)
+        if rest <= 0:
+            fail(
+                "learning_rate", f"must be below {2 / (1 + (size + 1) / batch_size):.4g}, or W diverges", learning_rate
+            )
+        return np.full(size, 2.0 * self.noise**2 / rest)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "teacher": list(self.teacher),
+            "noise": self.noise,
+            "inputs": self.inputs,
+            "num_batches": self.num_batches,
+            "init_std": self.init_std,
+        }
+
+    def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[Array, None]:
+        del setting
+        draws = normals(fold(key, purpose("weights")), (self.num_modes, self.num_modes), dtype)
+        if init == "random":
+            return (self.init_std * draws).astype(dtype), None
+        return jnp.broadcast_to(self._teacher(draws), draws.shape), None
+
+    def _teacher(self, like: Array) -> Array:
+        matrix = np.diag(np.array(self.teacher)).astype(like.dtype)
+        return matrix.reshape(*matrix.shape, *(1,) * (like.ndim - 2))
+
+    def gradient(self, weights: Array, memory: None, *, key: Key, setting: Setting, step: Array) -> tuple[Array, None]:
+        covariance = self._input_covariance(weights, key, setting, step)
+        noise = self._noise(weights, key) / np.sqrt(setting.batch_size).astype(weights.dtype)
+        return matmul(weights - self._teacher(weights), covariance) - noise, memory
+
+    def _input_covariance(self, weights: Array, key: Key, setting: Setting, step: Array) -> Array:
+        size, batch = self.num_modes, setting.batch_size
+        if self.inputs == "fresh":
+            inputs = normals(fold(key, purpose("inputs")), (size, batch), weights.dtype)
+            return matmul(inputs, transpose(inputs)) / batch
+        inputs = normals(fold(setting.key, step % self.num_batches), (size, batch), weights.dtype)
+        covariance = inputs @ inputs.T / batch
+        return covariance.reshape(*covariance.shape, *(1,) * (weights.ndim - 2))
+
+    def _noise(self, weights: Array, key: Key) -> Array:
+        """Symmetric η: ε off the diagonal, √2 ε on it."""
+        size = self.num_modes
+        draws = normals(fold(key, purpose("noise")), (size * (size + 1) // 2,), weights.dtype)
+        index = np.zeros((size, size), dtype=int)
+        index[np.tril_indices(size)] = np.arange(draws.shape[0])
+        index = np.maximum(index, index.T)
+        scale = np.where(np.eye(size, dtype=bool), np.sqrt(2.0) * self.noise, self.noise).astype(weights.dtype)
+        return draws[index] * scale.reshape(size, size, *(1,) * (weights.ndim - 2))
+
+    def spectrum(self, weights: Array) -> Array:
+        return symmetric_eigenvalues((weights + transpose(weights)) / 2)
+
+    def healthy(self, weights: Array) -> Array:
+        return jnp.isfinite(weights).all(axis=(0, 1))
