@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from .models import TeacherStudent as TeacherStudent
     from .models import free_scalar_field as free_scalar_field
     from .spectra import read_spectra as read_spectra
+    from .symbolic import to_jax as to_jax
     from .training import train as train
 
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
+    "to_jax": "symbolic",
     "GaussianRBM": "models",
     "TeacherStudent": "models",
     "free_scalar_field": "models",
