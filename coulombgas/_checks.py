@@ -41,7 +41,7 @@ def check_finite(argument: str, value: Any) -> float:
     return number
 
 
-def check_in_interval(argument: str, value: Any, low: float, high: float) -> float:
+def check_in_interval(argument: str, value: Any, low: Any, high: Any) -> float:
     """A finite number with low ≤ value ≤ high."""
     number = _number(argument, value)
     if not low <= number <= high:

@@ -1,1 +1,19 @@
-"""."""
+"""Figures: Matplotlib ``Figure`` objects in one style, no global state; save them with ``.savefig``."""
+
+from ._fit import plot_fit as plot_fit
+from ._spacing import plot_density as plot_density
+from ._spacing import plot_spacing as plot_spacing
+from ._style import house_style as house_style
+from ._style import new_figure as new_figure
+from ._temperature import plot_scaling as plot_scaling
+from ._temperature import plot_temperature as plot_temperature
+
+__all__ = [
+    "house_style",
+    "new_figure",
+    "plot_density",
+    "plot_fit",
+    "plot_scaling",
+    "plot_spacing",
+    "plot_temperature",
+]

@@ -1,0 +1,207 @@
+"""The report of a temperature fit: how hot was this training, with its uncertainty and the evidence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from coulombgas._files import atomic_file
+from coulombgas._types import PathType
+from coulombgas.inference import SettingFit, TemperatureFit
+from coulombgas.plot import plot_fit
+from coulombgas.plot._fit import pairs_of, scaling_axes
+from coulombgas.spectra._schema import package_versions
+
+from ._html import Card, Section, Table, render_page
+
+_MAX_PANELS = 12
+
+
+def ensemble_report(
+    fit: TemperatureFit,
+    path: PathType,
+    *,
+    overwrite: bool = False,
+    title: str = "How hot was this training?",
+    notes: Sequence[str] = (),
+    provenance: dict[str, Any] | None = None,
+) -> None:
+    """Write one self-contained HTML page about a fit.
+
+    Args:
+        fit: what ``fit_temperature`` returned.
+        path: file to write.
+        overwrite: replace an existing file.
+        title: heading.
+        notes: paragraphs about the data, shown first.
+        provenance: what else to say about the origin of the numbers.
+
+    Raises:
+        InputError: when the file exists or cannot be written.
+    """
+    page = render_page(
+        title=title,
+        lead=_lead(fit),
+        cards=_cards(fit),
+        sections=_sections(fit, notes),
+        provenance={
+            "sources": ", ".join(dict.fromkeys(setting.path for setting in fit.settings)),
+            **(provenance or {}),
+            "method": fit.method,
+            **package_versions(),
+        },
+    )
+    with atomic_file(path, overwrite=overwrite) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def inside(setting: SettingFit) -> bool:
+    """Whether the 95% interval holds the true temperature."""
+    return setting.temperature.contains(setting.true_temperature)
+
+
+def _lead(fit: TemperatureFit) -> str:
+    if len(fit.settings) == 1:
+        only = fit.settings[0]
+        t = only.temperature
+        verdict = "which holds" if inside(only) else "which misses"
+        return (
+            f"The spectra say T = {t.mean:.4g}, with 95% probability between {t.lower:.4g} and {t.upper:.4g}, "
+            f"{verdict} learning rate / batch size = {only.true_temperature:.4g}."
+        )
+    hits = sum(inside(setting) for setting in fit.settings)
+    temperatures = [setting.temperature.mean for setting in fit.settings]
+    text = (
+        f"{len(fit.settings)} trainings, with temperatures from {min(temperatures):.3g} to {max(temperatures):.3g}, "
+        f"inferred from their eigenvalues alone: {hits} of {len(fit.settings)} intervals (95%) hold the true "
+        "learning rate / batch size."
+    )
+    if fit.scaling is not None and fit.scaling.scatter.mean > 0.05:
+        text += (
+            f" Between settings T scatters by about {100 * fit.scaling.scatter.mean:.0f}% more than the intervals of "
+            "single settings know; the scaling rule below carries that."
+        )
+    return text
+
+
+def _cards(fit: TemperatureFit) -> list[Card]:
+    first = fit.settings[0]
+    cards = []
+    if len(fit.settings) == 1:
+        t = first.temperature
+        cards.append(Card(label="Temperature T", value=f"{t.mean:.4g}", note=f"95%: {t.lower:.4g} to {t.upper:.4g}"))
+        cards.append(Card(label="Learning rate / batch size", value=f"{first.true_temperature:.4g}", note=first.label))
+    else:
+        hits = sum(inside(setting) for setting in fit.settings)
+        cards.append(
+            Card(label="Truth inside the 95% interval", value=f"{hits} of {len(fit.settings)}", note="settings")
+        )
+    if fit.scaling is not None:
+        named = (
+            ("Exponent of the learning rate", fit.scaling.alpha_exponent, "linear rule: 1"),
+            ("Exponent of 1/batch size", fit.scaling.batch_exponent, "linear rule: 1"),
+            ("Scatter between settings", fit.scaling.scatter, "in log T"),
+        )
+        cards += [
+            Card(label=label, value=f"{e.mean:.3f}", note=f"95%: {e.lower:.3f} to {e.upper:.3f}; {note}")
+            for label, e, note in named
+            if e is not None
+        ]
+    replicas = sum(setting.num_replicas for setting in fit.settings)
+    return [*cards, Card(label="Trained copies", value=f"{replicas}", note=f"in {len(fit.settings)} settings")]
+
+
+def _sections(fit: TemperatureFit, notes: Sequence[str]) -> list[Section]:
+    sections = [
+        Section(heading="Temperatures", text=notes, tables=[_temperature_table(fit)], figures=_temperature_figures(fit))
+    ]
+    if axes := scaling_axes(fit.scaling):
+        text = (
+            "log T = log c + a log(learning rate) − b log(batch size) + scatter; the linear scaling rule is a = b = 1."
+        )
+        figures = [
+            (plot_fit(fit, "scaling", along=axis), f"The rule along the {axis.replace('_', ' ')}.") for axis in axes
+        ]
+        warnings = fit.scaling.warnings if fit.scaling is not None else ()
+        sections.append(Section(heading="Scaling rule", text=(text, *warnings), figures=figures))
+    shown = [index for index, setting in enumerate(fit.settings) if pairs_of(setting)][:_MAX_PANELS]
+    for number, index in enumerate(shown):
+        sections.append(_setting_section(fit, index, folded=number > 0))
+    sections += [_widths_section(fit), _method_section()]
+    return sections
+
+
+def _temperature_figures(fit: TemperatureFit) -> list:
+    caption = (
+        "Temperature inferred from the spectra against learning rate / batch size; bars are 95% highest-density "
+        "intervals. Right: their ratio."
+    )
+    return [(plot_fit(fit, "temperature"), caption)]
+
+
+def _temperature_table(fit: TemperatureFit) -> Table:
+    header = "model,learning rate,batch size,T inferred,95% interval,T true,ratio,copies,r_hat,ess,remarks".split(",")
+    rows = []
+    for s in fit.settings:
+        t = s.temperature
+        rows.append((
+            s.model, f"{s.learning_rate:g}", f"{s.batch_size}", f"{t.mean:.5g}", f"{t.lower:.5g} to {t.upper:.5g}",
+            f"{s.true_temperature:.5g}", f"{t.mean / s.true_temperature:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
+            f"{s.ess:.0f}", "; ".join(s.warnings) or ("" if inside(s) else "truth outside"),
+        ))  # fmt: skip
+    return Table(header=header, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in fit.settings])
+
+
+def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Section:
+    setting = fit.settings[index]
+    return Section(
+        heading=f"Level repulsion: {setting.model}, {setting.label}",
+        folded=folded,
+        figures=[
+            (
+                plot_fit(fit, "spacing", setting=index),
+                "Spacings of degenerate pairs with the Wigner surmise at the inferred width (band: 95%); scaled by the "
+                "mean spacing nothing is left to fit.",
+            ),
+            (
+                plot_fit(fit, "density", setting=index),
+                "Both levels of each pair with the density of a pair that repels; a Gaussian would have one hump.",
+            ),
+        ],
+    )
+
+
+def _widths_section(fit: TemperatureFit) -> Section:
+    rows = []
+    for setting in fit.settings:
+        for level in setting.levels:
+            w, predicted = level.width, level.predicted_width
+            rows.append((
+                setting.model, setting.label, f"{level.center:.4g}", f"{level.size}", f"{w.mean:.5g}",
+                f"{w.lower:.5g} to {w.upper:.5g}", "" if predicted is None else f"{predicted:.5g}",
+                "yes" if level.used else "no",
+            ))  # fmt: skip
+    header = (
+        "model",
+        "setting",
+        "fixed point",
+        "modes",
+        "width s",
+        "95% interval",
+        "s predicted at true T",
+        "used for T",
+    )
+    return Section(heading="Widths of all level groups", folded=True, tables=[Table(header=header, rows=rows)])
+
+
+def _method_section() -> Section:
+    return Section(
+        heading="How to read this",
+        folded=True,
+        text=(
+            "Stochastic gradient descent shakes a weight matrix; around the minimum its eigenvalues are a Coulomb gas: "
+            "levels with the same target repel each other and share a width s with s² proportional to "
+            "T = learning rate / batch size (arXiv:2407.16427). The width of each group is sampled by NUTS from the "
+            "normalised law of its levels, and T follows from it through the model's own theory.",
+            "Intervals are 95% highest-density intervals. r_hat near 1 says that chains agree, ess is the number of "
+            "independent draws they are worth. A setting whose sampler or data are in doubt carries a remark.",
+        ),
+    )

@@ -1,0 +1,74 @@
+"""From blocks to one self-contained HTML page: autoescaped, figures inline, no network."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One headline number."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table; ``flags`` marks rows that carry a warning."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    flags: Sequence[bool] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading with prose, tables and figures under it; ``folded`` hides it behind its heading."""
+
+    heading: str
+    text: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[tuple[Figure, str]] = ()
+    folded: bool = False
+
+
+def render_page(
+    *, title: str, lead: str, cards: Sequence[Card], sections: Sequence[Section], provenance: Mapping[str, Any]
+) -> str:
+    """The page as a string.
+
+    Args:
+        title: heading of the page.
+        lead: the answer in one sentence.
+        cards: headline numbers under it.
+        sections: the rest, in order.
+        provenance: where the numbers come from: versions, seeds, sources.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("coulombgas.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inline"] = inline_svg
+    return environment.get_template(TEMPLATE).render(
+        title=title, lead=lead, cards=cards, sections=sections, provenance=provenance
+    )
+
+
+def inline_svg(figure: Figure) -> str:
+    """A figure as a ``data:`` address that an ``img`` can show."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
