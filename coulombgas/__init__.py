@@ -10,6 +10,14 @@ from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .inference import TemperatureFit as TemperatureFit
+    from .inference import fit_temperature as fit_temperature
+    from .inference import load_fit as load_fit
+    from .laws import Brody as Brody
+    from .laws import PairDensity as PairDensity
+    from .laws import PoissonSpacing as PoissonSpacing
+    from .laws import RiceSpacing as RiceSpacing
+    from .laws import WignerSurmise as WignerSurmise
     from .models import GaussianRBM as GaussianRBM
     from .models import TeacherStudent as TeacherStudent
     from .models import free_scalar_field as free_scalar_field
@@ -20,11 +28,19 @@ if TYPE_CHECKING:
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
     "to_jax": "symbolic",
+    "Brody": "laws",
+    "PairDensity": "laws",
+    "PoissonSpacing": "laws",
+    "RiceSpacing": "laws",
+    "WignerSurmise": "laws",
     "GaussianRBM": "models",
     "TeacherStudent": "models",
     "free_scalar_field": "models",
     "train": "training",
     "read_spectra": "spectra",
+    "TemperatureFit": "inference",
+    "fit_temperature": "inference",
+    "load_fit": "inference",
 }
 _SUBPACKAGES = ("symbolic", "laws", "ensembles", "models", "training", "spectra", "inference", "dmft", "plot", "report")
 
