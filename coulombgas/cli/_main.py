@@ -15,11 +15,13 @@ COMMANDS: dict[tuple[str, ...], str] = {
     # words: "module:Class" of a frozen dataclass with `run(self) -> int`
     ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
     ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
+    ("fit",): "coulombgas.cli._fit:Fit",
 }
 SUMMARIES: dict[tuple[str, ...], str] = {
     # words: one line for `coulombgas --help`
     ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
     ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
+    ("fit",): "infer temperatures from spectra",
 }
 
 

@@ -48,6 +48,7 @@ def sample_batch(
     num_warmup: int = 500,
     num_draws: int = 1000,
     dense_mass: bool = False,
+    target_accept: float = 0.9,
 ) -> Draws:
     """NUTS for every problem of a batch at once.
 
@@ -60,6 +61,7 @@ def sample_batch(
         num_warmup: adaptation steps a chain, discarded.
         num_draws: draws a chain.
         dense_mass: adapt a full mass matrix instead of a diagonal one.
+        target_accept: acceptance the step size is adapted to; higher is slower and safer.
 
     Returns:
         The draws, without the padding of the batch.
@@ -72,7 +74,7 @@ def sample_batch(
     num = len(next(iter(initial.values())))
     padded = padded_size(num)
     data, initial = jax.tree.map(lambda leaf: pad_rows(leaf, padded), (data, initial))
-    program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass)
+    program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass, target_accept)
     sites, diverging, num_steps = program(jax.random.key(seed), data, initial)
     return Draws(
         {name: np.asarray(value)[:num] for name, value in sites.items()},
@@ -98,10 +100,12 @@ def pad_rows(array: np.ndarray, size: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _compiled(model: Model, num_chains: int, num_warmup: int, num_draws: int, dense_mass: bool):
+def _compiled(model: Model, num_chains: int, num_warmup: int, num_draws: int, dense_mass: bool, target_accept: float):
     def problem(key, data, initial):
         chain_keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(num_chains))
-        return jax.vmap(lambda k: _chain(model, k, data, initial, num_warmup, num_draws, dense_mass))(chain_keys)
+        return jax.vmap(lambda k: _chain(model, k, data, initial, num_warmup, num_draws, dense_mass, target_accept))(
+            chain_keys
+        )
 
     def program(key, data, initial):
         num = len(next(iter(initial.values())))
@@ -111,9 +115,9 @@ def _compiled(model: Model, num_chains: int, num_warmup: int, num_draws: int, de
     return jax.jit(program, compiler_options=_FAST_COMPILATION)
 
 
-def _chain(model: Model, key, data, initial, num_warmup: int, num_draws: int, dense_mass: bool):
+def _chain(model: Model, key, data, initial, num_warmup: int, num_draws: int, dense_mass: bool, target_accept: float):
     """One chain of one problem, in the unconstrained space, started near ``initial``."""
-    key_start, key_run, key_sites = jax.random.split(key, 3)
+    key_start, key_run = jax.random.split(key)
 
     def potential(position):
         return util.potential_energy(model, (data,), {}, position)
@@ -125,7 +129,7 @@ def _chain(model: Model, key, data, initial, num_warmup: int, num_draws: int, de
     inverse_mass = jnp.diag(scale2) if dense_mass else scale2
     state = init_kernel(
         start, num_warmup, step_size=0.5, inverse_mass_matrix=inverse_mass, dense_mass=dense_mass, rng_key=key_run,
-        max_tree_depth=8,
+        max_tree_depth=8, target_accept_prob=target_accept,
     )  # fmt: skip
 
     def step(carry, _):
@@ -148,7 +152,7 @@ def _curvature_scale2(potential, centre):
 
 
 def _jittered(key, centre, scale2):
-    """Start two posterior widths (at most 1 in unconstrained units) around the centre, so that r_hat means something."""
+    """Start two posterior widths (at most 1 unconstrained) around the centre, so that r_hat means something."""
     flat, unravel = ravel_pytree(centre)
     spread = jnp.minimum(2.0 * jnp.sqrt(scale2), 1.0)
     return unravel(flat + spread * jax.random.normal(key, flat.shape))

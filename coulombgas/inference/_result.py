@@ -23,6 +23,7 @@ class LevelFit:
         modes: indices of its modes, ascending.
         levels: the data, shape (replica, mode of the group), ascending.
         width_draws: posterior of the width s, shape (chain, draw).
+        center_draws: posterior of the centre κ, shape (chain, draw).
         width: its mean and 95% interval.
         width2_per_temperature: s²/T at leading order; None where the theory gives none.
         predicted_width: s at the true temperature, corrections included; None without a theory.
@@ -33,6 +34,7 @@ class LevelFit:
     modes: tuple[int, ...]
     levels: np.ndarray = field(repr=False)
     width_draws: np.ndarray = field(repr=False)
+    center_draws: np.ndarray = field(repr=False)
     width: Interval
     width2_per_temperature: float | None = None
     predicted_width: float | None = None

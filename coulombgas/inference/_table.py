@@ -1,0 +1,100 @@
+"""A fit as aligned text and as a table in xarray."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from ._interval import Interval
+from ._result import ScalingFit, TemperatureFit
+
+HEADER = ("source", "α", "B", "replicas", "T = α/B", "T inferred", "95% interval", "T̂/T", "r_hat", "ess", "div")
+
+
+def temperature_rows(fit: TemperatureFit) -> list[list[str]]:
+    """Cells of the table, one row for each setting, under :data:`HEADER`."""
+    return [
+        [
+            _short(setting.path),
+            f"{setting.learning_rate:g}",
+            f"{setting.batch_size}",
+            f"{setting.num_replicas}",
+            f"{setting.true_temperature:.4g}",
+            f"{setting.temperature.mean:.4g}",
+            _range(setting.temperature),
+            f"{setting.temperature.mean / setting.true_temperature:.3f}",
+            f"{setting.r_hat:.3f}",
+            f"{setting.ess:.0f}",
+            f"{setting.divergences}",
+        ]
+        for setting in fit.settings
+    ]
+
+
+def temperature_table(fit: TemperatureFit) -> str:
+    """Settings, scaling rule and warnings as text."""
+    lines = [align(HEADER, temperature_rows(fit))]
+    lines += ["", *scaling_lines(fit.scaling)] if fit.scaling else []
+    warnings = warning_lines(fit)
+    return "\n".join([*lines, *(["", *warnings] if warnings else [])])
+
+
+def scaling_lines(scaling: ScalingFit) -> list[str]:
+    """The scaling rule in words."""
+    named = (
+        ("learning-rate exponent a", scaling.alpha_exponent),
+        ("batch-size exponent b", scaling.batch_exponent),
+        ("scatter between settings", scaling.scatter),
+    )
+    lines = ["scaling rule  T = c · α^a / B^b"]
+    for name, value in named:
+        shown = "not identified" if value is None else f"{value.mean:.3f}  [{value.lower:.3f}, {value.upper:.3f}]"
+        lines.append(f"  {name:26}{shown}")
+    return lines
+
+
+def warning_lines(fit: TemperatureFit) -> list[str]:
+    """Everything a reader must know, one line each."""
+    lines = [f"! {_short(s.path)} {s.label}: {warning}" for s in fit.settings for warning in s.warnings]
+    return lines + [f"! scaling rule: {warning}" for warning in (fit.scaling.warnings if fit.scaling else ())]
+
+
+def temperature_dataset(fit: TemperatureFit) -> xr.Dataset:
+    """Temperatures and diagnostics over ``setting``."""
+    columns = {
+        "temperature": [s.temperature.mean for s in fit.settings],
+        "lower": [s.temperature.lower for s in fit.settings],
+        "upper": [s.temperature.upper for s in fit.settings],
+        "true_temperature": [s.true_temperature for s in fit.settings],
+        "num_replicas": [s.num_replicas for s in fit.settings],
+        "r_hat": [s.r_hat for s in fit.settings],
+        "ess": [s.ess for s in fit.settings],
+        "divergences": [s.divergences for s in fit.settings],
+    }
+    return xr.Dataset(
+        {name: ("setting", np.array(values)) for name, values in columns.items()},
+        coords={
+            "learning_rate": ("setting", [s.learning_rate for s in fit.settings]),
+            "batch_size": ("setting", [s.batch_size for s in fit.settings]),
+            "path": ("setting", [s.path for s in fit.settings]),
+        },
+    )
+
+
+def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart: the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _range(interval: Interval) -> str:
+    return f"[{interval.lower:.4g}, {interval.upper:.4g}]"
+
+
+def _short(path: str, length: int = 32) -> str:
+    name = path.rstrip("/").rsplit("/", 1)[-1]
+    return name if len(name) <= length else "…" + name[-(length - 1) :]
