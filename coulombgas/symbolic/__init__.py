@@ -1,13 +1,31 @@
 """The symbolic engine: closed forms as SymPy expressions, and the way from any drift and noise to them."""
 
+from ._bulk import marchenko_pastur as marchenko_pastur
+from ._bulk import marchenko_pastur_atom as marchenko_pastur_atom
+from ._bulk import marchenko_pastur_edges as marchenko_pastur_edges
+from ._bulk import semicircle as semicircle
+from ._coulomb_gas import CoulombGas as CoulombGas
+from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
+from ._free import FreeLaw as FreeLaw
+from ._free import free_sum as free_sum
+from ._free import free_sum_resolvents as free_sum_resolvents
+from ._free import spectral_density as spectral_density
 from ._functions import bessel_ie as bessel_ie
 from ._functions import log_erfc as log_erfc
+from ._functions import log_i0 as log_i0
 from ._functions import log_i0e as log_i0e
 from ._functions import log_sum_exp as log_sum_exp
 from ._functions import lower_gamma_ratio as lower_gamma_ratio
 from ._functions import xlogy as xlogy
 from ._law import SymbolicLaw as SymbolicLaw
+from ._matrix_sde import MatrixSDE as MatrixSDE
+from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
+from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
 from ._rewrite import stabilise as stabilise
+from ._selberg import laguerre_normalisation as laguerre_normalisation
+from ._selberg import log_laguerre_normalisation as log_laguerre_normalisation
+from ._selberg import log_mehta_normalisation as log_mehta_normalisation
+from ._selberg import mehta_normalisation as mehta_normalisation
 from ._source import to_latex as to_latex
 from ._source import to_numpy_source as to_numpy_source
 from ._source import to_plain as to_plain
@@ -20,19 +38,47 @@ from ._to_jax import to_jax as to_jax
 from ._two_species import mean_distance as mean_distance
 from ._two_species import two_species_density as two_species_density
 from ._two_species import two_species_spacing as two_species_spacing
+from ._wick import gaussian_average as gaussian_average
+from ._wick import gaussian_covariance as gaussian_covariance
+from ._wick import gradient_noise_covariance as gradient_noise_covariance
+from ._wick import isserlis as isserlis
+from ._wick import pairings as pairings
 
 __all__ = [
+    "CoulombGas",
+    "EigenvalueSDE",
+    "FreeLaw",
+    "MatrixSDE",
     "SymbolicLaw",
     "bessel_ie",
     "brody",
+    "eigenvalue_shifts",
+    "free_sum",
+    "free_sum_resolvents",
+    "gaussian_average",
+    "gaussian_covariance",
+    "gradient_noise_covariance",
+    "isserlis",
+    "laguerre_normalisation",
     "log_erfc",
+    "log_i0",
     "log_i0e",
+    "log_laguerre_normalisation",
+    "log_mehta_normalisation",
     "log_sum_exp",
     "lower_gamma_ratio",
+    "marchenko_pastur",
+    "marchenko_pastur_atom",
+    "marchenko_pastur_edges",
     "mean_distance",
+    "mehta_normalisation",
     "pair_density",
+    "pairings",
     "poisson",
     "rice_spacing",
+    "semicircle",
+    "shifts_from_determinant",
+    "spectral_density",
     "stabilise",
     "to_jax",
     "to_latex",

@@ -1,0 +1,186 @@
+r"""Free probability: R-transforms, their sums, and the large-n density of a matrix with fixed levels plus noise."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import sympy as sp
+
+from coulombgas._checks import InputError
+from coulombgas._precision import in_x64
+
+from ._to_jax import to_jax
+
+resolvent = sp.Symbol("G")
+"""Stieltjes transform G(z) = (1/N) tr 1/(z - X)."""
+argument = sp.Symbol("z")
+"""Complex argument z of the Stieltjes transform."""
+
+
+@dataclass(frozen=True)
+class FreeLaw:
+    r"""A spectral law at large n, given by its R-transform: :math:`z=1/G+R(G)`.
+
+    The spectrum of a sum of free (independent and rotated at random) matrices has the sum of their R-transforms:
+    ``FreeLaw.semicircle(v) + FreeLaw.marchenko_pastur(r)``.
+
+    Args:
+        r_transform: R as an expression in the symbol ``resolvent``.
+    """
+
+    r_transform: Any
+
+    @classmethod
+    def point(cls, place: Any) -> "FreeLaw":
+        """All eigenvalues at one place."""
+        return cls(sp.sympify(place))
+
+    @classmethod
+    def semicircle(cls, variance: Any = 1, *, center: Any = 0) -> "FreeLaw":
+        r"""R(G) = centre + variance G: the invariant Gaussian matrix, radius :math:`2\sqrt{\rm variance}`."""
+        return cls(sp.sympify(center) + sp.sympify(variance) * resolvent)
+
+    @classmethod
+    def marchenko_pastur(cls, ratio: Any, *, mean: Any = 1) -> "FreeLaw":
+        r""":math:`R(G)=\bar x/(1-r\bar x\,G)` of X = WᵀW, r = N/M, :math:`\bar x=M\sigma_w^2`; r > 1 has an atom at zero."""
+        ratio, mean = sp.sympify(ratio), sp.sympify(mean)
+        return cls(mean / (1 - ratio * mean * resolvent))
+
+    def __add__(self, other: "FreeLaw") -> "FreeLaw":
+        return FreeLaw(self.r_transform + other.r_transform)
+
+    def scale(self, factor: Any) -> "FreeLaw":
+        """The law of factor times the matrix: R_{aX}(G) = a R_X(a G)."""
+        factor = sp.sympify(factor)
+        return FreeLaw(factor * self.r_transform.subs(resolvent, factor * resolvent))
+
+    def equation(self) -> Any:
+        """A polynomial in G and z that vanishes at the Stieltjes transform."""
+        return sp.expand(sp.fraction(sp.together(resolvent * (argument - self.r_transform) - 1))[0])
+
+    def stieltjes(self) -> list[Any]:
+        """The roots G(z) of :meth:`equation`, the physical branch (G ~ 1/z at large z) among them, up to degree two.
+
+        Raises:
+            InputError: the equation is of higher degree; use :meth:`density`.
+        """
+        polynomial = sp.Poly(self.equation(), resolvent)
+        if polynomial.degree() > 2:
+            raise InputError(f"`stieltjes` solves up to degree 2, got {polynomial.degree()}: use `density`.")
+        return sp.solve(polynomial.as_expr(), resolvent)
+
+    def free_cumulants(self, order: int) -> list[Any]:
+        """The first ``order`` free cumulants: the Taylor coefficients of R."""
+        series = sp.series(self.r_transform, resolvent, 0, order).removeO()
+        return [sp.simplify(sp.expand(series).coeff(resolvent, n)) for n in range(order)]
+
+    def moments(self, order: int) -> list[Any]:
+        r"""The moments 1 … order of the density, from :math:`M(z)=1+\sum_s k_sz^sM(z)^s`."""
+        cumulants = self.free_cumulants(order)
+        t = sp.Symbol("t")
+        generating = sp.S.One
+        for _ in range(order):
+            powers = sum(k * t ** (s + 1) * generating ** (s + 1) for s, k in enumerate(cumulants))
+            generating = _truncate(1 + powers, t, order)
+        return [sp.factor(sp.expand(generating).coeff(t, n)) for n in range(1, order + 1)]
+
+    def density(self, parameters: Sequence[Any] = (), *, broadening: float = 1e-9) -> Callable[..., Any]:
+        """A JAX function (x, *parameters) -> density, without atoms; see :func:`spectral_density`."""
+        return spectral_density([1 / (argument - self.r_transform)], [resolvent], parameters, broadening=broadening)
+
+
+def _truncate(expression: Any, variable: sp.Symbol, order: int) -> Any:
+    polynomial = sp.Poly(sp.expand(expression), variable)
+    return sum(c * variable**n for (n,), c in polynomial.terms() if n <= order)
+
+
+def free_sum_resolvents(size: int) -> tuple[sp.Symbol, ...]:
+    """Symbols G_1 … G_n of the diagonal elements of the resolvent."""
+    return tuple(sp.symbols(f"G_1:{size + 1}"))
+
+
+def free_sum(levels: Sequence[Any], variances: Any) -> list[Any]:
+    r"""Right-hand sides of :math:`G_i=1/(z-\kappa_i-\sum_jv_{ij}G_j)` for X = diag(kappa) + noise.
+
+    Args:
+        levels: kappa, the n fixed levels (numbers or symbols).
+        variances: v, the (n, n) symmetric variances of the elements of the noise, or one number for all.
+
+    Returns:
+        n expressions in z and G_1 … G_n; feed them to :func:`spectral_density`.
+
+    Raises:
+        InputError: the variances are not a symmetric (n, n) matrix.
+
+    The Dyson equation of a Gaussian matrix with external source at large n; derived here, see derivations/large_n.
+    """
+    size = len(levels)
+    uniform = sp.Matrix(size, size, lambda i, j: variances) if not hasattr(variances, "__len__") else None
+    matrix = sp.Matrix(variances) if uniform is None else uniform
+    if matrix.shape != (size, size) or matrix != matrix.T:
+        raise InputError(f"`variances` must be a symmetric ({size}, {size}) matrix, got shape {matrix.shape}.")
+    symbols = free_sum_resolvents(size)
+    return [1 / (argument - levels[i] - sum(matrix[i, j] * symbols[j] for j in range(size))) for i in range(size)]
+
+
+def spectral_density(
+    maps: Sequence[Any],
+    resolvents: Sequence[sp.Symbol],
+    parameters: Sequence[Any] = (),
+    *,
+    broadening: float = 1e-9,
+) -> Callable[..., Any]:
+    r"""Density :math:`\rho(x)=-\frac1{n\pi}{\rm Im}\sum_iG_i(x+i0)` of resolvents that solve G = F(G, z).
+
+    Far above the real axis the map contracts; from there the solution is followed down to ``broadening`` by Newton
+    steps, halving the height each time.
+
+    Args:
+        maps: F, n expressions in z, the resolvents and the parameters.
+        resolvents: the symbols G_i.
+        parameters: further symbols, given at the call after x.
+        broadening: imaginary part at which the density is read off, in units of x.
+
+    Returns:
+        A function (x, *parameters) -> density, x of any shape, float64; atoms show as Lorentzians of that width.
+    """
+    system = to_jax(list(maps), (argument, *resolvents, *parameters))
+    size = len(resolvents)
+
+    def at_point(x: Any, *values: Any) -> Any:
+        scale = 10.0 * (1.0 + jnp.abs(x)) + sum((jnp.sum(jnp.abs(v)) for v in values), jnp.zeros(()))
+        steps = 60
+
+        def map_at(z: Any, g: Any) -> Any:
+            return jnp.stack(system(z, *g, *values))
+
+        def follow(k: Any, g: Any) -> Any:
+            height = jnp.maximum(scale * 0.5**k, broadening)
+            return _newton(lambda h: h - map_at(x + 1j * height, h), g)
+
+        start = jnp.full((size,), 1.0 / (x + 1j * scale))
+        for _ in range(20):
+            start = map_at(x + 1j * scale, start)
+        solution = jax.lax.fori_loop(0, steps, follow, start)
+        return -jnp.mean(jnp.imag(solution)) / jnp.pi
+
+    @in_x64
+    def density(x: Any, *values: Any) -> Any:
+        points = jnp.asarray(x, dtype=float)
+        if len(values) != len(parameters):
+            raise InputError(f"`parameters` takes {len(parameters)} values, got {len(values)}.")
+        flat = jax.vmap(lambda p: at_point(p, *values))(points.reshape(-1))
+        return flat.reshape(points.shape)
+
+    return density
+
+
+def _newton(function: Callable[[Any], Any], guess: Any, steps: int = 6) -> Any:
+    jacobian = jax.jacfwd(function, holomorphic=True)
+
+    def step(_: Any, g: Any) -> Any:
+        return g - jnp.linalg.solve(jacobian(g), function(g))
+
+    return jax.lax.fori_loop(0, steps, step, guess)
