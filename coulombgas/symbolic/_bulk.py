@@ -54,16 +54,17 @@ def marchenko_pastur() -> SymbolicLaw:
 
     .. math:: \rho(x) = \frac{\sqrt{(x_+-x)(x-x_-)}}{2\pi\,\min(r,1)\,\bar x\,x}, \qquad x_\pm=\bar x(1\pm\sqrt r)^2
 
-    Parameters (ratio, mean_eigenvalue) with :math:`\bar x=M\sigma_w^2`. Normalised to 1 over the nonzero eigenvalues; for
-    r > 1 the zero ones are the fraction :func:`marchenko_pastur_atom`. ALP24 (79), and (80) for
+    Parameters (ratio, mean_eigenvalue) with :math:`\bar x=M\sigma_w^2`. Normalised to 1 over the nonzero eigenvalues;
+    for r > 1 the zero ones are the fraction :func:`marchenko_pastur_atom`. ALP24 (79), and (80) for
     :math:`\sigma_w^2=1/M`.
     """
     low, high = marchenko_pastur_edges()
     x, share = eigenvalue, sp.Min(ratio, 1)
     root = sp.sqrt((high - x) * (x - low))
-    odds = (x - low) / (high - x)
+    above, below = sp.Max(x - low, 0), sp.Max(high - x, 0)  # rounding may put an edge on the wrong side
+    odds = above / below
     arc, inner = 2 * sp.atan(sp.sqrt(odds)), 2 * sp.atan(sp.sqrt(odds * high / low))
-    swept = root / mean_eigenvalue + (1 + ratio) * arc - sp.Abs(1 - ratio) * inner
+    swept = sp.sqrt(above * below) / mean_eigenvalue + (1 + ratio) * arc - sp.Abs(1 - ratio) * inner
     mean = mean_eigenvalue * sp.Max(1, ratio)
     return SymbolicLaw(
         name="Marchenko-Pastur law",

@@ -33,10 +33,10 @@ class CoulombGas:
     ALP24 (12)-(14), (65)-(67). The eigenvalue process that it is the stationary law of is :attr:`process`.
     """
 
-    potentials: tuple[Any, ...]
+    potentials: Any
     beta: Any = 1
-    noises: tuple[Any, ...] | None = None
-    variables: tuple[sp.Symbol, ...] | None = None
+    noises: Any = None
+    variables: Any = None
 
     def __post_init__(self) -> None:
         size = len(self.potentials)
@@ -79,26 +79,26 @@ class CoulombGas:
     @cached_property
     def energy(self) -> Any:
         """The sum of the V_i/g_i^2, without the repulsion."""
-        return sum(v / g**2 for v, g in zip(self.potentials, self.noises or (), strict=True))
+        return sum(v / g**2 for v, g in zip(self.potentials, self.noises, strict=True))
 
     @cached_property
     def log_weight(self) -> Any:
         """Logarithm of the unnormalised law in the sector x_1 < x_2 < …; by symmetry of |x_i - x_j| it holds in all."""
-        x = self.variables or ()
+        x = self.variables
         pairs = [sp.log(x[j] - x[i]) for i in range(self.size) for j in range(i + 1, self.size)]
         return self.beta * sp.Add(*pairs) - self.energy
 
     @cached_property
     def weight(self) -> Any:
         """The unnormalised law on all of space."""
-        x = self.variables or ()
+        x = self.variables
         pairs = [sp.Abs(x[i] - x[j]) ** self.beta for i in range(self.size) for j in range(i + 1, self.size)]
         return sp.Mul(*pairs) * sp.exp(-self.energy)
 
     @cached_property
     def process(self) -> EigenvalueSDE:
         r"""Eigenvalue process :math:`dx_i=-V_i'\,dt+\sum_j\beta g_i^2/(x_i-x_j)\,dt+\sqrt2g_i\,dB_i`, ALP24 (63)."""
-        x, g = self.variables or (), self.noises or ()
+        x, g = self.variables, self.noises
         return EigenvalueSDE(
             x,
             drift=tuple(-sp.diff(v, level) for v, level in zip(self.potentials, x, strict=True)),
@@ -135,7 +135,9 @@ class CoulombGas:
         return S**self.beta * weight / self.normalisation
 
     def density(self) -> Any:
-        r"""Density :math:`\rho(x)=\frac12\sum_i\langle\delta(x-x_i)\rangle` for n = 2, in the symbol x. ALP24 (19), (77).
+        r"""Density :math:`\rho(x)=\frac12\sum_i\langle\delta(x-x_i)\rangle` for n = 2, in the symbol x.
+
+        ALP24 (19), (77).
 
         Raises:
             InputError: not two levels in quadratic potentials, or a beta that is not a whole number.
@@ -162,7 +164,7 @@ class CoulombGas:
 
     def _wells(self) -> tuple[list[Any], list[Any]]:
         centres, widths = [], []
-        for x, v, g in zip(self.variables or (), self.potentials, self.noises or (), strict=True):
+        for x, v, g in zip(self.variables, self.potentials, self.noises, strict=True):
             action = sp.expand(v / g**2)
             curvature = sp.simplify(sp.diff(action, x, 2))
             if curvature.has(x) or curvature == 0:
@@ -187,7 +189,7 @@ class CoulombGas:
         average over c is a Gaussian moment.
         """
         centres, widths = self._two_wells()
-        x1, x2 = self.variables or ()
+        x1, x2 = self.variables
         s1, s2 = (w**2 for w in widths)
         total = s1 + s2
         mean, variance = (centres[0] * s2 + centres[1] * s1) / total, s1 * s2 / total
@@ -202,7 +204,7 @@ class CoulombGas:
     def _pair_integral(self, polynomial: Any) -> Any:
         if self.size == 1:
             centres, widths = self._wells()
-            (x,) = self.variables or ()
+            (x,) = self.variables
             return sp.sqrt(2 * sp.pi) * widths[0] * gaussian_moment(polynomial, x, centres[0], widths[0] ** 2)
         self._check_power(self._two_wells()[0])
         total = sp.S.Zero
