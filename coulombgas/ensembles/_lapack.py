@@ -6,6 +6,7 @@ cores, which SciPy's own wrappers, one matrix a call and holding the lock, canno
 
 import ctypes
 import functools
+import importlib
 import itertools
 import os
 from collections.abc import Callable
@@ -21,9 +22,7 @@ _ROWS_FOR_THREADS = 32  # smaller matrices are solved faster than threads hand t
 
 @functools.cache
 def _routine(name: str, num_arguments: int) -> Callable[..., None]:
-    from scipy.linalg import cython_lapack
-
-    capsule = cython_lapack.__pyx_capi__[name]
+    capsule = importlib.import_module("scipy.linalg.cython_lapack").__pyx_capi__[name]
     get_name = ctypes.pythonapi.PyCapsule_GetName
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
