@@ -1,25 +1,85 @@
 """Spectra of weight matrices: the format they travel in, readers, level groups, statistics."""
 
+from ._checkpoint import iterate_matrices as iterate_matrices
+from ._checkpoint import load_spectra as load_spectra
+from ._formats import FORMATS as FORMATS
+from ._formats import find_checkpoints as find_checkpoints
+from ._layers import Change as Change
+from ._layers import LayerSpectrum as LayerSpectrum
+from ._layers import NetworkSpectra as NetworkSpectra
+from ._layers import Participation as Participation
+from ._layers import layer_spectrum as layer_spectrum
 from ._levels import LevelGroup as LevelGroup
 from ._levels import group_levels as group_levels
 from ._levels import level_groups as level_groups
 from ._levels import level_spacings as level_spacings
 from ._levels import weights_to_levels as weights_to_levels
+from ._marchenko_pastur import mp_cdf as mp_cdf
+from ._marchenko_pastur import mp_density as mp_density
+from ._marchenko_pastur import mp_edges as mp_edges
+from ._marchenko_pastur import mp_quantile as mp_quantile
+from ._matrices import as_matrices as as_matrices
 from ._read import read_spectra as read_spectra
+from ._reference_curves import RATIO_MEANS as RATIO_MEANS
+from ._reference_curves import number_variance_curve as number_variance_curve
+from ._reference_curves import rigidity_curve as rigidity_curve
+from ._rigidity import LongRangeStatistic as LongRangeStatistic
+from ._rigidity import number_variance as number_variance
+from ._rigidity import rigidity as rigidity
 from ._schema import healthy as healthy
 from ._schema import make_spectra as make_spectra
 from ._schema import model_config as model_config
 from ._schema import validate_spectra as validate_spectra
+from ._smoothing import SmoothingDiagnosis as SmoothingDiagnosis
+from ._spacings import SpacingRatio as SpacingRatio
+from ._spacings import spacing_ratio as spacing_ratio
+from ._spacings import spacing_ratios as spacing_ratios
+from ._spacings import unit_spacings as unit_spacings
+from ._stored import StoredArray as StoredArray
+from ._unfold import Unfolding as Unfolding
+from ._unfold import unfold as unfold
+from ._vectors import Localisation as Localisation
+from ._vectors import localisation as localisation
 
 __all__ = [
+    "FORMATS",
+    "RATIO_MEANS",
+    "Change",
+    "LayerSpectrum",
     "LevelGroup",
+    "Localisation",
+    "LongRangeStatistic",
+    "NetworkSpectra",
+    "Participation",
+    "SmoothingDiagnosis",
+    "SpacingRatio",
+    "StoredArray",
+    "Unfolding",
+    "as_matrices",
+    "find_checkpoints",
     "group_levels",
     "healthy",
+    "iterate_matrices",
+    "layer_spectrum",
     "level_groups",
     "level_spacings",
+    "load_spectra",
+    "localisation",
     "make_spectra",
     "model_config",
+    "mp_cdf",
+    "mp_density",
+    "mp_edges",
+    "mp_quantile",
+    "number_variance",
+    "number_variance_curve",
     "read_spectra",
+    "rigidity",
+    "rigidity_curve",
+    "spacing_ratio",
+    "spacing_ratios",
+    "unfold",
+    "unit_spacings",
     "validate_spectra",
     "weights_to_levels",
 ]

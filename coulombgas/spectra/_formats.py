@@ -1,0 +1,135 @@
+"""From a path to the checkpoints it stands for: file formats, shards, directories that are trajectories."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from coulombgas._checks import InputError
+from coulombgas._types import PathType
+
+from ._array_files import read_hdf5, read_npy, read_npz
+from ._directories import read_orbax, read_zarr
+from ._safetensors import read_index, read_safetensors
+from ._stored import BadArray, Reader, StoredArray
+from ._torch_files import read_torch
+
+_READERS: dict[str, Reader] = {
+    ".safetensors": read_safetensors,
+    ".npz": read_npz,
+    ".npy": read_npy,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".pt": read_torch,
+    ".pth": read_torch,
+    ".bin": read_torch,
+}
+FORMATS = (*_READERS, ".safetensors.index.json", ".zarr", "Orbax directory")
+"""What :func:`coulombgas.load_spectra` reads."""
+_INDEX = ".safetensors.index.json"
+_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+_SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
+
+
+class Checkpoint(NamedTuple):
+    """One checkpoint on disk."""
+
+    path: Path
+    reader: Reader
+    step: int | None
+
+    def arrays(self) -> Iterator[StoredArray | BadArray]:
+        """Its arrays, one after the other, not yet read."""
+        try:
+            yield from self.reader(self.path)
+        except PermissionError:
+            raise InputError(f"{self.path}: no permission to read it.") from None
+
+
+def find_checkpoints(path: PathType | Sequence[PathType]) -> tuple[Checkpoint, ...]:
+    """The checkpoints that a path, or several, stand for, ordered by step.
+
+    A directory is one checkpoint when it is a Zarr store, an Orbax checkpoint, or holds ``model.safetensors`` or an
+    index of shards; otherwise the checkpoints directly inside it are a trajectory. Several checkpoints take their step
+    from the last number in their name, or are counted when a name has none.
+
+    Raises:
+        InputError: when there is nothing to read.
+    """
+    paths = [path] if isinstance(path, str) or not isinstance(path, Sequence) else list(path)
+    found = list(itertools.chain.from_iterable(_find(Path(one)) for one in paths))
+    if not found:
+        raise InputError("`path` is empty: name at least one checkpoint.")
+    if len(found) == 1:
+        return tuple(found)
+    steps = [_step(one.path) for one in found]
+    if None in steps or len(set(steps)) < len(steps):
+        steps = list(range(len(found)))
+    return tuple(sorted((one._replace(step=step) for one, step in zip(found, steps, strict=True)), key=_by_step))
+
+
+def number_of_heads(path: Path) -> int | None:
+    """Number of attention heads from a ``config.json`` beside the checkpoint, if it has one."""
+    folder = path if path.is_dir() else path.parent
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        values = [config[key] for key in ("num_attention_heads", "n_head", "num_heads") if key in config]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return values[0] if values and type(values[0]) is int and values[0] > 0 else None
+
+
+def _by_step(checkpoint: Checkpoint) -> int:
+    return checkpoint.step or 0
+
+
+def _step(path: Path) -> int | None:
+    numbers = re.findall(r"\d+", path.name.removesuffix(path.suffix))
+    return int(numbers[-1]) if numbers and len(numbers[-1]) < 16 else None
+
+
+def _find(path: Path) -> list[Checkpoint]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or directory.")
+    one = _single(path)
+    if one is not None:
+        return [one]
+    if not path.is_dir():
+        raise InputError(f"{path}: format not known; readable are {', '.join(FORMATS)}.")
+    children = [_single(child) for child in sorted(path.iterdir()) if not child.name.startswith((".", "_"))]
+    found = [child for child in children if child is not None]
+    if not found:
+        raise InputError(f"{path}: no checkpoint inside; readable are {', '.join(FORMATS)}.")
+    return found
+
+
+def _single(path: Path) -> Checkpoint | None:
+    """The path as one checkpoint, or None when it is none."""
+    if path.is_dir():
+        return _single_directory(path)
+    if path.name.endswith(_INDEX):
+        return Checkpoint(path, read_index, None)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        return None
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty.")
+    return Checkpoint(path, reader, None)
+
+
+def _single_directory(path: Path) -> Checkpoint | None:
+    if any((path / mark).is_file() for mark in _ZARR_MARKS):
+        return Checkpoint(path, read_zarr, None)
+    if (path / "_METADATA").is_file() or (path / "default" / "_METADATA").is_file():
+        return Checkpoint(path, read_orbax, None)
+    indices = sorted(path.glob(f"*{_INDEX}"))
+    if indices:
+        return Checkpoint(path, lambda folder: read_index(indices[0]), None)
+    if (path / "model.safetensors").is_file():
+        return Checkpoint(path, lambda folder: read_safetensors(folder / "model.safetensors"), None)
+    shards = sorted(file for file in path.glob("*.safetensors") if _SHARD.search(file.name))
+    if shards:
+        return Checkpoint(path, lambda folder: itertools.chain.from_iterable(map(read_safetensors, shards)), None)
+    return None

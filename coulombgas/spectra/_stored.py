@@ -1,0 +1,60 @@
+"""What every reader of checkpoints yields: arrays that are described at once and read one at a time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from coulombgas._checks import InputError
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of a checkpoint, not yet read."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """Type in words, as the file has it: "F32", "bfloat16", "int64", …"""
+    read: Callable[[], np.ndarray]
+    """Read it, as float32 or float64.
+
+    Raises:
+        InputError: when the data are damaged or of another kind.
+    """
+
+    @property
+    def is_real(self) -> bool:
+        """Floating point of any width."""
+        word = self.dtype.lower()
+        return word.startswith(("f", "bf", "<f", ">f", "=f"))
+
+
+@dataclass(frozen=True)
+class BadArray:
+    """An array whose description is already unusable; ``reason`` is one line."""
+
+    name: str
+    reason: str
+
+
+Reader: TypeAlias = Callable[[Path], Iterator[StoredArray | BadArray]]
+"""Yields the arrays of one file in its order; raises InputError when the file as a whole cannot be read."""
+
+
+def real_array(name: str, values: np.ndarray) -> np.ndarray:
+    """The array as float32, or float64 if it is that; half precision and 8-bit floats are widened."""
+    array = np.asarray(values)
+    if array.dtype == np.float64:
+        return array
+    if array.dtype.kind == "f" or str(array.dtype).startswith(("bfloat", "float8", "float6", "float4")):
+        return array.astype(np.float32)
+    raise InputError(f"{name}: entries of type {array.dtype} are not real numbers.")
+
+
+def printable(name: str) -> str:
+    """A name from a file, fit for one line of a terminal: control characters replaced, at most 200 characters."""
+    clean = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+    return clean if len(clean) <= 200 else clean[:197] + "..."
