@@ -1,0 +1,74 @@
+"""Damped iteration to a self-consistent set of two-time functions, with the residual it stopped at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+from coulombgas._checks import InputError
+from coulombgas._types import Progress
+
+State = TypeVar("State")
+
+
+class NotConvergedError(InputError):
+    """A self-consistent solution was not reached; the message gives the residual and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convergence:
+    """How a fixed point was reached: last relative change of any two-time function and the sweeps it took."""
+
+    residual: float
+    sweeps: int
+
+
+def fixed_point(
+    sweep: Callable[[State], State],
+    start: State,
+    *,
+    damping: float,
+    tolerance: float,
+    max_sweeps: int,
+    remedy: str,
+    progress: Progress | None = None,
+) -> tuple[State, Convergence]:
+    r"""Iterate :math:`x \leftarrow (1-d)\,x + d\,F(x)` until :math:`|F(x)-x|_\infty/(1+|F(x)|_\infty)` is small.
+
+    Args:
+        sweep: F, from a pytree of arrays to the same pytree.
+        start: first guess.
+        damping: d, the share of the new value, in (0, 1].
+        tolerance: residual at which to stop.
+        max_sweeps: number of evaluations of F allowed.
+        remedy: what the user should change when it fails.
+        progress: called with (sweeps done, ``max_sweeps``).
+
+    Raises:
+        NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite. There is
+            no unconverged result: a solution of half-solved equations would be a made-up number.
+    """
+
+    @jax.jit
+    def advance(old):
+        new = sweep(old)
+        change = [abs(b - a).max() / (1 + abs(b).max()) for a, b in zip(*map(jax.tree.leaves, (old, new)), strict=True)]
+        mixed = jax.tree.map(lambda a, b: (1 - damping) * a + damping * b, old, new)
+        return mixed, jax.numpy.stack(change).max()
+
+    state, residual, done = start, np.inf, 0
+    for done in range(1, max_sweeps + 1):
+        state, change = advance(state)
+        residual = float(change)
+        if progress is not None:
+            progress(done, max_sweeps)
+        if not np.isfinite(residual):
+            raise NotConvergedError(f"the fixed point diverged at sweep {done} (residual {residual}): {remedy}.")
+        if residual <= tolerance:
+            return state, Convergence(residual=residual, sweeps=done)
+    raise NotConvergedError(
+        f"the fixed point has not converged: residual {residual:.2e} after {done} sweeps, tolerance {tolerance:.0e}: "
+        f"{remedy}."
+    )

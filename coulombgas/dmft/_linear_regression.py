@@ -1,0 +1,231 @@
+"""Linear regression in high dimensions: full-batch and mini-batch first-order methods and flows."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coulombgas._checks import check_choice, check_count, check_in_interval, check_non_negative, check_positive, fail
+from coulombgas._precision import in_x64
+from coulombgas._types import Progress
+
+from ._causal import series_inverse, series_product, series_sqrt, stein, toeplitz, volterra
+from ._linear_methods import METHODS, check_stable, lag_kernels
+from ._system import System, make_result
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearRegression(System):
+    r"""Teacher w*, P Gaussian samples, :math:`h = w^* - w`, :math:`h_{n+1} = h_n - \eta v_n` and its accelerations.
+
+    .. math:: v = u_v + R_\Delta h,\quad \Delta = u_\Delta + \epsilon + \alpha^{-1} R_{hv}\Delta
+
+    with covariances :math:`C_\Delta/\alpha` and :math:`C_h` (derived here, in the convention of arXiv:2601.01010; see
+    derivations/dmft). Exact at every learning rate. With ``batch_fraction`` b < 1 each sample enters a step with
+    probability b and weight 1/b (multi-pass SGD). For ``gradient-flow`` the learning rate is the time step of the
+    second-order integrator and ``mass`` adds inertia, :math:`m\ddot h + \dot h = -v`.
+
+    Raises:
+        InputError: for values outside the theory's range, with the bound: η beyond stability, σ² < 0, β outside [0, 1),
+            a batch fraction at which the mini-batch noise grows without limit.
+    """
+
+    samples_per_dimension: float
+    """α = P/N"""
+    learning_rate: float = 0.1
+    """η; for gradient-flow the time step"""
+    noise_variance: float = 0.0
+    """σ² of the labels"""
+    signal: float = 1.0
+    """|w*|²/N"""
+    method: str = "gd"
+    """gd, heavy-ball, nesterov or gradient-flow"""
+    momentum: float = 0.0
+    """β of heavy-ball and nesterov"""
+    mass: float = 0.0
+    """m of the flow with inertia"""
+    batch_fraction: float = 1.0
+    """b, share of the samples in a step"""
+    steps: int = 100
+    """number of steps"""
+    name = "linear-regression"
+
+    def __post_init__(self):
+        check_choice("method", self.method, METHODS)
+        check_positive("samples_per_dimension", self.samples_per_dimension)
+        check_positive("learning_rate", self.learning_rate)
+        check_non_negative("noise_variance", self.noise_variance)
+        check_non_negative("signal", self.signal)
+        check_non_negative("mass", self.mass)
+        check_count("steps", self.steps)
+        if not 0 <= self.momentum < 1:
+            fail("momentum", "must lie in [0, 1)", self.momentum)
+        if self.momentum and self.method in ("gd", "gradient-flow"):
+            fail("momentum", f"does nothing with method {self.method!r}: use heavy-ball or nesterov (flow: mass)",
+                 self.momentum)  # fmt: skip
+        if self.mass and self.method != "gradient-flow":
+            fail("mass", "belongs to method 'gradient-flow': use heavy-ball for a discrete method", self.mass)
+        check_in_interval("batch_fraction", self.batch_fraction, 1e-6, 1.0)
+        check_stable(self.method, self.learning_rate, self.momentum, (1 + self.samples_per_dimension**-0.5) ** 2)
+        if self.batch_fraction < 1:
+            self._check_batch_noise()
+
+    def _check_batch_noise(self) -> None:
+        if self.method == "gradient-flow":
+            fail("batch_fraction", "must be 1 for a flow: mini-batches need a finite learning rate", self.batch_fraction)
+        total = mini_batch_gain(self)
+        bound = total / (1 + total)
+        if self.batch_fraction <= bound:
+            fail("batch_fraction", f"must exceed {bound:.4g}: below, mini-batch noise feeds itself at this learning "
+                 "rate and the loss diverges; raise it or lower `learning_rate`", self.batch_fraction)  # fmt: skip
+
+    def times(self) -> np.ndarray:
+        return (self.learning_rate if self.method == "gradient-flow" else 1.0) * np.arange(self.steps + 1)
+
+    @in_x64
+    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
+        """`test_excess` (test loss minus σ²), `train_loss`, `overlap` of w with w*, `correlation`, `residual`, `response`.
+
+        `correlation` is <h_n·h_k>/N, `residual` the covariance of the training residuals, `response` the response
+        of h_n to a unit gradient field at step k.
+        """
+        return make_result(self, _solve(*self._kernels(), *self._numbers()))
+
+    @in_x64
+    def decompose(self) -> "xr.Dataset":
+        """Test excess as bias² and the variances from data, label noise and mini-batches (they add up to it).
+
+        The correlation of two learners that share a source but not the others separates the sources: an ensemble of K
+        learners with an independent source divides that variance by K.
+        """
+        alpha, _, signal, _ = self._numbers()
+        kernels = self._kernels()
+        full = _solve(*kernels, *self._numbers())
+        quiet = _solve(*kernels, alpha, self.noise_variance, signal, 0.0)
+        clean = _solve(*kernels, alpha, 0.0, signal, 0.0)
+        bias = signal * (1 - full["overlap"]) ** 2
+        parts = {
+            "bias": bias,
+            "variance_data": clean["test_excess"] - bias,
+            "variance_noise": quiet["test_excess"] - clean["test_excess"],
+            "variance_batch": full["test_excess"] - quiet["test_excess"],
+            "test_excess": full["test_excess"],
+        }
+        return make_result(self, parts)
+
+    def quadrature(self) -> "xr.Dataset":
+        """The same losses by quadrature over the Marchenko-Pastur law (exact in time for the flow)."""
+        from ._marchenko_pastur import marchenko_pastur_quadrature
+
+        return marchenko_pastur_quadrature(self)
+
+    def limit(self) -> float:
+        r"""Test excess for t → ∞: :math:`\sigma^2/(\alpha-1)` or :math:`h_0^2(1-\alpha)+\sigma^2\alpha/(1-\alpha)`.
+
+        Full batch only; infinite at α = 1 with label noise.
+        """
+        if self.batch_fraction < 1:
+            fail("batch_fraction", "must be 1: the closed limit is that of full batches", self.batch_fraction)
+        alpha, gap = self.samples_per_dimension, abs(1 - self.samples_per_dimension)
+        noise = 0.0 if self.noise_variance == 0 else np.divide(self.noise_variance * min(1, alpha), gap or np.nan)
+        noise = float("inf") if np.isnan(noise) else float(noise)
+        return self.signal * max(0.0, 1 - alpha) + noise
+
+    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+        """Gaussian data, a random teacher, and the method itself; the response from a pulse along a random direction."""
+        from ._linear_regression_simulation import simulate_linear_regression
+
+        return simulate_linear_regression(self, key=key, dimension=dimension)
+
+    def _kernels(self):
+        return lag_kernels(
+            self.method, self.steps + 1, learning_rate=self.learning_rate, momentum=self.momentum, mass=self.mass
+        )
+
+    def _numbers(self) -> tuple[float, float, float, float]:
+        return self.samples_per_dimension, self.noise_variance, self.signal, 1 / self.batch_fraction - 1
+
+
+def mini_batch_gain(system: LinearRegression) -> float:
+    r"""Training loss that one unit of mini-batch noise returns in all, :math:`\sum_k q_k`; k·gain < 1 is stability.
+
+    gd: :math:`(\eta/\alpha)\int\rho\,\lambda/(2-\eta\lambda)`; with momentum from the stationary AR(2) variance.
+    """
+    from ._marchenko_pastur import marchenko_pastur_nodes
+
+    eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, 4000)
+    beta = 0.0 if system.method == "gd" else system.momentum
+    step = system.learning_rate * eigenvalue
+    nesterov = system.method == "nesterov"
+    first = (1 - step) * (1 + beta) if nesterov else 1 + beta - step
+    second = -beta * ((1 - step) if nesterov else 1.0)
+    variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
+    if nesterov:
+        variance = variance * (1 + 2 * beta + 2 * beta**2 - 2 * beta * (1 + beta) * first / (1 - second))
+    # the squared pulse response of the queries is variance·η² and couples to Δ² through λ; weight carries one λ
+    return float(weight @ (system.learning_rate**2 * eigenvalue * variance)) / system.samples_per_dimension
+
+
+def _solve(query, state, alpha, noise_variance, signal, extra):
+    return _two_time(query, state, alpha, noise_variance, signal, extra, noisy=extra > 0)
+
+
+@partial(jax.jit, static_argnames="noisy")
+def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
+    num = len(query)
+    unit = jnp.zeros_like(query).at[0].set(1.0)
+    # r(z) = R_Δ solves τ r² + (1 + τ/α - τ) r - 1 = 0, the closed form of R_Δ = (1 + (1 + T R_Δ)⁻¹ T/α)⁻¹
+    line = unit + (1 / alpha - 1) * query
+    root = series_sqrt(series_product(line, line) + 4 * query)
+    residual = 2 * series_inverse(line + root)
+    history = series_inverse(unit + series_product(query, residual))
+    kick = series_product(history, query)
+    through = series_product(kick, residual)
+    flat = jnp.ones((num, num))
+    start = jnp.cumsum(history)
+    around = through / jnp.sqrt(alpha)
+    loop, kick_matrix, answer = toeplitz(around), toeplitz(kick), toeplitz(residual)
+
+    def query_covariance(batch):
+        push = loop @ (noise_variance * flat + batch) @ loop.T
+        return stein(around, signal * jnp.outer(start, start) + push)
+
+    def residual_diagonal(covariance, batch):
+        own = kick_matrix @ batch @ kick_matrix.T / alpha**2
+        return _diagonal(answer, covariance + noise_variance * flat + own)
+
+    def batch_noise():
+        echo = stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2  # of a pulse at step 0
+        gain = extra * _diagonal(answer, echo)
+        zero = jnp.zeros((num, num))
+        return jnp.diag(extra * volterra(gain.at[0].set(0.0), residual_diagonal(query_covariance(zero), zero)))
+
+    batch = batch_noise() if noisy else jnp.zeros((num, num))
+    covariance = query_covariance(batch)
+    force = answer @ (covariance + noise_variance * flat + batch) @ answer.T
+    # the state h = b - P u_v, its covariance with itself and with the query
+    pulse = toeplitz(series_product(state, unit - series_product(residual, kick)))
+    base = 1 - jnp.cumsum(series_product(state, series_product(residual, history)))
+    correlation = signal * jnp.outer(base, base) + pulse @ force @ pulse.T / alpha
+    cross = signal * jnp.outer(base, start) + pulse @ force @ kick_matrix.T / alpha
+    own = pulse @ answer @ (cross.T + noise_variance * flat) / alpha
+    train = correlation + noise_variance * flat - own - own.T + pulse @ force @ pulse.T / alpha**2
+    return {
+        "test_excess": jnp.diagonal(correlation),
+        "train_loss": jnp.diagonal(train),
+        "overlap": 1 - base,
+        "correlation": correlation,
+        "residual": train,
+        "response": -pulse,
+    }
+
+
+def _diagonal(matrix, covariance):
+    """Diagonal of M C Mᵀ."""
+    return jnp.sum((matrix @ covariance) * matrix, axis=1)
