@@ -43,6 +43,15 @@ from ._wick import gaussian_covariance as gaussian_covariance
 from ._wick import gradient_noise_covariance as gradient_noise_covariance
 from ._wick import isserlis as isserlis
 from ._wick import pairings as pairings
+from ._widths import discrete_width2 as discrete_width2
+from ._widths import rbm_drift as rbm_drift
+from ._widths import rbm_mean_eigenvalue as rbm_mean_eigenvalue
+from ._widths import rbm_mean_shift as rbm_mean_shift
+from ._widths import rbm_potential as rbm_potential
+from ._widths import rbm_variance as rbm_variance
+from ._widths import rbm_width2 as rbm_width2
+from ._widths import teacher_student_width2 as teacher_student_width2
+from ._widths import two_layer_width2 as two_layer_width2
 
 __all__ = [
     "CoulombGas",
@@ -52,6 +61,7 @@ __all__ = [
     "SymbolicLaw",
     "bessel_ie",
     "brody",
+    "discrete_width2",
     "eigenvalue_shifts",
     "free_sum",
     "free_sum_resolvents",
@@ -75,15 +85,23 @@ __all__ = [
     "pair_density",
     "pairings",
     "poisson",
+    "rbm_drift",
+    "rbm_mean_eigenvalue",
+    "rbm_mean_shift",
+    "rbm_potential",
+    "rbm_variance",
+    "rbm_width2",
     "rice_spacing",
     "semicircle",
     "shifts_from_determinant",
     "spectral_density",
     "stabilise",
+    "teacher_student_width2",
     "to_jax",
     "to_latex",
     "to_numpy_source",
     "to_plain",
+    "two_layer_width2",
     "two_species_density",
     "two_species_spacing",
     "wigner_surmise",

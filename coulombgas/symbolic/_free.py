@@ -44,7 +44,7 @@ class FreeLaw:
 
     @classmethod
     def marchenko_pastur(cls, ratio: Any, *, mean: Any = 1) -> "FreeLaw":
-        r""":math:`R(G)=\bar x/(1-r\bar x\,G)` of X = WᵀW, r = N/M, :math:`\bar x=M\sigma_w^2`; an atom at 0 for r > 1."""
+        r""":math:`R(G)=\bar x/(1-r\bar x\,G)` of X = WᵀW, r = N/M, :math:`\bar x=M\sigma_w^2`; zeros for r > 1."""
         ratio, mean = sp.sympify(ratio), sp.sympify(mean)
         return cls(mean / (1 - ratio * mean * resolvent))
 
