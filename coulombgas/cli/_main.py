@@ -16,12 +16,14 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
     ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
     ("fit",): "coulombgas.cli._fit:Fit",
+    ("demo",): "coulombgas.cli._demo:Demo",
 }
 SUMMARIES: dict[tuple[str, ...], str] = {
     # words: one line for `coulombgas --help`
     ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
     ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
     ("fit",): "infer temperatures from spectra",
+    ("demo",): "train, infer and report: two minutes from nothing to a temperature",
 }
 
 

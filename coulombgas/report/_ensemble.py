@@ -1,6 +1,6 @@
 """The report of a temperature fit: how hot was this training, with its uncertainty and the evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coulombgas._files import atomic_file
@@ -13,21 +13,22 @@ from coulombgas.spectra._schema import package_versions
 from ._html import Card, Section, Table, render_page
 
 _MAX_PANELS = 12
+_VISIBLE_SCATTER = 0.02
 
 
 def ensemble_report(
-    fit: TemperatureFit,
+    fit: TemperatureFit | Mapping[str, TemperatureFit],
     path: PathType,
     *,
     overwrite: bool = False,
     title: str = "How hot was this training?",
     notes: Sequence[str] = (),
-    provenance: dict[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one self-contained HTML page about a fit.
+    """Write one self-contained HTML page about a fit, or about several under one roof.
 
     Args:
-        fit: what ``fit_temperature`` returned.
+        fit: what ``fit_temperature`` returned, or several by name.
         path: file to write.
         overwrite: replace an existing file.
         title: heading.
@@ -37,15 +38,17 @@ def ensemble_report(
     Raises:
         InputError: when the file exists or cannot be written.
     """
+    fits = dict(fit) if isinstance(fit, Mapping) else {"": fit}
+    settings = [setting for each in fits.values() for setting in each.settings]
     page = render_page(
         title=title,
-        lead=_lead(fit),
-        cards=_cards(fit),
-        sections=_sections(fit, notes),
+        lead=_lead(settings, list(fits.values())),
+        cards=_cards(settings, fits),
+        sections=_sections(fits, notes),
         provenance={
-            "sources": ", ".join(dict.fromkeys(setting.path for setting in fit.settings)),
+            "sources": ", ".join(dict.fromkeys(setting.path for setting in settings)),
             **(provenance or {}),
-            "method": fit.method,
+            "method": ", ".join(dict.fromkeys(each.method for each in fits.values())),
             **package_versions(),
         },
     )
@@ -58,75 +61,92 @@ def inside(setting: SettingFit) -> bool:
     return setting.temperature.contains(setting.true_temperature)
 
 
-def _lead(fit: TemperatureFit) -> str:
-    if len(fit.settings) == 1:
-        only = fit.settings[0]
-        t = only.temperature
-        verdict = "which holds" if inside(only) else "which misses"
+def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str:
+    if len(settings) == 1:
+        t, true = settings[0].temperature, settings[0].true_temperature
+        verdict = "which holds" if inside(settings[0]) else "which misses"
         return (
             f"The spectra say T = {t.mean:.4g}, with 95% probability between {t.lower:.4g} and {t.upper:.4g}, "
-            f"{verdict} learning rate / batch size = {only.true_temperature:.4g}."
+            f"{verdict} learning rate / batch size = {true:.4g}."
         )
-    hits = sum(inside(setting) for setting in fit.settings)
-    temperatures = [setting.temperature.mean for setting in fit.settings]
+    hits = sum(inside(setting) for setting in settings)
+    temperatures = [setting.temperature.mean for setting in settings]
     text = (
-        f"{len(fit.settings)} trainings, with temperatures from {min(temperatures):.3g} to {max(temperatures):.3g}, "
-        f"inferred from their eigenvalues alone: {hits} of {len(fit.settings)} intervals (95%) hold the true "
+        f"{len(settings)} trainings, with temperatures from {min(temperatures):.3g} to {max(temperatures):.3g}, "
+        f"inferred from their eigenvalues alone: {hits} of {len(settings)} intervals (95%) hold the true "
         "learning rate / batch size."
     )
-    if fit.scaling is not None and fit.scaling.scatter.mean > 0.05:
+    scatter = max((each.scaling.scatter.lower for each in fits if each.scaling is not None), default=0.0)
+    if scatter > _VISIBLE_SCATTER:
         text += (
-            f" Between settings T scatters by about {100 * fit.scaling.scatter.mean:.0f}% more than the intervals of "
-            "single settings know; the scaling rule below carries that."
+            f" Between settings T scatters by at least {100 * scatter:.0f}% more than the intervals of single settings "
+            "know; the scaling rule below carries that."
         )
     return text
 
 
-def _cards(fit: TemperatureFit) -> list[Card]:
-    first = fit.settings[0]
-    cards = []
-    if len(fit.settings) == 1:
-        t = first.temperature
-        cards.append(Card(label="Temperature T", value=f"{t.mean:.4g}", note=f"95%: {t.lower:.4g} to {t.upper:.4g}"))
-        cards.append(Card(label="Learning rate / batch size", value=f"{first.true_temperature:.4g}", note=first.label))
-    else:
-        hits = sum(inside(setting) for setting in fit.settings)
-        cards.append(
-            Card(label="Truth inside the 95% interval", value=f"{hits} of {len(fit.settings)}", note="settings")
-        )
-    if fit.scaling is not None:
-        named = (
-            ("Exponent of the learning rate", fit.scaling.alpha_exponent, "linear rule: 1"),
-            ("Exponent of 1/batch size", fit.scaling.batch_exponent, "linear rule: 1"),
-            ("Scatter between settings", fit.scaling.scatter, "in log T"),
-        )
-        cards += [
-            Card(label=label, value=f"{e.mean:.3f}", note=f"95%: {e.lower:.3f} to {e.upper:.3f}; {note}")
-            for label, e, note in named
-            if e is not None
+def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -> list[Card]:
+    replicas = sum(setting.num_replicas for setting in settings)
+    copies = Card(label="Trained copies", value=f"{replicas}", note=f"in {len(settings)} settings")
+    if len(settings) == 1:
+        t = settings[0].temperature
+        return [
+            Card(label="Temperature T", value=f"{t.mean:.4g}", note=f"95%: {t.lower:.4g} to {t.upper:.4g}"),
+            Card(
+                label="Learning rate / batch size",
+                value=f"{settings[0].true_temperature:.4g}",
+                note=settings[0].label,
+            ),
+            copies,
         ]
-    replicas = sum(setting.num_replicas for setting in fit.settings)
-    return [*cards, Card(label="Trained copies", value=f"{replicas}", note=f"in {len(fit.settings)} settings")]
+    hits = sum(inside(setting) for setting in settings)
+    cards = [Card(label="Truth inside the 95% interval", value=f"{hits} of {len(settings)}", note="settings"), copies]
+    for name, each in fits.items():
+        cards += _scaling_cards(each, f"{name}: " if name else "")
+    return cards
 
 
-def _sections(fit: TemperatureFit, notes: Sequence[str]) -> list[Section]:
-    sections = [
-        Section(heading="Temperatures", text=notes, tables=[_temperature_table(fit)], figures=_temperature_figures(fit))
+def _scaling_cards(fit: TemperatureFit, prefix: str) -> list[Card]:
+    if fit.scaling is None:
+        return []
+    named = (
+        (f"{prefix}exponent of the learning rate", fit.scaling.alpha_exponent),
+        (f"{prefix}exponent of 1/batch size", fit.scaling.batch_exponent),
+    )
+    return [
+        Card(label=label, value=f"{e.mean:.3f}", note=f"95%: {e.lower:.3f} to {e.upper:.3f}; linear rule: 1")
+        for label, e in named
+        if e is not None
     ]
-    if axes := scaling_axes(fit.scaling):
+
+
+def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[Section]:
+    settings = tuple(setting for each in fits.values() for setting in each.settings)
+    merged = TemperatureFit(settings=settings, scaling=None, method="")
+    sections = [
+        Section(heading="Temperatures", text=notes, tables=[_temperature_table(settings)],
+                figures=_temperature_figures(merged))
+    ]  # fmt: skip
+    for name, each in fits.items():
+        sections += _fit_sections(name, each)
+    return [*sections, _widths_section(settings), _method_section()]
+
+
+def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
+    sections = []
+    if fit.scaling is not None and (axes := scaling_axes(fit.scaling)):
         text = (
-            "log T = log c + a log(learning rate) − b log(batch size) + scatter; the linear scaling rule is a = b = 1."
+            "log T = log c + a log(learning rate) − b log(batch size) + scatter; the linear scaling rule is a = b = 1. "
+            f"The scatter between settings is {fit.scaling.scatter.mean:.3f} in log T "
+            f"(95%: {fit.scaling.scatter.lower:.3f} to {fit.scaling.scatter.upper:.3f})."
         )
         figures = [
             (plot_fit(fit, "scaling", along=axis), f"The rule along the {axis.replace('_', ' ')}.") for axis in axes
         ]
-        warnings = fit.scaling.warnings if fit.scaling is not None else ()
-        sections.append(Section(heading="Scaling rule", text=(text, *warnings), figures=figures))
+        heading = f"Scaling rule: {name}" if name else "Scaling rule"
+        sections.append(Section(heading=heading, text=(text, *fit.scaling.warnings), figures=figures))
     shown = [index for index, setting in enumerate(fit.settings) if pairs_of(setting)][:_MAX_PANELS]
-    for number, index in enumerate(shown):
-        sections.append(_setting_section(fit, index, folded=number > 0))
-    sections += [_widths_section(fit), _method_section()]
-    return sections
+    return sections + [_setting_section(fit, index, folded=number > 0) for number, index in enumerate(shown)]
 
 
 def _temperature_figures(fit: TemperatureFit) -> list:
@@ -137,17 +157,22 @@ def _temperature_figures(fit: TemperatureFit) -> list:
     return [(plot_fit(fit, "temperature"), caption)]
 
 
-def _temperature_table(fit: TemperatureFit) -> Table:
-    header = "model,learning rate,batch size,T inferred,95% interval,T true,ratio,copies,r_hat,ess,remarks".split(",")
+_TEMPERATURE_HEADER = (
+    "model", "learning rate", "batch size", "T inferred", "95% interval", "T true", "ratio", "copies", "r_hat",
+    "ess", "remarks",
+)  # fmt: skip
+
+
+def _temperature_table(settings: Sequence[SettingFit]) -> Table:
     rows = []
-    for s in fit.settings:
+    for s in settings:
         t = s.temperature
         rows.append((
             s.model, f"{s.learning_rate:g}", f"{s.batch_size}", f"{t.mean:.5g}", f"{t.lower:.5g} to {t.upper:.5g}",
             f"{s.true_temperature:.5g}", f"{t.mean / s.true_temperature:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
             f"{s.ess:.0f}", "; ".join(s.warnings) or ("" if inside(s) else "truth outside"),
         ))  # fmt: skip
-    return Table(header=header, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in fit.settings])
+    return Table(header=_TEMPERATURE_HEADER, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in settings])
 
 
 def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Section:
@@ -169,9 +194,9 @@ def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Sectio
     )
 
 
-def _widths_section(fit: TemperatureFit) -> Section:
+def _widths_section(settings: Sequence[SettingFit]) -> Section:
     rows = []
-    for setting in fit.settings:
+    for setting in settings:
         for level in setting.levels:
             w, predicted = level.width, level.predicted_width
             rows.append((
