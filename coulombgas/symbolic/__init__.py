@@ -9,6 +9,8 @@ from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
 from ._free import FreeLaw as FreeLaw
 from ._free import free_sum as free_sum
 from ._free import free_sum_resolvents as free_sum_resolvents
+from ._free import resolvent as resolvent
+from ._free import spectral_argument as spectral_argument
 from ._free import spectral_density as spectral_density
 from ._functions import bessel_ie as bessel_ie
 from ._functions import log_erfc as log_erfc
@@ -91,9 +93,11 @@ __all__ = [
     "rbm_potential",
     "rbm_variance",
     "rbm_width2",
+    "resolvent",
     "rice_spacing",
     "semicircle",
     "shifts_from_determinant",
+    "spectral_argument",
     "spectral_density",
     "stabilise",
     "teacher_student_width2",

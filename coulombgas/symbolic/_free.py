@@ -15,7 +15,7 @@ from ._to_jax import to_jax
 
 resolvent = sp.Symbol("G")
 """Stieltjes transform G(z) = (1/N) tr 1/(z - X)."""
-argument = sp.Symbol("z")
+spectral_argument = sp.Symbol("z")
 """Complex argument z of the Stieltjes transform."""
 
 
@@ -58,7 +58,7 @@ class FreeLaw:
 
     def equation(self) -> Any:
         """A polynomial in G and z that vanishes at the Stieltjes transform."""
-        return sp.expand(sp.fraction(sp.together(resolvent * (argument - self.r_transform) - 1))[0])
+        return sp.expand(sp.fraction(sp.together(resolvent * (spectral_argument - self.r_transform) - 1))[0])
 
     def stieltjes(self) -> list[Any]:
         """The roots G(z) of :meth:`equation`, the physical branch (G ~ 1/z at large z) among them, up to degree two.
@@ -88,7 +88,7 @@ class FreeLaw:
 
     def density(self, parameters: Sequence[Any] = (), *, broadening: float = 1e-9) -> Callable[..., Any]:
         """A JAX function (x, *parameters) -> density, without atoms; see :func:`spectral_density`."""
-        return spectral_density([1 / (argument - self.r_transform)], [resolvent], parameters, broadening=broadening)
+        return spectral_density([1 / (spectral_argument - self.r_transform)], [resolvent], parameters, broadening=broadening)
 
 
 def _truncate(expression: Any, variable: sp.Symbol, order: int) -> Any:
@@ -122,7 +122,7 @@ def free_sum(levels: Sequence[Any], variances: Any) -> list[Any]:
     if matrix.shape != (size, size) or matrix != matrix.T:
         raise InputError(f"`variances` must be a symmetric ({size}, {size}) matrix, got shape {matrix.shape}.")
     symbols = free_sum_resolvents(size)
-    return [1 / (argument - levels[i] - sum(matrix[i, j] * symbols[j] for j in range(size))) for i in range(size)]
+    return [1 / (spectral_argument - levels[i] - sum(matrix[i, j] * symbols[j] for j in range(size))) for i in range(size)]
 
 
 def spectral_density(
@@ -146,7 +146,7 @@ def spectral_density(
     Returns:
         A function (x, *parameters) -> density, x of any shape, float64; atoms show as Lorentzians of that width.
     """
-    system = to_jax(list(maps), (argument, *resolvents, *parameters))
+    system = to_jax(list(maps), (spectral_argument, *resolvents, *parameters))
     size = len(resolvents)
 
     def at_point(x: Any, *values: Any) -> Any:
