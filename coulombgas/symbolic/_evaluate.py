@@ -153,8 +153,10 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.StrictLessThan: jnp.less, sp.LessThan: jnp.less_equal, sp.StrictGreaterThan: jnp.greater,
     sp.GreaterThan: jnp.greater_equal, sp.Equality: jnp.equal, sp.Unequality: jnp.not_equal,
     sp.And: _many(jnp.logical_and), sp.Or: _many(jnp.logical_or), sp.Not: jnp.logical_not, sp.ITE: jnp.where,
-    stable.log1p: jnp.log1p, stable.expm1: jnp.expm1, logaddexp: jnp.logaddexp,
+    stable.log1p: jnp.log1p, stable.expm1: lambda x: special.expm1(special.inexact(x)), logaddexp: jnp.logaddexp,
     stable.xlogy: lambda a, x: special.xlogy(special.inexact(a), special.inexact(x)),
     stable.log_sum_exp: jnp.logaddexp, stable.lower_gamma_ratio: jsp.gammainc, stable.log_erfc: special.log_erfc,
     stable.log_i0e: lambda z: special.log_i0e(special.inexact(z)),
+    stable.log1p_ratio: lambda n, d: special.log1p_ratio(special.inexact(n), special.inexact(d)),
+    stable.log_i0: lambda z: special.log_i0(special.inexact(z)),
 }  # fmt: skip

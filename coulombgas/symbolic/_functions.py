@@ -70,6 +70,27 @@ class bessel_ie(StableFunction):
         return f"{body}^{{{exp}}}" if exp else body
 
 
+class log_i0(StableFunction):
+    r"""Logarithm of the Bessel function, :math:`\log I_0(z)`."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, z: Any) -> Any:
+        return sp.Integer(0) if z.is_zero else None
+
+    def definition(self) -> Any:
+        return sp.log(sp.besseli(0, self.args[0]))
+
+    def _derivative(self, index: int) -> Any:
+        (z,) = self.args
+        return bessel_ie(1, z) / bessel_ie(0, z)
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\log I_0\left({printer._print(self.args[0])}\right)"
+        return f"{body}^{{{exp}}}" if exp else body
+
+
 class log_i0e(StableFunction):
     r"""Logarithm of the scaled Bessel function, :math:`\log I_0(z) - z`."""
 
@@ -137,6 +158,25 @@ class xlogy(StableFunction):
         a, x = self.args
         body = rf"{printer.parenthesize(a, 50)} \log\left({printer._print(x)}\right)"
         return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
+class log1p_ratio(StableFunction):
+    r""":math:`\log(1 + n/d)`, accurate near n = 0 and near n = −d."""
+
+    nargs = 2
+
+    def definition(self) -> Any:
+        n, d = self.args
+        return sp.log(1 + n / d)
+
+    def _derivative(self, index: int) -> Any:
+        n, d = self.args
+        return 1 / (n + d) if index == 1 else -n / (d * (n + d))
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        n, d = (printer._print(arg) for arg in self.args)
+        body = rf"\log\left(1 + \frac{{{n}}}{{{d}}}\right)"
+        return f"{body}^{{{exp}}}" if exp else body
 
 
 class log_sum_exp(StableFunction):

@@ -5,7 +5,7 @@ from typing import Any
 import sympy as sp
 
 from . import _functions
-from ._functions import bessel_ie, log1p, log_erfc, log_i0e
+from ._functions import bessel_ie, log1p, log1p_ratio, log_erfc, log_i0, log_i0e
 
 _expm1: Any = _functions.expm1
 
@@ -39,9 +39,12 @@ def _stable_log(argument: Any) -> Any:
         scaled = [factor for factor in argument.args if isinstance(factor, bessel_ie)]
         powers: list[Any] = [factor.args[0] for factor in argument.args if isinstance(factor, sp.exp)]
         if len(argument.args) == len(scaled) + len(powers):
+            if len(scaled) == 1 and scaled[0].args == (sp.S.Zero, sp.Add(*powers)):
+                return log_i0(*powers)
             return sum((_log_scaled(factor) for factor in scaled), sp.Add(*powers))
     if isinstance(argument, sp.Add) and sp.S.One in argument.args and argument.is_extended_real is not False:
-        return log1p(argument - 1)
+        numerator, denominator = sp.fraction(argument - 1)
+        return log1p(argument - 1) if denominator == 1 else log1p_ratio(numerator, denominator)
     return sp.log(argument)
 
 

@@ -63,6 +63,12 @@ class _Printer(SciPyPrinter):
     def _print_log_i0e(self, node: Any) -> str:
         return self._call("numpy.log(scipy.special.i0e({0})) + abs({0}) - ({0})", node)
 
+    def _print_log_i0(self, node: Any) -> str:
+        return self._call("numpy.log(scipy.special.i0e({0})) + abs({0})", node)
+
+    def _print_log1p_ratio(self, node: Any) -> str:
+        return self._call("numpy.log1p(({0}) / ({1}))", node)
+
     def _print_log_erfc(self, node: Any) -> str:
         return self._call("numpy.log(2) + scipy.special.log_ndtr(-numpy.sqrt(2) * ({0}))", node)
 

@@ -13,6 +13,7 @@ from coulombgas._checks import fail
 
 _NUM_ASYMPTOTIC = 16
 _LARGE = 50.0
+_NUM_SMALL = 10
 
 
 def inexact(value: Any) -> Any:
@@ -27,17 +28,38 @@ def scaled_bessel(order: int, z: Any) -> Any:
     Orders 0 and 1 are JAX's; from order 2 on the power series (all terms positive) below z = 20 + n² and the upward
     recurrence, which loses a factor exp(n²/2z) at most, above.
     """
-    sign = jnp.where((z < 0) & (order % 2 == 1), -1.0, 1.0)
-    modulus = jnp.abs(z)
-    scale = jnp.exp(modulus - z)
-    if order == 0:
-        return jsp.i0e(z) * scale
-    if order == 1:
-        return jsp.i1e(z) * scale
+    negative = z < 0
+    modulus = jnp.where(negative, -z, z)
+    scale = jnp.where(negative & (order % 2 == 1), -1.0, 1.0) * jnp.exp(jnp.where(negative, -2 * z, 0.0))
+    if order < 2:
+        return scale * (_i0e(modulus) if order == 0 else _i1e(modulus))
     boundary = 20.0 + order**2
     small = _series(order, jnp.minimum(modulus, boundary), num_terms=int(boundary) + 40)
     large = _upward(order, jnp.maximum(modulus, boundary))
-    return sign * scale * jnp.where(modulus < boundary, small, large)
+    return scale * jnp.where(modulus < boundary, small, large)
+
+
+@jax.custom_jvp
+def _i0e(z: Any) -> Any:
+    return jsp.i0e(z)
+
+
+@_i0e.defjvp
+def _i0e_jvp(primals: Any, tangents: Any) -> Any:
+    (z,), (dz,) = primals, tangents
+    return _i0e(z), -_i0e(z) * bessel_deficit(z) * dz
+
+
+@jax.custom_jvp
+def _i1e(z: Any) -> Any:
+    return jsp.i1e(z)
+
+
+@_i1e.defjvp
+def _i1e_jvp(primals: Any, tangents: Any) -> Any:
+    (z,), (dz,) = primals, tangents
+    over_z = jnp.where(z > 1e-8, _i1e(z) / jnp.where(z > 1e-8, z, 1.0), 0.5 - z / 2)
+    return _i1e(z), (_i0e(z) * bessel_deficit(z) - over_z) * dz
 
 
 def _series(order: int, z: Any, *, num_terms: int) -> Any:
@@ -53,7 +75,7 @@ def _series(order: int, z: Any, *, num_terms: int) -> Any:
 
 
 def _upward(order: int, z: Any) -> Any:
-    below, here = jsp.i0e(z), jsp.i1e(z)
+    below, here = _i0e(z), _i1e(z)
     for n in range(1, order):
         below, here = here, below - 2 * n / z * here
     return here
@@ -81,7 +103,17 @@ def bessel_deficit(z: Any) -> Any:
 @jax.custom_jvp
 def log_i0e(z: Any) -> Any:
     """log I₀(z) − z, with a derivative that keeps its relative accuracy at large z."""
-    return jnp.log(jsp.i0e(z)) + jnp.abs(z) - z
+    return log_i0(z, subtract=z)
+
+
+def log_i0(z: Any, subtract: Any = 0.0) -> Any:
+    """log I₀(z) − subtract, to relative accuracy at small z too."""
+    square = jnp.minimum(z * z, 1.0) / 4
+    excess = jnp.zeros_like(square)
+    for k in range(_NUM_SMALL, 0, -1):
+        excess = square / k**2 * (1 + excess)
+    modulus = jnp.where(z < 0, -z, z)
+    return jnp.where(modulus < 1, jnp.log1p(excess) - subtract, jnp.log(_i0e(modulus)) + (modulus - subtract))
 
 
 @log_i0e.defjvp
@@ -103,6 +135,32 @@ def _xlogy_jvp(primals: Any, tangents: Any) -> Any:
     log_x = jnp.log(jnp.maximum(x, jnp.finfo(jnp.result_type(x)).tiny))
     slope = jnp.where(a == 0, 0.0, a / jnp.where(a == 0, 1.0, x))
     return xlogy(a, x), da * log_x + dx * slope
+
+
+@jax.custom_jvp
+def expm1(x: Any) -> Any:
+    """exp(x) − 1, whose derivative does not lose the tail of exp(x) to the subtraction."""
+    return jnp.expm1(x)
+
+
+@expm1.defjvp
+def _expm1_jvp(primals: Any, tangents: Any) -> Any:
+    (x,), (dx,) = primals, tangents
+    return expm1(x), jnp.exp(x) * dx
+
+
+@jax.custom_jvp
+def log1p_ratio(n: Any, d: Any) -> Any:
+    """log(1 + n/d), to relative accuracy near n = 0 and near the wall n = −d."""
+    ratio = n / d
+    near = jnp.abs(ratio) < 0.5
+    return jnp.where(near, jnp.log1p(jnp.where(near, ratio, 0.0)), jnp.log((d + n) / d))
+
+
+@log1p_ratio.defjvp
+def _log1p_ratio_jvp(primals: Any, tangents: Any) -> Any:
+    (n, d), (dn, dd) = primals, tangents
+    return log1p_ratio(n, d), dn / (d + n) - dd * n / (d * (d + n))
 
 
 def log_erfc(z: Any) -> Any:
