@@ -76,8 +76,9 @@ def _pairs(fit: TemperatureFit, name: str, *, setting: int = 0) -> Figure:
         if name == "spacing":
             plot_spacing(pair.spacings.ravel(), width, title=title, figure_axes=(figure, list(axes[index])))
         else:
-            center = np.full(width.shape, pair.levels.mean())
-            plot_density(pair.levels, center, width, title=title, figure_axes=(figure, [axes.ravel()[index]]))
+            plot_density(
+                pair.levels, pair.center_draws.ravel(), width, title=title, figure_axes=(figure, [axes.ravel()[index]])
+            )
     return figure
 
 
@@ -109,8 +110,8 @@ def _scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
     estimate = [setting.temperature for setting in fit.settings]
     mean, lower, upper = (shift * np.array([getattr(e, end) for e in estimate]) for end in ("mean", "lower", "upper"))
     words = {
-        "batch_size": ("batch size $B$", "exponent $b$ of 1/B"),
-        "learning_rate": (r"learning rate $\alpha$", "$a$"),
+        "batch_size": ("batch size $B$", "exponent $b$ of $1/B$"),
+        "learning_rate": (r"learning rate $\alpha$", r"exponent $a$ of $\alpha$"),
     }
     return plot_scaling(
         x, mean, lower, upper, exponent[axis], curves, grid, xlabel=words[axis][0], exponent_label=words[axis][1]

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ._style import BAND, MODEL, SERIES, TRUTH, new_figure, styled
+
+_MOST_TICKS = 8
 
 
 @styled
@@ -76,9 +80,18 @@ def plot_scaling(
     error = np.abs(np.stack([temperature - lower, upper - temperature]))
     axes[0, 0].errorbar(x, temperature, yerr=error, fmt="o", ms=4.5, color=SERIES[0], capsize=2.5, label="settings")
     axes[0, 0].set(xscale="log", yscale="log", title="Scaling rule", xlabel=xlabel, ylabel=r"inferred $T$")
+    _name_ticks(axes[0, 0], x)
     axes[0, 0].legend()
     axes[0, 1].hist(exponent_draws, bins=50, density=True, color=BAND, edgecolor="white", linewidth=0.3)
     axes[0, 1].axvline(expected, color=TRUTH, lw=1, ls="--", label=f"linear scaling rule: {expected:g}")
     axes[0, 1].set(title="Posterior of the exponent", xlabel=exponent_label, ylabel="density")
     axes[0, 1].legend()
     return figure
+
+
+def _name_ticks(axes: Axes, values: np.ndarray) -> None:
+    """On a short logarithmic axis the settings themselves are the best ticks."""
+    ticks = np.unique(values)
+    if len(ticks) <= _MOST_TICKS:
+        axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axes.xaxis.set_minor_formatter(NullFormatter())

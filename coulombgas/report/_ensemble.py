@@ -12,7 +12,7 @@ from coulombgas.spectra._schema import package_versions
 
 from ._html import Card, Section, Table, render_page
 
-_MAX_PANELS = 12
+_MAX_PANELS = 6
 _VISIBLE_SCATTER = 0.02
 
 
@@ -168,8 +168,8 @@ def _temperature_table(settings: Sequence[SettingFit]) -> Table:
     for s in settings:
         t = s.temperature
         rows.append((
-            s.model, f"{s.learning_rate:g}", f"{s.batch_size}", f"{t.mean:.5g}", f"{t.lower:.5g} to {t.upper:.5g}",
-            f"{s.true_temperature:.5g}", f"{t.mean / s.true_temperature:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
+            s.model, f"{s.learning_rate:g}", f"{s.batch_size}", f"{t.mean:.4g}", f"{t.lower:.3g} to {t.upper:.3g}",
+            f"{s.true_temperature:.4g}", f"{t.mean / s.true_temperature:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
             f"{s.ess:.0f}", "; ".join(s.warnings) or ("" if inside(s) else "truth outside"),
         ))  # fmt: skip
     return Table(header=_TEMPERATURE_HEADER, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in settings])
