@@ -23,6 +23,7 @@ from ._law import SymbolicLaw as SymbolicLaw
 from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
+from ._parse import parse as parse
 from ._rewrite import stabilise as stabilise
 from ._selberg import laguerre_normalisation as laguerre_normalisation
 from ._selberg import log_laguerre_normalisation as log_laguerre_normalisation
@@ -86,6 +87,7 @@ __all__ = [
     "mehta_normalisation",
     "pair_density",
     "pairings",
+    "parse",
     "poisson",
     "rbm_drift",
     "rbm_mean_eigenvalue",
