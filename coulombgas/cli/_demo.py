@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._console import console, print_table, progress_bar, write_json
+from ._console import print_table, progress_bar, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +60,7 @@ class Demo:
     def _train(self, name: str, model: Any, options: dict[str, Any], directory: "Path") -> "xr.Dataset":
         from coulombgas.training import train
 
-        console.print(f"training {self.replicas} copies of the {name} model at each setting", highlight=False)
-        with progress_bar(f"training {name}") as progress:
+        with progress_bar(f"training {self.replicas} copies of {name} at each setting") as progress:
             return train(
                 model, replicas=self.replicas, seed=self.seed, init="fixed-point", out=directory / f"{name}.zarr",
                 progress=progress, **options,
