@@ -5,6 +5,8 @@ from ._bulk import marchenko_pastur_atom as marchenko_pastur_atom
 from ._bulk import marchenko_pastur_edges as marchenko_pastur_edges
 from ._bulk import semicircle as semicircle
 from ._coulomb_gas import CoulombGas as CoulombGas
+from ._coulomb_gas import gaussian_moment as gaussian_moment
+from ._coulomb_gas import half_line_moment as half_line_moment
 from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
 from ._free import FreeLaw as FreeLaw
 from ._free import free_sum as free_sum
@@ -70,7 +72,9 @@ __all__ = [
     "free_sum_resolvents",
     "gaussian_average",
     "gaussian_covariance",
+    "gaussian_moment",
     "gradient_noise_covariance",
+    "half_line_moment",
     "isserlis",
     "laguerre_normalisation",
     "log_erfc",

@@ -181,7 +181,7 @@ class MatrixSDE:
             variance: c, a number, a symbol or a symmetric function of two eigenvalues.
             rate: r, the mean of Delta as a function of the eigenvalue; zero unless given.
 
-        ALP24 (24), (81)-(92); derived here, see derivations/matrix_ornstein_uhlenbeck.
+        ALP24 (24), (81)-(92); derived here, see derivations/matrix_ou.
         """
         levels = tuple(sp.symbols(f"x_1:{size + 1}", positive=True))
         covariance = variance if callable(variance) else lambda x, y: variance
@@ -241,4 +241,5 @@ def _is_linear(entry: Any, normals: Sequence[sp.Symbol]) -> bool:
 
 
 def _adjoint(matrix: Any, normals: Sequence[sp.Symbol]) -> Any:
-    return matrix.T.applyfunc(lambda entry: sum(sp.conjugate(sp.expand(entry).coeff(w, 1)) * w for w in normals))
+    # every symbol stands for a real number and every root is of a non-negative one: only an explicit i changes sign
+    return matrix.T.applyfunc(lambda e: sum(sp.expand(e).coeff(w, 1).subs(sp.I, -sp.I) * w for w in normals))
