@@ -10,7 +10,9 @@ from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .inference import NetworkAnalysis as NetworkAnalysis
     from .inference import TemperatureFit as TemperatureFit
+    from .inference import analyse as analyse
     from .inference import fit_temperature as fit_temperature
     from .inference import load_fit as load_fit
     from .laws import Brody as Brody
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .models import GaussianRBM as GaussianRBM
     from .models import TeacherStudent as TeacherStudent
     from .models import free_scalar_field as free_scalar_field
+    from .spectra import load_spectra as load_spectra
     from .spectra import read_spectra as read_spectra
     from .symbolic import to_jax as to_jax
     from .training import train as train
@@ -37,8 +40,11 @@ _EXPORTS: dict[str, str] = {
     "TeacherStudent": "models",
     "free_scalar_field": "models",
     "train": "training",
+    "load_spectra": "spectra",
     "read_spectra": "spectra",
+    "NetworkAnalysis": "inference",
     "TemperatureFit": "inference",
+    "analyse": "inference",
     "fit_temperature": "inference",
     "load_fit": "inference",
 }

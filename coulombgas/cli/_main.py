@@ -16,6 +16,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
     ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
     ("fit",): "coulombgas.cli._fit:Fit",
+    ("spectra",): "coulombgas.cli._spectra:Spectra",
     ("demo",): "coulombgas.cli._demo:Demo",
 }
 SUMMARIES: dict[tuple[str, ...], str] = {
@@ -23,6 +24,7 @@ SUMMARIES: dict[tuple[str, ...], str] = {
     ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
     ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
     ("fit",): "infer temperatures from spectra",
+    ("spectra",): "analyse the weight matrices of a checkpoint: bulk, spikes, tail, spacings",
     ("demo",): "train, infer and report: two minutes from nothing to a temperature",
 }
 

@@ -1,0 +1,145 @@
+"""``coulombgas spectra``: bulk, spikes, tail and spacings of every weight matrix of a checkpoint."""
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spectra:
+    """Analyse the weight matrices of a checkpoint: noise bulk, spikes, tail exponent, level spacings.
+
+    PATH is a checkpoint (.safetensors, also sharded, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without
+    pickled objects) or several, which are then a trajectory. Nothing in a file is executed.
+    """
+
+    paths: tyro.conf.Positional[tuple[str, ...]]
+    """Checkpoints: files or directories."""
+    select: tuple[str, ...] = ("*",)
+    """Globs on the names of the matrices, as '*.key.*'."""
+    initial: str | None = None
+    """Checkpoint before training, to compare each matrix with."""
+    json: bool = False
+    """Print a JSON list with one object for each matrix."""
+    out: str | None = None
+    """File for the complete results, with all statistics, as JSON."""
+    overwrite: bool = False
+    """Replace an existing output file."""
+    keep_going: bool = False
+    """Report arrays and files that cannot be used on stderr, and analyse the rest."""
+    level: float = 0.01
+    """Probability of a false spike in a matrix of pure noise."""
+    seed: int = 0
+    """Seed of the posterior draws."""
+
+    def run(self) -> int:
+        from coulombgas._checks import InputError
+        from coulombgas._files import check_output
+
+        if not self.paths:
+            raise InputError("`paths` is empty: give at least one checkpoint.")
+        if self.out is not None:
+            check_output(self.out, overwrite=self.overwrite)
+        analysis = read_and_analyse(
+            self.paths,
+            select=self.select,
+            initial=self.initial,
+            keep_going=self.keep_going,
+            level=self.level,
+            seed=self.seed,
+        )
+        self._write(analysis)
+        if self.json:
+            from ._console import write_json
+
+            write_json(analysis.as_dicts())
+        else:
+            _show(analysis)
+        return 0
+
+    def _write(self, analysis) -> None:
+        import json
+
+        from coulombgas._files import atomic_file
+
+        from ._console import _finite as json_ready
+
+        if self.out is None:
+            return
+        document = {
+            "source": list(analysis.spectra.source),
+            "level": analysis.level,
+            "matrices": [layer.record() for layer in analysis],
+            "skipped": list(analysis.spectra.skipped),
+            "problems": list(analysis.spectra.problems),
+        }
+        with atomic_file(self.out, overwrite=self.overwrite) as path:
+            path.write_text(json.dumps(json_ready(document), indent=2) + "\n", encoding="utf-8")
+
+
+def read_and_analyse(paths, *, select, initial, keep_going, level, seed):
+    """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
+    from coulombgas.inference import analyse
+    from coulombgas.spectra import load_spectra
+
+    from ._console import progress_bar
+
+    path = paths[0] if len(paths) == 1 else paths
+    with progress_bar("reading") as progress:
+        spectra = load_spectra(path, select=select, initial=initial, keep_going=keep_going, progress=progress)
+    complain(spectra.problems)
+    with progress_bar("analysing") as progress:
+        return analyse(spectra, level=level, seed=seed, progress=progress)
+
+
+def complain(problems) -> None:
+    """One line on stderr for each thing that could not be used."""
+    import sys
+
+    for line in problems:
+        print(f"coulombgas: warning: {line}", file=sys.stderr)
+
+
+def _show(analysis) -> None:
+    from coulombgas.spectra._stored import printable
+
+    from ._console import print_table
+
+    steps = len(analysis.steps) > 1
+    header = ["matrix", *(["step"] if steps else []), "shape", "variance [95%]", "edge", "spikes", "stable rank"]
+    header += ["exponent [95%]", "tail", "Brody q [95%]", "<r>", "notes"]
+    rows = []
+    for layer in analysis:
+        fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
+        rows.append([
+            printable(layer.name),
+            *([layer.step] if steps else []),
+            "×".join(map(str, layer.spectrum.shape)),
+            _interval(fit and fit.bulk.variance),
+            f"{fit.bulk.edge:.3g}" if fit else "–",
+            fit.num_spikes if fit else "–",
+            f"{layer.stable_rank.mean:.1f}" if layer.stable_rank else "–",
+            _interval(tail and tail.exponent),
+            tail.preferred if tail else "–",
+            _interval(repulsion and repulsion.brody),
+            f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",
+            len(layer.warnings) or "",
+        ])  # fmt: skip
+    print_table(header, rows)
+    _footnotes(analysis)
+
+
+def _footnotes(analysis) -> None:
+    found: dict[str, int] = {}
+    for layer in analysis:
+        for warning in layer.warnings:
+            kind = warning.split(":")[0]
+            found[kind] = found.get(kind, 0) + 1
+    for kind, count in found.items():
+        print(f"{count} of {len(analysis)} matrices: {kind}.")
+    if analysis.spectra.skipped:
+        print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
+
+
+def _interval(interval) -> str:
+    return f"{interval.mean:.3g} [{interval.lower:.3g}, {interval.upper:.3g}]" if interval else "–"
