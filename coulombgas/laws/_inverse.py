@@ -20,6 +20,7 @@ class Quantile(NamedTuple):
         sf: 1 − F(x), accurate relative to its size in the upper tail.
         bracket: (u, *parameters) -> (low, high) around the solution of F(x) = u.
         logarithmic: the Newton steps are taken in log x (laws on x > 0).
+        absolute: F is accurate to rounding of 1 only; the search ends there.
     """
 
     log_density: Callable[..., Any]
@@ -27,6 +28,7 @@ class Quantile(NamedTuple):
     sf: Callable[..., Any]
     bracket: Callable[..., Any]
     logarithmic: bool = False
+    absolute: bool = False
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -52,23 +54,25 @@ def _solve(law: Quantile, u: Any, *parameters: Any) -> Any:
     lower_half = u <= 0.5
     low, high = law.bracket(u, *parameters)
     tolerance = 2 * jnp.finfo(u.dtype).eps
+    noise = tolerance / 4 if law.absolute else 0.0
 
-    def residual(x: Any) -> tuple[Any, Any]:
+    def residual(x: Any) -> tuple[Any, Any, Any]:
         tail = jnp.where(lower_half, law.cdf(x, *parameters), law.sf(x, *parameters))
         goal = jnp.where(lower_half, jnp.log(u), jnp.log1p(-u))
         error = jnp.where(lower_half, 1, -1) * (jnp.log(tail) - goal)
         slope = jnp.exp(law.log_density(x, *parameters)) / tail
-        return error, slope
+        settled = jnp.abs(tail - jnp.where(lower_half, u, 1 - u)) <= noise
+        return error, slope, settled
 
     def step(state: Any) -> Any:
         count, x, low, high, _ = state
-        error, slope = residual(x)
+        error, slope, settled = residual(x)
         low, high = jnp.where(error < 0, x, low), jnp.where(error > 0, x, high)
         newton = x * jnp.exp(-error / (slope * x)) if law.logarithmic else x - error / slope
         middle = jnp.sqrt(low) * jnp.sqrt(high) if law.logarithmic else (low + high) / 2
         fallback = jnp.where(middle > low, middle, (low + high) / 2)
         new = jnp.where((newton >= low) & (newton <= high), newton, fallback)
-        new = jnp.where(error == 0, x, new)
+        new = jnp.where((error == 0) | settled, x, new)
         done = (jnp.abs(new - x) <= tolerance * jnp.abs(x)) | (high - low <= tolerance * jnp.abs(x)) | jnp.isnan(new)
         return count + 1, new, low, high, done
 

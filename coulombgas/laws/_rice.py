@@ -1,6 +1,5 @@
 """Spacing of two levels whose centres differ: the Rice law of the 2×2 Ornstein-Uhlenbeck matrix."""
 
-import functools
 import math
 from typing import Any, ClassVar
 
@@ -15,9 +14,8 @@ from ._constraints import finite_nonnegative, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two, reach, resolved
 from ._symbolic import closed_form
+from ._tails import tails
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
-_EXPONENT = 40.0  # the integrals are cut where the integrand has fallen by exp(-40)
 _LARGE = 50.0  # from here on the asymptotic series of the mean is used
 _SERIES = np.cumprod([(k - 1.5) ** 2 / k for k in range(1, 15)])  # ((-1/2)_k)^2 / k!
 
@@ -106,6 +104,18 @@ def _mean_and_variance(gap: Any, width: Any) -> tuple[Any, Any]:
     return width * mean, width**2 * jnp.where(is_far, variance_far, variance_near)
 
 
+def matrix_pair_spacing(center1: Any, center2: Any, width1: Any, width2: Any) -> RiceSpacing:
+    r"""Spacing of two species on the level of the matrix: Rice with gap |κ₁ − κ₂| and s² = (s₁² + s₂²)/2.
+
+    .. math:: P(S) \propto S\, e^{-(S^2+\Delta^2)/2S_0^2}\, I_0(S\Delta/S_0^2), \qquad S_0^2 = s_1^2 + s_2^2
+
+    It assumes the off-diagonal element to have variance S₀²/4, as in the two-layer network of PFLA24. Between levels
+    with different centres this is what SGD shows; the product form (:class:`TwoSpeciesSpacing`) repels too strongly.
+    """
+    width1, width2 = as_floats(width1, width2)
+    return RiceSpacing(jnp.abs(center1 - center2), jnp.hypot(width1, width2) / math.sqrt(2))
+
+
 @jax.custom_jvp
 def unit_cdf(y: Any, delta: Any) -> Any:
     """F(y) at unit width, to rounding and relative to its size in the lower tail."""
@@ -142,20 +152,7 @@ def _density(y: Any, delta: Any, order: int) -> Any:
 
 
 def _tails(y: Any, delta: Any) -> tuple[Any, Any]:
-    """Gauss-Legendre integrals of the density over [y − l, y] and [y, y + l]."""
-    y = jnp.minimum(y, delta + 100)
-    depth = delta - y
-    below = jnp.minimum(y, -depth + jnp.sqrt(depth**2 + 4 * _EXPONENT))
-    above = depth + jnp.sqrt(depth**2 + 4 * _EXPONENT)
-    integrate = functools.partial(_integrate, delta=delta)
-    return integrate(y - below, below), integrate(y, above)
-
-
-def _integrate(start: Any, length: Any, delta: Any) -> Any:
-    nodes = jnp.asarray((_NODES + 1) / 2, start.dtype)
-    weights = jnp.asarray(_WEIGHTS / 2, start.dtype)
-    points = start[..., None] + length[..., None] * nodes
-    return length * (_density(points, delta[..., None], 0) @ weights)
+    return tails(lambda t: _density(t, delta[..., None], 0), y, delta, softness=4.0)
 
 
 def _log_density(y: Any, delta: Any) -> Any:

@@ -7,8 +7,10 @@ from typing import Any
 import sympy as sp
 
 from coulombgas import symbolic
+from coulombgas.symbolic import to_jax
 
 BETA = sp.Symbol("beta", positive=True)
+_EXPONENT, _TAU = sp.symbols("a tau", real=True)
 
 
 @functools.cache
@@ -24,3 +26,21 @@ def surmise(beta: float | None, output: str = "log_density") -> Callable[..., An
         return symbolic.wigner_surmise(BETA).to_jax(output)
     exact = sp.Integer(int(beta)) if float(beta).is_integer() else sp.Float(beta)
     return symbolic.wigner_surmise(exact).to_jax(output)
+
+
+@functools.cache
+def log_mehta(n: int) -> Callable[..., Any]:
+    """Logarithm of Mehta's integral for n levels at unit width, a function of β."""
+    return to_jax(symbolic.log_mehta_normalisation(n, beta=BETA), [BETA])
+
+
+@functools.cache
+def log_laguerre(n: int) -> Callable[..., Any]:
+    """Logarithm of the Laguerre-Selberg integral for n levels and e^{−x/2}, a function of (a, β)."""
+    return to_jax(symbolic.log_laguerre_normalisation(n, exponent=_EXPONENT, beta=BETA, scale=2), [_EXPONENT, BETA])
+
+
+@functools.cache
+def log_mean_distance() -> Callable[..., Any]:
+    """log M(τ, 1), the normalisation of two species, a function of τ."""
+    return to_jax(sp.log(symbolic.mean_distance(_TAU, sp.Integer(1))), [_TAU])
