@@ -78,7 +78,9 @@ class LinearRegression(System):
 
     def _check_batch_noise(self) -> None:
         if self.method == "gradient-flow":
-            fail("batch_fraction", "must be 1 for a flow: mini-batches need a finite learning rate", self.batch_fraction)
+            fail(
+                "batch_fraction", "must be 1 for a flow: mini-batches need a finite learning rate", self.batch_fraction
+            )
         total = mini_batch_gain(self)
         bound = total / (1 + total)
         if self.batch_fraction <= bound:

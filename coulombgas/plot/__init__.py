@@ -1,5 +1,8 @@
 """Figures: Matplotlib ``Figure`` objects in one style, no global state; save them with ``.savefig``."""
 
+from ._dmft import plot_comparison as plot_comparison
+from ._dmft import plot_decomposition as plot_decomposition
+from ._dmft import plot_dynamics as plot_dynamics
 from ._fit import plot_fit as plot_fit
 from ._spacing import plot_density as plot_density
 from ._spacing import plot_spacing as plot_spacing
@@ -11,7 +14,10 @@ from ._temperature import plot_temperature as plot_temperature
 __all__ = [
     "house_style",
     "new_figure",
+    "plot_comparison",
+    "plot_decomposition",
     "plot_density",
+    "plot_dynamics",
     "plot_fit",
     "plot_scaling",
     "plot_spacing",

@@ -1,0 +1,60 @@
+"""The finite two-layer linear network."""
+
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from ._linear_regression_simulation import _on_sphere
+
+if TYPE_CHECKING:
+    from ._deep_linear import DeepLinear
+
+
+def simulate_deep_linear(system: "DeepLinear", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    """One data set and one initialisation; gradient descent as written, or Heun steps of the flow."""
+    samples = max(1, round(system.samples_per_dimension * dimension))
+    width = max(1, round(system.width_per_dimension * dimension))
+    keys = jax.random.split(key, 5)
+    data = jax.random.normal(keys[0], (samples, dimension))
+    teacher = _on_sphere(keys[1], dimension) * jnp.sqrt(system.signal)
+    noise = jnp.sqrt(system.noise_variance) * jax.random.normal(keys[2], (samples,))
+    start = (jax.random.normal(keys[3], (width,)), jax.random.normal(keys[4], (width, dimension)))
+    scale, gamma = jnp.sqrt(1.0 * dimension), system.feature_strength
+
+    def error(state):
+        readout, weight = state
+        return teacher - scale / (gamma * width) * weight.T @ readout
+
+    def slope(state):
+        readout, weight = state
+        left = data @ error(state) / scale + noise
+        gradient = scale * left @ data / samples
+        return gamma / scale * weight @ gradient, gamma / scale * jnp.outer(readout, gradient)
+
+    def add(state, change, size):
+        return jax.tree.map(lambda s, c: s + size * c, state, change)
+
+    def advance(state, _):
+        first = slope(state)
+        new = add(state, first, system.time_step)
+        if system.method == "gradient-flow":
+            second = slope(new)
+            new = add(add(state, first, system.time_step / 2), second, system.time_step / 2)
+        return new, (error(new), new[0], jnp.linalg.svd(new[1], compute_uv=False)[0])
+
+    _, (path, readout, top) = lax.scan(advance, start, None, length=system.steps)
+    path = jnp.concatenate([error(start)[None], path])
+    readout = jnp.concatenate([start[0][None], readout])
+    top = jnp.concatenate([jnp.linalg.svd(start[1], compute_uv=False)[:1], top])
+    residual = path @ data.T / scale + noise
+    return {
+        "test_excess": jnp.mean(path**2, axis=1),
+        "train_loss": jnp.mean(residual**2, axis=1),
+        "overlap": 1 - path @ teacher / (dimension * max(system.signal, 1e-300)),
+        "readout": jnp.mean(readout**2, axis=1),
+        "correlation": path @ path.T / dimension,
+        "readout_correlation": readout @ readout.T / width,
+        "top_singular_value": top / jnp.sqrt(1.0 * width),
+    }

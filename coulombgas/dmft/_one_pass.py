@@ -1,0 +1,106 @@
+"""One-pass SGD on Gaussian data: a closed recursion, exact at finite size."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from coulombgas._checks import check_count, check_non_negative, check_positive, fail
+from coulombgas._types import Progress
+
+from ._linear_regression_simulation import _on_sphere
+from ._system import System, make_result
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePassSGD(System):
+    r"""Linear regression with a fresh batch of B Gaussian samples at every step, N inputs.
+
+    .. math:: C_{k+1} = C_k[1 - 2\eta + \eta^2(1 + (N+1)/B)] + \eta^2(N/B)\sigma^2
+
+    and :math:`C(n, k) = (1-\eta)^{n-k}C_k`: averages over the data, exact for every N and B (derived here).
+
+    Raises:
+        InputError: for η at or beyond 2/(1 + (N+1)/B).
+    """
+
+    dimension: int
+    """N"""
+    batch_size: int
+    """B"""
+    learning_rate: float = 0.1
+    """η"""
+    noise_variance: float = 0.0
+    """σ² of the labels"""
+    signal: float = 1.0
+    """|w*|²/N"""
+    steps: int = 100
+    """number of steps"""
+    name = "one-pass-sgd"
+
+    def __post_init__(self):
+        check_count("dimension", self.dimension)
+        check_count("batch_size", self.batch_size)
+        check_positive("learning_rate", self.learning_rate)
+        check_non_negative("noise_variance", self.noise_variance)
+        check_non_negative("signal", self.signal)
+        check_count("steps", self.steps)
+        bound = 2 / self._curvature()
+        if self.learning_rate >= bound:
+            fail("learning_rate", f"must be below {bound:.6g} = 2/(1 + (N+1)/B), where the variance diverges",
+                 self.learning_rate)  # fmt: skip
+
+    def _curvature(self) -> float:
+        return 1 + (self.dimension + 1) / self.batch_size
+
+    def times(self) -> np.ndarray:
+        return np.arange(self.steps + 1.0)
+
+    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
+        """`test_excess`, `overlap`, `correlation`; `train_loss` is that of the coming batch, test excess plus σ²."""
+        eta = self.learning_rate
+        factor = 1 - 2 * eta + eta**2 * self._curvature()
+        limit, step = self.limit(), np.arange(self.steps + 1)
+        excess = limit + (self.signal - limit) * factor**step
+        later, earlier = np.maximum.outer(step, step), np.minimum.outer(step, step)
+        arrays = {
+            "test_excess": excess,
+            "train_loss": excess + self.noise_variance,
+            "overlap": 1 - (1 - eta) ** step,
+            "correlation": excess[earlier] * (1 - eta) ** (later - earlier),
+        }
+        return make_result(self, arrays)
+
+    def limit(self) -> float:
+        r"""Stationary excess :math:`\eta(N/B)\sigma^2/(2 - \eta(1 + (N+1)/B))`."""
+        eta = self.learning_rate
+        return eta * self.dimension / self.batch_size * self.noise_variance / (2 - eta * self._curvature())
+
+    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+        """The recursion with drawn batches; ``dimension`` must be the system's own."""
+        if dimension != self.dimension:
+            fail("dimension", f"must be the system's own, {self.dimension}", dimension)
+        teacher_key, batches = jax.random.split(key)
+        teacher = _on_sphere(teacher_key, dimension) * jnp.sqrt(self.signal)
+
+        def advance(point, step):
+            data_key, noise_key = jax.random.split(jax.random.fold_in(batches, step))
+            data = jax.random.normal(data_key, (self.batch_size, dimension))
+            noise = jnp.sqrt(dimension * self.noise_variance) * jax.random.normal(noise_key, (self.batch_size,))
+            new = point - self.learning_rate * data.T @ (data @ point + noise) / self.batch_size
+            return new, new
+
+        _, path = lax.scan(advance, teacher, jnp.arange(self.steps))
+        path = jnp.concatenate([teacher[None], path])
+        correlation = path @ path.T / dimension
+        return {
+            "test_excess": jnp.diagonal(correlation),
+            "overlap": 1 - path @ teacher / (dimension * max(self.signal, 1e-300)),
+            "correlation": correlation,
+        }

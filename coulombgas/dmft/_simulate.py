@@ -1,0 +1,78 @@
+"""Finite-size copies of a system, one compiled program for all replicas.
+
+The training engine (:mod:`coulombgas.training`) turns models into spectra: it keeps one state per replica and returns
+eigenvalues. Here the product is the whole trajectory (two-time overlaps, responses by differentiation, losses) of a
+fresh disorder in every replica, so each system runs its own scan; the rules on keys and chunks are the engine's.
+"""
+
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coulombgas._checks import InputError, check_count
+from coulombgas._precision import in_x64
+from coulombgas._types import Progress
+
+from ._system import System, make_result
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@in_x64
+def simulate(
+    system: System,
+    *,
+    dimension: int,
+    replicas: int,
+    seed: int = 0,
+    chunk: int | None = None,
+    progress: Progress | None = None,
+) -> "xr.Dataset":
+    """Draw and run ``replicas`` finite copies of a system.
+
+    Args:
+        system: parameters, such as :class:`LinearRegression`.
+        dimension: size of the copies (N, D, d or M of the equations).
+        replicas: number of copies, each with its own disorder.
+        seed: replica i depends on (seed, i) only, whatever the number of replicas and the chunks.
+        chunk: replicas computed at once (memory); by default 8.
+        progress: called with (replicas done, ``replicas``).
+
+    Returns:
+        Dataset with the theory's variables and a leading ``replica`` dimension.
+
+    Raises:
+        InputError: for counts below 1, or a replica that is not finite.
+    """
+    dimension, replicas = check_count("dimension", dimension, 2), check_count("replicas", replicas)
+    chunk = min(replicas, check_count("chunk", 8 if chunk is None else chunk))
+    root = jax.random.key(seed)
+    keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(replicas))
+
+    @jax.jit
+    def run(keys):
+        return jax.vmap(lambda key: system.simulate_replica(key=key, dimension=dimension))(keys)
+
+    parts: list[dict[str, np.ndarray]] = []
+    for first in range(0, replicas, chunk):
+        last = min(first + chunk, replicas)
+        part = run(keys[jnp.minimum(jnp.arange(first, first + chunk), replicas - 1)])  # one shape, one compilation
+        parts.append({name: np.asarray(value)[: last - first] for name, value in part.items()})
+        if progress is not None:
+            progress(last, replicas)
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    _check_finite(arrays)
+    return make_result(system, arrays, replicas=True).assign_attrs(seed=seed, dimension=dimension)
+
+
+def _check_finite(arrays: dict[str, np.ndarray]) -> None:
+    for name, value in arrays.items():
+        bad = ~np.isfinite(value.reshape(len(value), -1)).all(1)
+        if bad.any():
+            raise InputError(
+                f"{int(bad.sum())} of {len(bad)} replicas ran away (`{name}` of replica {int(np.argmax(bad))} is not "
+                "finite): lower the learning rate or the time step."
+            )
