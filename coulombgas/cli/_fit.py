@@ -21,6 +21,8 @@ class Fit:
     """Directory for the posterior (fit.nc) and the results (fit.json)."""
     overwrite: bool = False
     """Replace an existing output directory."""
+    leading_order: bool = False
+    """Use s² = T·(s²/T), right for T → 0 only, instead of the response measured on ensembles."""
     seed: int = 0
     """Seed of the sampler."""
 
@@ -39,7 +41,7 @@ class Fit:
         from coulombgas.inference import fit_temperature
 
         with progress_bar("fitting") as progress:
-            fit = fit_temperature(spectra, seed=self.seed, progress=progress)
+            fit = fit_temperature(spectra, leading_order=self.leading_order, seed=self.seed, progress=progress)
         self._write(fit)
         self._show(fit)
         return 0

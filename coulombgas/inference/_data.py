@@ -24,6 +24,7 @@ _IMPOSSIBLE_WIDTHS = 30.0
 _MAX_EXCLUDED = 0.05
 _OUTLIER_RATE = 1e-4
 _FEW_REPLICAS = 20
+_MANY_REPLICAS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +74,29 @@ class SettingData:
     num_replicas: int
     warnings: tuple[str, ...]
 
+    @property
+    def level_groups(self) -> tuple[LevelGroup, ...]:
+        """The groups without their data."""
+        return tuple(LevelGroup(group.center, group.modes) for group in self.groups)
+
 
 def group_freedom(size: int) -> int:
     """Degrees of freedom of one replica's group of n levels without its centre: n(n+1)/2 − 1; 1 for a single mode."""
     return 1 if size == 1 else size * (size + 1) // 2 - 1
+
+
+def inflation(groups: Sequence[GroupData]) -> float:
+    """By how much the energies of replicas scatter more than independent χ² groups would; at least 1.
+
+    The variance over replicas of Σ_g q_g/s_g² against its value 2Σ_g f_g for independent groups: levels that feel each
+    other and heavy tails make it larger, and the freedom of the likelihood is divided by it (a Godambe correction).
+    With fewer than 50 replicas it cannot be measured and is 1.
+    """
+    if len(groups[0].levels) < _MANY_REPLICAS:
+        return 1.0
+    scores = sum(group.freedom_per_replica * group.replica_energies / group.replica_energies.mean() for group in groups)
+    expected = 2.0 * sum(group.freedom_per_replica for group in groups)
+    return max(1.0, float(np.var(scores, ddof=1)) / expected)
 
 
 def collect_settings(

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -26,6 +27,15 @@ class SettingEnergies(NamedTuple):
     freedom: Float[Array | np.ndarray, "group"]
     width2_per_temperature: Float[Array | np.ndarray, "group"]
     used: Bool[Array | np.ndarray, "group"]
+
+
+class SettingResponse(NamedTuple):
+    """A setting whose widths follow a response curve over a grid of temperatures."""
+
+    energies: SettingEnergies
+    grid: Float[Array | np.ndarray, "point"]
+    log_ratio: Float[Array | np.ndarray, "point group"]
+    error: Float[Array | np.ndarray, "point group"]
 
 
 class SettingTemperatures(NamedTuple):
@@ -55,6 +65,19 @@ def common_temperature(setting: SettingEnergies) -> None:
     width2 = temperature * setting.width2_per_temperature
     with numpyro.plate("group", setting.energy.shape[0]), numpyro.handlers.mask(mask=setting.used):
         numpyro.sample("energy", energy_law(setting.freedom, width2), obs=setting.energy)
+
+
+def response_temperature(setting: SettingResponse) -> None:
+    """One temperature behind all level groups, s_g² = T · (s_g²/T) · R_g(T), the error of the measured R_g inside."""
+    temperature = numpyro.sample("temperature", dist.LogNormal(0.0, WIDE))
+    energies, num = setting.energies, setting.energies.energy.shape[0]
+    at = jax.vmap(lambda column: jnp.interp(temperature, setting.grid, column), in_axes=1)
+    with numpyro.plate("group", num):
+        deviation = numpyro.sample("response_error", dist.Normal(0.0, 1.0))
+        ratio = jnp.exp(at(setting.log_ratio) + at(setting.error) * deviation)
+        width2 = temperature * energies.width2_per_temperature * ratio
+        with numpyro.handlers.mask(mask=energies.used):
+            numpyro.sample("energy", energy_law(energies.freedom, width2), obs=energies.energy)
 
 
 def _scaling(data: SettingTemperatures, a, b) -> None:

@@ -1,12 +1,16 @@
 """A fit as aligned text and as a table in xarray."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from ._interval import Interval
 from ._result import ScalingFit, TemperatureFit
+
+if TYPE_CHECKING:
+    from ._model_fit import ModelFit
 
 HEADER = ("source", "α", "B", "replicas", "T = α/B", "T inferred", "95% interval", "T̂/T", "r_hat", "ess", "div")
 
@@ -98,3 +102,25 @@ def _range(interval: Interval) -> str:
 def _short(path: str, length: int = 32) -> str:
     name = path.rstrip("/").rsplit("/", 1)[-1]
     return name if len(name) <= length else "…" + name[-(length - 1) :]
+
+
+def model_table(fit: "ModelFit") -> str:
+    """A fitted model as text."""
+    names = list(fit.groups[0].parameters)
+    header = ("source", "α", "B", "x_s", "n", *(f"{name} [95%]" for name in names), "r_hat", "ess", "div")
+    rows = [
+        [
+            _short(g.path),
+            f"{g.learning_rate:g}",
+            f"{g.batch_size}",
+            f"{g.center:.4g}",
+            f"{len(g.values)}",
+            *(f"{g.parameters[name].mean:.4g} {_range(g.parameters[name])}" for name in names),
+            f"{g.r_hat:.3f}",
+            f"{g.ess:.0f}",
+            f"{g.divergences}",
+        ]
+        for g in fit.groups
+    ]
+    warnings = dict.fromkeys(f"! {_short(g.path)}: {warning}" for g in fit.groups for warning in g.warnings)
+    return "\n".join([f"model {fit.model}", align(header, rows), *(["", *warnings] if warnings else [])])

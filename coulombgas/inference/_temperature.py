@@ -1,0 +1,123 @@
+"""The temperature of each setting: which groups speak, with which response, in one batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ._data import SettingData, inflation
+from ._models import SettingEnergies, SettingResponse, common_temperature, response_temperature
+from ._nuts import Draws, sample_batch
+from ._response import ResponseCurve, response_for
+
+_PADDED_GROUPS = 4
+_DISAGREEMENT = 1e-4
+
+
+def leading_temperature(setting: SettingData) -> float:
+    """Estimate from the leading formula, all groups weighted by their freedom."""
+    ratios = [group.energy / group.width2_per_temperature for group in setting.groups]
+    return float(np.sum(ratios) / np.sum([group.freedom for group in setting.groups]))
+
+
+def find_curves(settings: Sequence[SettingData]) -> list[ResponseCurve]:
+    """The response curve of every setting; settings of one model and learning rate share their ensembles."""
+    highest: dict[tuple, float] = {}
+    for setting in settings:
+        key = _key(setting)
+        highest[key] = max(highest.get(key, 0.0), leading_temperature(setting))
+    known: dict[tuple, ResponseCurve] = {}
+    for setting in settings:
+        key = _key(setting)
+        if key not in known:
+            known[key] = response_for(
+                setting.model, setting.level_groups, learning_rate=setting.learning_rate,
+                batch_size=setting.batch_size, leading=highest[key],
+            )  # fmt: skip
+    return [known[_key(setting)] for setting in settings]
+
+
+def _key(setting: SettingData) -> tuple:
+    config = tuple((name, str(value)) for name, value in sorted(setting.model.config().items()))
+    return (*config, setting.learning_rate, setting.batch_size if setting.model.name == "teacher-student" else 0)
+
+
+def groups_used(setting: SettingData, curve: ResponseCurve | None) -> list[bool]:
+    """All groups where their response is known; at leading order groups of two and more, single modes failing these."""
+    several = [group.size > 1 for group in setting.groups]
+    return several if curve is None and any(several) else [True] * len(several)
+
+
+def sample_temperatures(
+    settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, options: dict
+) -> Draws:
+    """Posterior of the temperature of every setting."""
+    most = max(len(setting.groups) for setting in settings)
+    size = -(-most // _PADDED_GROUPS) * _PADDED_GROUPS
+    all_curves = [None] * len(settings) if curves is None else list(curves)
+    rows = [_energies(setting, curve, size) for setting, curve in zip(settings, all_curves, strict=True)]
+    energies = SettingEnergies(*(np.stack(column) for column in zip(*rows, strict=True)))
+    ratio = np.where(energies.used, energies.energy / energies.width2_per_temperature, 0.0).sum(axis=1)
+    initial = {"temperature": ratio / np.where(energies.used, energies.freedom, 0.0).sum(axis=1)}
+    if curves is None or all(curve.constant for curve in curves):
+        return sample_batch(common_temperature, energies, initial, **options)
+    data = SettingResponse(
+        energies,
+        np.stack([curve.temperature for curve in curves]),
+        np.stack([_columns(curve.log_ratio, size) for curve in curves]),
+        np.stack([_columns(curve.error, size) for curve in curves]),
+    )
+    initial["response_error"] = np.zeros((len(settings), size))
+    return sample_batch(response_temperature, data, initial, **options)
+
+
+def _columns(table: np.ndarray, size: int) -> np.ndarray:
+    return np.pad(table, ((0, 0), (0, size - table.shape[1])))
+
+
+def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> SettingEnergies:
+    def padded(values) -> np.ndarray:
+        return np.pad(np.array(values, dtype=np.float64), (0, size - len(setting.groups)), constant_values=1.0)
+
+    used = np.zeros(size, dtype=bool)
+    used[: len(setting.groups)] = groups_used(setting, curve)
+    # the energy shrinks with the freedom, so that the estimate stays and only its error grows
+    tempering = 1.0 / inflation([group for group, use in zip(setting.groups, used, strict=False) if use])
+    constant = np.exp(curve.log_ratio[0]) if curve is not None and curve.constant else np.ones(len(setting.groups))
+    return SettingEnergies(
+        padded([group.energy * tempering for group in setting.groups]),
+        padded([group.freedom * tempering for group in setting.groups]),
+        padded([group.width2_per_temperature for group in setting.groups] * constant),
+        used,
+    )
+
+
+def temperature_warnings(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> list[str]:
+    """Sentences about a temperature outside the known response and about groups that contradict each other."""
+    found = []
+    if curve is not None and not curve.constant and np.mean(draws > curve.temperature[-1]) > 0.025:
+        found.append(
+            f"T reaches beyond {curve.temperature[-1]:.4g}, where the response of the widths was measured: "
+            "its correction is a guess there"
+        )
+    found.extend(_disagreement(setting, curve, float(np.mean(draws))))
+    return found
+
+
+def _disagreement(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
+    """χ² of the groups' energies around one temperature, false-alarm rate 1e-4."""
+    from scipy import stats
+
+    used = groups_used(setting, curve)
+    if sum(used) < 2:
+        return []
+    ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)
+    errors = np.zeros(len(used)) if curve is None else curve.ratio_error(temperature)
+    chi2 = 0.0
+    for group, use, ratio, error in zip(setting.groups, used, ratios, errors, strict=True):
+        if use:
+            expected = temperature * group.width2_per_temperature * ratio * group.freedom
+            variance = 2 / group.freedom + error**2
+            chi2 += np.log(group.energy / expected) ** 2 / variance
+    if stats.chi2.sf(chi2, sum(used) - 1) >= _DISAGREEMENT:
+        return []
+    return ["the level groups do not agree on one temperature: theory or stationarity is in doubt"]
