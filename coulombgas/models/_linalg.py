@@ -5,10 +5,14 @@ from jax import lax
 from jaxtyping import Array
 
 _UNROLL_UP_TO = 16  # beyond it a batched matrix product of the backend is faster
+_FUSE_UP_TO = 4  # below it computing an entry twice costs less than storing it
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Σ_k a_ik b_kj for each replica: (i, k, *r), (k, j, *r) → (i, j, *r)."""
+    """Σ_k a_ik b_kj for each replica: (i, k, *r), (k, j, *r) → (i, j, *r).
+
+    For small matrices the sum is unrolled over whole replica vectors.
+    """
     inner = a.shape[1]
     if max(a.ndim, b.ndim) == 2:
         return a @ b
@@ -17,7 +21,21 @@ def matmul(a: Array, b: Array) -> Array:
     total = a[:, 0, None] * b[None, 0]
     for k in range(1, inner):
         total = total + a[:, k, None] * b[None, k]
-    return total
+    return total if inner <= _FUSE_UP_TO else materialise(total)
+
+
+def materialise(x: Array) -> Array:
+    """x itself, but computed once and stored.
+
+    XLA fuses unrolled arithmetic into all its readers and so computes a factor again for every entry that reads it,
+    and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
+    not fused across; should a compiler ever see through it, only speed is lost.
+    """
+    def stored(x: Array) -> Array:
+        some = lax.index_in_dim(x.reshape(-1), 0, keepdims=False)
+        return lax.cond(some > 0, lambda x: x, lax.optimization_barrier, x)
+
+    return lax.platform_dependent(x, cpu=stored, default=lax.optimization_barrier)
 
 
 def transpose(a: Array) -> Array:
@@ -36,27 +54,20 @@ def cholesky(a: Array) -> Array:
     size = a.shape[0]
     if a.ndim == 2 or size > _UNROLL_UP_TO:
         return jnp.moveaxis(jnp.linalg.cholesky(jnp.moveaxis(a, (0, 1), (-2, -1))), (-2, -1), (0, 1))
-    columns = []
-    rest = a
+    columns: list[Array] = []
     for j in range(size):
-        column = rest[:, 0] * lax.rsqrt(rest[0, 0])
-        columns.append(jnp.concatenate([jnp.zeros((j, *column.shape[1:]), a.dtype), column]))
-        rest = rest[1:, 1:] - column[1:, None] * column[None, 1:]
-    return jnp.stack(columns, axis=1)
+        column = a[j:, j]
+        for k, earlier in enumerate(columns):
+            column = column - earlier[j - k :] * earlier[j - k]
+        columns.append(materialise(column * lax.rsqrt(column[0])))
+    padded = [jnp.pad(column, ((j, 0), *((0, 0),) * (a.ndim - 2))) for j, column in enumerate(columns)]
+    return jnp.stack(padded, axis=1)
 
 
 def positive_definite(a: Array) -> Array:
-    """Whether each symmetric (i, i, *r) is positive definite, shape (*r): all pivots of the elimination positive."""
-    size = a.shape[0]
-    if a.ndim == 2 or size > _UNROLL_UP_TO:
-        return jnp.isfinite(cholesky(a)).all(axis=(0, 1))
-    rest, good = a, None
-    for _ in range(size):
-        pivot = rest[0, 0]
-        good = pivot > 0 if good is None else good & (pivot > 0)
-        rest = rest[1:, 1:] - rest[1:, 0, None] * (rest[None, 0, 1:] / pivot)
-    assert good is not None
-    return good
+    """Whether each symmetric (i, i, *r) is positive definite, shape (*r); NaN is not."""
+    # a pivot that is not positive makes everything after it NaN
+    return jnp.isfinite(cholesky(a)[-1, -1])
 
 
 def symmetric_eigenvalues(a: Array) -> Array:
