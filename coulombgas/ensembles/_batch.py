@@ -2,11 +2,18 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray, Shaped
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+
+Number: TypeAlias = float | int | Float[Array, ""] | np.number
+"""A real number, traced or not."""
+
+Width: TypeAlias = Number | Float[Array, "..."] | Float[np.ndarray, "..."]
+"""A positive number, or one for each member of a batch."""
 
 
 def batched(draw: Callable[..., Any], *, key: Shaped[PRNGKeyArray, ""], shape: tuple[int, ...]) -> Any:

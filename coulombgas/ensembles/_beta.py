@@ -10,12 +10,9 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
 from coulombgas._checks import check_count, check_positive, fail
 
-from ._batch import batched, scaled
+from ._batch import Number, Width, batched, scaled
 from ._chi import beta_variate, chi
 from ._tridiagonal import bidiagonal_singular_values, tridiagonal_eigenvalues
-
-Number = float | Float[Array, ""]
-Width = float | Float[Array, "..."]
 
 
 def hermite_eigenvalues(

@@ -8,13 +8,13 @@ from jaxtyping import Array, Float, Inexact, PRNGKeyArray, Shaped
 
 from coulombgas._checks import check_count, fail
 
-from ._batch import batched
+from ._batch import Width, batched
 
 _INDICES = (1, 2, 4)
 
 
 def gaussian_matrix(
-    *, key: Shaped[PRNGKeyArray, ""], n: int, beta: int = 1, width: float | Array = 1.0, shape: tuple[int, ...] = ()
+    *, key: Shaped[PRNGKeyArray, ""], n: int, beta: int = 1, width: Width = 1.0, shape: tuple[int, ...] = ()
 ) -> Inexact[Array, "*shape k k"]:
     r"""GOE (β = 1), GUE (2) or GSE (4) matrix with weight :math:`e^{-\mathrm{tr} X^2 / (2 s^2)}`, s = ``width``.
 
@@ -47,7 +47,7 @@ def wishart_matrix(
     m: int,
     n: int,
     beta: int = 1,
-    width: float | Array = 1.0,
+    width: Width = 1.0,
     shape: tuple[int, ...] = (),
 ) -> Inexact[Array, "*shape k k"]:
     r"""X = W†W for an m×n matrix W of real (β = 1), complex (2) or quaternion (4) normals.
@@ -98,7 +98,7 @@ def source_eigenvalues(
     source: Float[Array, " n"],
     *,
     key: Shaped[PRNGKeyArray, ""],
-    width: float | Array = 1.0,
+    width: Width = 1.0,
     beta: int = 1,
     shape: tuple[int, ...] = (),
 ) -> Float[Array, "*shape n"]:

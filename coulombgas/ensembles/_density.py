@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
+from ._batch import Number
+
 
 def log_vandermonde(levels: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
     r""":math:`\sum_{i<j} \log|x_i - x_j|`."""
@@ -12,7 +14,7 @@ def log_vandermonde(levels: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
 
 
 def hermite_log_density(
-    levels: Float[Array, "*batch n"], *, beta: float = 1.0, width: float = 1.0
+    levels: Float[Array, "*batch n"], *, beta: Number = 1.0, width: Number = 1.0
 ) -> Float[Array, "*batch"]:
     r"""log P(x) of :func:`hermite_eigenvalues` for unordered levels: unit mass on :math:`R^n` (n! more per ordering).
 
@@ -28,7 +30,7 @@ def hermite_log_density(
 
 
 def laguerre_log_density(
-    levels: Float[Array, "*batch n"], *, m: float, beta: float = 1.0, width: float = 1.0
+    levels: Float[Array, "*batch n"], *, m: Number, beta: Number = 1.0, width: Number = 1.0
 ) -> Float[Array, "*batch"]:
     r"""log P(x) of :func:`laguerre_eigenvalues` for unordered levels: unit mass on :math:`(0, \infty)^n`.
 
@@ -44,7 +46,7 @@ def laguerre_log_density(
 
 
 def jacobi_log_density(
-    levels: Float[Array, "*batch n"], *, m1: float, m2: float, beta: float = 1.0
+    levels: Float[Array, "*batch n"], *, m1: Number, m2: Number, beta: Number = 1.0
 ) -> Float[Array, "*batch"]:
     r"""log P(x) of :func:`jacobi_eigenvalues` for unordered levels: unit mass on :math:`(0, 1)^n` (Selberg's integral).
 

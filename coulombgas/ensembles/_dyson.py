@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Inexact, PRNGKeyArray, Shaped
 
 from coulombgas._checks import InputError, check_count, check_positive, fail
 
+from ._batch import Number, Width
 from ._dense import gaussian_matrix
 from ._repulsion import Repulsion, proximal_step
 
@@ -29,7 +30,8 @@ class DysonLevels(eqx.Module):
     an M×n real matrix with noise of variance 2D dt per entry g² = D, b = 1 and w = M − n (Bru's Wishart process).
 
     A step is implicit in the repulsion and explicit in the drift: it exists for every noise, keeps the order through
-    any near-collision, has weak order 1. The drift limits the step: |∂K/∂x| · time_step well below 1.
+    any near-collision, converges weakly with the step. The drift limits the step: |∂K/∂x| · time_step well below 1; for
+    a pair at β = 1 in K = −x the mean spacing is 2.8% low at time_step 0.2 and 1.2% at 0.05.
     """
 
     drift: Drift
@@ -41,9 +43,9 @@ class DysonLevels(eqx.Module):
         *,
         n: int,
         drift: Drift,
-        noise: float | Float[Array, " n"] = 1.0,
-        beta: float | Float[Array, "n n"] = 1.0,
-        wall: float | None = None,
+        noise: Width = 1.0,
+        beta: Width = 1.0,
+        wall: Number | None = None,
     ):
         n = check_count("n", n)
         dtype = jnp.result_type(float)
@@ -59,7 +61,7 @@ class DysonLevels(eqx.Module):
         self.repulsion = Repulsion(strength, None if wall is None else jnp.asarray(check_positive("wall", wall), dtype))
 
     def step(
-        self, state: Float[Array, " n"], *, key: Shaped[PRNGKeyArray, ""], time_step: float | Float[Array, ""]
+        self, state: Float[Array, " n"], *, key: Shaped[PRNGKeyArray, ""], time_step: Number
     ) -> Float[Array, " n"]:
         """Ordered levels one ``time_step`` later; raises at run time if the implicit equation was not solved."""
         mobility = self.noise**2 * time_step
@@ -86,14 +88,14 @@ class DysonMatrix(eqx.Module):
     noise: Float[Array, "..."]
     beta: int = eqx.field(static=True)
 
-    def __init__(self, *, drift: Drift, noise: float | Float[Array, "n n"] = 1.0, beta: int = 1):
+    def __init__(self, *, drift: Drift, noise: Width = 1.0, beta: int = 1):
         if beta not in (1, 2):
             raise InputError(f"`beta` must be 1 or 2 for a matrix, got {beta}: DysonLevels takes any.")
         self.drift, self.beta = drift, beta
         self.noise = jnp.asarray(noise, jnp.result_type(float))
 
     def step(
-        self, state: Inexact[Array, "n n"], *, key: Shaped[PRNGKeyArray, ""], time_step: float | Float[Array, ""]
+        self, state: Inexact[Array, "n n"], *, key: Shaped[PRNGKeyArray, ""], time_step: Number
     ) -> Inexact[Array, "n n"]:
         """The matrix one ``time_step`` later."""
         width = jnp.sqrt(2 * jnp.asarray(time_step, self.noise.dtype)) * self.noise
@@ -128,7 +130,7 @@ def simulate(
     start: Inexact[Array, "..."],
     *,
     key: Shaped[PRNGKeyArray, ""],
-    time_step: float | Float[Array, ""],
+    time_step: Number,
     num_steps: int,
     record_every: int = 1,
 ) -> Trajectory:

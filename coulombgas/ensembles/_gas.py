@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 from coulombgas._checks import InputError, check_count, check_positive
 from coulombgas._precision import x64
 
+from ._batch import Number
 from ._coordinates import Domain, gap_coordinates
 from ._density import log_vandermonde
 from ._equilibrium import minimise, whitening
@@ -76,7 +77,7 @@ def sample_gas(
     *,
     key: Shaped[PRNGKeyArray, ""],
     n: int,
-    beta: float = 1.0,
+    beta: Number = 1.0,
     domain: Domain = (-np.inf, np.inf),
     num_samples: int = 1000,
     num_warmup: int = 500,

@@ -20,6 +20,14 @@ class Repulsion(eqx.Module):
     strength: Float[Array, "n n"]
     wall: Float[Array, ""] | None = None
 
+    def energy(self, x: Float[Array, " n"]) -> Float[Array, ""]:
+        """U(x) of ordered levels."""
+        pairs = jnp.triu(self.strength, 1)
+        energy = -(pairs * jnp.log(jnp.abs(_differences(x)))).sum()
+        if self.wall is None:
+            return energy
+        return energy - (pairs * jnp.log(x[:, None] + x)).sum() - self.wall * jnp.log(x).sum()
+
     def force(self, x: Float[Array, " n"]) -> Float[Array, " n"]:
         """−∂U/∂x_i."""
         force = (self._off() / _differences(x)).sum(-1)
@@ -53,7 +61,7 @@ def proximal_step(
 
     It minimises the strictly convex :math:`\sum (x_i-y_i)^2/(2m_i) + U(x)`, so it exists and is unique for any y,
     ordered or not. Damped Newton from the ordered ``start``: the function is self-concordant, so the damping
-    1/(1 + decrement) never leaves the chamber and always arrives.
+    1/(1 + decrement) never leaves the chamber and always arrives; a longer step is taken where it pays.
 
     Returns:
         x and whether Newton arrived (its decrement came down to 100 eps^{3/4}).
@@ -62,18 +70,19 @@ def proximal_step(
     softest = jnp.where(repulsion.strength > 0, repulsion.strength, jnp.inf).min(initial=jnp.inf)
     scale = jnp.maximum(1, 1 / jnp.minimum(softest, 1 if repulsion.wall is None else repulsion.wall))
 
-    def newton(x: Array) -> tuple[Array, Array]:
-        slope = (x - y) / mobility - repulsion.force(x)
-        curvature = repulsion.curvature(x) + jnp.diag(1 / mobility)
-        step = -jnp.linalg.solve(curvature, slope)
-        return step, jnp.sqrt(jnp.maximum(-step @ slope * scale, 0))
+    def value(x: Array) -> Array:
+        return ((x - y) ** 2 / mobility).sum() / 2 + repulsion.energy(x)
 
     def body(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         x, _, iteration = state
-        step, decrement = newton(x)
+        slope = (x - y) / mobility - repulsion.force(x)
+        step = -jnp.linalg.solve(repulsion.curvature(x) + jnp.diag(1 / mobility), slope)
+        gain = jnp.maximum(-step @ slope, 0)
+        decrement = jnp.sqrt(gain * scale)
         certain = jnp.where(decrement < 0.25, 1, 1 / (1 + decrement))  # Nesterov and Nemirovskii
-        bold = jnp.minimum(1, 0.5 * repulsion.room(x, step))  # longer, taken only on the way in
-        x = x + jnp.where(iteration < 8, jnp.maximum(certain, bold), certain) * step
+        bold = jnp.minimum(1, 0.9 * repulsion.room(x, step))
+        pays = value(x + bold * step) < value(x) - 0.1 * bold * gain
+        x = x + jnp.where(pays, jnp.maximum(certain, bold), certain) * step
         return x, decrement, iteration + 1
 
     def goes_on(state: tuple[Array, Array, Array]) -> Array:

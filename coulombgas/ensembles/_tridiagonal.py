@@ -1,6 +1,7 @@
 """Spectra of tridiagonal and bidiagonal matrices inside and outside JAX programs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,8 +56,8 @@ def _callback(host: HostSolver) -> Callable[[Array, Array], Array]:
         dtype, n = diagonal.dtype, diagonal.shape[-1]
 
         # JAX hands a callback its arguments with x64 off, which would cut float64 to float32: travel as raw words.
-        def on_host(words: np.ndarray) -> np.ndarray:
-            rows = np.ascontiguousarray(words).view(dtype)
+        def on_host(words: Any) -> np.ndarray:
+            rows = np.ascontiguousarray(np.asarray(words)).view(dtype)
             return np.ascontiguousarray(host(rows[..., :n], rows[..., n:])).view(np.uint32)
 
         words = _to_words(jnp.concatenate([diagonal, off_diagonal], axis=-1))

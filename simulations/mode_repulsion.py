@@ -1,0 +1,92 @@
+"""How far SGD's noise moves the mean levels of the RBM, ALP24 Fig. 7, with the prediction that has no parameter.
+
+<x_i> = x_i + m_i + Σ v_ij/(x_i − x_j), v_ij = T (x_i + x_j)/2: the repulsion between modes at half the strength of the
+eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i of the non-linear drift.
+"""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from coulombgas._types import Progress
+from coulombgas.plot import house_style, new_figure
+from coulombgas.spectra import healthy, level_groups
+
+from ._experiment import Outcome, main, mean_of, num_failed
+from ._rbm import PAPER_SETTINGS, RBMConfig, predicted_means
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(RBMConfig):
+    """Settings of the mode-repulsion experiment."""
+
+    settings: tuple[tuple[float, int], ...] = ((0.02, 16), (0.05, 16), (0.1, 16))
+    replicas: int = 400
+    steps: int = 6000
+    record: int = 6
+    init: str = "fixed-point"
+
+
+FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, init="random")
+
+
+def run(config: Config, *, progress: Progress | None = None) -> Outcome:
+    """Train, average, compare."""
+    spectra = config.train(progress)
+    settings = []
+    for index in range(spectra.sizes["setting"]):
+        temperature = float(spectra.learning_rate[index] / spectra.batch_size[index])
+        settings.append({
+            "learning_rate": float(spectra.learning_rate[index]),
+            "batch_size": int(spectra.batch_size[index]),
+            "temperature": temperature,
+            "levels": _levels(spectra, index, predicted_means(spectra.fixed_point.values, config.mu2, temperature)),
+        })  # fmt: skip
+    numbers = {"settings": settings, "num_failed": num_failed(spectra)}
+    return Outcome(numbers=numbers, figure=draw(spectra, settings, config.mu2), stores={"spectra": spectra})
+
+
+def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray) -> list[dict]:
+    """<x>/x_s of every level group, highest first; the second half of the records."""
+    levels = spectra.eigenvalue.values[index, healthy(spectra)[index]].astype(float)
+    levels = levels[:, levels.shape[1] // 2 :]
+    groups = [group for group in level_groups(spectra.fixed_point.values) if group.center > 0]
+    return [
+        {
+            "fixed_point": group.center,
+            "ratio": mean_of(
+                levels[..., list(group.modes)] / group.center, predicted[list(group.modes)].mean() / group.center
+            ),
+        }
+        for group in groups[::-1]
+    ]
+
+
+def draw(spectra: xr.Dataset, settings: list[dict], mu2: float) -> Figure:
+    """<x>/x_s against T, points and parameter-free lines."""
+    temperature = np.array([setting["temperature"] for setting in settings])
+    grid = np.array([0.0, 1.1 * temperature.max()])
+    fixed = spectra.fixed_point.values
+    lines = np.stack([predicted_means(fixed, mu2, t) for t in grid])
+    with house_style():
+        figure, axes = new_figure(width=6.4, height=4.4)
+        for place, level in enumerate(settings[0]["levels"]):
+            center = level["fixed_point"]
+            ratios = [setting["levels"][place]["ratio"] for setting in settings]
+            modes = np.isclose(fixed, center)
+            (line,) = axes[0, 0].plot(grid, lines[:, modes].mean(1) / center, lw=1)
+            axes[0, 0].errorbar(
+                temperature, [r["value"] for r in ratios], [r["error"] for r in ratios],
+                fmt="o", ms=4, lw=1, color=line.get_color(), label=f"$x_s$ = {center:.3f}",
+            )  # fmt: skip
+        axes[0, 0].set(xlabel="temperature $T = α/B$", ylabel=r"$\langle x\rangle / x_s$", xlim=(0, None))
+        axes[0, 0].set(title="mean levels; lines: prediction at order T, no parameter")
+        axes[0, 0].legend(ncols=2)
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(run, Config(), FULL, name="mode_repulsion"))

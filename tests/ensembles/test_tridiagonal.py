@@ -1,0 +1,52 @@
+"""The tridiagonal solvers against dense LAPACK, on the host and through the device route."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coulombgas.ensembles import bidiagonal_singular_values, tridiagonal_eigenvalues
+from coulombgas.ensembles._tridiagonal import _bisection, _golub_kahan
+
+
+def _entries(n, batch=()):
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.normal(size=(*batch, n))), jnp.asarray(rng.normal(size=(*batch, n - 1)))
+
+
+def _dense(d, e):
+    rows = zip(np.asarray(d), np.asarray(e), strict=True)
+    return np.stack([np.diag(a) + np.diag(b, 1) + np.diag(b, -1) for a, b in rows])
+
+
+@pytest.mark.parametrize("n", [2, 3, 40])
+@pytest.mark.parametrize("jitted", [False, True])
+def test_eigenvalues_agree_with_dense(x64, n, jitted):
+    d, e = _entries(n, (300,))
+    solve = jax.jit(jax.vmap(tridiagonal_eigenvalues)) if jitted else tridiagonal_eigenvalues
+    np.testing.assert_allclose(solve(d, e), np.linalg.eigvalsh(_dense(d, e)), atol=1e-12)
+
+
+def test_bisection_for_accelerators_agrees(x64):
+    d, e = _entries(12, (5,))
+    np.testing.assert_allclose(_bisection(d, e), tridiagonal_eigenvalues(d, e), atol=1e-12)
+    a, b = jnp.abs(d), jnp.abs(e)
+    np.testing.assert_allclose(_golub_kahan(a, b), bidiagonal_singular_values(a, b), atol=1e-12)
+
+
+def test_singular_values_keep_their_relative_accuracy(x64):
+    """B with a = 1e-3^i has singular values over 30 decades; the product of all is the product of the diagonal."""
+    a, b = 1e-3 ** jnp.arange(10.0), 0.5 * 1e-3 ** jnp.arange(9.0)
+    product = jnp.log(bidiagonal_singular_values(a, b)).sum()
+    np.testing.assert_allclose(product, jnp.log(a).sum(), rtol=1e-14)
+
+
+def test_a_nan_stays_in_its_row():
+    d, e = _entries(6, (3,))
+    levels = np.asarray(tridiagonal_eigenvalues(d.at[1, 2].set(jnp.nan), e))
+    assert np.isnan(levels[1]).all()
+    assert np.isfinite(levels[[0, 2]]).all()
+
+
+def test_one_level():
+    assert tridiagonal_eigenvalues(jnp.ones(1), jnp.ones(0))[0] == 1
