@@ -21,7 +21,10 @@ def one_mode(board: Board) -> None:
     board.line("$\\langle x'^2\\rangle=v$ is solved by")
     variance = board.line("", sp.factor(sp.solve(second - v, v)[0]), name="v")
     board.zero("The library's width.", variance - symbolic.discrete_width2(alpha, Omega, g, alpha / B))
-    board.zero("It diverges at $\\alpha\\Omega=2$ and tends to (18) for $\\alpha\\to0$.", [sp.limit(1 / variance, alpha, 2 / Omega), sp.limit(variance * B / alpha, alpha, 0) - g**2 / Omega])
+    board.zero(
+        "It diverges at $\\alpha\\Omega=2$ and tends to (18) for $\\alpha\\to0$.",
+        [sp.limit(1 / variance, alpha, 2 / Omega), sp.limit(variance * B / alpha, alpha, 0) - g**2 / Omega],
+    )
 
 
 @chain.step
@@ -31,4 +34,6 @@ def relaxation_time(board: Board) -> None:
     update = (1 - alpha * Omega) * x + alpha / sp.sqrt(B) * g * sp.sqrt(2) * eta
     correlation = symbolic.gaussian_average(sp.expand(x * update), [x, eta], {(x, x): v, (eta, eta): 1}) / v
     board.zero("One update.", correlation - (1 - alpha * Omega))
-    board.zero("Its rate per update tends to $\\alpha\\Omega$.", sp.limit(-sp.log(1 - alpha * Omega) / alpha, alpha, 0) - Omega)
+    board.zero(
+        "Its rate per update tends to $\\alpha\\Omega$.", sp.limit(-sp.log(1 - alpha * Omega) / alpha, alpha, 0) - Omega
+    )

@@ -22,8 +22,9 @@ def _covariance(size: int) -> tuple[sp.Matrix, list[sp.Symbol], dict[tuple[sp.Sy
 
 @chain.step(status="definition")
 def matrix_process(board: Board) -> None:
-    """ALP24 (62): dX_ij = K_ij dt + noise, symmetric, <dX_ij^2> = g^2 (1 + delta_ij) dt: the noise law is invariant under
-    rotations, so it may be taken in the eigenbasis of X at every instant."""
+    """ALP24 (62): dX_ij = K_ij dt + noise, symmetric, <dX_ij^2> = g^2 (1 + delta_ij) dt: the noise law is invariant
+    under rotations, so it may be taken in the eigenbasis of X at every instant.
+    """
     M, entries, law = _covariance(2)
     turn = sp.Matrix([[sp.cos(angle), -sp.sin(angle)], [sp.sin(angle), sp.cos(angle)]])
     rotated = (turn * M * turn.T).expand()
@@ -32,9 +33,16 @@ def matrix_process(board: Board) -> None:
     for (i, j), (k, l) in pairs:
         turned = symbolic.gaussian_average(rotated[i, j] * rotated[k, l], entries, law)
         residuals.append(turned - symbolic.gaussian_average(M[i, j] * M[k, l], entries, law))
-    board.zero("Rotating the noise leaves every covariance as it is ($N=2$; rotations of planes generate all).", residuals, by=sp.simplify)
+    board.zero(
+        "Rotating the noise leaves every covariance as it is ($N=2$; rotations of planes generate all).",
+        residuals,
+        by=sp.simplify,
+    )
     sde = symbolic.MatrixSDE.symmetric(2, noise=g)
-    variances = [symbolic.gaussian_average(sde.noise[i, j] ** 2, sde.normals, lambda a, b: int(a == b)) for i, j in ((0, 0), (0, 1))]
+    variances = [
+        symbolic.gaussian_average(sde.noise[i, j] ** 2, sde.normals, lambda a, b: int(a == b))
+        for i, j in ((0, 0), (0, 1))
+    ]
     board.zero("The library's noise has these variances.", [variances[0] - 2 * g**2, variances[1] - g**2])
 
 
@@ -52,23 +60,30 @@ def eigenvalue_process(board: Board) -> None:
         process = symbolic.MatrixSDE.symmetric(size, noise=g).eigenvalues
         board.zero("Its average is the Coulomb term of the library.", average - process.coulomb(0))
         cross = [symbolic.gaussian_average(M[0, 0] * M[j, j], entries, law) for j in range(size)]
-        board.zero("The noises are independent, of variance $2g^2$.", [c - process.diffusion[0, j] for j, c in enumerate(cross)])
+        board.zero(
+            "The noises are independent, of variance $2g^2$.",
+            [c - process.diffusion[0, j] for j, c in enumerate(cross)],
+        )
 
 
 @chain.step
 def dyson_index(board: Board) -> None:
-    """derived here: for complex Hermitian and quaternion self-dual matrices the Coulomb term is multiplied by beta = 2, 4 and
-    the stationary repulsion is |x_i - x_j|^beta."""
+    """derived here: for complex Hermitian and quaternion self-dual matrices the Coulomb term is multiplied by beta =
+    2, 4 and the stationary repulsion is |x_i - x_j|^beta.
+    """
     V = sp.Function("V")
     for beta in (1, 2, 4):
         process = symbolic.MatrixSDE.symmetric(2, beta=beta, noise=g, drift=lambda y: -sp.diff(V(y), y)).eigenvalues
         x1, x2 = process.levels
         board.zero(f"$\\beta={beta}$.", process.coulomb(0) - beta * g**2 / (x1 - x2))
         board.zero("Noise of the same size.", process.diffusion - 2 * g**2 * sp.eye(2))
-        board.true("The law is stationary without current.", process.carries_no_current(beta * sp.log(x2 - x1) - (V(x1) + V(x2)) / g**2))
+        board.true(
+            "The law is stationary without current.",
+            process.carries_no_current(beta * sp.log(x2 - x1) - (V(x1) + V(x2)) / g**2),
+        )
     hermitian = symbolic.MatrixSDE.symmetric(2, beta=2, noise=1)
     levels = sp.symbols("x_1 x_2", real=True)
-    first, second = symbolic.shifts_from_determinant(levels, hermitian.noise, 0)
+    _, second = symbolic.shifts_from_determinant(levels, hermitian.noise, 0)
     average = symbolic.gaussian_average(sp.expand(second), hermitian.normals, lambda a, b: int(a == b))
     board.zero("$\\beta=2$ from the secular determinant.", average - 2 / (levels[0] - levels[1]))
 
@@ -80,19 +95,28 @@ def fokker_planck(board: Board) -> None:
     V = [sp.Function(f"V_{i}")(y) for i, y in enumerate(x)]
     P, f = sp.Function("P")(*x), sp.Function("f")(*x)
     drift = [-sp.diff(V[i], x[i]) + strengths[i] ** 2 / (x[i] - x[1 - i]) for i in range(2)]
-    board.line("For any test function It\\^o's rule gives $d\\langle f\\rangle=\\langle\\sum_ia_if_i+g_i^2f_{ii}\\rangle dt$.")
+    board.line(
+        "For any test function It\\^o's rule gives $d\\langle f\\rangle=\\langle\\sum_ia_if_i+g_i^2f_{ii}\\rangle dt$."
+    )
     generator = sum(a * sp.diff(f, y) + k**2 * sp.diff(f, y, 2) for a, k, y in zip(drift, strengths, x, strict=True))
     forward = sum(sp.diff(k**2 * sp.diff(P, y) - a * P, y) for a, k, y in zip(drift, strengths, x, strict=True))
-    currents = [a * f * P + k**2 * (P * sp.diff(f, y) - f * sp.diff(P, y)) for a, k, y in zip(drift, strengths, x, strict=True)]
+    currents = [
+        a * f * P + k**2 * (P * sp.diff(f, y) - f * sp.diff(P, y)) for a, k, y in zip(drift, strengths, x, strict=True)
+    ]
     divergence = sum(sp.diff(j, y) for j, y in zip(currents, x, strict=True))
-    board.zero("Integrating by parts moves it to $P$: the difference is a divergence.", sp.expand((P * generator - f * forward - divergence).doit()))
+    board.zero(
+        "Integrating by parts moves it to $P$: the difference is a divergence.",
+        sp.expand((P * generator - f * forward - divergence).doit()),
+    )
     gas = symbolic.CoulombGas(V, noises=strengths, variables=x)
     board.zero("The library's operator.", sp.expand((gas.process.fokker_planck(P) - forward).doit()))
 
 
 @chain.step
 def stationary_solution(board: Board) -> None:
-    """ALP24 (65)-(67): the Coulomb gas prod_{i<j} |x_i - x_j| exp(-sum V_i/g_i^2) solves d_t P = 0, current by current."""
+    """ALP24 (65)-(67): the Coulomb gas prod_{i<j} |x_i - x_j| exp(-sum V_i/g_i^2) solves d_t P = 0, current by
+    current.
+    """
     for size in (2, 3):
         x, strengths = sp.symbols(f"x_1:{size + 1}", real=True), sp.symbols(f"g_1:{size + 1}", positive=True)
         V = [sp.Function(f"V_{i}")(y) for i, y in enumerate(x)]
@@ -102,7 +126,11 @@ def stationary_solution(board: Board) -> None:
         residuals = []
         for i in range(size):
             coulomb = sum(strengths[i] ** 2 / (x[i] - x[j]) for j in range(size) if j != i)
-            residuals.append(sp.cancel(sp.together((strengths[i] ** 2 * sp.diff(law, x[i]) / law).doit() + sp.diff(V[i], x[i]) - coulomb)))
+            residuals.append(
+                sp.cancel(
+                    sp.together((strengths[i] ** 2 * sp.diff(law, x[i]) / law).doit() + sp.diff(V[i], x[i]) - coulomb)
+                )
+            )
         board.zero(f"$N={size}$: $(g_i^2\\partial_i-K_i-\\sum g_i^2/(x_i-x_j))P=0$.", residuals)
         board.zero("The library's residual of the whole equation.", gas.process.stationarity_residual(gas.log_weight))
 
@@ -119,9 +147,15 @@ def joint_potential(board: Board) -> None:
     for i in range(3):
         a = -sp.diff(V, x[i]) + sum(g**2 / (x[i] - x[j]) for j in range(3) if j != i)
         currents.append(sp.cancel(sp.together(a - g**2 * sp.diff(log_law, x[i]))))
-        board.zero("The Coulomb term is the library's.", process.coulomb(i) - sum(g**2 / (x[i] - x[j]) for j in range(3) if j != i))
+        board.zero(
+            "The Coulomb term is the library's.",
+            process.coulomb(i) - sum(g**2 / (x[i] - x[j]) for j in range(3) if j != i),
+        )
     board.zero("No current for one common $g$.", currents)
     g1, g2 = sp.symbols("g_1 g_2", positive=True)
     curl = sp.diff(-sp.diff(V, x[0]) / g1**2, x[1]) - sp.diff(-sp.diff(V, x[1]) / g2**2, x[0])
     board.line("For different $g_i$ the curl of $K_i/g_i^2$:", sp.factor(curl))
-    board.zero("vanishes only if $g_1=g_2$ or $\\partial_1\\partial_2V=0$.", curl - (1 / g2**2 - 1 / g1**2) * sp.diff(V, x[0], x[1]))
+    board.zero(
+        "vanishes only if $g_1=g_2$ or $\\partial_1\\partial_2V=0$.",
+        curl - (1 / g2**2 - 1 / g1**2) * sp.diff(V, x[0], x[1]),
+    )

@@ -50,9 +50,14 @@ def gradient(board: Board) -> None:
     C = sp.Matrix([[sp.Symbol("C_11"), sp.Symbol("C_12")], [sp.Symbol("C_12"), sp.Symbol("C_22")]])
     kernel = mu2 * sp.eye(2) - sigma2 * W * W.T
     likelihood = sp.log(kernel.det()) / 2 - (kernel * C).trace() / 2
-    board.line("The mean log-likelihood of data with covariance $C$, up to a constant:", name="\\frac12\\log\\det K-\\frac12{\\rm tr}\\,KC")
+    board.line(
+        "The mean log-likelihood of data with covariance $C$, up to a constant:",
+        name="\\frac12\\log\\det K-\\frac12{\\rm tr}\\,KC",
+    )
     stated = sigma2 * (C - kernel.inv()) * W
-    board.zero("Its derivatives.", [sp.cancel(sp.together(sp.diff(likelihood, w) - stated[i])) for i, w in enumerate(W)])
+    board.zero(
+        "Its derivatives.", [sp.cancel(sp.together(sp.diff(likelihood, w) - stated[i])) for i, w in enumerate(W)]
+    )
 
 
 @chain.step(identified="as one of (25)-(26), the eigenvalues of the kernel")
@@ -64,23 +69,38 @@ def eigenvalues(board: Board) -> None:
     kernel = mu2 * sp.eye(2) - sigma2 * weights * weights.T
     secular = sp.expand((value * sp.eye(2) - kernel).det())
     stated = sp.Mul(*(value - mu2 + sigma2 * k**2 for k in xi))
-    board.zero("The secular determinant of $K$ for $W=U\\,{\\rm diag}(\\xi)V^T$.", secular - stated, by=lambda e: sp.expand(sp.trigsimp(sp.expand(e))))
+    board.zero(
+        "The secular determinant of $K$ for $W=U\\,{\\rm diag}(\\xi)V^T$.",
+        secular - stated,
+        by=lambda e: sp.expand(sp.trigsimp(sp.expand(e))),
+    )
     board.line("$K$ must be positive for $\\phi$ to have a law, so $x_i<\\mu^2$; $x_i\\ge0$ because it is a square.")
 
 
 @chain.step
 def target_spectrum(board: Board) -> None:
-    """ALP24 (27): the free scalar field on a ring has kappa_k = m^2 + 2 - 2 cos(2 pi k/N); all but the lowest and (N even)
-    the highest are doubly degenerate."""
+    """ALP24 (27): the free scalar field on a ring has kappa_k = m^2 + 2 - 2 cos(2 pi k/N); all but the lowest and (N
+    even) the highest are doubly degenerate.
+    """
     m2, N = sp.symbols("m2 N", positive=True)
     k, n = sp.symbols("k n", integer=True)
     momentum = 2 * sp.pi * k / N
     wave = sp.exp(sp.I * momentum * n)
     action = (m2 + 2) * wave - wave.subs(n, n + 1) - wave.subs(n, n - 1)
     kappa_k = m2 + 2 - 2 * sp.cos(momentum)
-    board.zero("Plane waves diagonalise $m^2-\\partial^2$ on the ring.", sp.expand((action / wave).expand() - kappa_k.rewrite(sp.exp)), by=sp.simplify)
-    board.zero("$k$ and $N-k$ have the same eigenvalue.", sp.expand_trig(kappa_k.subs(k, N - k)) - kappa_k, by=lambda e: sp.simplify(sp.expand_trig(e.expand(trig=True))))
-    values = sorted({sp.nsimplify(kappa_k.subs({N: 10, k: j, m2: 4})).simplify() for j in range(10)}, key=lambda e: float(e))
+    board.zero(
+        "Plane waves diagonalise $m^2-\\partial^2$ on the ring.",
+        sp.expand((action / wave).expand() - kappa_k.rewrite(sp.exp)),
+        by=sp.simplify,
+    )
+    board.zero(
+        "$k$ and $N-k$ have the same eigenvalue.",
+        sp.expand_trig(kappa_k.subs(k, N - k)) - kappa_k,
+        by=lambda e: sp.simplify(sp.expand_trig(e.expand(trig=True))),
+    )
+    values = sorted(
+        {sp.nsimplify(kappa_k.subs({N: 10, k: j, m2: 4})).simplify() for j in range(10)}, key=lambda e: float(e)
+    )
     board.true("Ten sites: six different levels, four of them pairs.", len(values) == 6)
 
 
@@ -97,14 +117,20 @@ def drift(board: Board) -> None:
     y = sp.Symbol("x", positive=True)
     K = symbolic.rbm_drift(y, kappa, mu2)
     board.zero("Fixed points $0$ and $\\mu^2-\\kappa$.", [K.subs(y, 0), K.subs(y, mu2 - kappa)])
-    board.zero("The slope at the upper one is $-x_s/\\kappa^2$,", sp.diff(K, y).subs(y, mu2 - kappa) + (mu2 - kappa) / kappa**2)
-    board.zero("at the lower one $1/\\kappa-1/\\mu^2$: unstable for $\\kappa<\\mu^2$.", sp.diff(K, y).subs(y, 0) - 1 / kappa + 1 / mu2)
+    board.zero(
+        "The slope at the upper one is $-x_s/\\kappa^2$,", sp.diff(K, y).subs(y, mu2 - kappa) + (mu2 - kappa) / kappa**2
+    )
+    board.zero(
+        "at the lower one $1/\\kappa-1/\\mu^2$: unstable for $\\kappa<\\mu^2$.",
+        sp.diff(K, y).subs(y, 0) - 1 / kappa + 1 / mu2,
+    )
 
 
 @chain.step
 def collapsed_gibbs(board: Board) -> None:
-    """derived here: k Gibbs steps are one Gaussian draw, phi' = A^k phi + noise, A = sigma_h^2 W W^T/mu^2, of covariance
-    (1 + A)(1 + A^2 + ... + A^{2(k-1)})/mu^2."""
+    """derived here: k Gibbs steps are one Gaussian draw, phi' = A^k phi + noise, A = sigma_h^2 W W^T/mu^2, of
+    covariance (1 + A)(1 + A^2 + ... + A^{2(k-1)})/mu^2.
+    """
     a = sp.Symbol("a")  # an eigenvalue of A; everything commutes with A
     covariance, power = sp.S.Zero, sp.S.One
     for k in (1, 2, 3, 4):
@@ -112,4 +138,6 @@ def collapsed_gibbs(board: Board) -> None:
         covariance, power = sp.expand(a**2 * covariance + one_step), power * a
         stated = (1 + a) * sum(a ** (2 * j) for j in range(k)) / mu2
         board.zero(f"$k={k}$.", covariance - stated)
-    board.zero("For $k\\to\\infty$ it is the inverse kernel.", sp.cancel((1 + a) / (mu2 * (1 - a**2)) - 1 / (mu2 - mu2 * a)))
+    board.zero(
+        "For $k\\to\\infty$ it is the inverse kernel.", sp.cancel((1 + a) / (mu2 * (1 - a**2)) - 1 / (mu2 - mu2 * a))
+    )

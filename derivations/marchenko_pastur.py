@@ -15,17 +15,28 @@ r, mean, x = sp.symbols("r m x", positive=True)
 
 @chain.step
 def self_consistent_resolvent(board: Board) -> None:
-    """derived here: for W of shape (M, N) with independent elements of variance v, G = 1/(z - M v/(1 - N v G)) at large N."""
-    board.line("A row $w$ adds $ww^T$: by Sherman and Morrison its share of ${\\rm tr}\\,X(z-X)^{-1}$ is $q/(1-q)$, $q=w^T(z-X')^{-1}w\\to vNG$.")
+    """derived here: for W of shape (M, N) with independent elements of variance v, G = 1/(z - M v/(1 - N v G)) at
+    large N.
+    """
+    board.line(
+        "A row $w$ adds $ww^T$: by Sherman and Morrison its share of ${\\rm "
+        "tr}\\,X(z-X)^{-1}$ is $q/(1-q)$, $q=w^T(z-X')^{-1}w\\to vNG$."
+    )
     A = sp.diag(*sp.symbols("a_1:3"))
     w = sp.Matrix(sp.symbols("w_1:3"))
     full = (A - w * w.T).inv()
     q = (w.T * A.inv() * w)[0]
     board.zero("Sherman-Morrison, exactly.", sp.cancel((w.T * full * w)[0] - q / (1 - q)))
     equation = z * G - 1 - M / N * (N * v * G) / (1 - N * v * G)
-    board.line("${\\rm tr}\\,z(z-X)^{-1}=N+{\\rm tr}\\,X(z-X)^{-1}$ over $N$:", sp.Eq(z * G, 1 + M / N * (N * v * G) / (1 - N * v * G)))
+    board.line(
+        "${\\rm tr}\\,z(z-X)^{-1}=N+{\\rm tr}\\,X(z-X)^{-1}$ over $N$:",
+        sp.Eq(z * G, 1 + M / N * (N * v * G) / (1 - N * v * G)),
+    )
     law = symbolic.FreeLaw.marchenko_pastur(N / M, mean=M * v)
-    board.zero("In the form $z=1/G+R(G)$ it is the library's R-transform.", sp.cancel(equation / G - (z - 1 / G - law.r_transform)))
+    board.zero(
+        "In the form $z=1/G+R(G)$ it is the library's R-transform.",
+        sp.cancel(equation / G - (z - 1 / G - law.r_transform)),
+    )
 
 
 @chain.step
@@ -33,33 +44,50 @@ def density(board: Board) -> None:
     """ALP24 (79): rho(x) = sqrt((x_+ - x)(x - x_-))/(2 pi v N x) on x_+- = M v (1 +- sqrt r)^2, r = N/M <= 1."""
     law = symbolic.FreeLaw.marchenko_pastur(r, mean=mean)
     polynomial = sp.Poly(law.equation(), G)
-    discriminant = board.line("The discriminant of the quadratic equation for $G$:", sp.factor(polynomial.discriminant()))
+    discriminant = board.line(
+        "The discriminant of the quadratic equation for $G$:", sp.factor(polynomial.discriminant())
+    )
     low, high = mean * (1 - sp.sqrt(r)) ** 2, mean * (1 + sp.sqrt(r)) ** 2
     board.zero("It is negative between the edges.", discriminant - (z - low) * (z - high))
-    board.zero("The edges of the library.", [a - b for a, b in zip(symbolic.marchenko_pastur_edges(r, mean), (low, high), strict=True)])
+    board.zero(
+        "The edges of the library.",
+        [a - b for a, b in zip(symbolic.marchenko_pastur_edges(r, mean), (low, high), strict=True)],
+    )
     leading = sp.expand(polynomial.coeff_monomial(G**2) / z)
-    board.line("So $\\rho=-{\\rm Im}\\,G/\\pi$ is the root of minus the discriminant over $2\\pi$ times the leading coefficient", leading * x)
+    board.line(
+        "So $\\rho=-{\\rm Im}\\,G/\\pi$ is the root of minus the discriminant over "
+        "$2\\pi$ times the leading coefficient",
+        leading * x,
+    )
     derived = sp.sqrt((high - x) * (x - low)) / (2 * sp.pi * sp.Abs(leading) * x)
     paper = sp.sqrt((high - x) * (x - low)) / (2 * sp.pi * v * N * x)
-    board.zero("With $m=Mv$, $r=N/M$ it is the paper's.", sp.simplify((derived / paper).subs({mean: M * v, r: N / M})) - 1)
+    board.zero(
+        "With $m=Mv$, $r=N/M$ it is the paper's.", sp.simplify((derived / paper).subs({mean: M * v, r: N / M})) - 1
+    )
     stated = symbolic.marchenko_pastur()
     small = sp.Symbol("p", positive=True)
     for value, share in ((1 / (1 + small), 1 / (1 + small)), (1 + small, sp.S.One)):
         parts = _library(stated.density, value)
         weight = derived.subs(r, value) if share != 1 else derived.subs(r, value) * value
-        board.zero("The library's, normalised over the nonzero eigenvalues.", sp.simplify((parts / weight).subs(sp.Min(1, value), share)) - 1)
+        board.zero(
+            "The library's, normalised over the nonzero eigenvalues.",
+            sp.simplify((parts / weight).subs(sp.Min(1, value), share)) - 1,
+        )
 
 
 def _library(expression: sp.Expr, ratio: sp.Expr) -> sp.Expr:
     law = symbolic.marchenko_pastur()
-    expression = expression.subs(dict(zip(law.args, (x, ratio, mean), strict=True)), simultaneous=True)
-    return expression
+    return expression.subs(dict(zip(law.args, (x, ratio, mean), strict=True)), simultaneous=True)
 
 
 @chain.step
 def distribution_function(board: Board) -> None:
-    """derived here: the distribution function of the Marchenko-Pastur law in closed form, from 0 to 1 between its edges."""
-    a, b = sp.symbols("a b", positive=True)  # square roots of the edges, b > a: r = ((b - a)/(b + a))^2, m = ((a + b)/2)^2
+    """derived here: the distribution function of the Marchenko-Pastur law in closed form, from 0 to 1 between its
+    edges.
+    """
+    a, b = sp.symbols(
+        "a b", positive=True
+    )  # square roots of the edges, b > a: r = ((b - a)/(b + a))^2, m = ((a + b)/2)^2
     t = sp.Symbol("t", positive=True)
     law = symbolic.marchenko_pastur()
     values = {law.args[1]: ((b - a) / (b + a)) ** 2, law.args[2]: ((a + b) / 2) ** 2}
@@ -97,7 +125,13 @@ def _rooted(expression: sp.Expr, a: sp.Symbol, b: sp.Symbol, t: sp.Symbol) -> sp
 def unit_variance(board: Board) -> None:
     """ALP24 (80): for variance 1/M of an element the edges are x_+- = (1 +- sqrt r)^2."""
     low, high = symbolic.marchenko_pastur_edges(N / M, M * v)
-    board.zero("Edges.", [sp.simplify((e - w).subs(v, 1 / M)) for e, w in ((low, (1 - sp.sqrt(N / M)) ** 2), (high, (1 + sp.sqrt(N / M)) ** 2))])
+    board.zero(
+        "Edges.",
+        [
+            sp.simplify((e - w).subs(v, 1 / M))
+            for e, w in ((low, (1 - sp.sqrt(N / M)) ** 2), (high, (1 + sp.sqrt(N / M)) ** 2))
+        ],
+    )
 
 
 @chain.step
@@ -110,7 +144,10 @@ def atom(board: Board) -> None:
     found = [root for root in sp.solve(leading, weight) if root != 0]
     board.line("The weight of the pole:", found, name="w")
     board.zero("For $r>1$ it is the library's.", [found[0] - symbolic.marchenko_pastur_atom(r).args[1]])
-    board.zero("None for $r=1$; for $r<1$ the pole leaves the physical sheet.", [symbolic.marchenko_pastur_atom(1), symbolic.marchenko_pastur_atom(sp.Rational(1, 2))])
+    board.zero(
+        "None for $r=1$; for $r<1$ the pole leaves the physical sheet.",
+        [symbolic.marchenko_pastur_atom(1), symbolic.marchenko_pastur_atom(sp.Rational(1, 2))],
+    )
 
 
 @chain.step
@@ -125,7 +162,9 @@ def moments(board: Board) -> None:
     exact = v**2 * M * (M + N + 1)
     board.zero("$\\frac1N\\langle{\\rm tr}X^2\\rangle=v^2M(M+N+1)$ at $M=N=2$,", second - exact.subs({M: 2, N: 2}))
     planar = symbolic.FreeLaw.marchenko_pastur(N / M, mean=M * v).moments(2)
-    board.zero("whose leading order is the second moment of the law.", sp.expand(planar[1]) - sp.expand(exact - v**2 * M))
+    board.zero(
+        "whose leading order is the second moment of the law.", sp.expand(planar[1]) - sp.expand(exact - v**2 * M)
+    )
     stated = symbolic.marchenko_pastur()
     board.zero("The library's moments for $r<1$.", [
         stated.mean.subs({stated.args[1]: sp.Rational(1, 3)}) - stated.args[2],

@@ -21,15 +21,23 @@ def minibatch_update(board: Board) -> None:
     size = sp.Symbol("B", integer=True, positive=True)
     a, b = sp.symbols("a b", integer=True)
     mean, variance, noise = sp.symbols("E V eta", real=True)
-    board.line("The batch gradient is $\\frac1B\\sum_{a=1}^B\\ell_a$ with independent samples of mean $E$ and variance $V$.")
+    board.line(
+        "The batch gradient is $\\frac1B\\sum_{a=1}^B\\ell_a$ with independent samples of mean $E$ and variance $V$."
+    )
     board.zero("Its mean is $E$.", sp.summation(mean / size, (a, 1, size)) - mean)
     inner = sp.summation(sp.KroneckerDelta(a, b) * variance / size**2, (b, 1, size))
     inner = inner.subs(sp.Piecewise((1, (a >= 1) & (a <= size)), (0, True)), 1)
-    total = board.line("Its variance:", sp.summation(sp.piecewise_fold(inner).args[0][0] if inner.is_Piecewise else inner, (a, 1, size)))
+    total = board.line(
+        "Its variance:",
+        sp.summation(sp.piecewise_fold(inner).args[0][0] if inner.is_Piecewise else inner, (a, 1, size)),
+    )
     board.zero("is $V/B$.", sp.simplify(total - variance / size))
     step = -alpha * mean + alpha / sp.sqrt(size) * sp.sqrt(variance) * noise
     second = symbolic.gaussian_covariance(step + alpha * mean, step + alpha * mean, [noise], {(noise, noise): 1})
-    board.zero("So the update has this mean and, for many samples, Gaussian noise of this size.", second - alpha**2 * variance / size)
+    board.zero(
+        "So the update has this mean and, for many samples, Gaussian noise of this size.",
+        second - alpha**2 * variance / size,
+    )
 
 
 @chain.step(status="definition")
@@ -41,7 +49,10 @@ def symmetric_matrix(board: Board) -> None:
     weights = turn[:, :2] * sp.diag(*xi) * sp.rot_axis3(c)[:2, :2]
     value = sp.Symbol("lambda")
     secular = (value * sp.eye(2) - weights.T * weights).det()
-    board.zero("For $W=U\\,{\\rm diag}(\\xi)V^T$ of shape $3\\times2$.", sp.expand(sp.trigsimp(sp.expand(secular)) - (value - xi[0] ** 2) * (value - xi[1] ** 2)))
+    board.zero(
+        "For $W=U\\,{\\rm diag}(\\xi)V^T$ of shape $3\\times2$.",
+        sp.expand(sp.trigsimp(sp.expand(secular)) - (value - xi[0] ** 2) * (value - xi[1] ** 2)),
+    )
 
 
 @chain.step(identified="as one of (7)-(8)")
@@ -52,7 +63,10 @@ def symmetric_update(board: Board) -> None:
     D = sp.Matrix(rows, columns, lambda i, j: sp.Symbol(f"d_{i}{j}", real=True))
     update = ((W + D).T * (W + D) - W.T * W).expand()
     board.line("The change of $X$:", sp.MatMul(W.T, D, evaluate=False), name="W^T\\delta W+\\ldots")
-    board.zero("$\\delta X=W^T\\delta W+\\delta W^TW+\\delta W^T\\delta W$.", list((update - W.T * D - D.T * W - D.T * D).expand()))
+    board.zero(
+        "$\\delta X=W^T\\delta W+\\delta W^TW+\\delta W^T\\delta W$.",
+        list((update - W.T * D - D.T * W - D.T * D).expand()),
+    )
     board.zero("It is symmetric.", list((update - update.T).expand()))
 
 
@@ -77,7 +91,11 @@ def eigenvalue_update(board: Board) -> None:
     g = sp.Symbol("g", positive=True)
     levels, first, second = _averaged_shift(3)
     board.line("The first order of $\\det(\\lambda-X-\\epsilon M)=0$ is the diagonal element,", first, name="a_1")
-    board.line("the average of the second order, with $\\langle M_{ij}^2\\rangle=g^2(1+\\delta_{ij})$, is", second, name="\\langle b_1\\rangle")
+    board.line(
+        "the average of the second order, with $\\langle M_{ij}^2\\rangle=g^2(1+\\delta_{ij})$, is",
+        second,
+        name="\\langle b_1\\rangle",
+    )
     board.zero("the Coulomb term.", second - sum(g**2 / (levels[0] - y) for y in levels[1:]))
     process = symbolic.MatrixSDE.symmetric(3, noise=g).eigenvalues
     board.zero("The library has the same Coulomb term.", second - process.coulomb(0))
@@ -86,8 +104,9 @@ def eigenvalue_update(board: Board) -> None:
 
 @chain.step
 def scaling(board: Board) -> None:
-    """ALP24 (10)-(11): with K = alpha K~ and g = (alpha/sqrt B) g~ the drift is O(alpha), the Coulomb term and the noise
-    variance are O(alpha^2/B); this is not the Ito scaling and has no SDE limit alpha -> 0."""
+    """ALP24 (10)-(11): with K = alpha K~ and g = (alpha/sqrt B) g~ the drift is O(alpha), the Coulomb term and the
+    noise variance are O(alpha^2/B); this is not the Ito scaling and has no SDE limit alpha -> 0.
+    """
     strength, drift = sp.symbols("g K", positive=True)
     g = alpha / sp.sqrt(B) * strength
     process = symbolic.MatrixSDE.symmetric(2, noise=g, drift=lambda y: alpha * drift).eigenvalues
@@ -95,13 +114,17 @@ def scaling(board: Board) -> None:
     board.line("Substituted into the eigenvalue process:", process.total_drift(0), name="\\delta x_1")
     board.zero("The Coulomb term.", process.coulomb(0) - alpha**2 / B * strength**2 / (x1 - x2))
     board.zero("The noise variance.", process.diffusion[0, 0] - 2 * alpha**2 / B * strength**2)
-    board.zero("Per unit of the time $\\alpha$ the noise vanishes with $\\alpha$.", sp.limit(process.diffusion[0, 0] / alpha, alpha, 0))
+    board.zero(
+        "Per unit of the time $\\alpha$ the noise vanishes with $\\alpha$.",
+        sp.limit(process.diffusion[0, 0] / alpha, alpha, 0),
+    )
 
 
 @chain.step
 def stationary_law(board: Board) -> None:
-    """ALP24 (12)-(14): the stationary law is the Coulomb gas, prod |x_i - x_j| exp(-sum V_i/g_i^2), K_i = -V_i', for any
-    g_i (N = 2, 3, 4)."""
+    """ALP24 (12)-(14): the stationary law is the Coulomb gas, prod |x_i - x_j| exp(-sum V_i/g_i^2), K_i = -V_i', for
+    any g_i (N = 2, 3, 4).
+    """
     for size in (2, 3, 4):
         y, g = sp.symbols(f"x_1:{size + 1}", real=True), sp.symbols(f"g_1:{size + 1}", positive=True)
         V = [sp.Function(f"V_{i + 1}")(y[i]) for i in range(size)]
@@ -136,7 +159,10 @@ def width(board: Board) -> None:
     found = sp.solve(sp.diff(action, x, 2) - 1 / s**2, s)
     board.line("The action equals $(x-x_s)^2/2s^2$ for", found[-1] ** 2, name="s^2")
     board.zero("as the paper says.", found[-1] ** 2 - T * strength**2 / curvature)
-    board.zero("It is the limit $\\alpha\\to0$ of the library's discrete width.", symbolic.discrete_width2(0, curvature, strength, T) - found[-1] ** 2)
+    board.zero(
+        "It is the limit $\\alpha\\to0$ of the library's discrete width.",
+        symbolic.discrete_width2(0, curvature, strength, T) - found[-1] ** 2,
+    )
 
 
 @chain.step(status="definition")

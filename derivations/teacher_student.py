@@ -11,7 +11,9 @@ chain = Chain(order=90, title="Teacher-student model")
 alpha, B, T, eps, s, S = sp.symbols("alpha B T epsilon s S", positive=True)
 k1, k2 = sp.symbols("kappa_1 kappa_2", real=True)
 gap = sp.Symbol("Delta", positive=True)
-ONE_BASIS = "assumes that student and teacher are diagonal in one basis at every step; else Rice (derivations/matrix_ou)"
+ONE_BASIS = (
+    "assumes that student and teacher are diagonal in one basis at every step; else Rice (derivations/matrix_ou)"
+)
 
 
 @chain.step(identified="as one of (51)-(55), the model, its loss and its gradient")
@@ -23,37 +25,65 @@ def gradient(board: Board) -> None:
     z = sp.Matrix(sp.symbols("z_1:3", real=True))
     error = (teacher - student) * z
     law = {(entry, entry): 1 for entry in z}
-    loss = board.line("The loss, averaged over the inputs:", symbolic.gaussian_average((error.T * error)[0] / 2, list(z), law), name="L")
-    residuals = [sp.expand(sp.diff(loss, student[i, j]) - (student - teacher)[i, j]) for i in range(size) for j in range(size)]
+    loss = board.line(
+        "The loss, averaged over the inputs:",
+        symbolic.gaussian_average((error.T * error)[0] / 2, list(z), law),
+        name="L",
+    )
+    residuals = [
+        sp.expand(sp.diff(loss, student[i, j]) - (student - teacher)[i, j]) for i in range(size) for j in range(size)
+    ]
     board.zero("Its gradient.", residuals)
 
 
 @chain.step(status="definition")
 def update(board: Board) -> None:
-    """ALP24 (56): W' = W + alpha (W_t - W) + (alpha/sqrt B) noise, symmetric; off-diagonal standard deviation epsilon and
-    diagonal sqrt(2) epsilon (released code), or sigma/sqrt 2 and sigma (the paper's words)."""
+    """ALP24 (56): W' = W + alpha (W_t - W) + (alpha/sqrt B) noise, symmetric; off-diagonal standard deviation epsilon
+    and diagonal sqrt(2) epsilon (released code), or sigma/sqrt 2 and sigma (the paper's words).
+    """
     sde = symbolic.MatrixSDE.symmetric(2, noise=alpha / sp.sqrt(B) * eps)
-    elements = [symbolic.gaussian_average(sde.noise[i, j] ** 2, sde.normals, lambda a, b: int(a == b)) for i, j in ((0, 0), (0, 1))]
-    board.zero("It is the invariant noise with $\\tilde g=\\epsilon$.", [elements[0] - 2 * eps**2 * alpha**2 / B, elements[1] - eps**2 * alpha**2 / B])
+    elements = [
+        symbolic.gaussian_average(sde.noise[i, j] ** 2, sde.normals, lambda a, b: int(a == b))
+        for i, j in ((0, 0), (0, 1))
+    ]
+    board.zero(
+        "It is the invariant noise with $\\tilde g=\\epsilon$.",
+        [elements[0] - 2 * eps**2 * alpha**2 / B, elements[1] - eps**2 * alpha**2 / B],
+    )
     sigma = sp.Symbol("sigma", positive=True)
     law = symbolic.wigner_surmise(1)
     mean = law.mean.subs(law.parameters[0], sp.sqrt(T) * sigma / sp.sqrt(2))
-    board.zero("In the paper's words $\\sigma=\\sqrt2\\epsilon$ and $\\langle S\\rangle=\\sqrt{\\pi/2}\\,\\sigma\\sqrt T$.", sp.simplify(mean - sp.sqrt(sp.pi / 2) * sigma * sp.sqrt(T)))
+    board.zero(
+        "In the paper's words $\\sigma=\\sqrt2\\epsilon$ and $\\langle S\\rangle=\\sqrt{\\pi/2}\\,\\sigma\\sqrt T$.",
+        sp.simplify(mean - sp.sqrt(sp.pi / 2) * sigma * sp.sqrt(T)),
+    )
 
 
 @chain.step(status="corrected", note=ONE_BASIS)
 def eigenvalue_equation(board: Board) -> None:
-    """ALP24 (57): x_i' = x_i + alpha (kappa_i - x_i) + (alpha^2/B) sum_{j != i} g~^2/(x_i - x_j) + sqrt(2) (alpha/sqrt B) g~ eta."""
+    """ALP24 (57): x_i' = x_i + alpha (kappa_i - x_i) + (alpha^2/B) sum_{j != i} g~^2/(x_i - x_j) + sqrt(2)
+    (alpha/sqrt B) g~ eta.
+    """
     targets = (k1, k2)
     levels = symbolic.MatrixSDE.symmetric(2).levels
-    sde = symbolic.MatrixSDE.symmetric(2, noise=alpha / sp.sqrt(B) * eps, drift=[alpha * (k - x) for k, x in zip(targets, levels, strict=True)])
+    sde = symbolic.MatrixSDE.symmetric(
+        2, noise=alpha / sp.sqrt(B) * eps, drift=[alpha * (k - x) for k, x in zip(targets, levels, strict=True)]
+    )
     process = sde.eigenvalues
     x1, x2 = levels
-    board.zero("With both diagonal in one basis.", process.total_drift(0) - alpha * (k1 - x1) - alpha**2 / B * eps**2 / (x1 - x2))
+    board.zero(
+        "With both diagonal in one basis.",
+        process.total_drift(0) - alpha * (k1 - x1) - alpha**2 / B * eps**2 / (x1 - x2),
+    )
     theta = sp.Symbol("theta", real=True)
     turn = sp.Matrix([[sp.cos(theta), -sp.sin(theta)], [sp.sin(theta), sp.cos(theta)]])
     seen = (turn.T * sp.diag(k1, k2) * turn)[0, 0]
-    board.zero("An angle $\\theta$ between the bases changes the drift by $-\\alpha(\\kappa_1-\\kappa_2)\\sin^2\\theta$: nothing for equal $\\kappa$.", seen - k1 + (k1 - k2) * sp.sin(theta) ** 2, by=sp.simplify)
+    board.zero(
+        "An angle $\\theta$ between the bases changes the drift by "
+        "$-\\alpha(\\kappa_1-\\kappa_2)\\sin^2\\theta$: nothing for equal $\\kappa$.",
+        seen - k1 + (k1 - k2) * sp.sin(theta) ** 2,
+        by=sp.simplify,
+    )
 
 
 @chain.step
@@ -65,13 +95,21 @@ def stationary_law(board: Board) -> None:
     log_law = sp.log(x2 - x1) - ((x1 - k1) ** 2 + (x2 - k2) ** 2) / (2 * (alpha / B) * eps**2)
     current = alpha * (k1 - x1) + g2 / (x1 - x2) - g2 * sp.diff(log_law, x1)
     board.zero("It carries no current of (57).", current)
-    board.zero("The library's gas at $s^2=T\\epsilon^2$.", sp.expand(gas.log_weight.subs(s, sp.sqrt(alpha / B) * eps) - log_law))
+    board.zero(
+        "The library's gas at $s^2=T\\epsilon^2$.",
+        sp.expand(gas.log_weight.subs(s, sp.sqrt(alpha / B) * eps) - log_law),
+    )
 
 
-@chain.step(status="corrected", note=f"the product form with Delta != 0 {ONE_BASIS}; the paper's limit Delta -> 0 is exact", identified="as one of (59)-(61), the spacing law, its mean and its degenerate limit")
+@chain.step(
+    status="corrected",
+    note=f"the product form with Delta != 0 {ONE_BASIS}; the paper's limit Delta -> 0 is exact",
+    identified="as one of (59)-(61), the spacing law and its moments for two teachers",
+)
 def product_spacing(board: Board) -> None:
     """ALP24 (59)-(61): for kappa_1 - kappa_2 = Delta the product form gives P(S) = 2S cosh(S Delta/2s^2)
-    exp(-(S^2 + Delta^2)/4s^2)/(2 sqrt(pi) s M), <S> = (2s^2 + Delta^2)/M, and sqrt(pi) s for Delta -> 0."""
+    exp(-(S^2 + Delta^2)/4s^2)/(2 sqrt(pi) s M), <S> = (2s^2 + Delta^2)/M, and sqrt(pi) s for Delta -> 0. The matrix has
+    Rice: <S^2> of the product form is 18% too large at Delta = 0.1, s = 0.08, and 4.6% at Delta = 0.5."""
     M = 2 * s / sp.sqrt(sp.pi) * sp.exp(-(gap**2) / (4 * s**2)) + gap * sp.erf(gap / (2 * s))
     weight = sp.exp(-((S - gap) ** 2) / (4 * s**2)) + sp.exp(-((S + gap) ** 2) / (4 * s**2))
     board.line("Centre of mass integrated, both orders added:", S * weight, name="P(S)\\propto")
@@ -80,24 +118,36 @@ def product_spacing(board: Board) -> None:
     law = symbolic.two_species_spacing()
     values = dict(zip(law.args, (S, gap, s, s), strict=True))
     ours = S * weight / (2 * sp.sqrt(sp.pi) * s * M)
-    board.zero("The library's spacing law at equal widths.", (law.density.subs(values, simultaneous=True) / ours).rewrite(sp.exp), by=lambda e: sp.simplify(e) - 1)
+    board.zero(
+        "The library's spacing law at equal widths.",
+        (law.density.subs(values, simultaneous=True) / ours).rewrite(sp.exp),
+        by=lambda e: sp.simplify(e) - 1,
+    )
     first = sum(symbolic.half_line_moment(2, sign * gap, sp.sqrt(2) * s) for sign in (1, -1)) / (2 * sp.sqrt(sp.pi) * s)
     board.zero("Mean.", sp.expand(first - (2 * s**2 + gap**2)))
     board.zero("The library's mean.", sp.simplify(law.mean.subs(values, simultaneous=True) - (2 * s**2 + gap**2) / M))
     board.zero("$\\Delta\\to0$ is (75).", sp.simplify(((2 * s**2 + gap**2) / M).subs(gap, 0)) - sp.sqrt(sp.pi) * s)
     rice = symbolic.rice_spacing()
-    for delta, width, excess in ((0.1, 0.08, 0.18), (0.5, 0.08, 0.01)):
-        point = {gap: sp.Rational(str(delta)), s: sp.Rational(str(width))}
-        product = sp.N(((2 * s**2 + gap**2) / M).subs(point), 20)
-        matrix = sp.N(rice.mean.subs(dict(zip(rice.parameters, (gap, s), strict=True))).subs(point), 20)
-        board.line(f"At $\\Delta={delta}$, $s={width}$ the product form exceeds the matrix's mean by", sp.Float(product / matrix - 1, 3))
-        board.true("Overestimated.", bool(product / matrix - 1 > 0.8 * excess))
+    for delta, excess in (("0.1", "0.181"), ("0.5", "0.046")):
+        point = {gap: sp.Rational(delta), s: sp.Rational("0.08")}
+        product = sp.N(law.second_moment.subs(values, simultaneous=True).subs(point), 20)
+        matrix = sp.N(rice.second_moment.subs(dict(zip(rice.parameters, (gap, s), strict=True))).subs(point), 20)
+        board.line(
+            f"At $\\Delta={delta}$, $s=0.08$ the product form exceeds the matrix's $\\langle S^2\\rangle$ by",
+            sp.Float(product / matrix - 1, 3),
+        )
+        board.true("An overestimate of the repulsion.", bool(abs(product / matrix - 1 - sp.Float(excess)) < 0.002))
 
 
-@chain.step(identified="by its Appendix D, from the matrix update to the eigenvalue update; the wording of the single numbers could not be checked")
+@chain.step(
+    identified="by its Appendix D, from the matrix update to the eigenvalue update; the wording "
+    "of the single numbers could not be checked"
+)
 def appendix_d(board: Board) -> None:
-    """ALP24 (96)-(101): what Appendix D needs: for N x N matrices the update (56) moves every eigenvalue by alpha <i|W_t|i>
-    - alpha x_i, the noise element <i|noise|i> and, at second order, the Coulomb term with <noise_ij^2> = epsilon^2."""
+    """ALP24 (96)-(101): what Appendix D needs: for N x N matrices the update (56) moves every eigenvalue by alpha
+    <i|W_t|i> - alpha x_i, the noise element <i|noise|i> and, at second order, the Coulomb term with <noise_ij^2> =
+    epsilon^2.
+    """
     size = 3
     levels = sp.symbols("x_1:4", real=True)
     rate, temperature = sp.symbols("alpha tau", positive=True)  # tau: the order of one update, noise ~ sqrt(tau)
@@ -105,22 +155,33 @@ def appendix_d(board: Board) -> None:
     target = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"t_{min(i, j)}{max(i, j)}", real=True))
     board.line("In the student's eigenbasis the change is $\\alpha(W_t-x)+\\frac\\alpha{\\sqrt B}n$.")
     step = temperature * rate * (target - sp.diag(*levels)) + sp.sqrt(temperature) * rate / sp.sqrt(B) * noise
-    first, second = symbolic.shifts_from_determinant(levels, step, 0)
+    change = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"m_{min(i, j)}{max(i, j)}", real=True))
+    first, second = (
+        e.subs(dict(zip(change, step, strict=True))) for e in symbolic.shifts_from_determinant(levels, change, 0)
+    )
     entries = sorted(noise.free_symbols, key=str)
     law = {(n, n): eps**2 * (2 if n in set(noise.diagonal()) else 1) for n in entries}
     drift = symbolic.gaussian_average(sp.expand(first), entries, law)
-    board.zero("First order: the target's diagonal element in the student's basis.", sp.expand(drift - temperature * rate * (target[0, 0] - levels[0])))
+    board.zero(
+        "First order: the target's diagonal element in the student's basis.",
+        sp.expand(drift - temperature * rate * (target[0, 0] - levels[0])),
+    )
     noise_variance = symbolic.gaussian_covariance(first, first, entries, law)
     board.zero("Noise variance $2(\\alpha^2/B)\\epsilon^2$.", noise_variance - 2 * temperature * rate**2 * eps**2 / B)
     average = symbolic.gaussian_average(sp.expand(second), entries, law)
     leading = sp.expand(average).coeff(temperature, 1)
     process = symbolic.MatrixSDE.symmetric(size, noise=rate * eps / sp.sqrt(B)).eigenvalues
-    board.zero("Second order, at the order of one update: the library's Coulomb term.", sp.cancel(sp.together(leading - process.coulomb(0))))
+    board.zero(
+        "Second order, at the order of one update: the library's Coulomb term.",
+        sp.cancel(sp.together(leading - process.coulomb(0))),
+    )
 
 
 @chain.step
 def finite_rate(board: Board) -> None:
-    """derived here: s^2 = T epsilon^2 2/(2 - alpha), and with the inputs' own fluctuations 2/(2 - alpha (1 + (N+1)/B))."""
+    """derived here: s^2 = T epsilon^2 2/(2 - alpha), and with the inputs' own fluctuations 2/(2 - alpha (1 +
+    (N+1)/B)).
+    """
     N = sp.Symbol("N", positive=True)
     size = 2
     z = sp.Matrix(sp.symbols("z_1:3", real=True))
@@ -132,7 +193,10 @@ def finite_rate(board: Board) -> None:
     board.line("Over a batch of $B$:", sp.expand(batch), name="\\langle C^2\\rangle")
     board.zero("which is $1+(N+1)/B$.", sp.simplify(batch - 1 - (N + 1) / B))
     v = sp.Symbol("v", positive=True)  # summed variance of one row of the error
-    board.line("A row of the error is multiplied by $1-\\alpha C$ and gains noise of summed variance $\\alpha^2\\epsilon^2(N+1)/B$.")
+    board.line(
+        "A row of the error is multiplied by $1-\\alpha C$ and gains noise of summed "
+        "variance $\\alpha^2\\epsilon^2(N+1)/B$."
+    )
     row = sp.solve(v * (1 - 2 * alpha + alpha**2 * batch) + alpha**2 * eps**2 * (N + 1) / B - v, v)[0]
     board.line("A matrix of width $s$ has the row sum $s^2+(N-1)s^2/2$.")
     width2 = row / ((N + 1) / 2)

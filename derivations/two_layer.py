@@ -15,8 +15,9 @@ k1, k2, x = sp.symbols("kappa_1 kappa_2 x", real=True)
 
 @chain.step
 def relaxation(board: Board) -> None:
-    """derived here: near the teacher, with balanced weights, E = W2 W1 - W_t relaxes as dE_ij = -alpha (s_i + s_j)(E_ij - eta_ij),
-    Var eta = nu^2/B (PFLA24's model)."""
+    """derived here: near the teacher, with balanced weights, E = W2 W1 - W_t relaxes as dE_ij = -alpha (s_i +
+    s_j)(E_ij - eta_ij), Var eta = nu^2/B (PFLA24's model).
+    """
     roots = sp.diag(sp.sqrt(sigma1), sp.sqrt(sigma2))
     E = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"E_{i}{j}"))
     eps = sp.Symbol("e")
@@ -25,7 +26,10 @@ def relaxation(board: Board) -> None:
     W1, W2 = roots + eps * d1, roots + eps * d2
     target = roots * roots
     loss = ((W2 * W1 - target).T * (W2 * W1 - target)).trace() / 2
-    board.line("In the teacher's basis, $W_1=W_2=\\sqrt{s}$ plus small changes; the loss over unit inputs is half the squared norm of $E$.")
+    board.line(
+        "In the teacher's basis, $W_1=W_2=\\sqrt{s}$ plus small changes; the loss over "
+        "unit inputs is half the squared norm of $E$."
+    )
     first = (W2 * W1 - target).applyfunc(lambda e: sp.expand(e).coeff(eps, 1))
     slope1 = sp.Matrix(2, 2, lambda i, j: sp.expand(sp.diff(loss, d1[i, j]) / eps).coeff(eps, 1))
     slope2 = sp.Matrix(2, 2, lambda i, j: sp.expand(sp.diff(loss, d2[i, j]) / eps).coeff(eps, 1))
@@ -46,15 +50,36 @@ def stationary_variance(board: Board) -> None:
     E, eta = sp.symbols("E eta", real=True)
     update = E - alpha * rate * (E - eta)
     second = symbolic.gaussian_average(sp.expand(update**2), [E, eta], {(E, E): v, (eta, eta): nu**2 / B})
-    found = board.line("With $r=s_i+s_j$ the fixed point of $\\langle E'^2\\rangle=v$:", sp.factor(sp.solve(second - v, v)[0]), name="v")
-    board.zero("Leading order and finite-rate factor.", sp.simplify(found - alpha * rate * nu**2 / (2 * B) * 2 / (2 - alpha * rate)))
-    board.line("The inputs' fluctuations replace $\\alpha^2r^2$ by $\\alpha^2r^2\\langle C^2\\rangle$, $\\langle C^2\\rangle=1+(N+1)/B$ (derivations/teacher\\_student).")
-    fluctuating = sp.solve(v * (1 - 2 * alpha * rate + alpha**2 * rate**2 * (1 + (N + 1) / B)) + alpha**2 * rate**2 * nu**2 / B - v, v)[0]
+    found = board.line(
+        "With $r=s_i+s_j$ the fixed point of $\\langle E'^2\\rangle=v$:",
+        sp.factor(sp.solve(second - v, v)[0]),
+        name="v",
+    )
+    board.zero(
+        "Leading order and finite-rate factor.",
+        sp.simplify(found - alpha * rate * nu**2 / (2 * B) * 2 / (2 - alpha * rate)),
+    )
+    board.line(
+        "The inputs' fluctuations replace $\\alpha^2r^2$ by $\\alpha^2r^2\\langle "
+        "C^2\\rangle$, $\\langle C^2\\rangle=1+(N+1)/B$ (derivations/teacher\\_student)."
+    )
+    fluctuating = sp.solve(
+        v * (1 - 2 * alpha * rate + alpha**2 * rate**2 * (1 + (N + 1) / B)) + alpha**2 * rate**2 * nu**2 / B - v, v
+    )[0]
     diagonal = fluctuating.subs(rate, 2 * sigma1)
-    board.zero("A diagonal element is the library's width.", sp.simplify(diagonal - symbolic.two_layer_width2(sigma1, alpha, B, nu, N)))
-    board.zero("Its leading order is $Ts_i\\nu^2$.", sp.limit(diagonal * B / alpha, alpha, 0).subs(B, sp.oo) - sigma1 * nu**2)
-    board.zero("The library's leading order.", symbolic.two_layer_width2(sigma1, alpha, B, nu) - alpha / B * sigma1 * nu**2)
-    board.zero("One layer: rate 1, $T\\nu^2/2$, one species.", sp.limit(found.subs(rate, 1) * B / alpha, alpha, 0) - nu**2 / 2)
+    board.zero(
+        "A diagonal element is the library's width.",
+        sp.simplify(diagonal - symbolic.two_layer_width2(sigma1, alpha, B, nu, N)),
+    )
+    board.zero(
+        "Its leading order is $Ts_i\\nu^2$.", sp.limit(diagonal * B / alpha, alpha, 0).subs(B, sp.oo) - sigma1 * nu**2
+    )
+    board.zero(
+        "The library's leading order.", symbolic.two_layer_width2(sigma1, alpha, B, nu) - alpha / B * sigma1 * nu**2
+    )
+    board.zero(
+        "One layer: rate 1, $T\\nu^2/2$, one species.", sp.limit(found.subs(rate, 1) * B / alpha, alpha, 0) - nu**2 / 2
+    )
 
 
 @chain.step
@@ -70,7 +95,10 @@ def degenerate_modes(board: Board) -> None:
     board.zero("First order of $\\sqrt{W^TW}$.", list((first - symmetric).expand()))
     law = {(entry, entry): v for entry in E}
     variances = [symbolic.gaussian_average(symmetric[i, j] ** 2, list(E), law) for i, j in ((0, 0), (0, 1))]
-    board.zero("Diagonal $v$, off-diagonal $v/2$: the invariant noise of width $s^2=v$.", [variances[0] - v, variances[1] - v / 2])
+    board.zero(
+        "Diagonal $v$, off-diagonal $v/2$: the invariant noise of width $s^2=v$.",
+        [variances[0] - v, variances[1] - v / 2],
+    )
 
 
 @chain.step
@@ -95,30 +123,47 @@ def joint_law(board: Board) -> None:
 
 @chain.step
 def generalised_semicircle(board: Board) -> None:
-    """derived here: the N = 2 density rho(x) = [N(x; k1, s1^2) M(x - k2, s2) + N(x; k2, s2^2) M(x - k1, s1)]/(2 M(Delta, S0)),
-    M(d, w) = w sqrt(2/pi) e^{-d^2/2w^2} + d erf(d/sqrt2 w)."""
+    """derived here: the N = 2 density rho(x) = [N(x; k1, s1^2) M(x - k2, s2) + N(x; k2, s2^2) M(x - k1, s1)]/(2
+    M(Delta, S0)), M(d, w) = w sqrt(2/pi) e^{-d^2/2w^2} + d erf(d/sqrt2 w).
+    """
     d, w, t = sp.Symbol("d", real=True), sp.Symbol("w", positive=True), sp.Symbol("t", positive=True)
     kernel = sum(sp.exp(-((t - sign * d) ** 2) / (2 * w**2)) for sign in (1, -1)) / (sp.sqrt(2 * sp.pi) * w)
     board.line("$M$ is the mean modulus of a Gaussian of mean $d$ and width $w$.")
     gauss = sp.sqrt(2 / sp.pi) * w * sp.exp(-(d**2) / (2 * w**2)) + d * sp.erf(d / (sp.sqrt(2) * w))
     antiderivative = sum(
-        -w / sp.sqrt(2 * sp.pi) * sp.exp(-((t - sign * d) ** 2) / (2 * w**2)) + sign * d / 2 * sp.erf((t - sign * d) / (sp.sqrt(2) * w))
+        -w / sp.sqrt(2 * sp.pi) * sp.exp(-((t - sign * d) ** 2) / (2 * w**2))
+        + sign * d / 2 * sp.erf((t - sign * d) / (sp.sqrt(2) * w))
         for sign in (1, -1)
     )
-    board.zero("An antiderivative of $t$ times the law of the modulus.", sp.simplify(sp.expand(sp.diff(antiderivative, t) - t * kernel)))
+    board.zero(
+        "An antiderivative of $t$ times the law of the modulus.",
+        sp.simplify(sp.expand(sp.diff(antiderivative, t) - t * kernel)),
+    )
     board.zero("Its limits give $M$.", sp.simplify(0 - antiderivative.subs(t, 0) - gauss))
     board.zero("The library's $M$.", sp.simplify(symbolic.mean_distance(d, w) - gauss))
     Delta, S0 = k1 - k2, sp.sqrt(s1**2 + s2**2)
     norm = gauss.subs({d: Delta, w: S0}, simultaneous=True)
     terms = []
     for (ka, sa), (kb, sb) in (((k1, s1), (k2, s2)), ((k2, s2), (k1, s1))):
-        terms.append(sp.exp(-((x - ka) ** 2) / (2 * sa**2)) / (sp.sqrt(2 * sp.pi) * sa) * gauss.subs({d: x - kb, w: sb}, simultaneous=True))
-    derived = board.line("One level at $x$, the other integrated; $x_1-x_2$ has width $S_0$, which gives the normalisation.", sum(terms) / (2 * norm), name="\\rho(x)")
+        terms.append(
+            sp.exp(-((x - ka) ** 2) / (2 * sa**2))
+            / (sp.sqrt(2 * sp.pi) * sa)
+            * gauss.subs({d: x - kb, w: sb}, simultaneous=True)
+        )
+    derived = board.line(
+        "One level at $x$, the other integrated; $x_1-x_2$ has width $S_0$, which gives the normalisation.",
+        sum(terms) / (2 * norm),
+        name="\\rho(x)",
+    )
     law = symbolic.two_species_density()
     stated = law.density.subs(dict(zip(law.args, (x, k1, k2, s1, s2), strict=True)), simultaneous=True)
     board.zero("The library's density.", sp.expand(derived * norm - stated * norm), by=sp.simplify)
     gas = symbolic.CoulombGas.gaussian([k1, k2], [s1, s2])
-    board.zero("The normalisation of the library's gas.", sp.expand(sp.expand(gas.normalisation - 2 * sp.pi * s1 * s2 * norm), power_exp=True), by=_exponent_free)
+    board.zero(
+        "The normalisation of the library's gas.",
+        sp.expand(sp.expand(gas.normalisation - 2 * sp.pi * s1 * s2 * norm), power_exp=True),
+        by=_exponent_free,
+    )
     equal = derived.subs({k2: k1, s2: s1}, simultaneous=True)
     pair = symbolic.pair_density()
     pair_density = pair.density.subs(dict(zip(pair.args, (x, k1, s1), strict=True)), simultaneous=True)
@@ -132,7 +177,9 @@ def _exponent_free(expression: sp.Expr) -> sp.Expr:
 
 @chain.step
 def generalised_spacing(board: Board) -> None:
-    """derived here: P(S) = 2S cosh(S Delta/S0^2) exp(-(S^2 + Delta^2)/(2 S0^2))/(sqrt(2 pi) S0 M) and <S> = (S0^2 + Delta^2)/M."""
+    """derived here: P(S) = 2S cosh(S Delta/S0^2) exp(-(S^2 + Delta^2)/(2 S0^2))/(sqrt(2 pi) S0 M) and <S> = (S0^2 +
+    Delta^2)/M.
+    """
     gap = sp.Symbol("Delta", nonnegative=True)
     S0 = sp.sqrt(s1**2 + s2**2)
     gas = symbolic.CoulombGas.gaussian([gap, 0], [s1, s2])
@@ -146,7 +193,9 @@ def generalised_spacing(board: Board) -> None:
     ratio = gas.spacing_density().subs(gas_spacing(gas), S) * gas.normalisation / (S * folded * 2 * sp.pi * s1 * s2)
     board.zero("The library's gas, centre of mass integrated.", sp.simplify(ratio.rewrite(sp.exp)) - 1)
     for power, moment in ((1, law.mean), (2, law.second_moment)):
-        total = sum(symbolic.half_line_moment(power + 1, sign * gap, S0) for sign in (1, -1)) / (sp.sqrt(2 * sp.pi) * S0)
+        total = sum(symbolic.half_line_moment(power + 1, sign * gap, S0) for sign in (1, -1)) / (
+            sp.sqrt(2 * sp.pi) * S0
+        )
         board.zero(f"Moment {power}.", sp.simplify(sp.expand(total - moment.subs(values, simultaneous=True) * norm)))
 
 
@@ -157,7 +206,9 @@ def gas_spacing(gas: symbolic.CoulombGas) -> sp.Symbol:
 
 @chain.step
 def matrix_spacing(board: Board) -> None:
-    """derived here: between species the matrix gives Rice, P(S) ~ S exp(-(S^2 + D^2)/(2 S0^2)) I_0(S D/S0^2), not the product."""
+    """derived here: between species the matrix gives Rice, P(S) ~ S exp(-(S^2 + D^2)/(2 S0^2)) I_0(S D/S0^2), not the
+    product.
+    """
     gap = sp.Symbol("Delta", nonnegative=True)
     v = sp.symbols("v_11 v_12 v_22", positive=True)
     E = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"E_{i}{j}", real=True))
@@ -166,7 +217,9 @@ def matrix_spacing(board: Board) -> None:
     across = symbolic.gaussian_average((E[0, 1] + E[1, 0]) ** 2, list(E), law)
     rates = {v[0]: 2 * s1**2 / 2, v[1]: (s1**2 + s2**2) / 2, v[2]: s2**2}
     board.line("$S^2=(\\Delta+E_{11}-E_{22})^2+(E_{12}+E_{21})^2$ with $v_{ij}\\propto s_i+s_j$:")
-    board.zero("both parts have the variance $S_0^2$.", [along.subs(rates) - s1**2 - s2**2, across.subs(rates) - s1**2 - s2**2])
+    board.zero(
+        "both parts have the variance $S_0^2$.", [along.subs(rates) - s1**2 - s2**2, across.subs(rates) - s1**2 - s2**2]
+    )
     rice = symbolic.rice_spacing()
     S0 = sp.sqrt(s1**2 + s2**2)
     stated = rice.density.subs(dict(zip(rice.args, (S, gap, S0 / sp.sqrt(2)), strict=True)), simultaneous=True)

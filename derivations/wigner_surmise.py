@@ -26,12 +26,17 @@ def in_library(law: symbolic.SymbolicLaw, expression: sp.Expr, *parameters: sp.E
 
 @chain.step(status="definition", identified=AS_RANGE)
 def two_levels(board: Board) -> None:
-    "ALP24 (70)-(71): two eigenvalues in equal quadratic wells, P ~ |x1 - x2| exp(-[(x1-kappa)^2 + (x2-kappa)^2]/(2 s^2))."
+    """ALP24 (70)-(71): two eigenvalues in equal quadratic wells, P ~ |x1 - x2| exp(-[(x1-kappa)^2 +
+    (x2-kappa)^2]/2s^2).
+    """
     gas = symbolic.CoulombGas.gaussian([kappa, kappa], [s, s])
     board.line("The joint law in the sector $x_1>x_2$:", joint(x1, x2, x1 - x2), name="P(x_1,x_2)")
     levels = gas.variables
     ours = joint(*levels, levels[1] - levels[0])
-    board.zero("It is the Coulomb gas (67) with $V_i/g_i^2=(x_i-\\kappa)^2/2s^2$.", gas.log_weight - sp.expand_log(sp.log(ours)))
+    board.zero(
+        "It is the Coulomb gas (67) with $V_i/g_i^2=(x_i-\\kappa)^2/2s^2$.",
+        gas.log_weight - sp.expand_log(sp.log(ours)),
+    )
 
 
 @chain.step(identified=AS_RANGE)
@@ -49,7 +54,10 @@ def normalisation(board: Board) -> None:
 def spacing_law(board: Board) -> None:
     "ALP24 (73)-(74): the level spacing follows P(S) = S/(2 s^2) exp(-S^2/(4 s^2))."
     weight = 2 * joint(centre + S / 2, centre - S / 2, S)
-    board.line("The definition $P(S)=\\int dx_1dx_2\\,P(x_1,x_2)\\,\\delta(S-|x_1-x_2|)$ leaves the centre of mass to integrate.")
+    board.line(
+        "The definition $P(S)=\\int dx_1dx_2\\,P(x_1,x_2)\\,\\delta(S-|x_1-x_2|)$ leaves "
+        "the centre of mass to integrate."
+    )
     over_centre = sp.integrate(weight, (centre, -sp.oo, sp.oo)) / (4 * sp.sqrt(sp.pi) * s**3)
     board.line("Divided by $N_0$:", sp.simplify(over_centre), name="P(S)")
     law = symbolic.wigner_surmise(1)
@@ -68,7 +76,10 @@ def mean_spacing(board: Board) -> None:
     stated = symbolic.wigner_surmise(1)
     board.zero("The paper's mean.", first - sp.sqrt(sp.pi) * s)
     board.zero("The ratio is $4/\\pi$.", second / first**2 - 4 / sp.pi)
-    board.zero("The library's moments.", [first - in_library(stated, stated.mean, s), second - in_library(stated, stated.second_moment, s)])
+    board.zero(
+        "The library's moments.",
+        [first - in_library(stated, stated.mean, s), second - in_library(stated, stated.second_moment, s)],
+    )
 
 
 @chain.step
@@ -92,7 +103,10 @@ def general_beta(board: Board) -> None:
     law = symbolic.wigner_surmise(beta)
     derived = board.line("Divided by Mehta's normalisation:", over_centre / total, name="P(S)")
     ratio = derived / in_library(law, law.density, s, beta)
-    board.zero("The ratio to the library's law is 1 for every $\\beta$.", sp.gammasimp(sp.powsimp(sp.expand(ratio), force=True)) - 1)
+    board.zero(
+        "The ratio to the library's law is 1 for every $\\beta$.",
+        sp.gammasimp(sp.powsimp(sp.expand(ratio), force=True)) - 1,
+    )
     unit = sp.Symbol("s_0", positive=True)
     known = {
         2: 32 / sp.pi**2 * unit**2 * sp.exp(-4 * unit**2 / sp.pi),
@@ -105,7 +119,9 @@ def general_beta(board: Board) -> None:
         values = {S: sp.Rational(7, 5), s: sp.Rational(3, 4)}
         if slope is not None:
             gap = sp.N((slope - in_library(stated, stated.density, s)).doit().subs(values), 40)
-            board.true(f"$\\beta={index}$: the distribution function has the density as its slope.", bool(abs(gap) < 1e-30))
+            board.true(
+                f"$\\beta={index}$: the distribution function has the density as its slope.", bool(abs(gap) < 1e-30)
+            )
 
 
 @chain.step(status="definition")
@@ -144,7 +160,10 @@ def binder_cumulant(board: Board) -> None:
     second = board.line("", c2 + S2 / 4, name="\\langle y^2\\rangle")
     fourth = board.line("", c4 + 6 * c2 * S2 / 4 + S4 / 16, name="\\langle y^4\\rangle")
     binder = board.line("", 1 - fourth / (3 * second**2), name="U_4")
-    board.zero("The values of the paper.", [second - sp.Rational(3, 2), fourth - sp.Rational(23, 4), binder - sp.Rational(4, 27)])
+    board.zero(
+        "The values of the paper.",
+        [second - sp.Rational(3, 2), fourth - sp.Rational(23, 4), binder - sp.Rational(4, 27)],
+    )
     board.zero("The Coulomb gas of the library.", [gas.moment(y**2) - second, gas.moment(y**4) - fourth])
     law = symbolic.pair_density()
     board.zero("The variance in the library.", sp.expand(in_library(law, law.variance, kappa, s)) - second * s**2)
@@ -152,33 +171,57 @@ def binder_cumulant(board: Board) -> None:
 
 @chain.step
 def rice_spacing(board: Board) -> None:
-    "derived here: the 2x2 Ornstein-Uhlenbeck matrix with gap Delta has Rice spacings, S/(2s^2) exp(-(S^2+D^2)/(4s^2)) I_0(S D/(2s^2))."
+    """derived here: the 2x2 Ornstein-Uhlenbeck matrix with gap Delta has Rice spacings, P(S) = S/(2s^2)
+    exp(-(S^2 + Delta^2)/(4s^2)) I_0(S Delta/(2s^2)).
+    """
     gap, theta = sp.Symbol("Delta", nonnegative=True), sp.Symbol("theta", real=True)
     k = sp.Symbol("k", integer=True, positive=True)
     a, b = sp.symbols("a b", real=True)
-    board.line("Stationary $X=X_s+\\delta$ with $\\delta_{ii}\\sim N(0,s^2)$, $\\delta_{12}\\sim N(0,s^2/2)$, so $S^2=a^2+b^2$ with $a=\\Delta+\\delta_{11}-\\delta_{22}$ and $b=2\\delta_{12}$, both of variance $2s^2$.")
+    board.line(
+        "Stationary $X=X_s+\\delta$ with $\\delta_{ii}\\sim N(0,s^2)$, "
+        "$\\delta_{12}\\sim N(0,s^2/2)$, so $S^2=a^2+b^2$ with "
+        "$a=\\Delta+\\delta_{11}-\\delta_{22}$ and $b=2\\delta_{12}$, both of variance "
+        "$2s^2$."
+    )
     plane = sp.exp(-((a - gap) ** 2 + b**2) / (4 * s**2)) / (4 * sp.pi * s**2)
     polar = sp.expand(sp.log(plane).expand(force=True).subs({a: S * sp.cos(theta), b: S * sp.sin(theta)}))
     radial = sp.log(S) - sp.log(4 * sp.pi * s**2) - (S**2 + gap**2) / (4 * s**2)
     angular = S * gap / (2 * s**2) * sp.cos(theta)
-    board.zero("In polar coordinates the law is a radial factor times $e^{z\\cos\\theta}$, $z=S\\Delta/2s^2$.", sp.simplify(sp.expand_log(sp.log(S) + polar - radial - angular, force=True)))
     board.zero(
-        "$\\oint\\cos^{2k}\\theta=\\frac{2k-1}{2k}\\oint\\cos^{2k-2}\\theta$, from the total derivative of $\\cos^{2k-1}\\theta\\sin\\theta$:",
+        "In polar coordinates the law is a radial factor times $e^{z\\cos\\theta}$, $z=S\\Delta/2s^2$.",
+        sp.simplify(sp.expand_log(sp.log(S) + polar - radial - angular, force=True)),
+    )
+    board.zero(
+        "$\\oint\\cos^{2k}\\theta=\\frac{2k-1}{2k}\\oint\\cos^{2k-2}\\theta$, from the "
+        "total derivative of $\\cos^{2k-1}\\theta\\sin\\theta$:",
         sp.simplify(sp.expand(
             sp.diff(sp.cos(theta) ** (2 * k - 1) * sp.sin(theta), theta)
             - (2 * k * sp.cos(theta) ** (2 * k) - (2 * k - 1) * sp.cos(theta) ** (2 * k - 2))
         )),
     )  # fmt: skip
     wallis = 2 * sp.pi * sp.gamma(2 * k + 1) / (2 ** (2 * k) * sp.gamma(k + 1) ** 2)
-    board.zero("solved by $2\\pi\\binom{2k}{k}4^{-k}$.", sp.gammasimp(wallis / wallis.subs(k, k - 1)) - (2 * k - 1) / (2 * k))
+    board.zero(
+        "solved by $2\\pi\\binom{2k}{k}4^{-k}$.", sp.gammasimp(wallis / wallis.subs(k, k - 1)) - (2 * k - 1) / (2 * k)
+    )
     z = sp.Symbol("z", positive=True)
-    board.zero("So $\\oint e^{z\\cos\\theta}d\\theta=2\\pi I_0(z)$, term by term in $z$.", sp.gammasimp(wallis * z ** (2 * k) / sp.gamma(2 * k + 1) / (2 * sp.pi * (z / 2) ** (2 * k) / sp.gamma(k + 1) ** 2)) - 1)
+    board.zero(
+        "So $\\oint e^{z\\cos\\theta}d\\theta=2\\pi I_0(z)$, term by term in $z$.",
+        sp.gammasimp(
+            wallis * z ** (2 * k) / sp.gamma(2 * k + 1) / (2 * sp.pi * (z / 2) ** (2 * k) / sp.gamma(k + 1) ** 2)
+        )
+        - 1,
+    )
     derived = sp.exp(radial) * 2 * sp.pi * sp.besseli(0, S * gap / (2 * s**2))
     law = symbolic.rice_spacing()
     board.zero("The library states the same.", sp.simplify(derived / in_library(law, law.density, gap, s)) - 1)
-    board.zero("Its second moment is $\\langle a^2\\rangle+\\langle b^2\\rangle$.", in_library(law, law.second_moment, gap, s) - (gap**2 + 4 * s**2))
+    board.zero(
+        "Its second moment is $\\langle a^2\\rangle+\\langle b^2\\rangle$.",
+        in_library(law, law.second_moment, gap, s) - (gap**2 + 4 * s**2),
+    )
     surmise = symbolic.wigner_surmise(1)
-    board.zero("At $\\Delta=0$ it is the surmise.", sp.simplify(derived.subs(gap, 0) - in_library(surmise, surmise.density, s)))
+    board.zero(
+        "At $\\Delta=0$ it is the surmise.", sp.simplify(derived.subs(gap, 0) - in_library(surmise, surmise.density, s))
+    )
 
 
 @chain.step
@@ -187,8 +230,10 @@ def rice_mean(board: Board) -> None:
     law, gap = symbolic.rice_spacing(), sp.Symbol("Delta", positive=True)
     mean = board.line("The library's mean:", in_library(law, law.mean, gap, s).doit(), name="\\langle S\\rangle")
     board.line(
-        "$S$ is the length of a plane vector: the gap plus isotropic noise of variance $v=2s^2$ per component. So its mean is "
-        "the solution of the heat equation $\\partial_v M=\\frac12(\\partial_\\Delta^2+\\Delta^{-1}\\partial_\\Delta)M$ that grows "
+        "$S$ is the length of a plane vector: the gap plus isotropic noise of variance "
+        "$v=2s^2$ per component. So its mean is "
+        "the solution of the heat equation $\\partial_v "
+        "M=\\frac12(\\partial_\\Delta^2+\\Delta^{-1}\\partial_\\Delta)M$ that grows "
         "no faster than $\\Delta$ and starts from $M=\\Delta$ at $v=0$."
     )
     heat = sp.diff(mean, s) / (4 * s) - (sp.diff(mean, gap, 2) + sp.diff(mean, gap) / gap) / 2
@@ -198,7 +243,9 @@ def rice_mean(board: Board) -> None:
     leading = scaled.replace(symbolic.bessel_ie, lambda n, z: 1 / sp.sqrt(2 * sp.pi * z))
     board.zero("With $I_n(q)e^{-q}\\to(2\\pi q)^{-1/2}$ it starts from $\\Delta$.", sp.limit(leading, q, sp.oo) - 1)
     residual = sp.log(in_library(law, law.density, gap, s)) - in_library(law, law.log_density, gap, s).doit()
-    board.zero("The stable log density of the library is the logarithm.", sp.simplify(sp.expand_log(residual, force=True)))
+    board.zero(
+        "The stable log density of the library is the logarithm.", sp.simplify(sp.expand_log(residual, force=True))
+    )
 
 
 @chain.step
@@ -216,7 +263,10 @@ def brody_and_poisson(board: Board) -> None:
     board.zero("Distribution function.", _one(sp.diff(in_library(law, law.cdf, q, mean), S) / density))
     flat, surmise = symbolic.poisson(), symbolic.wigner_surmise(1)
     board.zero("$q=0$ is Poisson.", sp.simplify(density.subs(m, 1) - in_library(flat, flat.density, mean)))
-    board.zero("$q=1$ is the surmise of mean $D$.", sp.simplify(density.subs(m, sp.Rational(1, 2)) - in_library(surmise, surmise.density, mean / sp.sqrt(sp.pi))))
+    board.zero(
+        "$q=1$ is the surmise of mean $D$.",
+        sp.simplify(density.subs(m, sp.Rational(1, 2)) - in_library(surmise, surmise.density, mean / sp.sqrt(sp.pi))),
+    )
 
 
 def log_residual(law: symbolic.SymbolicLaw, parameters: tuple[sp.Expr, ...]) -> sp.Expr:

@@ -88,7 +88,8 @@ class FreeLaw:
 
     def density(self, parameters: Sequence[Any] = (), *, broadening: float = 1e-9) -> Callable[..., Any]:
         """A JAX function (x, *parameters) -> density, without atoms; see :func:`spectral_density`."""
-        return spectral_density([1 / (spectral_argument - self.r_transform)], [resolvent], parameters, broadening=broadening)
+        map_once = 1 / (spectral_argument - self.r_transform)
+        return spectral_density([map_once], [resolvent], parameters, broadening=broadening)
 
 
 def _truncate(expression: Any, variable: sp.Symbol, order: int) -> Any:
@@ -122,7 +123,8 @@ def free_sum(levels: Sequence[Any], variances: Any) -> list[Any]:
     if matrix.shape != (size, size) or matrix != matrix.T:
         raise InputError(f"`variances` must be a symmetric ({size}, {size}) matrix, got shape {matrix.shape}.")
     symbols = free_sum_resolvents(size)
-    return [1 / (spectral_argument - levels[i] - sum(matrix[i, j] * symbols[j] for j in range(size))) for i in range(size)]
+    shifts = [sum(matrix[i, j] * symbols[j] for j in range(size)) for i in range(size)]
+    return [1 / (spectral_argument - level - shift) for level, shift in zip(levels, shifts, strict=True)]
 
 
 def spectral_density(

@@ -110,7 +110,7 @@ def teacher_student_width2(rate: Any, batch_size: Any, noise: Any, size: Any) ->
 
 
 def two_layer_width2(singular_value: Any, rate: Any, batch_size: Any, label_noise: Any, size: Any = None) -> Any:
-    r"""Squared width of a mode of the two-layer linear network, :math:`s_i^2=T\sigma_i\nu^2` for singular value sigma_i.
+    r"""Squared width of a mode of the two-layer linear network, :math:`s_i^2=T\sigma_i\nu^2` for singular value σ_i.
 
     Args:
         singular_value: the teacher's.
