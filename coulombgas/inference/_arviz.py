@@ -3,7 +3,7 @@
 import functools
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -44,3 +44,30 @@ def _diagnostic(name: str, draws: np.ndarray, constant: float) -> float:
         return constant
     value = getattr(arviz(), name)(np.asarray(draws, dtype=np.float64))
     return float(np.asarray(value))
+
+
+class LeaveOneOut(NamedTuple):
+    """Expected log predictive density by Pareto-smoothed importance sampling."""
+
+    elpd: float
+    pointwise: np.ndarray
+    effective_parameters: float
+    pareto_k: float
+
+
+def leave_one_out(log_likelihood: np.ndarray) -> LeaveOneOut:
+    """LOO from pointwise log likelihoods, shape (draw, observation)."""
+    values = np.asarray(log_likelihood, dtype=np.float64)[None]
+    groups = {
+        "log_likelihood": xr.Dataset({"observed": (("chain", "draw", "observation"), values)}),
+        "posterior": xr.Dataset({"unused": (("chain", "draw"), values[..., 0])}),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large Pareto k come back in the result
+        result = arviz().loo(container(groups), pointwise=True, reff=1.0)
+    pointwise = result.loo_i if hasattr(result, "loo_i") else result.elpd_i
+    elpd = result.elpd_loo if hasattr(result, "elpd_loo") else result.elpd
+    parameters = result.p_loo if hasattr(result, "p_loo") else result.p
+    return LeaveOneOut(
+        float(elpd), np.asarray(pointwise).ravel(), float(parameters), float(np.max(np.asarray(result.pareto_k)))
+    )

@@ -82,7 +82,7 @@ def response_temperature(setting: SettingResponse) -> None:
 
 def _scaling(data: SettingTemperatures, a, b) -> None:
     log_prefactor = numpyro.sample("log_prefactor", dist.Normal(0.0, 10.0))
-    scatter = numpyro.sample("scatter", dist.HalfNormal(1.0))
+    scatter = numpyro.sample("scatter", dist.HalfNormal(0.5))
     rule = log_prefactor + a * data.log_learning_rate - b * data.log_batch_size
     error = jnp.sqrt(scatter**2 + data.error**2)
     with numpyro.plate("setting", data.used.shape[0]), numpyro.handlers.mask(mask=data.used):
@@ -90,7 +90,7 @@ def _scaling(data: SettingTemperatures, a, b) -> None:
 
 
 def _exponent(name: str):
-    return numpyro.sample(name, dist.Normal(1.0, 3.0))
+    return numpyro.sample(name, dist.Normal(1.0, 1.0))
 
 
 def scaling_rule(data: SettingTemperatures) -> None:

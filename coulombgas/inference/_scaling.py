@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 from ._arviz import effective_sample_size, r_hat
 from ._interval import summarise
@@ -40,15 +41,12 @@ def fit_scaling(
     The likelihood of a setting is Gaussian in log T with the mean and standard deviation of its posterior (which for
     50 degrees of freedom is right to 1%); the scatter adds in quadrature.
     """
-    alpha = np.array([setting.learning_rate for setting in settings])
-    batch = np.array([float(setting.batch_size) for setting in settings])
+    alpha, batch = _columns(settings)
     identified = identified_exponents(alpha, batch)
-    logs = [np.log(setting.temperature_draws) for setting in settings]
-    mean, error = np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
-    data = _pad(mean, error, np.log(alpha), np.log(batch))
+    data, initial = _problem(settings, identified)
     draws = sample_batch(
-        _MODELS[identified], data, _initial(mean, np.log(alpha), np.log(batch), identified), seed=seed,
-        num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws, dense_mass=True, target_accept=0.98,
+        _MODELS[identified], data, initial, seed=seed, num_chains=num_chains, num_warmup=num_warmup,
+        num_draws=num_draws, dense_mass=True, target_accept=0.99,
     )  # fmt: skip
     sites = {name: value[0] for name, value in draws.sites.items()}
     worst = max(r_hat(value) for value in sites.values())
@@ -65,6 +63,39 @@ def fit_scaling(
         divergences=divergences,
         warnings=(*_remarks(identified, alpha, batch, len(settings)), *diagnostic_warnings(worst, divergences)),
     )
+
+
+def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: int = 0) -> np.ndarray:
+    """Log predictive density of each setting's log temperature, (draw, setting), with free or with unit exponents."""
+    alpha, batch = _columns(settings)
+    identified = identified_exponents(alpha, batch) if free else (False, False)
+    data, initial = _problem(settings, identified)
+    options = {"num_chains": 4, "num_warmup": 400, "num_draws": 500}
+    draws = sample_batch(
+        _MODELS[identified], data, initial, seed=seed, dense_mass=True, target_accept=0.99, **options
+    )  # fmt: skip
+    sites = {name: value[0].ravel()[:, None] for name, value in draws.sites.items()}
+    a, b = (sites.get(name, 1.0) for name in ("alpha_exponent", "batch_exponent"))
+    rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
+    mean, error = _log_temperatures(settings)
+    return stats.norm.logpdf(mean, rule, np.sqrt(sites["scatter"] ** 2 + error**2))
+
+
+def _columns(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.ndarray]:
+    alpha = np.array([setting.learning_rate for setting in settings])
+    return alpha, np.array([float(setting.batch_size) for setting in settings])
+
+
+def _log_temperatures(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.ndarray]:
+    logs = [np.log(setting.temperature_draws) for setting in settings]
+    return np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
+
+
+def _problem(settings: Sequence[SettingFit], identified: tuple[bool, bool]):
+    alpha, batch = _columns(settings)
+    mean, error = _log_temperatures(settings)
+    data = _pad(mean, error, np.log(alpha), np.log(batch))
+    return data, _initial(mean, np.log(alpha), np.log(batch), identified)
 
 
 def _pad(mean, error, log_alpha, log_batch) -> SettingTemperatures:

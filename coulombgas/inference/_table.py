@@ -10,6 +10,8 @@ from ._interval import Interval
 from ._result import ScalingFit, TemperatureFit
 
 if TYPE_CHECKING:
+    from ._calibrate import Calibration
+    from ._compare import Comparison
     from ._model_fit import ModelFit
 
 HEADER = ("source", "α", "B", "replicas", "T = α/B", "T inferred", "95% interval", "T̂/T", "r_hat", "ess", "div")
@@ -124,3 +126,39 @@ def model_table(fit: "ModelFit") -> str:
     ]
     warnings = dict.fromkeys(f"! {_short(g.path)}: {warning}" for g in fit.groups for warning in g.warnings)
     return "\n".join([f"model {fit.model}", align(header, rows), *(["", *warnings] if warnings else [])])
+
+
+def comparison_table(comparison: "Comparison") -> str:
+    """A ranking of laws as text."""
+    header = ("law", "elpd", "difference", "± s.e.", "p_loo", "WAIC", "max k")
+    rows = [
+        [
+            score.law,
+            f"{score.elpd:.1f}",
+            f"{score.difference:.1f}",
+            f"{score.difference_se:.1f}",
+            f"{score.effective_parameters:.1f}",
+            f"{score.waic:.1f}",
+            f"{score.pareto_k:.2f}",
+        ]
+        for score in comparison.scores
+    ]
+    warnings = [
+        f"! {s.law}: Pareto k {s.pareto_k:.2f} > 0.7, its elpd is uncertain"
+        for s in comparison.scores
+        if s.pareto_k > 0.7
+    ]
+    title = f"leave-one-out prediction of {comparison.num_observations} observations, best first"
+    return "\n".join([title, align(header, rows), *(["", *warnings] if warnings else [])])
+
+
+def calibration_table(calibration: "Calibration") -> str:
+    """A calibration as text."""
+    header = ("parameter", "data sets", "uniform ranks, p", "50%", "90%", "95%")
+    rows = [
+        [name, f"{calibration.num}", f"{calibration.p_values[name]:.3g}", *(f"{100 * c:.1f}%" for c in cover.values())]
+        for name, cover in calibration.coverage.items()
+    ]
+    verdict = "calibrated" if calibration.passed() else "NOT calibrated (false-alarm rate 0.001)"
+    title = f"model {calibration.model}: {verdict}, {calibration.divergences} divergences; coverage of the intervals"
+    return "\n".join([title, align(header, rows)])
