@@ -1,12 +1,45 @@
 """Models under training: parameters, a stochastic gradient, a spectrum; loops over replicas are elsewhere."""
 
+from ._corpus import Corpus as Corpus
+from ._corpus import read_corpus as read_corpus
 from ._protocol import Model as Model
 from ._protocol import Setting as Setting
 from ._random import fold as fold
+from ._random import key_words as key_words
 from ._random import normals as normals
+from ._random import purpose as purpose
+from ._random import uniforms as uniforms
 from ._rbm import GaussianRBM as GaussianRBM
 from ._registry import from_config as from_config
 from ._targets import free_scalar_field as free_scalar_field
 from ._teacher_student import TeacherStudent as TeacherStudent
+from ._transformer import GPT as GPT
+from ._transformer import SIZES as SIZES
+from ._transformer import GPTSize as GPTSize
+from ._transformer import generate as generate
+from ._transformer import gpt_size as gpt_size
+from ._transformer import init_gpt as init_gpt
+from ._transformer import next_token_loss as next_token_loss
 
-__all__ = ["GaussianRBM", "Model", "Setting", "TeacherStudent", "fold", "free_scalar_field", "from_config", "normals"]
+__all__ = [
+    "GPT",
+    "SIZES",
+    "Corpus",
+    "GPTSize",
+    "GaussianRBM",
+    "Model",
+    "Setting",
+    "TeacherStudent",
+    "fold",
+    "free_scalar_field",
+    "from_config",
+    "generate",
+    "gpt_size",
+    "init_gpt",
+    "key_words",
+    "next_token_loss",
+    "normals",
+    "purpose",
+    "read_corpus",
+    "uniforms",
+]

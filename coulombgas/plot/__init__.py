@@ -4,6 +4,11 @@ from ._dmft import plot_comparison as plot_comparison
 from ._dmft import plot_decomposition as plot_decomposition
 from ._dmft import plot_dynamics as plot_dynamics
 from ._fit import plot_fit as plot_fit
+from ._language import plot_losses as plot_losses
+from ._language import plot_spectra_evolution as plot_spectra_evolution
+from ._network import plot_evolution as plot_evolution
+from ._network import plot_layer as plot_layer
+from ._network import plot_long_range as plot_long_range
 from ._spacing import plot_density as plot_density
 from ._spacing import plot_spacing as plot_spacing
 from ._style import house_style as house_style
@@ -18,8 +23,13 @@ __all__ = [
     "plot_decomposition",
     "plot_density",
     "plot_dynamics",
+    "plot_evolution",
     "plot_fit",
+    "plot_layer",
+    "plot_long_range",
+    "plot_losses",
     "plot_scaling",
     "plot_spacing",
+    "plot_spectra_evolution",
     "plot_temperature",
 ]

@@ -5,5 +5,15 @@ from ._html import Card as Card
 from ._html import Section as Section
 from ._html import Table as Table
 from ._html import render_page as render_page
+from ._language import language_report as language_report
+from ._network import network_report as network_report
 
-__all__ = ["Card", "Section", "Table", "ensemble_report", "render_page"]
+__all__ = [
+    "Card",
+    "Section",
+    "Table",
+    "ensemble_report",
+    "language_report",
+    "network_report",
+    "render_page",
+]

@@ -1,0 +1,153 @@
+"""``coulombgas simulate gpt``: train transformers and record the spectra of their matrices."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ._console import print_table, progress_bar, write_json
+
+if TYPE_CHECKING:
+    from coulombgas.training import LanguageRun
+
+_SAMPLE = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulateGPT:
+    """Train a character-level transformer (several seeds at once) and record spectra, losses and weights.
+
+    Sizes: tiny (2 layers of width 64, for a CPU) and char (6 layers of width 384, context 256, dropout 0.2); any number
+    of a size can be replaced.
+    """
+
+    out: str
+    """Directory to write: spectra.zarr, losses, weights before and after, sample.txt, report.html."""
+    size: str = "tiny"
+    """Named size: tiny or char."""
+    text: str | None = None
+    """Text file to learn; Python's own help topics when not given."""
+    steps: int = 1000
+    """Updates."""
+    learning_rate: float = 1e-3
+    """Peak of the schedule (warm-up, then a cosine)."""
+    final_learning_rate: float | None = None
+    """End of the cosine; a tenth of the peak when not given."""
+    warmup: int = 100
+    """Steps of the linear warm-up."""
+    batch_size: int | None = None
+    """Sequences an update; 16 for tiny, 64 for char when not given."""
+    optimizer: str = "adamw"
+    """adamw or sgd."""
+    momentum: float = 0.0
+    """Momentum of SGD."""
+    weight_decay: float = 0.1
+    """Decay of the matrices."""
+    gradient_clip: float = 1.0
+    """Largest norm of a gradient; 0 for none."""
+    replicas: int = 1
+    """Seeds trained together."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    record_every: int = 100
+    """Steps between recorded spectra."""
+    evaluate_every: int = 100
+    """Steps between validation losses."""
+    select: tuple[str, ...] = ("blocks.*",)
+    """Globs on the names of the matrices to record, such as 'blocks.*.attn.key'."""
+    compute_dtype: str = "float32"
+    """float32, or bfloat16 on a GPU."""
+    num_layers: int | None = None
+    """Replace the number of layers."""
+    num_heads: int | None = None
+    """Replace the number of heads."""
+    width: int | None = None
+    """Replace the width."""
+    context: int | None = None
+    """Replace the context."""
+    dropout: float | None = None
+    """Replace the dropout."""
+    tied: bool | None = None
+    """Tie the output layer to the token embedding."""
+    resume: bool = False
+    """Go on from the last checkpoint of an interrupted run."""
+    overwrite: bool = False
+    """Replace the directory if it exists."""
+    json: bool = False
+    """Print the summary as one JSON document."""
+
+    def run(self) -> int:
+        """Train, record, sample, report."""
+        from coulombgas.models import read_corpus
+        from coulombgas.training import train_language_model
+
+        config, corpus = self._config(), read_corpus(self.text)
+        with progress_bar(f"training {config.replicas} x {self.size}") as progress:
+            run = train_language_model(
+                config, corpus, out=self.out, resume=self.resume, overwrite=self.overwrite, progress=progress
+            )
+        sample = _sample(run, self.seed)
+        _write_report(run, sample)
+        if self.json:
+            write_json(_summary(run))
+        else:
+            _print(run)
+        return 0
+
+    def _config(self):
+        from coulombgas.models import gpt_size
+        from coulombgas.training import LanguageTraining
+
+        size = gpt_size(
+            self.size, num_layers=self.num_layers, num_heads=self.num_heads, width=self.width, context=self.context,
+            dropout=self.dropout, tied=self.tied,
+        )  # fmt: skip
+        batch = (64 if self.size == "char" else 16) if self.batch_size is None else self.batch_size
+        return LanguageTraining(
+            size=size, steps=self.steps, learning_rate=self.learning_rate, final_learning_rate=self.final_learning_rate,
+            warmup=self.warmup, batch_size=batch, optimizer=self.optimizer, momentum=self.momentum,
+            weight_decay=self.weight_decay, gradient_clip=self.gradient_clip, replicas=self.replicas, seed=self.seed,
+            record_every=self.record_every, evaluate_every=self.evaluate_every, select=self.select,
+            compute_dtype=self.compute_dtype,
+        )  # fmt: skip
+
+
+def _sample(run: "LanguageRun", seed: int) -> str:
+    import jax
+    import jax.numpy as jnp
+
+    from coulombgas.models import generate
+
+    first = jax.tree.map(lambda leaf: leaf[0], run.model)
+    drawn = generate(first, jnp.asarray(run.corpus.validation[:16]), _SAMPLE, key=jax.random.key(seed))
+    text = run.corpus.decode(run.corpus.validation[:16]) + run.corpus.decode(jax.device_get(drawn))
+    (run.path / "sample.txt").write_text(text, encoding="utf-8")
+    return text
+
+
+def _write_report(run: "LanguageRun", sample: str) -> None:
+    from coulombgas.report import language_report
+
+    language_report(run, sample, run.path / "report.html")
+
+
+def _summary(run: "LanguageRun") -> dict:
+    last = run.losses.isel(step=-1)
+    return {
+        "out": str(run.path),
+        "config": run.config.as_dict(),
+        "text": run.corpus.source,
+        "unigram_entropy": run.corpus.unigram_entropy,
+        "losses": {
+            "step": run.losses.step.values.tolist(),
+            "train": run.losses.train_loss.values.tolist(),
+            "validation": run.losses.validation_loss.values.tolist(),
+        },
+        "validation_loss": last.validation_loss.values.tolist(),
+    }
+
+
+def _print(run: "LanguageRun") -> None:
+    mean = run.losses.mean("replica")
+    steps = run.losses.step.values.tolist()
+    rows = list(zip(steps, mean.train_loss.values.tolist(), mean.validation_loss.values.tolist(), strict=True))
+    print_table(("step", "training loss", "validation loss"), rows, title=f"{run.path} (nats a character)")
+    print(f"entropy of single characters: {run.corpus.unigram_entropy:.4f}; {run.path}/report.html shows the spectra.")

@@ -1,0 +1,193 @@
+"""One run of a transformer on disk: losses, recorded spectra, checkpoints, final weights."""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from coulombgas._checks import InputError
+from coulombgas._files import atomic_file, check_output, replace_directory
+from coulombgas._types import PathType, Progress
+from coulombgas.models._corpus import Corpus
+from coulombgas.models._transformer import GPT
+from coulombgas.spectra._schema import package_versions
+
+from ._language import LanguageState, LanguageTrainer, LanguageTraining
+from ._pytree_files import load_arrays, save_arrays
+from ._recorder import SpectrumRecorder, named_arrays
+
+SPECTRA = "spectra.zarr"
+_CHECKPOINT = "checkpoint.json"
+_SEGMENT = 25  # updates between two looks at the clock and the keyboard
+
+
+@dataclass(frozen=True)
+class LanguageRun:
+    """A finished run."""
+
+    path: Path
+    """Directory with ``spectra.zarr``, ``losses.json``, ``config.json``, ``initial_0.safetensors``, ``final_0.…``, …"""
+    config: LanguageTraining
+    corpus: Corpus
+    losses: xr.Dataset
+    """``train_loss`` and ``validation_loss`` over (replica, step), nats a character."""
+    model: GPT
+    """Final weights, a leading axis of replicas."""
+
+
+def train_language_model(
+    config: LanguageTraining,
+    corpus: Corpus,
+    *,
+    out: PathType,
+    resume: bool = False,
+    overwrite: bool = False,
+    checkpoint_seconds: float = 60.0,
+    progress: Progress | None = None,
+) -> LanguageRun:
+    """Train an ensemble of transformers and record the spectra of their matrices.
+
+    Until the run is complete everything lives in a hidden directory beside ``out``; a killed run goes on from its last
+    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted.
+
+    Args:
+        config: shape, optimiser, schedule, what to record.
+        corpus: the text.
+        out: directory to write.
+        resume: go on from the last checkpoint; starts afresh when there is none.
+        overwrite: replace ``out`` if it exists.
+        checkpoint_seconds: time between checkpoints.
+        progress: called with (updates done, updates in all).
+
+    Raises:
+        InputError: when ``out`` exists or cannot be written, or the checkpoint is of another configuration.
+    """
+    target = check_output(out, overwrite=overwrite)
+    trainer = LanguageTrainer(config, corpus)
+    run = _Run(trainer, target.parent / f".{target.name}.partial", resume, checkpoint_seconds)
+    try:
+        state = run.train(progress or (lambda done, total: None))
+        _finish(run, state)
+    except BaseException:
+        if not (run.directory / _CHECKPOINT).exists():
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise
+    replace_directory(run.directory, target)
+    return LanguageRun(target, config, corpus, _losses(run.history), state.model)
+
+
+class _Run:
+    """Progress of a run in its hidden directory."""
+
+    def __init__(self, trainer: LanguageTrainer, directory: Path, resume: bool, checkpoint_seconds: float):
+        self.trainer, self.directory, self.every = trainer, directory, checkpoint_seconds
+        self.identity = {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
+        self.history: list[dict[str, Any]] = []
+        self.resumed = resume and (directory / _CHECKPOINT).exists()
+        if not self.resumed:
+            shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def train(self, progress: Progress) -> LanguageState:
+        """Go from the last checkpoint, or the start, to the end."""
+        config, trainer = self.trainer.config, self.trainer
+        state, step = self._load(trainer.start()) if self.resumed else (trainer.start(), 0)
+        recorder = SpectrumRecorder(
+            self.directory / SPECTRA, select=config.select, every=config.record_every, replica_axis=True,
+            resume=self.resumed, attrs={"config": config.as_dict()},
+        )  # fmt: skip
+        if self.resumed:
+            recorder.truncate_after(step)
+        saved = time.monotonic()
+        with recorder:
+            if step == 0:
+                recorder(0, state.model)
+                _save_weights(self.directory, "initial", state.model)
+                self._note(0, state)
+            while step < config.steps:
+                last = min(self._next_event(step), step + _SEGMENT, config.steps)
+                state = trainer.advance(state, step, last)
+                step = last
+                recorder(step, state.model)
+                if step % config.evaluate_every == 0 or step == config.steps:
+                    state = self._note(step, state)
+                if time.monotonic() - saved > self.every and step < config.steps:
+                    recorder.flush()
+                    self._save(state, step)
+                    saved = time.monotonic()
+                progress(step, config.steps)
+        return state
+
+    def _next_event(self, step: int) -> int:
+        periods = (self.trainer.config.record_every, self.trainer.config.evaluate_every)
+        return min((step // period + 1) * period for period in periods)
+
+    def _note(self, step: int, state: LanguageState) -> LanguageState:
+        since = step - (self.history[-1]["step"] if self.history else 0)
+        train = np.asarray(state.loss, dtype=np.float64) / since if since else np.full(len(state.loss), np.nan)
+        validation = self.trainer.validation_loss(state)
+        if not np.isfinite(validation).all():
+            rate = self.trainer.config.learning_rate
+            raise InputError(f"`learning_rate` {rate:g} is too large: the loss is not finite any more at step {step}.")
+        self.history.append({"step": step, "train": train.tolist(), "validation": validation.tolist()})
+        return state._replace(loss=0 * state.loss)
+
+    def _save(self, state: LanguageState, step: int) -> None:
+        file = f"state-{step}.npz"
+        save_arrays(self.directory / file, state)
+        with atomic_file(self.directory / _CHECKPOINT, overwrite=True) as temporary:
+            document = {"step": step, "file": file, "history": self.history, **self.identity}
+            temporary.write_text(json.dumps(document), encoding="utf-8")
+        for old in self.directory.glob("state-*.npz"):
+            if old.name != file:
+                old.unlink()
+
+    def _load(self, like: LanguageState) -> tuple[LanguageState, int]:
+        document = json.loads((self.directory / _CHECKPOINT).read_text(encoding="utf-8"))
+        theirs = {"config": document["config"], "text": document["text"]}
+        if theirs != json.loads(json.dumps(self.identity)):
+            ours = self.identity["config"]
+            changed = [name for name, value in theirs["config"].items() if value != ours.get(name)]
+            raise InputError(
+                f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
+                "interrupted run, or start afresh without resume."
+            )
+        self.history = document["history"]
+        return load_arrays(self.directory / document["file"], like), int(document["step"])
+
+
+def _finish(run: _Run, state: LanguageState) -> None:
+    _save_weights(run.directory, "final", state.model)
+    documents = {
+        "config.json": {**run.identity, "source": run.trainer.corpus.source, "versions": package_versions()},
+        "losses.json": run.history,
+    }
+    for name, document in documents.items():
+        (run.directory / name).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (run.directory / _CHECKPOINT).unlink(missing_ok=True)
+    for file in run.directory.glob("state-*.npz"):
+        file.unlink()
+
+
+def _save_weights(directory: Path, stem: str, model: GPT) -> None:
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.asarray(value) for name, value in named_arrays(model)}
+    for replica in range(len(next(iter(arrays.values())))):
+        one = {name: np.ascontiguousarray(value[replica]) for name, value in arrays.items()}
+        save_file(one, directory / f"{stem}_{replica}.safetensors")
+
+
+def _losses(history: list[dict[str, Any]]) -> xr.Dataset:
+    def stacked(name: str) -> tuple[tuple[str, str], np.ndarray]:
+        return ("replica", "step"), np.array([entry[name] for entry in history]).T
+
+    return xr.Dataset(
+        {"train_loss": stacked("train"), "validation_loss": stacked("validation")},
+        coords={"step": [entry["step"] for entry in history]},
+    )

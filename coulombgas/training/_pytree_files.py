@@ -1,0 +1,36 @@
+"""Arrays of a pytree in one ``.npz``: written at once or not at all, read back without pickling."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from coulombgas._checks import InputError
+from coulombgas._files import atomic_file
+
+Tree = TypeVar("Tree")
+
+
+def save_arrays(path: Path, tree: PyTree) -> None:
+    """Write the leaves of a pytree of arrays; the file is complete or absent."""
+    leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+    with atomic_file(path, overwrite=True) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, **leaves)
+
+
+def load_arrays(path: Path, like: Tree) -> Tree:
+    """Read leaves back into the structure of ``like``.
+
+    Raises:
+        InputError: when the file does not fit ``like``.
+    """
+    leaves, structure = jax.tree.flatten(like)
+    with np.load(path, allow_pickle=False) as archive:
+        loaded = [archive[f"leaf{i}"] for i in range(len(archive.files))]
+    fits = len(loaded) == len(leaves) and all(a.shape == b.shape for a, b in zip(loaded, leaves, strict=True))
+    if not fits:
+        raise InputError(f"`resume`: the checkpoint {path} holds another model.")
+    typed = [jax.numpy.asarray(a, dtype=b.dtype) for a, b in zip(loaded, leaves, strict=True)]
+    return jax.tree.unflatten(structure, typed)
