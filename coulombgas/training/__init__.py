@@ -1,7 +1,25 @@
 """The ensemble engine: replicas × settings × steps of any model, recorded as spectra."""
 
+from ._language import LanguageTraining as LanguageTraining
+from ._language_run import LanguageRun as LanguageRun
+from ._language_run import train_language_model as train_language_model
 from ._optimizer import Optimizer as Optimizer
+from ._recorder import SpectrumRecorder as SpectrumRecorder
+from ._recorder import named_arrays as named_arrays
+from ._recording import is_recording as is_recording
+from ._recording import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
 from ._train import train as train
 
-__all__ = ["STATISTICS", "Optimizer", "train"]
+__all__ = [
+    "STATISTICS",
+    "LanguageRun",
+    "LanguageTraining",
+    "Optimizer",
+    "SpectrumRecorder",
+    "is_recording",
+    "named_arrays",
+    "read_recording",
+    "train",
+    "train_language_model",
+]

@@ -1,0 +1,133 @@
+"""Training a transformer: it learns, replicas are independent of company, a killed run ends the same."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+import coulombgas as cg
+from coulombgas.models import gpt_size, read_corpus
+from coulombgas.training import LanguageTraining, read_recording, train_language_model
+from coulombgas.training import _language_run as run_module
+from coulombgas.training._language import make_schedule
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "t.txt"
+    path.write_text("the level repels the level and the gas is warm. " * 80)
+    return read_corpus(path)
+
+
+CONFIG = LanguageTraining(
+    size=gpt_size("tiny", width=16, num_heads=2, num_layers=1, context=16), steps=60, batch_size=8, warmup=10,
+    learning_rate=1e-2, replicas=2, record_every=20, evaluate_every=30, evaluation_windows=8,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(corpus, tmp_path_factory):
+    return train_language_model(CONFIG, corpus, out=tmp_path_factory.mktemp("run") / "r")
+
+
+def test_it_learns(run, corpus):
+    loss = run.losses.validation_loss
+    assert loss.dims == ("replica", "step")
+    assert loss.step.values.tolist() == [0, 30, 60]
+    np.testing.assert_allclose(loss[:, 0], np.log(len(corpus.alphabet)), rtol=0.02)
+    assert (loss[:, -1] < 0.9 * corpus.unigram_entropy).all()
+    assert (np.diff(loss, axis=1) < 0).all()
+
+
+def test_spectra_and_weights_are_kept(run):
+    recording = read_recording(run.path / "spectra.zarr", replica=1, select="*.attn.key")
+    assert recording.steps == (0, 20, 40, 60)
+    final = cg.load_spectra(run.path / "final_1.safetensors", select="*.attn.key")
+    np.testing.assert_allclose(recording[-1].eigenvalues, final[0].eigenvalues, rtol=1e-6)
+    initial = cg.load_spectra(run.path / "initial_1.safetensors", select="*.attn.key")
+    np.testing.assert_allclose(recording[0].eigenvalues, initial[0].eigenvalues, rtol=1e-6)
+    assert json.loads((run.path / "config.json").read_text())["config"]["steps"] == 60
+
+
+def test_a_replica_does_not_depend_on_its_company(run, corpus, tmp_path):
+    alone = train_language_model(replace(CONFIG, replicas=1, steps=30), corpus, out=tmp_path / "a")
+    together = train_language_model(replace(CONFIG, steps=30), corpus, out=tmp_path / "b")
+    np.testing.assert_allclose(
+        alone.model.blocks[0].attn.key[0], together.model.blocks[0].attn.key[0], rtol=2e-4, atol=1e-6
+    )
+    assert not np.allclose(together.model.blocks[0].attn.key[0], together.model.blocks[0].attn.key[1], atol=1e-3)
+
+
+def test_an_interrupted_run_ends_bit_for_bit_the_same(run, corpus, tmp_path, monkeypatch):
+    out = tmp_path / "r"
+    advance = run_module.LanguageTrainer.advance
+
+    def killed(self, state, first, last):
+        if first >= 40:
+            raise KeyboardInterrupt
+        return advance(self, state, first, last)
+
+    monkeypatch.setattr(run_module.LanguageTrainer, "advance", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_language_model(CONFIG, corpus, out=out, checkpoint_seconds=0.0)
+    assert not out.exists()
+    monkeypatch.setattr(run_module.LanguageTrainer, "advance", advance)
+    with pytest.raises(cg.InputError, match="differs in learning_rate"):
+        train_language_model(replace(CONFIG, learning_rate=0.02), corpus, out=out, resume=True)
+    again = train_language_model(CONFIG, corpus, out=out, resume=True)
+    for ours, theirs in zip(jax.tree.leaves(again.model), jax.tree.leaves(run.model), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(again.losses.validation_loss, run.losses.validation_loss)
+    np.testing.assert_array_equal(again.losses.train_loss, run.losses.train_loss)
+    assert read_recording(out / "spectra.zarr").steps == (0, 20, 40, 60)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
+
+
+def test_an_interrupt_before_the_first_checkpoint_leaves_nothing(corpus, tmp_path, monkeypatch):
+    def killed(self, state, first, last):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.LanguageTrainer, "advance", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_language_model(CONFIG, corpus, out=tmp_path / "r")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sgd_and_a_loss_that_explodes(corpus, tmp_path):
+    config = replace(CONFIG, optimizer="sgd", momentum=0.9, steps=30, learning_rate=0.1, replicas=1)
+    calm = train_language_model(config, corpus, out=tmp_path / "a")
+    assert float(calm.losses.validation_loss[0, -1]) < float(calm.losses.validation_loss[0, 0])
+    with pytest.raises(cg.InputError, match="`learning_rate` 1e\\+20 is too large"):
+        train_language_model(replace(config, learning_rate=1e20, gradient_clip=0.0), corpus, out=tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_schedule_warms_up_and_ends_at_a_tenth():
+    schedule = make_schedule(replace(CONFIG, steps=100, warmup=10, learning_rate=1.0))
+    assert float(schedule(0)) == pytest.approx(0.1)
+    assert float(schedule(10)) == pytest.approx(1.0)
+    assert float(schedule(55)) == pytest.approx(0.55, abs=0.01)
+    assert float(schedule(100)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"steps": 0}, "`steps`"),
+        ({"learning_rate": -1.0}, "`learning_rate`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"optimizer": "lion"}, "`optimizer`"),
+        ({"compute_dtype": "int8"}, "`compute_dtype`"),
+    ],
+)
+def test_bad_configurations_are_named(changes, match):
+    with pytest.raises(cg.InputError, match=match):
+        replace(CONFIG, **changes)
+
+
+def test_a_text_shorter_than_the_context_is_refused(tmp_path):
+    (tmp_path / "t.txt").write_text("ab" * 50)
+    with pytest.raises(cg.InputError, match="fewer than `context`"):
+        train_language_model(CONFIG, read_corpus(tmp_path / "t.txt"), out=tmp_path / "r")

@@ -1,0 +1,121 @@
+"""The recorder: any loop, any parameters, nothing lost, nothing half-written."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import zarr
+
+import coulombgas as cg
+from coulombgas.training import SpectrumRecorder, is_recording, named_arrays, read_recording
+
+RNG = np.random.default_rng(0)
+
+
+def params(scale=1.0):
+    return {
+        "block": [{"key": jnp.asarray(scale * RNG.normal(size=(6, 4))), "bias": jnp.ones(4)}],
+        "c_attn": {"weight": jnp.asarray(RNG.normal(size=(4, 12)))},
+    }
+
+
+def test_names_are_paths():
+    assert [name for name, _ in named_arrays(params())] == ["block.0.bias", "block.0.key", "c_attn.weight"]
+
+
+def test_records_are_the_spectra_of_the_parameters(tmp_path):
+    history = {}
+    with SpectrumRecorder(tmp_path / "r.zarr", select="*.key", every=2) as recorder:
+        for step in range(5):
+            now = params(1 + step)
+            assert recorder(step, now) == (step % 2 == 0)
+            history[step] = np.asarray(now["block"][0]["key"], dtype=np.float64)
+    network = read_recording(tmp_path / "r.zarr")
+    assert network.names == ("block.0.key",)
+    assert network.steps == (0, 2, 4)
+    for layer in network:
+        expected = np.linalg.svd(history[layer.step], compute_uv=False)[::-1] ** 2
+        np.testing.assert_allclose(layer.eigenvalues, expected, rtol=1e-5)
+        assert layer.shape == (6, 4)
+
+
+def test_donated_buffers_do_not_reach_the_record(tmp_path):
+    update = jax.jit(lambda w: w * 0, donate_argnums=0)
+    weights = jnp.asarray(RNG.normal(size=(5, 3)), dtype=jnp.float32)
+    expected = np.linalg.svd(np.asarray(weights, dtype=np.float64), compute_uv=False)[::-1] ** 2
+    with SpectrumRecorder(tmp_path / "r.zarr", every=1) as recorder:
+        recorder(1, {"w": weights})
+        update(weights)
+    np.testing.assert_allclose(read_recording(tmp_path / "r.zarr")[0].eigenvalues, expected, rtol=1e-4)
+
+
+def test_fused_projections_are_cut(tmp_path):
+    with SpectrumRecorder(tmp_path / "r.zarr", select="c_attn*", every=1) as recorder:
+        recorder(1, params())
+    assert len(read_recording(tmp_path / "r.zarr").names) == 3
+
+
+def test_replicas(tmp_path):
+    stacked = {"w": jnp.stack([jnp.eye(3), 2 * jnp.eye(3)])}
+    with SpectrumRecorder(tmp_path / "r.zarr", every=1, replica_axis=True) as recorder:
+        recorder(1, stacked)
+    np.testing.assert_allclose(read_recording(tmp_path / "r.zarr", replica=1)[0].eigenvalues, [4, 4, 4])
+    with pytest.raises(cg.InputError, match="`replica` must lie between 0 and 1, got 2"):
+        read_recording(tmp_path / "r.zarr", replica=2)
+
+
+def test_a_record_cut_off_by_a_crash_does_not_exist(tmp_path):
+    path = tmp_path / "r.zarr"
+    with SpectrumRecorder(path, every=1) as recorder:
+        for step in (1, 2):
+            recorder(step, {"w": jnp.eye(3)})
+    group = zarr.open_group(path, mode="a")
+    group["eigenvalue.w"].append(np.full((1, 1, 3), 7.0))  # what a kill between two writes leaves
+    assert read_recording(path).steps == (1, 2)
+    with SpectrumRecorder(path, every=1, resume=True) as recorder:
+        recorder.truncate_after(1)
+        recorder(2, {"w": 3 * jnp.eye(3)})
+    again = read_recording(path)
+    assert again.steps == (1, 2)
+    np.testing.assert_allclose(again[1].eigenvalues, [9, 9, 9])
+
+
+def test_errors_reach_the_loop(tmp_path):
+    recorder = SpectrumRecorder(tmp_path / "r.zarr", every=1)
+    recorder(1, {"w": jnp.full((3, 3), jnp.nan)})
+    with pytest.raises(cg.InputError, match="NaN"):
+        recorder.flush()
+    recorder.close()
+    with pytest.raises(cg.InputError, match="matches no matrix"):
+        SpectrumRecorder(tmp_path / "s.zarr", select="nothing", every=1)(1, params())
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "r.zarr").mkdir()
+    with pytest.raises(cg.InputError, match="exists already"):
+        SpectrumRecorder(tmp_path / "r.zarr")
+    with pytest.raises(cg.InputError, match="not a recording"):
+        read_recording(tmp_path / "r.zarr")
+    assert not is_recording(tmp_path / "none")
+    with pytest.raises(cg.InputError, match="`every`"):
+        SpectrumRecorder(tmp_path / "q.zarr", every=0)
+
+
+def test_pytorch_modules_and_optimisers(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Linear(6, 2))
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with SpectrumRecorder(tmp_path / "r.zarr", select="0.*", every=2) as recorder:
+        handle = recorder.attach(optimizer, module)
+        for _ in range(4):
+            optimizer.zero_grad()
+            module(torch.ones(3, 4)).square().mean().backward()
+            optimizer.step()
+        handle.remove()
+        optimizer.step()
+    network = read_recording(tmp_path / "r.zarr")
+    assert network.steps == (2, 4)
+    final = module[0].weight.detach().numpy()
+    assert network[-1].eigenvalues.shape == (4,)
+    assert final.shape == (6, 4)
