@@ -1,0 +1,189 @@
+"""Charts of the network report: thumbnails, three panels for each matrix, evolution, overview."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from coulombgas.inference import LayerAnalysis, LayerTrajectory
+from coulombgas.spectra import RATIO_MEANS
+
+from ._layer import density_curves, survival_curve, tail_curve, wigner
+from ._network import smooth_density
+from ._style import BAND, DATA, INK, MODEL, SERIES
+from ._svg import Chart, ridge
+
+_MAX_RIDGES = 22
+
+
+def thumbnail(layer: LayerAnalysis) -> str:
+    """Density and bulk fit, 96×30 pixels, without axes."""
+    curves = density_curves(layer, bins=30)
+    chart = Chart((0.0, float(curves.edges[-1])), (0.0, _ceiling(curves.heights, curves.bulk_y)), 96, 30, bare=True)
+    chart.histogram(curves.edges, curves.heights)
+    if curves.bulk_x.size:
+        chart.line(curves.bulk_x, curves.bulk_y, thickness=1.1)
+    if curves.spikes.size:
+        chart.needles(curves.spikes[:8], length=5)
+    return chart.svg()
+
+
+def layer_charts(layer: LayerAnalysis, trajectory: LayerTrajectory | None = None) -> list[tuple[str, str]]:
+    """(chart, caption) of the density, the spacings, the tail and, along a trajectory, the evolution."""
+    charts = [_density(layer), _spacing(layer), _tail(layer)]
+    if trajectory is not None:
+        charts += [_evolution(trajectory), _history(trajectory)]
+    return charts
+
+
+def overview_charts(
+    layers: Sequence[LayerAnalysis], trajectories: Sequence[LayerTrajectory] = ()
+) -> list[tuple[str, str]]:
+    """(chart, caption) about all matrices together; empty for fewer than two."""
+    if len(layers) < 2:
+        return []
+    charts = [_all_spikes(layers), _all_ratios(layers), _all_exponents(layers)]
+    if trajectories:
+        charts.append(_all_histories(trajectories))
+    return [chart for chart in charts if chart is not None]
+
+
+def _density(layer: LayerAnalysis) -> tuple[str, str]:
+    curves = density_curves(layer)
+    top = _ceiling(curves.heights, curves.bulk_y)
+    chart = Chart((0.0, float(curves.edges[-1])), (0.0, top), x_label="singular value", y_label="density")
+    chart.histogram(curves.edges, curves.heights)
+    caption = "Density of singular values"
+    if curves.bulk_x.size:
+        chart.line(curves.bulk_x, curves.bulk_y)
+        chart.needles(curves.spikes)
+        caption += f" with the Marchenko-Pastur fit; {curves.spikes.size} spikes beyond its edge"
+    return chart.svg(caption), caption + "."
+
+
+def _spacing(layer: LayerAnalysis) -> tuple[str, str]:
+    s = np.linspace(0, 3.5, 120)
+    chart = Chart((0.0, 3.5), (0.0, 1.15), x_label="unfolded spacing", y_label="density")
+    caption = "Spacings not available: too few bulk levels"
+    if layer.unfolding is not None and layer.repulsion is not None:
+        spacings = layer.unfolding.spacings
+        bins = int(np.clip(spacings.size // 12, 8, 28))
+        heights, edges = np.histogram(spacings, bins=bins, range=(0, 3.5))
+        heights = heights / spacings.size / (edges[1] - edges[0])
+        chart.y_range = (0.0, max(1.15, 1.05 * float(heights.max())))
+        chart.histogram(edges, heights)
+        brody = layer.repulsion.brody
+        chart.note(f"q = {brody.mean:.2f} [{brody.lower:.2f}, {brody.upper:.2f}]")
+        caption = "Spacings of the bulk: Wigner surmise (line), independent levels (dashed)"
+    chart.line(s, wigner(s))
+    chart.line(s, np.exp(-s), INK, dashed=True, thickness=1.0)
+    return chart.svg(caption), caption + "."
+
+
+def _tail(layer: LayerAnalysis) -> tuple[str, str]:
+    x, y = survival_curve(layer)
+    keep = y > 0.5 / layer.spectrum.columns
+    low = float(np.quantile(x, 0.1))
+    limits = (low, float(x[-1]) * 1.15) if x[-1] > low else (low / 2, low * 2)
+    fractions = (0.6 / layer.spectrum.columns, 1.3)
+    chart = Chart(limits, fractions, x_label="eigenvalue", y_label="fraction above", x_log=True, y_log=True)
+    caption = "Tail: too few levels to fit"
+    if layer.tail is not None:
+        grid, mean, low_band, high_band = tail_curve(layer)
+        chart.area(grid, low_band, high_band)
+        caption = f"Tail: {layer.tail.preferred}"
+        if layer.tail.preferred == "none":
+            caption = "Edge of the bulk: no tail beyond noise"
+    thin = np.unique(
+        np.concatenate([np.arange(0, x.size, max(x.size // 120, 1)), np.arange(max(x.size - 40, 0), x.size)])
+    )
+    chosen = thin[keep[thin] & (x[thin] >= low)]
+    chart.dots(x[chosen], y[chosen], SERIES[0], 1.7)
+    if layer.tail is not None:
+        chart.line(grid, mean)
+        exponent = layer.tail.exponent
+        chart.note(f"exponent {exponent.mean:.2f} [{exponent.lower:.2f}, {exponent.upper:.2f}]")
+    return chart.svg(caption), caption + "."
+
+
+def _evolution(trajectory: LayerTrajectory) -> tuple[str, str]:
+    picks = np.unique(np.linspace(0, trajectory.steps.size - 1, _MAX_RIDGES).round().astype(int))
+    curves = [smooth_density(trajectory.layers[index], 110) for index in picks]
+    labels = [str(trajectory.steps[index]) for index in picks]
+    return ridge(curves, labels, x_label="singular value"), "Density through training, steps from top to bottom."
+
+
+def _history(trajectory: LayerTrajectory) -> tuple[str, str]:
+    steps = trajectory.steps.astype(float)
+    mean, low, high = trajectory.variance.T
+    top = float(np.nanmax(high)) if np.isfinite(high).any() else 1.0
+    chart = Chart((steps[0], steps[-1]), (0.0, 1.15 * top), x_label="step", y_label="bulk variance")
+    chart.area(steps, low, high)
+    chart.line(steps, mean)
+    most = max(int(trajectory.num_spikes.max()), 1)
+    chart.line(steps, trajectory.num_spikes / most * top, SERIES[0], thickness=1.3)
+    chart.note(f"spikes (blue), up to {trajectory.num_spikes.max()}", color=SERIES[0])
+    return chart.svg("history"), "Bulk variance with its 95% interval (red) and number of spikes (blue)."
+
+
+def _all_spikes(layers: Sequence[LayerAnalysis]) -> tuple[str, str]:
+    counts = np.array([layer.spikes.num_spikes if layer.spikes else 0 for layer in layers], dtype=float)
+    chart = Chart(
+        (0.0, len(layers)),
+        (0.0, max(1.1 * counts.max(), 1.0)),
+        x_label="matrix, in the order of the file",
+        y_label="spikes",
+    )
+    chart.histogram(np.arange(len(layers) + 1) + 0.0, counts, SERIES[0], 0.85)
+    return chart.svg("spikes"), "Number of spikes of each matrix."
+
+
+def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
+    found = [(index, *layer.ratio[:2]) for index, layer in enumerate(layers) if layer.ratio is not None]
+    if not found:
+        return None
+    index, mean, error = np.array(found).T
+    low, high = min(0.36, float((mean - 2 * error).min())), max(0.6, float((mean + 2 * error).max()))
+    chart = Chart((-0.5, len(layers) - 0.5), (low, high), x_label="matrix, in the order of the file", y_label="⟨r⟩")
+    ends = np.array([-0.5, len(layers) - 0.5])
+    chart.line(ends, np.full(2, RATIO_MEANS[1]))
+    chart.line(ends, np.full(2, RATIO_MEANS[0]), INK, dashed=True, thickness=1.0)
+    for x, m, e in zip(index, mean, error, strict=True):
+        chart.line(np.full(2, x), np.array([m - e, m + e]), DATA, thickness=1.2)
+    chart.dots(index, mean, SERIES[0], 2.0)
+    return chart.svg(
+        "spacing ratios"
+    ), "Spacing ratio ± standard error; random matrices (line), independent levels (dashed)."
+
+
+def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
+    found = [
+        (index, *layer.tail.exponent[:3])
+        for index, layer in enumerate(layers)
+        if layer.tail is not None and layer.tail.preferred != "none"
+    ]
+    if not found:
+        return None
+    index, mean, low, high = np.array(found).T
+    top = float(min(np.quantile(high, 0.9) * 1.2, 12.0))
+    chart = Chart(
+        (-0.5, len(layers) - 0.5), (1.0, max(top, 2.0)), x_label="matrix, in the order of the file", y_label="exponent"
+    )
+    for x, a, b in zip(index, low, high, strict=True):
+        chart.line(np.full(2, x), np.minimum([a, b], top), BAND, thickness=1.6)
+    chart.dots(index, np.minimum(mean, top), MODEL, 2.0)
+    return chart.svg("exponents"), "Tail exponent with its 95% interval, matrices with a tail beyond noise."
+
+
+def _all_histories(trajectories: Sequence[LayerTrajectory]) -> tuple[str, str]:
+    steps = np.concatenate([trajectory.steps for trajectory in trajectories]).astype(float)
+    top = max(max(int(trajectory.num_spikes.max()) for trajectory in trajectories), 1)
+    chart = Chart((steps.min(), steps.max()), (0.0, 1.08 * top), x_label="step", y_label="spikes")
+    for number, trajectory in enumerate(trajectories[:60]):
+        chart.line(trajectory.steps, trajectory.num_spikes, SERIES[number % len(SERIES)], thickness=1.0)
+    return chart.svg("spikes through training"), "Number of spikes through training, one line a matrix."
+
+
+def _ceiling(heights: np.ndarray, curve: np.ndarray) -> float:
+    """A limit that the bulk fills, even where a narrow peak at zero sticks out."""
+    bars = float(np.sort(heights)[-2] if heights.size > 2 else heights.max())
+    return 1.12 * max(bars, float(curve.max()) if curve.size else 0.0) or 1.0

@@ -1,0 +1,297 @@
+"""The report of a network: every weight matrix with its bulk, spikes, spacings and tail, on one page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from coulombgas._files import atomic_file
+from coulombgas._types import PathType, Progress
+from coulombgas.inference import LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
+from coulombgas.plot._network_charts import layer_charts, overview_charts, thumbnail
+from coulombgas.spectra import RATIO_MEANS
+from coulombgas.spectra._schema import package_versions
+from coulombgas.spectra._stored import printable
+
+from ._html import Card
+
+TEMPLATE = "network.html.j2"
+_COLUMNS = (
+    "matrix", "shape", "variance", "bulk", "spikes", "largest", "stable rank", "exponent", "tail", "Brody q", "⟨r⟩",
+    "notes",
+)  # fmt: skip
+_GLOSSARY = (
+    ("variance", "variance of the noise entries that explains the bulk, with its 95% interval, from the joint law of "
+     "the levels, spikes set aside"),
+    ("bulk", "whether the bulk levels are placed as those of a random matrix (Marchenko-Pastur); if not, variance and "
+     "edge describe the picture and nothing more"),
+    ("spikes", "levels beyond the largest that noise reaches, by the Tracy-Widom law at the level stated below"),
+    ("largest", "strength of the signal behind the largest spike: its singular value, corrected for the noise"),
+    ("stable rank", "squared Frobenius norm over squared largest singular value"),
+    ("exponent", "power-law exponent of the density beyond the best x_min; the column after it says whether a power "
+     "law, a log-normal or an exponential describes the tail best, or that there is none"),
+    ("Brody q", "level repulsion: 0 for independent levels, 1 for the Wigner surmise, 0.96 for large random matrices"),
+    ("⟨r⟩", "mean ratio of neighbouring spacings: 0.531 for random matrices, 0.386 for independent levels"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cell:
+    text: str
+    value: float | str = ""
+    small: str = ""
+    pill: str = ""
+
+
+def network_report(
+    analysis: NetworkAnalysis,
+    path: PathType,
+    *,
+    overwrite: bool = False,
+    title: str = "What the weight matrices look like",
+    learning_rate: float | Sequence[float] | None = None,
+    weight_decay: float | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write one self-contained HTML page about the matrices of a checkpoint or a trajectory.
+
+    The page needs no network and stays usable with hundreds of matrices: a table with thumbnails that sorts and
+    filters, and for each matrix a panel with density and bulk fit, spacings, tail and, for a trajectory, its evolution.
+
+    Args:
+        analysis: what :func:`coulombgas.analyse` returned.
+        path: file to write.
+        overwrite: replace an existing file.
+        title: heading.
+        learning_rate, weight_decay: of the run, for :func:`coulombgas.inference.follow`.
+        provenance: what else to say about the origin of the numbers.
+        progress: called with (matrices drawn, matrices in all).
+
+    Raises:
+        InputError: when the file exists or cannot be written.
+    """
+    with atomic_file(path, overwrite=overwrite) as temporary:
+        temporary.write_text(
+            render_network(
+                analysis,
+                title=title,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                provenance=provenance,
+                progress=progress,
+            ),
+            encoding="utf-8",
+        )
+
+
+def render_network(
+    analysis: NetworkAnalysis,
+    *,
+    title: str,
+    learning_rate: float | Sequence[float] | None = None,
+    weight_decay: float | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """The page as a string; arguments as for :func:`network_report`."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("coulombgas.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    moving = len(analysis.steps) > 1
+    trajectories = follow(analysis, learning_rate=learning_rate, weight_decay=weight_decay) if moving else ()
+    shown = [trajectory.layers[-1] for trajectory in trajectories] if moving else list(analysis)
+    rows = []
+    for index, layer in enumerate(shown):
+        rows.append(_row(layer, trajectories[index] if moving else None, Markup))
+        if progress is not None:
+            progress(index + 1, len(shown))
+    return environment.get_template(TEMPLATE).render(
+        title=title,
+        lead=_lead(analysis, shown),
+        cards=_cards(analysis, shown),
+        overview=[(Markup(chart), caption) for chart, caption in overview_charts(shown, trajectories)],
+        columns=_COLUMNS,
+        rows=rows,
+        glossary=_GLOSSARY,
+        problems=[printable(line) for line in analysis.spectra.problems],
+        provenance=_provenance(analysis, provenance),
+    )
+
+
+def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) -> dict[str, Any]:
+    tags = ["spikes"] if layer.spikes and layer.spikes.num_spikes else []
+    tags += ["misfit"] if layer.spikes is None or not layer.spikes.bulk.fits else []
+    tags += ["warned"] if layer.warnings else []
+    return {
+        "name": printable(layer.name),
+        "tags": tags,
+        "thumbnail": markup(thumbnail(layer)),
+        "cells": _cells(layer),
+        "charts": [(markup(chart), caption) for chart, caption in layer_charts(layer, trajectory)],
+        "facts": _facts(layer, trajectory),
+        "statement": trajectory.statement if trajectory else "",
+        "warnings": layer.warnings,
+    }
+
+
+def _cells(layer: LayerAnalysis) -> list[_Cell]:
+    fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
+    rows, columns = layer.spectrum.shape
+    cells = [_Cell(text=f"{rows}×{columns}", value=rows * columns)]
+    if fit is None:
+        cells += [_Cell(text="–")] * 4
+    else:
+        word, pill = ("random", "on") if fit.bulk.fits else ("not random", "off")
+        cells += [
+            _interval_cell(fit.bulk.variance),
+            _Cell(text=word, value=fit.bulk.distance / fit.bulk.distance_limit, pill=pill),
+            _Cell(text=str(fit.num_spikes), value=fit.num_spikes),
+            _Cell(text=f"{fit.spikes[0].strength.mean:.3g}", value=fit.spikes[0].strength.mean)
+            if fit.spikes
+            else _Cell(text="–"),
+        ]
+    cells.append(
+        _Cell(text=f"{layer.stable_rank.mean:.1f}", value=layer.stable_rank.mean)
+        if layer.stable_rank
+        else _Cell(text="–")
+    )
+    cells += (
+        [_interval_cell(tail.exponent), _Cell(text=tail.preferred, value=tail.preferred)]
+        if tail
+        else [_Cell(text="–")] * 2
+    )
+    cells.append(_interval_cell(repulsion.brody) if repulsion else _Cell(text="–"))
+    cells.append(
+        _Cell(text=f"{ratio.mean:.3f}", value=ratio.mean, small=f"± {ratio.error:.3f}") if ratio else _Cell(text="–")
+    )
+    count = len(layer.warnings)
+    cells.append(_Cell(text=str(count) if count else "", value=count, pill="warn" if count else ""))
+    return cells
+
+
+def _interval_cell(interval: Any) -> _Cell:
+    low, high = f"{interval.lower:.3g}", f"{interval.upper:.3g}"
+    return _Cell(text=f"{interval.mean:.3g}", value=interval.mean, small=f"[{low}, {high}]")
+
+
+def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    fit, spectrum = layer.spikes, layer.spectrum
+    if fit is not None:
+        bulk = fit.bulk
+        best = int(np.argmax(fit.probabilities))
+        facts += [
+            ("variance", _text(bulk.variance)),
+            ("effective rows", f"{_text(bulk.rows)} of {spectrum.rows}"),
+            ("bulk edges, singular values", f"{np.sqrt(bulk.lower_edge):.3g} to {np.sqrt(bulk.edge):.3g}"),
+            ("displacement of bulk levels", f"{bulk.distance:.1f} (random: {bulk.distance_limit:.1f}) spacings"),
+            ("most probable number of spikes", f"{fit.candidates[best]} ({100 * fit.probabilities[best]:.0f}%)"),
+        ]
+        for number, spike in enumerate(fit.spikes[:5], start=1):
+            facts.append((f"spike {number}: signal θ", f"{_text(spike.strength)}, overlap {spike.overlap_short:.2f}"))
+    if layer.tail is not None:
+        share = ", ".join(f"{name} {100 * value:.0f}%" for name, value in layer.tail.probabilities.items())
+        facts.append((f"tail beyond {layer.tail.minimum:.3g}", f"{layer.tail.num_tail} levels: {share}"))
+    if layer.repulsion is not None and layer.unfolding is not None:
+        facts.append(("spacings", f"{layer.repulsion.preferred}, unfolded by {layer.unfolding.method}"))
+    if layer.participation_ratio is not None and layer.stable_rank is not None:
+        facts += [
+            ("stable rank", _text(layer.stable_rank)),
+            ("participation ratio of levels", _text(layer.participation_ratio)),
+        ]
+    if layer.localisation is not None:
+        sides = zip(("long", "short"), layer.localisation, strict=True)
+        facts += [
+            (
+                f"localised vectors, {side} side",
+                f"{part.num_localised} of {spectrum.rank}; spread {part.mean:.2f} of random",
+            )
+            for side, part in sides
+        ]
+    facts.append(("excess kurtosis of the entries", f"{spectrum.kurtosis:.2f}"))
+    if spectrum.change is not None:
+        facts.append(
+            (
+                "distance from initialisation",
+                f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}",
+            )
+        )
+    if trajectory is not None and trajectory.births:
+        facts += [(f"spike {birth.rank} born", _birth(birth)) for birth in trajectory.births[:6]]
+    return facts
+
+
+def _birth(birth: Any) -> str:
+    return (
+        "before the first record" if birth.previous_step is None else f"in steps {birth.previous_step} to {birth.step}"
+    )
+
+
+def _text(interval: Any) -> str:
+    if not np.isfinite(interval.lower):
+        return f"{interval.mean:.3g}"
+    return f"{interval.mean:.3g} [{interval.lower:.3g}, {interval.upper:.3g}]"
+
+
+def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
+    fitted = [layer.spikes for layer in shown if layer.spikes is not None]
+    random = sum(fit.bulk.fits for fit in fitted)
+    learnt = sum(fit.num_spikes > 0 for fit in fitted)
+    parts = [f"{len(shown)} weight {'matrix' if len(shown) == 1 else 'matrices'}"]
+    if len(analysis.steps) > 1:
+        parts.append(f"at {len(analysis.steps)} steps from {analysis.steps[0]} to {analysis.steps[-1]}")
+    ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
+    sentence = (
+        " ".join(parts) + f": {learnt} of {len(fitted)} carry signals beyond noise, {random} have a bulk of pure noise"
+    )
+    if len(ratios):
+        mean = float(ratios[:, 0].mean())
+        nearer = "random matrices" if abs(mean - RATIO_MEANS[1]) < abs(mean - RATIO_MEANS[0]) else "independent levels"
+        sentence += f"; neighbouring levels repel each other like those of {nearer}"
+    return sentence + "."
+
+
+def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Card]:
+    fitted = [layer.spikes for layer in shown if layer.spikes is not None]
+    ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
+    heavy = sum(layer.tail is not None and layer.tail.preferred == "power law" for layer in shown)
+    spikes = sum(fit.num_spikes for fit in fitted)
+    cards = [
+        Card(
+            label="weight matrices",
+            value=str(len(shown)),
+            note=f"{len(analysis.spectra.skipped)} other arrays left out",
+        ),
+        Card(
+            label="bulk of pure noise",
+            value=f"{sum(fit.bulk.fits for fit in fitted)} of {len(fitted)}",
+            note="Marchenko-Pastur fits the bulk levels",
+        ),
+        Card(label="spikes", value=str(spikes), note=f"false in {100 * analysis.level:g}% of noise matrices"),
+        Card(label="power-law tails", value=str(heavy), note="preferred to log-normal and exponential"),
+    ]
+    if len(ratios):
+        weight = 1 / ratios[:, 1] ** 2
+        mean, error = float(weight @ ratios[:, 0] / weight.sum()), float(weight.sum() ** -0.5)
+        cards.append(
+            Card(label="spacing ratio ⟨r⟩", value=f"{mean:.4f} ± {error:.4f}", note="random 0.5307, independent 0.3863")
+        )
+    return cards
+
+
+def _provenance(analysis: NetworkAnalysis, more: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "sources": printable(", ".join(analysis.spectra.source)) or "arrays in memory",
+        "spike level": f"{analysis.level:g}",
+        **(more or {}),
+        **package_versions(),
+    }
