@@ -24,6 +24,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("simulate", "dmft", "deep-linear"): "coulombgas.cli._simulate_dmft:DeepLinear",
     ("fit",): "coulombgas.cli._fit:Fit",
     ("spectra",): "coulombgas.cli._spectra:Spectra",
+    ("report",): "coulombgas.cli._report:Report",
     ("simulate", "gpt"): "coulombgas.cli._simulate_gpt:SimulateGPT",
     ("demo",): "coulombgas.cli._demo:Demo",
 }
@@ -40,6 +41,7 @@ SUMMARIES: dict[tuple[str, ...], str] = {
     ("simulate", "dmft", "deep-linear"): "mean-field theory: two-layer linear network with feature learning",
     ("fit",): "infer temperatures from spectra",
     ("spectra",): "analyse the weight matrices of a checkpoint: bulk, spikes, tail, spacings",
+    ("report",): "write one HTML page about a network, a run, an ensemble or a fit",
     ("simulate", "gpt"): "train transformers and record the spectra of their matrices",
     ("demo",): "train, infer and report: two minutes from nothing to a temperature",
 }

@@ -10,7 +10,8 @@ class Spectra:
     """Analyse the weight matrices of a checkpoint: noise bulk, spikes, tail exponent, level spacings.
 
     PATH is a checkpoint (.safetensors, also sharded, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without
-    pickled objects) or several, which are then a trajectory. Nothing in a file is executed.
+    pickled objects), several of them or a recording of spectra, which are then a trajectory. Nothing in a file is
+    executed.
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]]
@@ -81,15 +82,31 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed):
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
     from coulombgas.inference import analyse
     from coulombgas.spectra import load_spectra
+    from coulombgas.training import read_recording
 
     from ._console import progress_bar
 
     path = paths[0] if len(paths) == 1 else paths
-    with progress_bar("reading") as progress:
-        spectra = load_spectra(path, select=select, initial=initial, keep_going=keep_going, progress=progress)
+    recording = _recording(paths)
+    if recording is not None:
+        spectra = read_recording(recording, select=select)
+    else:
+        with progress_bar("reading") as progress:
+            spectra = load_spectra(path, select=select, initial=initial, keep_going=keep_going, progress=progress)
     complain(spectra.problems)
     with progress_bar("analysing") as progress:
         return analyse(spectra, level=level, seed=seed, progress=progress)
+
+
+def _recording(paths):
+    """The recording of spectra that a single path is or, as the directory of a run, contains."""
+    from pathlib import Path
+
+    from coulombgas.training._recording import is_recording
+
+    if len(paths) != 1:
+        return None
+    return next((path for path in (Path(paths[0]), Path(paths[0]) / "spectra.zarr") if is_recording(path)), None)
 
 
 def complain(problems) -> None:

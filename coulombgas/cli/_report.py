@@ -1,0 +1,137 @@
+"""``coulombgas report``: one self-contained HTML page about a network, a run, an ensemble or a fit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write one HTML page about weight matrices or about a temperature.
+
+    PATH is a checkpoint (.safetensors, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without pickled
+    objects), several of them or a recording of spectra, which are a trajectory; or an ensemble written by `coulombgas
+    simulate`, or the directory written by `coulombgas fit --out`. The page needs no network.
+    """
+
+    paths: tyro.conf.Positional[tuple[str, ...]]
+    """Checkpoints, recordings, ensembles or fits."""
+    out: str = "report.html"
+    """HTML file to write."""
+    overwrite: bool = False
+    """Replace an existing file."""
+    select: tuple[str, ...] = ("*",)
+    """Globs on the names of the matrices, as '*.key.*'."""
+    initial: str | None = None
+    """Checkpoint before training, to compare each matrix with."""
+    keep_going: bool = False
+    """Report arrays and files that cannot be used on stderr, and show the rest."""
+    level: float = 0.01
+    """Probability of a false spike in a matrix of pure noise."""
+    learning_rate: float | None = None
+    """Learning rate of the run, mean over its steps: for effective temperatures along a trajectory."""
+    weight_decay: float | None = None
+    """Decoupled weight decay of the run: for effective temperatures along a trajectory."""
+    title: str | None = None
+    """Heading of the page."""
+    seed: int = 0
+    """Seed of the posterior draws."""
+
+    def run(self) -> int:
+        from coulombgas._checks import InputError
+        from coulombgas._files import check_output
+
+        from ._console import console
+
+        if not self.paths:
+            raise InputError("`paths` is empty: give at least one checkpoint, recording, ensemble or fit.")
+        check_output(self.out, overwrite=self.overwrite)
+        kinds = {kind_of(path) for path in self.paths}
+        if len(kinds) > 1:
+            raise InputError(f"`paths` are of different kinds ({', '.join(sorted(kinds))}): report them one at a time.")
+        kind = kinds.pop()
+        if kind == "network":
+            self._network()
+        else:
+            self._ensemble(kind)
+        console.print(f"wrote {self.out}", markup=False)
+        return 0
+
+    def _network(self) -> None:
+        from coulombgas.report import network_report
+
+        from ._console import progress_bar
+        from ._spectra import read_and_analyse
+
+        analysis = read_and_analyse(
+            self.paths,
+            select=self.select,
+            initial=self.initial,
+            keep_going=self.keep_going,
+            level=self.level,
+            seed=self.seed,
+        )
+        heading = {} if self.title is None else {"title": self.title}
+        with progress_bar("drawing") as progress:
+            network_report(
+                analysis,
+                self.out,
+                overwrite=self.overwrite,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                progress=progress,
+                **heading,
+            )
+
+    def _ensemble(self, kind: str) -> None:
+        from coulombgas.inference import fit_temperature, load_fit
+        from coulombgas.report import ensemble_report
+        from coulombgas.spectra import read_spectra
+
+        from ._console import progress_bar
+
+        heading = {} if self.title is None else {"title": self.title}
+        if kind == "fit":
+            fits = {path: load_fit(_fit_file(path)) for path in self.paths}
+            found = fits[self.paths[0]] if len(fits) == 1 else fits
+        else:
+            spectra = [read_spectra(path) for path in self.paths]
+            with progress_bar("fitting") as progress:
+                found = fit_temperature(spectra, seed=self.seed, progress=progress)
+        ensemble_report(found, self.out, overwrite=self.overwrite, **heading)
+
+
+def kind_of(path: str) -> str:
+    """What a path holds: "fit", "ensemble" or "network"."""
+    import zipfile
+
+    file = Path(path)
+    if _fit_file(path).suffix == ".nc" and _fit_file(path).is_file():
+        return "fit"
+    if file.is_dir():
+        return "ensemble" if _store_format(file).startswith("coulombgas-spectra/") else "network"
+    if file.suffix == ".npz" and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+        if {"eigenvalue", "learning_rate"} <= names or {"W", "lr", "batch_size", "noise"} <= names:
+            return "ensemble"
+    return "network"
+
+
+def _fit_file(path: str) -> Path:
+    file = Path(path)
+    return file / "fit.nc" if file.is_dir() else file
+
+
+def _store_format(directory: Path) -> str:
+    """The format that a Zarr store declares, read from its metadata alone."""
+    import json
+
+    for name, key in (("zarr.json", "attributes"), (".zattrs", None)):
+        try:
+            found = json.loads((directory / name).read_text(encoding="utf-8"))
+            return str((found[key] if key else found)["format"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return ""
