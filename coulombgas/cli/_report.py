@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -72,7 +73,7 @@ class Report:
             level=self.level,
             seed=self.seed,
         )
-        heading = {} if self.title is None else {"title": self.title}
+        heading: dict[str, Any] = {} if self.title is None else {"title": self.title}
         with progress_bar("drawing") as progress:
             network_report(
                 analysis,
@@ -91,7 +92,7 @@ class Report:
 
         from ._console import progress_bar
 
-        heading = {} if self.title is None else {"title": self.title}
+        heading: dict[str, Any] = {} if self.title is None else {"title": self.title}
         if kind == "fit":
             fits = {path: load_fit(_fit_file(path)) for path in self.paths}
             found = fits[self.paths[0]] if len(fits) == 1 else fits

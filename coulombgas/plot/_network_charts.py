@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from coulombgas.inference import LayerAnalysis, LayerTrajectory
+from coulombgas.inference._tail import NO_TAIL
 from coulombgas.spectra import RATIO_MEANS
 
 from ._layer import density_curves, survival_curve, tail_curve, wigner
@@ -87,19 +88,19 @@ def _tail(layer: LayerAnalysis) -> tuple[str, str]:
     fractions = (0.6 / layer.spectrum.columns, 1.3)
     chart = Chart(limits, fractions, x_label="eigenvalue", y_label="fraction above", x_log=True, y_log=True)
     caption = "Tail: too few levels to fit"
+    fitted = layer.tail is not None and layer.tail.preferred != NO_TAIL
     if layer.tail is not None:
-        grid, mean, low_band, high_band = tail_curve(layer)
+        caption = f"Tail: {layer.tail.preferred}" if fitted else "Edge of the bulk: no tail beyond noise"
+    if fitted:
+        grid, _, low_band, high_band = tail_curve(layer)
         chart.area(grid, low_band, high_band)
-        caption = f"Tail: {layer.tail.preferred}"
-        if layer.tail.preferred == "none":
-            caption = "Edge of the bulk: no tail beyond noise"
     thin = np.unique(
         np.concatenate([np.arange(0, x.size, max(x.size // 120, 1)), np.arange(max(x.size - 40, 0), x.size)])
     )
     chosen = thin[keep[thin] & (x[thin] >= low)]
     chart.dots(x[chosen], y[chosen], SERIES[0], 1.7)
-    if layer.tail is not None:
-        chart.line(grid, mean)
+    if layer.tail is not None and fitted:
+        chart.line(*tail_curve(layer)[:2])
         exponent = layer.tail.exponent
         chart.note(f"exponent {exponent.mean:.2f} [{exponent.lower:.2f}, {exponent.upper:.2f}]")
     return chart.svg(caption), caption + "."
@@ -159,7 +160,7 @@ def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
     found = [
         (index, *layer.tail.exponent[:3])
         for index, layer in enumerate(layers)
-        if layer.tail is not None and layer.tail.preferred != "none"
+        if layer.tail is not None and layer.tail.preferred != NO_TAIL
     ]
     if not found:
         return None

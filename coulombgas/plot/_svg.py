@@ -152,8 +152,8 @@ def ridge(
     curves: Sequence[tuple[np.ndarray, np.ndarray]],
     labels: Sequence[str],
     *,
-    width: int = 520,
-    row: int = 17,
+    width: int = 330,
+    row: int = 9,
     x_label: str = "",
     x_log: bool = False,
 ) -> str:
@@ -169,7 +169,7 @@ def ridge(
     """
     lows, highs = [float(x.min()) for x, _ in curves], [float(x.max()) for x, _ in curves]
     limits = min(lows), max(highs)
-    top, overlap = 52.0, 3.2
+    top, overlap = 40.0, 3.6
     height = int(top + row * (len(curves) - 1) + 34)
     frame = Chart(limits, (0, 1), width=width, height=height, x_label=x_label, x_log=x_log)
     base, peak = height - _MARGIN[3], max(float(y.max()) for _, y in curves) or 1.0

@@ -9,6 +9,7 @@ import numpy as np
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
 from coulombgas.inference import LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
+from coulombgas.inference._tail import NO_TAIL
 from coulombgas.plot._network_charts import layer_charts, overview_charts, thumbnail
 from coulombgas.spectra import RATIO_MEANS
 from coulombgas.spectra._schema import package_versions
@@ -164,11 +165,10 @@ def _cells(layer: LayerAnalysis) -> list[_Cell]:
         if layer.stable_rank
         else _Cell(text="–")
     )
-    cells += (
-        [_interval_cell(tail.exponent), _Cell(text=tail.preferred, value=tail.preferred)]
-        if tail
-        else [_Cell(text="–")] * 2
-    )
+    if tail and tail.preferred != NO_TAIL:
+        cells += [_interval_cell(tail.exponent), _Cell(text=tail.preferred, value=tail.preferred)]
+    else:
+        cells += [_Cell(text="–"), _Cell(text="none" if tail else "–")]
     cells.append(_interval_cell(repulsion.brody) if repulsion else _Cell(text="–"))
     cells.append(
         _Cell(text=f"{ratio.mean:.3f}", value=ratio.mean, small=f"± {ratio.error:.3f}") if ratio else _Cell(text="–")
@@ -250,9 +250,7 @@ def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
     if len(analysis.steps) > 1:
         parts.append(f"at {len(analysis.steps)} steps from {analysis.steps[0]} to {analysis.steps[-1]}")
     ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
-    sentence = (
-        " ".join(parts) + f": {learnt} of {len(fitted)} carry signals beyond noise, {random} have a bulk of pure noise"
-    )
+    sentence = f"{' '.join(parts)}: spikes beyond noise in {learnt} of {len(fitted)}, a bulk of pure noise in {random}"
     if len(ratios):
         mean = float(ratios[:, 0].mean())
         nearer = "random matrices" if abs(mean - RATIO_MEANS[1]) < abs(mean - RATIO_MEANS[0]) else "independent levels"
@@ -282,9 +280,8 @@ def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Ca
     if len(ratios):
         weight = 1 / ratios[:, 1] ** 2
         mean, error = float(weight @ ratios[:, 0] / weight.sum()), float(weight.sum() ** -0.5)
-        cards.append(
-            Card(label="spacing ratio ⟨r⟩", value=f"{mean:.4f} ± {error:.4f}", note="random 0.5307, independent 0.3863")
-        )
+        value, note = f"{mean:.3f} ± {error:.3f}", "random 0.5307, independent 0.3863"
+        cards.append(Card(label="spacing ratio ⟨r⟩", value=value, note=note))
     return cards
 
 
