@@ -15,6 +15,10 @@ from ._interval import Interval as Interval
 from ._model_fit import GroupModelFit as GroupModelFit
 from ._model_fit import ModelFit as ModelFit
 from ._model_fit import fit_model as fit_model
+from ._motion import Band as Band
+from ._motion import FixedPoint as FixedPoint
+from ._motion import MotionFit as MotionFit
+from ._motion import temperature_from_motion as temperature_from_motion
 from ._network import LayerAnalysis as LayerAnalysis
 from ._network import NetworkAnalysis as NetworkAnalysis
 from ._network import analyse as analyse
@@ -43,10 +47,12 @@ from ._trajectory import follow as follow
 
 __all__ = [
     "CATALOGUE",
+    "Band",
     "BulkFit",
     "Calibration",
     "Comparison",
     "Draws",
+    "FixedPoint",
     "GroupModelFit",
     "Interval",
     "LawScore",
@@ -54,6 +60,7 @@ __all__ = [
     "LayerTrajectory",
     "LevelFit",
     "ModelFit",
+    "MotionFit",
     "NetworkAnalysis",
     "Observations",
     "PaperModel",
@@ -81,5 +88,6 @@ __all__ = [
     "mean_levels",
     "measure_response",
     "sample_batch",
+    "temperature_from_motion",
     "write_response_table",
 ]

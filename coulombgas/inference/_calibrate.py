@@ -140,7 +140,7 @@ def calibrate(
     repeated = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (num, *np.shape(leaf))), template)
     draws = sample_batch(
         fitted, {"observed": observed, "template": repeated}, truth, seed=seed + 1, num_chains=num_chains,
-        num_warmup=num_warmup, num_draws=num_draws,
+        num_warmup=num_warmup, num_draws=num_draws, max_depth=5,
     )  # fmt: skip
     names = [site for site in truth if site in draws.sites]
     ranks = {site: _ranks(truth[site], draws.sites[site]) for site in names}

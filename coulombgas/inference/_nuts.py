@@ -49,6 +49,7 @@ def sample_batch(
     num_draws: int = 1000,
     dense_mass: bool = False,
     target_accept: float = 0.9,
+    max_depth: int = 6,
 ) -> Draws:
     """NUTS for every problem of a batch at once.
 
@@ -62,6 +63,7 @@ def sample_batch(
         num_draws: draws a chain.
         dense_mass: adapt a full mass matrix instead of a diagonal one.
         target_accept: acceptance the step size is adapted to; higher is slower and safer.
+        max_depth: doublings of a trajectory; a batch waits for its longest one, and few parameters need few steps.
 
     Returns:
         The draws, without the padding of the batch.
@@ -74,7 +76,7 @@ def sample_batch(
     num = len(next(iter(initial.values())))
     padded = padded_size(num)
     data, initial = jax.tree.map(lambda leaf: pad_rows(leaf, padded), (data, initial))
-    program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass, target_accept)
+    program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass, target_accept, max_depth)
     sites, diverging, num_steps = program(jax.random.key(seed), data, initial)
     return Draws(
         {name: np.asarray(value)[:num] for name, value in sites.items()},
@@ -100,12 +102,20 @@ def pad_rows(array: np.ndarray, size: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _compiled(model: Model, num_chains: int, num_warmup: int, num_draws: int, dense_mass: bool, target_accept: float):
+def _compiled(
+    model: Model,
+    num_chains: int,
+    num_warmup: int,
+    num_draws: int,
+    dense_mass: bool,
+    target_accept: float,
+    max_depth: int,
+):
     def problem(key, data, initial):
         chain_keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(num_chains))
-        return jax.vmap(lambda k: _chain(model, k, data, initial, num_warmup, num_draws, dense_mass, target_accept))(
-            chain_keys
-        )
+        return jax.vmap(
+            lambda k: _chain(model, k, data, initial, num_warmup, num_draws, dense_mass, target_accept, max_depth)
+        )(chain_keys)
 
     def program(key, data, initial):
         num = len(next(iter(initial.values())))
@@ -115,7 +125,17 @@ def _compiled(model: Model, num_chains: int, num_warmup: int, num_draws: int, de
     return jax.jit(program, compiler_options=_FAST_COMPILATION)
 
 
-def _chain(model: Model, key, data, initial, num_warmup: int, num_draws: int, dense_mass: bool, target_accept: float):
+def _chain(
+    model: Model,
+    key,
+    data,
+    initial,
+    num_warmup: int,
+    num_draws: int,
+    dense_mass: bool,
+    target_accept: float,
+    max_depth: int,
+):
     """One chain of one problem, in the unconstrained space, started near ``initial``."""
     key_start, key_run = jax.random.split(key)
 
@@ -129,7 +149,7 @@ def _chain(model: Model, key, data, initial, num_warmup: int, num_draws: int, de
     inverse_mass = jnp.diag(scale2) if dense_mass else scale2
     state = init_kernel(
         start, num_warmup, step_size=0.5, inverse_mass_matrix=inverse_mass, dense_mass=dense_mass, rng_key=key_run,
-        max_tree_depth=8, target_accept_prob=target_accept,
+        max_tree_depth=max_depth, target_accept_prob=target_accept,
     )  # fmt: skip
 
     def step(carry, _):
