@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from .inference import NetworkAnalysis as NetworkAnalysis
     from .inference import TemperatureFit as TemperatureFit
     from .inference import analyse as analyse
+    from .inference import calibrate as calibrate
+    from .inference import compare_laws as compare_laws
+    from .inference import fit_model as fit_model
     from .inference import fit_temperature as fit_temperature
     from .inference import load_fit as load_fit
+    from .inference import temperature_from_motion as temperature_from_motion
     from .laws import Brody as Brody
     from .laws import PairDensity as PairDensity
     from .laws import PoissonSpacing as PoissonSpacing
@@ -47,6 +51,10 @@ _EXPORTS: dict[str, str] = {
     "analyse": "inference",
     "fit_temperature": "inference",
     "load_fit": "inference",
+    "calibrate": "inference",
+    "compare_laws": "inference",
+    "fit_model": "inference",
+    "temperature_from_motion": "inference",
 }
 _SUBPACKAGES = ("symbolic", "laws", "ensembles", "models", "training", "spectra", "inference", "dmft", "plot", "report")
 

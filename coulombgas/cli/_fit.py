@@ -21,6 +21,9 @@ class Fit:
     """Directory for the posterior (fit.nc) and the results (fit.json)."""
     overwrite: bool = False
     """Replace an existing output directory."""
+    model: str | None = None
+    """Fit one model of the papers to every level group instead: single, pair, density, group, rice, known-gap, product,
+    gaussian, poisson, brody or mixture."""
     leading_order: bool = False
     """Use s² = T·(s²/T), right for T → 0 only, instead of the response measured on ensembles."""
     seed: int = 0
@@ -38,10 +41,13 @@ class Fit:
         if self.out is not None:
             check_output(self.out, overwrite=self.overwrite)
         spectra = [read_spectra(path) for path in self.paths]
-        from coulombgas.inference import fit_temperature
+        from coulombgas.inference import fit_model, fit_temperature
 
         with progress_bar("fitting") as progress:
-            fit = fit_temperature(spectra, leading_order=self.leading_order, seed=self.seed, progress=progress)
+            if self.model is not None:
+                fit = fit_model(spectra, self.model, seed=self.seed)
+            else:
+                fit = fit_temperature(spectra, leading_order=self.leading_order, seed=self.seed, progress=progress)
         self._write(fit)
         self._show(fit)
         return 0

@@ -10,6 +10,10 @@ from ._compare import Comparison as Comparison
 from ._compare import LawScore as LawScore
 from ._compare import compare_laws as compare_laws
 from ._compare import compare_scaling as compare_scaling
+from ._criticism import PredictiveCheck as PredictiveCheck
+from ._criticism import binder_cumulant as binder_cumulant
+from ._criticism import predictive_checks as predictive_checks
+from ._criticism import prior_sensitivity as prior_sensitivity
 from ._fit import fit_temperature as fit_temperature
 from ._interval import Interval as Interval
 from ._model_fit import GroupModelFit as GroupModelFit
@@ -64,6 +68,7 @@ __all__ = [
     "NetworkAnalysis",
     "Observations",
     "PaperModel",
+    "PredictiveCheck",
     "RepulsionFit",
     "ResponseCurve",
     "ScalingFit",
@@ -74,6 +79,7 @@ __all__ = [
     "TemperatureFit",
     "analyse",
     "analyse_layer",
+    "binder_cumulant",
     "calibrate",
     "compare_laws",
     "compare_scaling",
@@ -87,6 +93,8 @@ __all__ = [
     "load_fit",
     "mean_levels",
     "measure_response",
+    "predictive_checks",
+    "prior_sensitivity",
     "sample_batch",
     "temperature_from_motion",
     "write_response_table",

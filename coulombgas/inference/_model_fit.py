@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
+from coulombgas._files import atomic_file
+from coulombgas._types import PathType
 
 from ._arviz import container, effective_sample_size, r_hat
 from ._catalogue import (
@@ -84,13 +86,27 @@ class ModelFit:
 
         return model_table(self)
 
+    def save(self, path: PathType, *, overwrite: bool = False) -> None:
+        """Write the draws to one NetCDF file that ArviZ reads."""
+        with atomic_file(path, overwrite=overwrite) as temporary:
+            temporary.unlink()
+            xr.DataTree.from_dict({"posterior": self.dataset()}).to_netcdf(temporary, engine="h5netcdf")
+
+    def dataset(self) -> xr.Dataset:
+        """All draws, dims (chain, draw, group)."""
+        names = self.groups[0].draws
+        stacked = {n: (("chain", "draw", "group"), np.stack([g.draws[n] for g in self.groups], axis=-1)) for n in names}
+        coords = {
+            "fixed_point": ("group", [group.center for group in self.groups]),
+            "learning_rate": ("group", [group.learning_rate for group in self.groups]),
+            "batch_size": ("group", [group.batch_size for group in self.groups]),
+        }
+        return xr.Dataset(stacked, coords=coords, attrs={"model": self.model})
+
     @cached_property
     def posterior(self) -> Any:
         """All draws in what the installed ArviZ calls its container, dims (chain, draw, group)."""
-        names = self.groups[0].draws
-        stacked = {n: (("chain", "draw", "group"), np.stack([g.draws[n] for g in self.groups], axis=-1)) for n in names}
-        coords = {"fixed_point": ("group", [group.center for group in self.groups])}
-        return container({"posterior": xr.Dataset(stacked, coords=coords)})
+        return container({"posterior": self.dataset()})
 
 
 @dataclass(frozen=True)

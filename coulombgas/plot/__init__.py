@@ -4,6 +4,9 @@ from ._dmft import plot_comparison as plot_comparison
 from ._dmft import plot_decomposition as plot_decomposition
 from ._dmft import plot_dynamics as plot_dynamics
 from ._fit import plot_fit as plot_fit
+from ._inference import plot_motion as plot_motion
+from ._inference import plot_predictive as plot_predictive
+from ._inference import plot_ranks as plot_ranks
 from ._language import plot_losses as plot_losses
 from ._language import plot_spectra_evolution as plot_spectra_evolution
 from ._network import plot_evolution as plot_evolution
@@ -28,6 +31,9 @@ __all__ = [
     "plot_layer",
     "plot_long_range",
     "plot_losses",
+    "plot_motion",
+    "plot_predictive",
+    "plot_ranks",
     "plot_scaling",
     "plot_spacing",
     "plot_spectra_evolution",

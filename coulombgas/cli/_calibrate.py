@@ -1,0 +1,51 @@
+"""``coulombgas calibrate``: does the inference mean what it says?"""
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """Draw parameters and data from a model, fit them, and test whether the truth ranks uniformly.
+
+    MODEL is one of single, pair, density, group, rice, known-gap, product, gaussian, poisson, brody, mixture.
+    """
+
+    model: tyro.conf.Positional[str]
+    """Model to calibrate."""
+    num: int = 400
+    """Simulated data sets."""
+    num_observations: int = 200
+    """Observations in each."""
+    simulate_with: str | None = None
+    """Another model that makes the data: a control that must fail."""
+    figure: str | None = None
+    """File for the rank histograms (.png, .pdf, .svg)."""
+    overwrite: bool = False
+    """Replace an existing figure."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+    seed: int = 0
+    """Seed of everything."""
+
+    def run(self) -> int:
+        from coulombgas._files import atomic_file, check_output
+        from coulombgas.inference import calibrate
+
+        from ._console import write_json
+
+        if self.figure is not None:
+            check_output(self.figure, overwrite=self.overwrite, argument="figure")
+        result = calibrate(
+            self.model, num=self.num, num_observations=self.num_observations, simulate_with=self.simulate_with,
+            seed=self.seed,
+        )  # fmt: skip
+        if self.figure is not None:
+            with atomic_file(self.figure, overwrite=self.overwrite) as temporary:
+                result.plot().savefig(temporary)
+        if self.json:
+            write_json(result.as_dict())
+        else:
+            print(result.table())
+        return 0 if result.passed() else 1

@@ -1,0 +1,78 @@
+"""Figures of criticism and motion: calibration ranks, predictive checks, drift and potential with their bands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ._style import BAND, DATA, MODEL, TRUTH, new_figure, styled
+
+_BINS = 16
+_COLUMNS = 3
+
+
+@styled
+def plot_ranks(ranks: Mapping[str, np.ndarray], *, num_ranks: int, title: str = "") -> Figure:
+    """Histogram of the ranks of true parameters among posterior draws, with the 99% band of a uniform one.
+
+    Args:
+        ranks: for each parameter, ranks 0 … num_ranks − 1.
+        num_ranks: number of possible ranks.
+        title: the model.
+    """
+    figure, axes = new_figure(max(1, len(ranks)))
+    for axis, (name, values) in zip(axes[0], ranks.items(), strict=True):
+        flat = np.ravel(values)
+        bins = int(np.clip(len(flat) // 5, 2, _BINS))
+        low, high = stats.binom.ppf([0.005, 0.995], len(flat), 1 / bins)
+        axis.axhspan(low, high, color=BAND, alpha=0.6, label="99% of bins")
+        axis.hist(flat, bins=bins, range=(0, num_ranks), color=DATA, edgecolor="white", linewidth=0.4)
+        axis.set(title=f"{title}: {name}", xlabel="rank of the truth", ylabel="data sets")
+        axis.legend()
+    return figure
+
+
+@styled
+def plot_predictive(checks: Mapping[str, Any], *, title: str = "") -> Figure:
+    """Statistics of replicated data (histogram) against the observed ones (line).
+
+    Args:
+        checks: for each statistic an object with ``observed``, ``replicated`` (draw,) and ``p_value``.
+        title: the model.
+    """
+    rows = -(-len(checks) // _COLUMNS)
+    figure, axes = new_figure(min(_COLUMNS, len(checks)), rows, width=3.4, height=2.6)
+    for axis, (name, check) in zip(axes.ravel(), checks.items(), strict=False):
+        axis.hist(check.replicated, bins=30, color=DATA, edgecolor="white", linewidth=0.3)
+        axis.axvline(check.observed, color=MODEL)
+        axis.set(title=f"{name}, p = {check.p_value:.2g}", yticks=[])
+    for axis in axes.ravel()[len(checks) :]:
+        axis.set_axis_off()
+    if title:
+        figure.suptitle(title, x=0.02, ha="left", fontweight="bold")
+    return figure
+
+
+@styled
+def plot_motion(fit: Any, *, truth: Mapping[str, np.ndarray] | None = None) -> Figure:
+    """Drift, potential and noise of moving eigenvalues with 95% bands.
+
+    Args:
+        fit: a ``MotionFit``.
+        truth: known "drift", "potential" or "noise" over ``fit.grid``, to compare with.
+    """
+    figure, axes = new_figure(3, width=3.8)
+    labels = {"drift": r"drift $K/\alpha$", "potential": r"potential $\tilde V$", "noise": r"noise $g^2/\alpha$"}
+    for axis, (name, label) in zip(axes[0], labels.items(), strict=True):
+        band = getattr(fit, name)
+        axis.fill_between(fit.grid, band.lower, band.upper, color=BAND, label="95% band")
+        axis.plot(fit.grid, band.mean, color=MODEL, label="inferred")
+        if truth and name in truth:
+            axis.plot(fit.grid, truth[name], color=TRUTH, linestyle="--", label="truth")
+        if fit.fixed_point is not None:
+            axis.axvline(fit.fixed_point.position.mean, color=DATA, linewidth=1.0)
+        axis.set(title=label, xlabel="eigenvalue $x$")
+        axis.legend()
+    return figure
