@@ -8,6 +8,7 @@ and PDF and ``numbers.json``, the numbers in the figure with their intervals.
 import argparse
 import dataclasses
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -44,9 +45,9 @@ class Outcome:
 
 
 class Run(Protocol):
-    """An experiment: settings in, outcome out."""
+    """An experiment: settings in, outcome out; training goes on from ``store`` if given."""
 
-    def __call__(self, config: Any, *, progress: Progress | None = None) -> Outcome: ...
+    def __call__(self, config: Any, *, progress: Progress | None = None, store: Path | None = None) -> Outcome: ...
 
 
 def measured(value: float, error: float, predicted: float | None = None) -> dict[str, float]:
@@ -91,17 +92,22 @@ def main(run: Run, reduced: Any, full: Any, *, name: str, argv: Sequence[str] | 
     own.add_argument("--full", action="store_true")
     own.add_argument("--out", type=Path)
     own.add_argument("--overwrite", action="store_true")
+    own.add_argument("--resume", action="store_true")
     chosen, rest = own.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     description = (sys.modules[run.__module__].__doc__ or "") + (
-        "\n\n--full: the paper's settings; --out DIR: where results go (simulations/out); --overwrite: replace them."
+        "\n\n--full: the paper's settings; --out DIR: where results go (simulations/out); --overwrite: replace them; "
+        "--resume: train into DIR/NAME-training.zarr and go on from there after an interruption."
     )
     default = full if chosen.full else reduced
     config = tyro.cli(type(reduced), prog=f"simulations.{name}", default=default, args=rest, description=description)
     target = (chosen.out or DEFAULT_OUT) / name
     try:
         check_output(target, overwrite=chosen.overwrite)
-        outcome, seconds = _timed(run, config)
+        store = target.with_name(f"{name}-training.zarr") if chosen.resume else None
+        outcome, seconds = _timed(run, config, store)
         save(outcome, config, target, name=name, seconds=seconds, overwrite=chosen.overwrite)
+        if store is not None:
+            shutil.rmtree(store, ignore_errors=True)  # its spectra are in the experiment's folder now
     except InputError as error:
         print(f"simulations.{name}: error: {error}", file=sys.stderr)
         return 2
@@ -121,12 +127,12 @@ def save(outcome: Outcome, config: Any, target: Path, *, name: str, seconds: flo
             spectra.to_zarr(folder / f"{store}.zarr", mode="w", consolidated=False, zarr_format=3)
 
 
-def _timed(run: Callable[..., Outcome], config: Any) -> tuple[Outcome, float]:
+def _timed(run: Callable[..., Outcome], config: Any, store: Path | None) -> tuple[Outcome, float]:
     from coulombgas.cli._console import progress_bar
 
     start = time.perf_counter()
     with progress_bar("training") as progress:
-        outcome = run(config, progress=progress)
+        outcome = run(config, progress=progress, store=store)
     return outcome, time.perf_counter() - start
 
 

@@ -1,6 +1,7 @@
 """What the RBM experiments share: the paper's settings and the statistics of its spectra."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,13 @@ class RBMConfig:
         """The RBM of these settings."""
         return GaussianRBM(target=free_scalar_field(self.num_modes, mass2=self.mass2), mu2=self.mu2)
 
-    def train(self, progress: Progress | None = None) -> xr.Dataset:
-        """Spectra of the whole ensemble."""
+    def train(
+        self, progress: Progress | None = None, store: Path | None = None, statistics: tuple[str, ...] = ()
+    ) -> xr.Dataset:
+        """Spectra of the whole ensemble; through ``store``, where an interrupted run goes on, if given."""
         rates, batches = zip(*self.settings, strict=True)
-        options: dict[str, Any] = {"init": self.init, "combine": "zip", "progress": progress}
+        options: dict[str, Any] = {"init": self.init, "combine": "zip", "progress": progress, "statistics": statistics}
+        options |= {} if store is None else {"out": store, "resume": True}
         return train(
             self.model(), learning_rate=rates, batch_size=batches, replicas=self.replicas, steps=self.steps,
             seed=self.seed, record=self.record, **options,

@@ -6,6 +6,7 @@ eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i o
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -30,12 +31,12 @@ class Config(RBMConfig):
     init: str = "fixed-point"
 
 
-FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, init="random")
+FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=4, init="random")
 
 
-def run(config: Config, *, progress: Progress | None = None) -> Outcome:
+def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, average, compare."""
-    spectra = config.train(progress)
+    spectra = config.train(progress, store, statistics=("gram",))
     settings = []
     for index in range(spectra.sizes["setting"]):
         temperature = float(spectra.learning_rate[index] / spectra.batch_size[index])
@@ -43,6 +44,7 @@ def run(config: Config, *, progress: Progress | None = None) -> Outcome:
             "learning_rate": float(spectra.learning_rate[index]),
             "batch_size": int(spectra.batch_size[index]),
             "temperature": temperature,
+            "elements": _elements(spectra, index, temperature),
             "levels": _levels(spectra, index, predicted_means(spectra.fixed_point.values, config.mu2, temperature)),
         })  # fmt: skip
     numbers = {"settings": settings, "num_failed": num_failed(spectra)}
@@ -63,6 +65,22 @@ def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray) -> list[dict
         }
         for group in groups[::-1]
     ]
+
+
+def _elements(spectra: xr.Dataset, index: int, temperature: float) -> dict[str, dict]:
+    """Variances of X's elements in the target's basis over v_ij = T (x_i + x_j)(1 + δ_ij)/2, averaged over i, j."""
+    gram = spectra.gram.values[index, healthy(spectra)[index]].astype(float)
+    gram = gram[:, gram.shape[1] // 2 :]  # (replica, record, i, j)
+    level = spectra.fixed_point.values[::-1]  # the target of unit i ascends with i
+    kept = level > 0
+    variance = temperature * (level[:, None] + level) / 2 * (1 + np.eye(len(level)))
+    ratio = (gram - gram.mean((0, 1))) ** 2 / np.where(variance > 0, variance, 1)
+    diagonal = np.eye(len(level), dtype=bool)
+    learnt = kept[:, None] & kept
+    return {
+        "off_diagonal": mean_of(ratio[..., learnt & ~diagonal], 1.0),
+        "diagonal": mean_of(ratio[..., learnt & diagonal], 1.0),
+    }
 
 
 def draw(spectra: xr.Dataset, settings: list[dict], mu2: float) -> Figure:

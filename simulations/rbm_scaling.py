@@ -5,6 +5,7 @@ With ``--full`` this is the whole data set of the paper: 10 settings × 7500 RBM
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,27 +35,29 @@ class Config(RBMConfig):
     """Settings of the scaling experiment."""
 
     settings: tuple[tuple[float, int], ...] = ((0.02, 16), (0.04, 16), (0.1, 16), (0.1, 8), (0.1, 64))
-    replicas: int = 250
+    replicas: int = 200
     steps: int = 5000
     record: int = 4
     init: str = "fixed-point"
+    fit_draws: int = 400
+    """Warm-up steps and draws of each of the two chains of the temperature fit."""
 
 
 FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, init="random")
 
 
-def run(config: Config, *, progress: Progress | None = None) -> Outcome:
+def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, fit, draw."""
-    spectra = config.train(progress)
+    spectra = config.train(progress, store)
     settings = [_setting(spectra, index) for index in range(spectra.sizes["setting"])]
-    fit = fit_temperature(spectra) if spectra.sizes["replica"] > 1 else None
+    fit = fit_temperature(spectra, num_chains=2, num_warmup=config.fit_draws, num_draws=config.fit_draws)
     numbers = {
         "settings": settings,
         "spacing_coefficient": _at_zero_temperature(settings, "spacing_coefficient", SPACING_COEFFICIENT),
         "width_coefficient": _at_zero_temperature(settings, "width_coefficient", WIDTH_COEFFICIENT),
         "num_failed": num_failed(spectra),
-        "fit": None if fit is None else [setting.record()["temperature"] for setting in fit.settings],
-        "scaling": None if fit is None or fit.scaling is None else fit.scaling.record(),
+        "fit": [setting.record()["temperature"] for setting in fit.settings],
+        "scaling": None if fit.scaling is None else fit.scaling.record(),
     }
     return Outcome(numbers=numbers, figure=draw(spectra, settings), stores={"spectra": spectra})
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -35,9 +36,9 @@ class Config(RBMConfig):
 FULL = Config(settings=((0.1, 16),), replicas=7500, steps=100_000, record=100)
 
 
-def run(config: Config, *, progress: Progress | None = None) -> Outcome:
+def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, take the spacings and densities of the first setting."""
-    spectra = config.train(progress)
+    spectra = config.train(progress, store)
     levels = levels_of(spectra, 0)
     pairs, singles = pairs_and_singles(spectra)
     temperature = float(spectra.learning_rate[0] / spectra.batch_size[0])

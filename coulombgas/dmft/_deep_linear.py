@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 
 from coulombgas._checks import check_choice, check_count, check_non_negative, check_positive, fail
@@ -16,7 +15,6 @@ from coulombgas._types import Progress
 
 from ._causal import causal_inverse, running_sum, trapezoid
 from ._fixed_point import fixed_point
-from ._linear_regression_simulation import _on_sphere
 from ._system import System, make_result
 
 if TYPE_CHECKING:
@@ -25,11 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DeepLinear(System):
-    r""":math:`\beta_{eff} = (\sqrt D/(\gamma N))W^\top a`, :math:`\dot a = (\gamma/\sqrt D)Wg`, :math:`\dot W = (\gamma/\sqrt D)ag^\top`.
+    r""":math:`\beta_{eff} = (\sqrt D/(\gamma N))W^\top a`; both layers learn.
+
+    .. math:: \dot a = (\gamma/\sqrt D)Wg,\qquad \dot W = (\gamma/\sqrt D)ag^\top
 
     W is N×D, h = β* - β_eff, :math:`g = \hat\Sigma h`, ν = N/D, α = P/D, |β*|²/D = ``signal`` (derived here, in the
-    convention of arXiv:2601.01010). ``gd`` is gradient descent of learning rate ``time_step``, exactly; ``gradient-flow``
-    the trapezoidal rule, second order. W(t) = W(0) + (γ/√D)∫a gᵀ is a spiked random matrix: see ``outliers``.
+    convention of arXiv:2601.01010). ``gd`` is gradient descent of learning rate ``time_step``, exactly;
+    ``gradient-flow`` the trapezoidal rule, second order. W(t) = W(0) + (γ/√D)∫a gᵀ is a spiked random matrix: see
+    ``outliers``.
 
     Raises:
         InputError: for values out of range.
@@ -75,7 +76,7 @@ class DeepLinear(System):
                  self.time_step)  # fmt: skip
 
     def largest_time_step(self) -> float:
-        r"""Necessary bound :math:`2/(\lambda_+(\Sigma)\,K)` at the start, K ≤ (1 + (1 + ν^{-1/2})²) the tangent kernel."""
+        r"""Bound :math:`2/(\lambda_+ K)` at the start: curvature of the data times the largest tangent kernel."""
         return 2 / ((1 + self.samples_per_dimension**-0.5) ** 2 * (1 + (1 + self.width_per_dimension**-0.5) ** 2))
 
     def times(self) -> np.ndarray:
@@ -132,7 +133,8 @@ class DeepLinear(System):
         )
         return fixed_point(
             partial(_sweep, self), start, damping=self.damping, tolerance=self.tolerance, max_sweeps=self.max_sweeps,
-            progress=progress, remedy="lower `damping` (0.3), use a smaller `time_step` or fewer `steps`, or raise `max_sweeps`",
+            progress=progress,
+            remedy="lower `damping` (0.3), use a smaller `time_step` fewer `steps`, or more `max_sweeps`",
         )  # fmt: skip
 
     def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:

@@ -61,8 +61,8 @@ class _Blocks:
         rows = [
             [zero, r_p * from_gq, zero, r_p * self.readout / nu],
             [r_q * from_ap, zero, r_q * root * self.gradient, zero],
-            [zero, r_p * self.readout_response.T * w / nu * 1.0, zero, r_p * self.readout_response.T / nu],
-            [r_q * self.gradient_response.T * w * root * 1.0, zero, r_q * root * self.gradient_response.T, zero],
+            [zero, r_p * self.readout_response.T * w / root, zero, r_p * self.readout_response.T / nu],
+            [r_q * self.gradient_response.T * w * root, zero, r_q * root * self.gradient_response.T, zero],
         ]
         sign, log = np.linalg.slogdet(np.eye(4 * len(w)) - np.block(rows))
         return float(sign * np.exp(min(log, 600.0)))
@@ -70,7 +70,7 @@ class _Blocks:
 
 def _resolvents(sigma: float, nu: float) -> tuple[float, float]:
     r""":math:`r_p = 1/(\sigma - r_q/\nu)`, :math:`r_q = 1/(\sigma - r_p)`, the branch that decays."""
-    # σ r_q² - (σ² + 1/ν - 1)... as a quadratic in r_q: (σ/ν) r_q² - (σ² + 1/ν - 1) r_q + σ = 0
+    # (σ/ν) r_q² - (σ² + 1/ν - 1) r_q + σ = 0
     b = sigma**2 + 1 / nu - 1
     r_q = 2 * sigma / (b + np.sqrt(max(b**2 - 4 * sigma**2 / nu, 0.0)))
     return 1 / (sigma - r_q / nu), r_q

@@ -30,7 +30,7 @@ class DiagonalNetwork(System):
         u_g \sim GP(0, C_r/\alpha)
 
     with :math:`R_r = (1 + R_w/\alpha)^{-1}`, :math:`C_r = R_r(C_w + \sigma^2J)R_r^\top` and the averages C_w, R_w of
-    w = β - β* over paths (arXiv:2510.01930 in the convention of this project). Time steps are trapezoidal, second order.
+    w = β - β* over paths (arXiv:2510.01930 in the convention of this project). Trapezoidal time steps, second order.
     Large a is lazy (linear regression), a → 0 rich (minimum ℓ1 norm). The law of β* is discrete, hence bounded.
 
     Raises:
@@ -90,7 +90,7 @@ class DiagonalNetwork(System):
 
     @in_x64
     def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess` and its Monte Carlo standard error, `train_loss`, `overlap`, `norm1`, `correlation`, `response`.
+        """`test_excess` (and its Monte Carlo error), `train_loss`, `overlap`, `norm1`, `correlation`, `response`.
 
         `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time).
 
@@ -233,11 +233,21 @@ def _one_time(gap, teacher, axis: int) -> dict[str, jax.Array]:
 def _observables(system: DiagonalNetwork, memory: Memory, gap, teacher) -> dict[str, jax.Array]:
     few = slice(0, min(system.response_paths, len(gap)))
     integrated = _response(system, memory, gap[few] + teacher[few, None])
-    pairs = (gap.T**2).reshape(gap.shape[1], -1, 2).mean(2)
     return {
         **_one_time(gap.T, teacher, axis=1),
-        "test_excess_error": jnp.std(pairs, axis=1) / jnp.sqrt(pairs.shape[1]),
+        "test_excess_error": _standard_error(gap, teacher, system),
         "train_loss": jnp.diagonal(memory.covariance),
         "correlation": gap.T @ gap / len(gap),
         "response": integrated / system.time_step,
     }
+
+
+def _standard_error(gap, teacher, system: DiagonalNetwork) -> Float[Array, " n"]:
+    """Monte Carlo error of the mean of w², given the exact proportions of the teacher's values."""
+    square, variance = gap**2, 0.0
+    for value in dict.fromkeys(system.teacher_values):
+        chosen = (teacher == value)[:, None]
+        share = jnp.maximum(chosen.mean(), 1e-300)
+        mean = jnp.mean(square * chosen, axis=0) / share
+        variance += jnp.mean(chosen * (square - mean) ** 2, axis=0)
+    return jnp.sqrt(variance / len(gap))

@@ -61,15 +61,17 @@ class GOEDynamics(System):
         return make_result(self, arrays)
 
     def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-        """A drawn matrix, its dynamics mode by mode and exactly in time."""
-        raw = jax.random.normal(key, (dimension, dimension))
+        """A drawn matrix, its dynamics mode by mode and exactly in time; the response along a random direction."""
+        matrix_key, probe_key = jax.random.split(key)
+        raw = jax.random.normal(matrix_key, (dimension, dimension))
         eigenvalue, vector = jnp.linalg.eigh((raw + raw.T) / jnp.sqrt(2.0 * dimension))
         decay = jnp.exp(-jnp.asarray(self.times())[:, None] * (eigenvalue + self.shift))
         start = jnp.sqrt(self.initial) * vector.sum(0)
         path = decay * start
         correlation = path @ path.T / dimension
         lag = jnp.asarray(self.times())
-        response = jnp.where(lag[:, None] >= lag, decay @ (1 / decay).T / dimension, 0.0)
+        share = (vector.T @ jax.random.normal(probe_key, (dimension,))) ** 2 / dimension
+        response = jnp.where(lag[:, None] >= lag, (decay * share) @ (1 / decay).T, 0.0)
         return {"correlation": correlation, "response": response, "norm": jnp.diagonal(correlation)}
 
 

@@ -92,10 +92,10 @@ class LinearRegression(System):
 
     @in_x64
     def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess` (test loss minus σ²), `train_loss`, `overlap` of w with w*, `correlation`, `residual`, `response`.
+        """`test_excess` (test loss minus σ²), `train_loss`, `overlap`, `correlation`, `residual`, `response`.
 
-        `correlation` is <h_n·h_k>/N, `residual` the covariance of the training residuals, `response` the response
-        of h_n to a unit gradient field at step k.
+        `overlap` is that of w with w*, `correlation` is <h_n·h_k>/N, `residual` the covariance of the training
+        residuals, `response` that of h_n to a unit gradient field at step k.
         """
         return make_result(self, _solve(*self._kernels(), *self._numbers()))
 
@@ -140,7 +140,7 @@ class LinearRegression(System):
         return self.signal * max(0.0, 1 - alpha) + noise
 
     def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-        """Gaussian data, a random teacher, and the method itself; the response from a pulse along a random direction."""
+        """Gaussian data, a random teacher, the method itself; the response from a pulse along a random probe."""
         from ._linear_regression_simulation import simulate_linear_regression
 
         return simulate_linear_regression(self, key=key, dimension=dimension)

@@ -1,6 +1,6 @@
 """The independent route for linear regression: modes of the dynamics averaged over the Marchenko-Pastur law."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,8 @@ def _batch_noise(system: "LinearRegression", eigenvalue: np.ndarray, weight: np.
     ratio, extra = system.samples_per_dimension, 1 / system.batch_fraction - 1
     beta = 0.0 if system.method == "gd" else system.momentum
     pulse, before = np.full_like(eigenvalue, system.learning_rate), np.zeros_like(eigenvalue)
-    to_test, to_train = [0.0], [0.0]
+    to_test: list[Any] = [0.0]
+    to_train: list[Any] = [0.0]
     for _ in range(system.steps):
         to_test.append(weight @ pulse**2 * extra / ratio)
         to_train.append(weight @ (eigenvalue * pulse**2) * extra / ratio)

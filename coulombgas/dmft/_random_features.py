@@ -58,7 +58,7 @@ class RandomFeatures(System):
         return np.array(self.time_points)
 
     def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess`, `train_loss`, `overlap`, `correlation`, and `hermitian`: the Hermitian model of the same spectrum."""
+        """`test_excess`, `train_loss`, `overlap`, `correlation`; `hermitian`: the Hermitian model's test loss."""
         correlation, residual = self._two_time("both", self.noise_variance)
         decay = self._one_time(lambda z: self.resolvent(z)[0])
         arrays = {
@@ -88,7 +88,7 @@ class RandomFeatures(System):
         return make_result(self, parts)
 
     def limit(self) -> float:
-        r"""Test excess for t → ∞ without noise, :math:`(1-m)/(1-m/m')`, m = min(α, ν) < 1, m' = max(α, ν); 0 for m ≥ 1."""
+        r"""Test excess for t → ∞ without noise: :math:`(1-m)/(1-m/m')`, m = min(α, ν) < 1, m' = max; 0 for m ≥ 1."""
         if self.noise_variance:
             fail("noise_variance", "must be 0: the closed limit is that of clean labels", self.noise_variance)
         low, high = sorted((self.samples_per_dimension, self.features_per_dimension))
@@ -183,7 +183,7 @@ def _matrices(data_key, feature_key, samples: int, features: int, dimension: int
 
 
 def flow_of_features(data, lift, teacher, noise, time) -> jax.Array:
-    r"""h(t) (time, dimension) of :math:`\dot v = A\Psi^\top(\Psi h + \epsilon)/P`, :math:`h = w^* - A^\top v/N`, exactly."""
+    r"""h(t) (time, dimension) of :math:`\dot v = A\Psi^\top(\Psi h + \epsilon)/P`, :math:`h = w^* - A^\top v/N`."""
     samples, dimension = data.shape
     features = lift.shape[0]
     mixed = data @ lift.T / jnp.sqrt(1.0 * samples * features)

@@ -70,7 +70,7 @@ def simulate(
 
 def _check_finite(arrays: dict[str, np.ndarray]) -> None:
     for name, value in arrays.items():
-        bad = ~np.isfinite(value.reshape(len(value), -1)).all(1)
+        bad = np.atleast_1d(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
         if bad.any():
             raise InputError(
                 f"{int(bad.sum())} of {len(bad)} replicas ran away (`{name}` of replica {int(np.argmax(bad))} is not "

@@ -1,4 +1,4 @@
-"""The spiked matrix-tensor model: first-order methods, flows with and without inertia, on the sphere or with a ridge."""
+"""The spiked matrix-tensor model: first-order methods and flows, on the sphere or with a ridge."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SpikedMatrixTensor(System):
-    r"""Gaussian landscape on the sphere with covariance NQ, :math:`Q(c) = c^2/(2\Delta_2) + c^p/(p\Delta_p)`, spiked at x*.
+    r"""Gaussian landscape of covariance NQ, :math:`Q(c) = c^2/(2\Delta_2) + c^p/(p\Delta_p)`, with a spike at x*.
 
     The energy is :math:`-Q(m) N` plus the noise; m is the overlap with x* (arXiv:2102.11755; two-time equations derived
     here). ``gd``, ``heavy-ball`` and ``nesterov`` are exact at every learning rate; ``gradient-flow`` takes the
@@ -115,8 +115,8 @@ class SpikedMatrixTensor(System):
         if not all(np.isfinite(value).all() for value in arrays.values()):
             step = int(np.argmin(np.isfinite(arrays["norm"])))
             raise InputError(
-                f"the dynamics runs away at step {step}: lower `learning_rate` (got {self.learning_rate}), raise `ridge` "
-                f"(got {self.ridge}), or use constraint 'sphere'."
+                f"the dynamics runs away at step {step}: lower `learning_rate` (got {self.learning_rate}), "
+                f"raise `ridge` (got {self.ridge}), or use constraint 'sphere'."
             )
         return make_result(self, arrays)
 

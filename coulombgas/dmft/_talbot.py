@@ -26,7 +26,7 @@ def invert(transform: Callable[[np.ndarray], np.ndarray], time: np.ndarray, num:
     """f(t) for positive times from its transform, analytic outside the negative real axis."""
     node, weight = talbot_nodes(num)
     time = np.asarray(time, float)
-    return (weight * transform(node / time[:, None])).real.sum(1) / time
+    return np.real(weight * transform(node / time[:, None])).sum(1) / time
 
 
 def invert_two(

@@ -1,7 +1,8 @@
-r"""Covariance of the spiked matrix-tensor landscape, :math:`Q(c) = c^2/(2\Delta_2) + c^p/(p\Delta_p)`, and its fixed point."""
+r"""Covariance :math:`Q(c) = c^2/(2\Delta_2) + c^p/(p\Delta_p)` of the spiked matrix-tensor landscape."""
+
+from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Float
 
 from coulombgas._checks import fail
 
@@ -14,15 +15,15 @@ class Covariance:
     def __init__(self, power: int, matrix_noise: float, tensor_noise: float) -> None:
         self.power, self.matrix, self.tensor = power, 1 / matrix_noise, 1 / tensor_noise
 
-    def value(self, c: Float[Array, "..."]):
+    def value(self, c: Any):
         """Q(c)."""
         return self.matrix * c**2 / 2 + self.tensor * c**self.power / self.power
 
-    def first(self, c: Float[Array, "..."]):
+    def first(self, c: Any):
         """Q'(c)."""
         return self.matrix * c + self.tensor * c ** (self.power - 1)
 
-    def second(self, c: Float[Array, "..."]):
+    def second(self, c: Any):
         """Q''(c)."""
         return self.matrix + self.tensor * (self.power - 1) * c ** (self.power - 2)
 

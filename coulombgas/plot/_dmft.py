@@ -44,7 +44,7 @@ def plot_comparison(comparison: "Comparison", *, max_points: int = 25) -> Figure
         top, bottom, colour = axes[0, column], axes[1, column], SERIES[column % len(SERIES)]
         top.plot(time, data[name], color=colour, label="theory")
         top.errorbar(time[every], data[f"{name}_mean"][every], data[f"{name}_error"][every], fmt="o", ms=3,
-                     color=INK, lw=1, label=f"{data.attrs['replicas']} copies, N = {data.attrs['dimension']}")  # fmt: skip
+                     color=INK, lw=1, label="{replicas} copies, N = {dimension}".format(**data.attrs))  # fmt: skip
         top.set_title(LABELS.get(name, name))
         bottom.axhspan(-3, 3, color="#d9e2ec", alpha=0.6, lw=0)
         bottom.plot(time[every], data[f"{name}_z"][every], ".", color=colour)

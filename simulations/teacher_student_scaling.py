@@ -1,0 +1,183 @@
+"""Teacher and student: linear scaling of the spacing (ALP24 Fig. 9) and the law of unequal teacher levels.
+
+Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B (:func:`width_of` has them all). Unequal ones:
+the matrix gives the Rice law; the eigenvalue equation of the paper, (60), repels too strongly.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from scipy import stats
+
+from coulombgas._precision import x64
+from coulombgas._types import Progress
+from coulombgas.inference import fit_temperature
+from coulombgas.laws import RiceSpacing, TwoSpeciesSpacing
+from coulombgas.models import TeacherStudent
+from coulombgas.plot import house_style, new_figure
+from coulombgas.training import train
+
+from ._experiment import Outcome, levels_of, main, mean_of, num_failed
+
+SETTINGS = (
+    *((0.1, batch) for batch in (4, 8, 16, 32, 64)),
+    *((alpha, 16) for alpha in (0.02, 0.05, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)),
+)
+"""14 settings: the five batch sizes of the released files and, at B = 16, nine more learning rates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the teacher-student experiment."""
+
+    settings: tuple[tuple[float, int], ...] = SETTINGS
+    """Pairs of learning rate and batch size for the equal levels."""
+    gaps: tuple[float, ...] = (0.01, 0.03, 0.08)
+    """Distances of unequal teacher levels."""
+    gap_setting: tuple[float, int] = (0.1, 16)
+    """Setting of the unequal levels."""
+    level: float = 2.0
+    """Lower teacher eigenvalue."""
+    noise: float = 0.1
+    """ε, standard deviation of the off-diagonal noise."""
+    inputs: str = "fresh"
+    """quenched (the paper's: one set of mini-batches serves a whole setting) or fresh."""
+    replicas: int = 2000
+    """Students at each setting."""
+    steps: int = 600
+    """Updates."""
+    init: str = "fixed-point"
+    """random (the paper's) or fixed-point."""
+    fit_draws: int = 400
+    """Warm-up steps and draws of each of the two chains of the temperature fit."""
+    seed: int = 0
+    """Seed of all random numbers."""
+
+    def train(
+        self,
+        teacher: tuple[float, ...],
+        settings: Any,
+        progress: Progress | None = None,
+        store: Path | None = None,
+    ) -> xr.Dataset:
+        """Spectra of students of one teacher."""
+        rates, batches = zip(*settings, strict=True)
+        options: dict[str, Any] = {"inputs": self.inputs}
+        model = TeacherStudent(teacher=teacher, noise=self.noise, **options)
+        options = {"init": self.init, "combine": "zip", "progress": progress}
+        options |= {} if store is None else {"out": store, "resume": True}
+        return train(
+            model, learning_rate=rates, batch_size=batches, replicas=self.replicas, steps=self.steps, seed=self.seed,
+            **options,
+        )  # fmt: skip
+
+
+FULL = Config(replicas=3000, steps=5000, inputs="quenched", init="random")
+
+
+def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
+    """Train equal and unequal levels, compare with the laws, fit the scaling rule."""
+    spectra = config.train((config.level, config.level), config.settings, progress, store)
+    settings = [_setting(spectra, index, config) for index in range(len(config.settings))]
+    fit = fit_temperature(spectra, num_chains=2, num_warmup=config.fit_draws, num_draws=config.fit_draws)
+    gaps, stores = [], {"spectra": spectra}
+    for index, gap in enumerate(config.gaps):
+        unequal = config.train((config.level, config.level + gap), (config.gap_setting,), None)
+        gaps.append(_gap(unequal, gap, config))
+        stores[f"gap_{index}"] = unequal
+    numbers = {
+        "settings": settings,
+        "gaps": [{key: value for key, value in gap.items() if key != "spacing"} for gap in gaps],
+        "num_failed": sum(num_failed(store) for store in stores.values()),
+        "scaling": fit.scaling.record() if fit.scaling is not None else None,
+    }
+    return Outcome(numbers=numbers, figure=draw(settings, gaps, config), stores=stores)
+
+
+def width_of(config: Config, learning_rate: float, batch_size: int) -> float:
+    r"""s of a pair for fresh inputs, exact at any learning rate (derived here).
+
+    With c = α²/B, q = 2α − α² and symmetric noise the stationary second moments of E = W − W_t are
+
+    .. math:: \langle E_{ia}E_{jb}\rangle
+       = A\,\delta_{ij}\delta_{ab} + C\,\delta_{ib}\delta_{ja} + D\,\delta_{ia}\delta_{jb}
+
+    .. math:: A = \frac{c\,\epsilon^2 q}{(q-c)(q-c(N+1))}, \qquad C = \frac{c\,\epsilon^2 q}{q^2-c^2}, \qquad D = cC/q
+
+    and the symmetric part of W, whose levels are taken, is a GOE of width s² = A + C (plus a common shift).
+    """
+    c, q = learning_rate**2 / batch_size, 2 * learning_rate - learning_rate**2
+    size = 2
+    rows = c * config.noise**2 * q / ((q - c) * (q - c * (size + 1)))
+    transposes = c * config.noise**2 * q / (q**2 - c**2)
+    return float(np.sqrt(rows + transposes))
+
+
+def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
+    """<S> and s²/(T ε²) of equal levels: the mean of S² is 4 s²."""
+    learning_rate, batch_size = config.settings[index]
+    temperature = learning_rate / batch_size
+    spacing = np.diff(levels_of(spectra, index), axis=-1)[:, 0]
+    width = width_of(config, learning_rate, batch_size)
+    unit = temperature * config.noise**2
+    return {
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "temperature": temperature,
+        "spacing": mean_of(spacing, np.sqrt(np.pi) * width),
+        "finite_rate_factor": mean_of(spacing**2 / (4 * unit), width**2 / unit),
+    }
+
+
+def _gap(spectra: xr.Dataset, gap: float, config: Config) -> dict[str, Any]:
+    """Spacing of unequal levels against Rice and against the product law of (60)."""
+    spacing = np.diff(levels_of(spectra, 0), axis=-1)[:, 0]
+    width = width_of(config, *config.gap_setting)
+    with x64():
+        rice, product = RiceSpacing(gap, width), TwoSpeciesSpacing(gap, width, width)
+        tests = {name: stats.kstest(spacing, lambda s, law=law: np.asarray(law.cdf(s))) for name, law in
+                 (("rice", rice), ("product", product))}  # fmt: skip
+        return {
+            "gap": gap,
+            "gap_over_width": gap / width,
+            "mean": mean_of(spacing, float(rice.mean)),
+            "mean_of_product_law": float(product.mean),
+            "rice_p_value": float(tests["rice"].pvalue),
+            "product_p_value": float(tests["product"].pvalue),
+            "spacing": spacing,
+        }
+
+
+def draw(settings: list[dict], gaps: list[dict], config: Config) -> Figure:
+    """<S> against √T; histograms of the spacing of unequal levels with both laws."""
+    with house_style():
+        figure, axes = new_figure(1 + len(gaps), width=3.6)
+        root = np.sqrt([s["temperature"] for s in settings])
+        value, error = (np.array([s["spacing"][name] for s in settings]) for name in ("value", "error"))
+        expected = np.array([s["spacing"]["predicted"] for s in settings])
+        order = np.argsort(root)
+        axes[0, 0].errorbar(root, value, error, fmt="o", ms=4, lw=1, label="students")
+        axes[0, 0].plot(root, expected, "k_", ms=9, label=r"$\sqrt{\pi}\,s$ at this α, B")
+        axes[0, 0].plot(root[order], np.sqrt(np.pi) * config.noise * root[order], "k:", lw=1, label="small α")
+        axes[0, 0].set(title="equal levels", xlabel=r"$\sqrt{T}$", ylabel=r"$\langle S\rangle$")
+        axes[0, 0].legend()
+        for axis, gap in zip(axes[0, 1:], gaps, strict=True):
+            grid = np.linspace(1e-6, gap["spacing"].max(), 300)
+            width = width_of(config, *config.gap_setting)
+            axis.hist(gap["spacing"], bins=40, density=True, alpha=0.6)
+            with x64():
+                laws = (RiceSpacing(gap["gap"], width), TwoSpeciesSpacing(gap["gap"], width, width))
+                for law, style, label in zip(laws, ("k-", "C1--"), ("Rice", "product, (60)"), strict=True):
+                    axis.plot(grid, np.exp(np.asarray(law.log_prob(grid))), style, lw=1.2, label=label)
+            axis.set(title=f"gap {gap['gap_over_width']:.2g} s", xlabel="$S$")
+            axis.legend()
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(run, Config(), FULL, name="teacher_student_scaling"))

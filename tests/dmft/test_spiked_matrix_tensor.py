@@ -1,0 +1,161 @@
+"""Spiked matrix-tensor: quoted numbers, the solvable p = 2, order of the flows, planted fixed point, finite copies."""
+
+import numpy as np
+import pytest
+from scipy.special import ive
+
+from coulombgas.dmft import SpikedMatrixTensor, algorithmic_threshold, compare, planted_fixed_point, simulate
+
+NOTED = {"power": 3, "matrix_noise": 0.5, "tensor_noise": 2.0, "initial_overlap": 0.15}
+
+
+def test_quoted_overlaps():
+    result = SpikedMatrixTensor(learning_rate=0.1, steps=100, **NOTED).solve()
+    np.testing.assert_allclose(
+        result.overlap[[5, 10, 20, 40, 100]], [0.2761, 0.3708, 0.5151, 0.6751, 0.7473], atol=5e-5
+    )
+    np.testing.assert_allclose(result.norm, 1, atol=1e-13)
+
+
+def semicircle(noise: float, num: int = 300):
+    """Nodes and weights of the semicircle of radius 2/√Δ2."""
+    angle = np.pi * np.arange(1, num + 1) / (num + 1)
+    return 2 / np.sqrt(noise) * np.cos(angle), 2 / (num + 1) * np.sin(angle) ** 2
+
+
+@pytest.mark.parametrize(("method", "momentum"), [("gd", 0.0), ("heavy-ball", 0.6), ("nesterov", 0.6)])
+@pytest.mark.parametrize("constraint", ["sphere", "ridge"])
+def test_p_2_equals_the_modes(method, momentum, constraint):
+    """Independent route: without a spike p = 2 is linear, so every mode of the semicircle is iterated by itself."""
+    ridge = 3.5 if constraint == "ridge" else 0.0
+    system = SpikedMatrixTensor(
+        power=2, matrix_noise=0.8, tensor_noise=float("inf"), initial_overlap=0.0, learning_rate=0.12, method=method,
+        momentum=momentum, constraint=constraint, ridge=ridge, steps=40,
+    )  # fmt: skip
+    value, weight = semicircle(0.8)
+    now = before = np.ones_like(value)
+    path = [now]
+    for _ in range(40):
+        ahead = now + momentum * (now - before)
+        query = ahead if method == "nesterov" else now
+        new = ahead + 0.12 * (value - ridge) * query
+        if constraint == "sphere":
+            new = new / np.sqrt(weight @ new**2)
+        now, before = new, now
+        path.append(now)
+    path = np.array(path)
+    result = system.solve()
+    np.testing.assert_allclose(result.correlation, (path * weight) @ path.T, atol=5e-13)
+    np.testing.assert_allclose(result.energy, -(path**2 * weight) @ value / 2, atol=5e-13)
+
+
+def test_flow_without_spike_converges_to_the_closed_form_at_second_order():
+    """C = g(t+t')/√(g(2t)g(2t')), e = -g'(2t)/(2g(2t)), g = I_1(2s)/s; e(5) = -0.925988."""
+
+    def log_g(s):
+        return np.log(ive(1, 2 * s) / s) + 2 * s
+
+    exact_e = -(log_g(10 + 1e-5) - log_g(10 - 1e-5)) / 4e-5
+    assert exact_e == pytest.approx(-0.925988, abs=1e-6)
+    exact_c = np.exp(log_g(7.0) - (log_g(10.0) + log_g(4.0)) / 2)
+    errors = []
+    for dt in (0.1, 0.05, 0.025):
+        result = SpikedMatrixTensor(
+            power=2, matrix_noise=1.0, tensor_noise=float("inf"), initial_overlap=0.0, method="gradient-flow",
+            learning_rate=dt, steps=round(5 / dt),
+        ).solve()  # fmt: skip
+        errors.append([result.energy[-1] - exact_e, result.correlation[-1, round(2 / dt)] - exact_c])
+    order = np.log2(np.abs(np.divide(errors[:-1], errors[1:])))
+    np.testing.assert_allclose(order[-1], 2.0, atol=0.25)
+    assert np.abs(errors[-1]).max() < 5e-4
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"mass": 0.6}, {"constraint": "ridge", "ridge": 4.0}, {"mass": 0.6, "constraint": "ridge", "ridge": 4.0}],
+)
+def test_flows_are_second_order(values):
+    """Successive halvings of dt: the differences of m, e and C shrink fourfold."""
+    rows = []
+    for dt in (0.1, 0.05, 0.025, 0.0125):
+        r = SpikedMatrixTensor(method="gradient-flow", learning_rate=dt, steps=round(2 / dt), **NOTED, **values).solve()
+        rows.append([r.overlap[-1], r.energy[-1], r.correlation[-1, round(1 / dt)], r.response[-1, round(1 / dt)]])
+    steps = np.diff(rows, axis=0)
+    np.testing.assert_allclose(np.log2(np.abs(steps[1] / steps[2])), 2.0, atol=0.25)
+
+
+def test_descent_of_small_steps_is_the_flow():
+    flow = SpikedMatrixTensor(method="gradient-flow", learning_rate=0.02, steps=100, **NOTED).solve()
+    gaps = [
+        abs(float(SpikedMatrixTensor(learning_rate=2 / n, steps=n, **NOTED).solve().overlap[-1] - flow.overlap[-1]))
+        for n in (100, 200)
+    ]
+    assert gaps[0] < 0.01
+    assert gaps[1] / gaps[0] == pytest.approx(0.5, abs=0.1)
+
+
+def test_flow_rests_at_the_planted_fixed_point():
+    system = SpikedMatrixTensor(method="gradient-flow", learning_rate=0.1, steps=300, initial_overlap=0.5,
+                                matrix_noise=0.3, tensor_noise=1.0)  # fmt: skip
+    m, mu, e = system.fixed_point()
+    result = system.solve()
+    np.testing.assert_allclose([result.overlap[-1], result.multiplier[-1], result.energy[-1]], [m, mu, e], atol=2e-3)
+    first = m / 0.3 + m**2
+    assert (1 - m**2) * first**2 == pytest.approx(m**2 * (1 / 0.3 + 1), rel=1e-10)
+
+
+def test_threshold():
+    assert 1 / algorithmic_threshold(4, 4.0) == pytest.approx(1.5)
+    with pytest.raises(ValueError, match="at least 3"):
+        algorithmic_threshold(2, 1.0)
+    with pytest.raises(ValueError, match="no planted fixed point"):
+        planted_fixed_point(3, 50.0, 50.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"method": "nesterov", "momentum": 0.5},
+        {"method": "gradient-flow", "mass": 0.4, "learning_rate": 0.05},
+        {"method": "heavy-ball", "momentum": 0.3, "constraint": "ridge", "ridge": 5.0},
+    ],
+)
+def test_finite_copies_agree(values, reduced):
+    """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N = 1%."""
+    system = SpikedMatrixTensor(matrix_noise=0.35, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values)
+    copies = simulate(system, dimension=70 if reduced else 200, replicas=32 if reduced else 60, chunk=8, seed=4)
+    worst = compare(system.solve(), copies).worst()
+    assert max(worst.values()) < 4.5, worst
+    wrong = SpikedMatrixTensor(matrix_noise=0.45, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values).solve()
+    assert compare(wrong.assign_attrs(config=copies.attrs["config"]), copies).worst()["energy"] > 6
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"power": 1}, "`power` must be at least 2, got 1"),
+        ({"matrix_noise": 0.0}, "`matrix_noise` must be above 0"),
+        ({"tensor_noise": -2.0}, "`tensor_noise` must be above 0"),
+        ({"matrix_noise": float("nan")}, "above 0"),
+        ({"initial_overlap": 1.5}, "between -1 and 1"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"momentum": 0.5}, "does nothing with method 'gd'"),
+        ({"ridge": 1.0}, "needs constraint 'ridge'"),
+        ({"matrix_noise": float("inf"), "tensor_noise": float("inf")}, "cannot both be infinite"),
+    ],
+)
+def test_refuses(values, message):
+    with pytest.raises(ValueError, match=message):
+        SpikedMatrixTensor(**values)
+
+
+def test_runaway_is_named():
+    with pytest.raises(ValueError, match="runs away at step"):
+        SpikedMatrixTensor(constraint="ridge", ridge=0.0, learning_rate=2.0, steps=60, power=4).solve()
+
+
+def test_a_tensor_too_large_is_refused():
+    with pytest.raises(ValueError, match="`dimension` must be at most 368 for power 3"):
+        simulate(SpikedMatrixTensor(), dimension=500, replicas=2)
