@@ -73,18 +73,22 @@ class FreeLaw:
 
     def free_cumulants(self, order: int) -> list[Any]:
         """The first ``order`` free cumulants: the Taylor coefficients of R."""
-        series = sp.series(self.r_transform, resolvent, 0, order).removeO()
-        return [sp.simplify(sp.expand(series).coeff(resolvent, n)) for n in range(order)]
+        derivatives = [self.r_transform]
+        for _ in range(order - 1):
+            derivatives.append(sp.diff(derivatives[-1], resolvent))
+        return [sp.factor(d.subs(resolvent, 0) / sp.factorial(n)) for n, d in enumerate(derivatives)]
 
     def moments(self, order: int) -> list[Any]:
         r"""The moments 1 … order of the density, from :math:`M(z)=1+\sum_s k_sz^sM(z)^s`."""
         cumulants = self.free_cumulants(order)
-        t = sp.Symbol("t")
-        generating = sp.S.One
-        for _ in range(order):
-            powers = sum(k * t ** (s + 1) * generating ** (s + 1) for s, k in enumerate(cumulants))
-            generating = _truncate(1 + powers, t, order)
-        return [sp.factor(sp.expand(generating).coeff(t, n)) for n in range(1, order + 1)]
+        moments: list[Any] = [sp.S.One]
+        for n in range(1, order + 1):
+            total, power = sp.S.Zero, [sp.S.One]
+            for s in range(1, n + 1):
+                power = _product(power, moments, n)
+                total += cumulants[s - 1] * (power[n - s] if n - s < len(power) else 0)
+            moments.append(sp.expand(total))
+        return [sp.factor(m) for m in moments[1:]]
 
     def density(self, parameters: Sequence[Any] = (), *, broadening: float = 1e-9) -> Callable[..., Any]:
         """A JAX function (x, *parameters) -> density, without atoms; see :func:`spectral_density`."""
@@ -92,9 +96,10 @@ class FreeLaw:
         return spectral_density([map_once], [resolvent], parameters, broadening=broadening)
 
 
-def _truncate(expression: Any, variable: sp.Symbol, order: int) -> Any:
-    polynomial = sp.Poly(sp.expand(expression), variable)
-    return sum(c * variable**n for (n,), c in polynomial.terms() if n <= order)
+def _product(one: list[Any], two: list[Any], order: int) -> list[Any]:
+    """Coefficients of the product of two power series up to an order."""
+    size = min(order, len(one) + len(two) - 2) + 1
+    return [sum(one[i] * two[n - i] for i in range(n + 1) if i < len(one) and n - i < len(two)) for n in range(size)]
 
 
 def free_sum_resolvents(size: int) -> tuple[sp.Symbol, ...]:
