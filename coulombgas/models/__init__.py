@@ -2,6 +2,11 @@
 
 from ._corpus import Corpus as Corpus
 from ._corpus import read_corpus as read_corpus
+from ._linalg import cholesky as cholesky
+from ._linalg import materialise as materialise
+from ._linalg import matmul as matmul
+from ._matrix_dyson import MatrixDyson as MatrixDyson
+from ._matrix_dyson import matrix_dyson_of as matrix_dyson_of
 from ._protocol import Model as Model
 from ._protocol import Setting as Setting
 from ._random import fold as fold
@@ -20,6 +25,7 @@ from ._transformer import generate as generate
 from ._transformer import gpt_size as gpt_size
 from ._transformer import init_gpt as init_gpt
 from ._transformer import next_token_loss as next_token_loss
+from ._two_layer import TwoLayerLinear as TwoLayerLinear
 
 __all__ = [
     "GPT",
@@ -27,9 +33,12 @@ __all__ = [
     "Corpus",
     "GPTSize",
     "GaussianRBM",
+    "MatrixDyson",
     "Model",
     "Setting",
     "TeacherStudent",
+    "TwoLayerLinear",
+    "cholesky",
     "fold",
     "free_scalar_field",
     "from_config",
@@ -37,6 +46,9 @@ __all__ = [
     "gpt_size",
     "init_gpt",
     "key_words",
+    "materialise",
+    "matmul",
+    "matrix_dyson_of",
     "next_token_loss",
     "normals",
     "purpose",

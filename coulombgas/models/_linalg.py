@@ -1,6 +1,7 @@
 """Small dense linear algebra with the matrix axes leading and any replica axes trailing."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -15,7 +16,7 @@ def matmul(a: Array, b: Array) -> Array:
     """
     inner = a.shape[1]
     if max(a.ndim, b.ndim) == 2:
-        return a @ b
+        return jnp.asarray(a) @ b
     if inner > _UNROLL_UP_TO:
         return jnp.einsum("ik...,kj...->ij...", a, b)
     total = a[:, 0, None] * b[None, 0]
@@ -31,6 +32,7 @@ def materialise(x: Array) -> Array:
     and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
     not fused across; should a compiler ever see through it, only speed is lost.
     """
+
     def stored(x: Array) -> Array:
         some = lax.index_in_dim(x.reshape(-1), 0, keepdims=False)
         return lax.cond(some > 0, lambda x: x, lax.optimization_barrier, x)
@@ -74,3 +76,24 @@ def symmetric_eigenvalues(a: Array) -> Array:
     """Eigenvalues of symmetric (i, i, *r), ascending, shape (i, *r)."""
     levels = jnp.linalg.eigvalsh(jnp.moveaxis(a, (0, 1), (-2, -1)))
     return jnp.moveaxis(levels, -1, 0)
+
+
+def singular_values(a: Array) -> Array:
+    """Singular values of (i, j, *r), ascending, shape (min(i, j), *r)."""
+    values = jnp.linalg.svd(jnp.moveaxis(a, (0, 1), (-2, -1)), compute_uv=False)
+    return jnp.moveaxis(values[..., ::-1], -1, 0)
+
+
+def trailing_ones(constant: np.ndarray, like: Array) -> np.ndarray:
+    """A NumPy constant in the precision of ``like``, with axes of length one appended to broadcast over replicas.
+
+    ``like`` has as many own axes as ``constant``.
+    """
+    return constant.astype(like.dtype).reshape(*constant.shape, *(1,) * (like.ndim - constant.ndim))
+
+
+def pair_index(size: int) -> np.ndarray:
+    """Which of the N(N+1)/2 numbers each element of a symmetric matrix takes."""
+    index = np.zeros((size, size), dtype=int)
+    index[np.tril_indices(size)] = np.arange(size * (size + 1) // 2)
+    return np.maximum(index, index.T)

@@ -143,3 +143,57 @@ def _symmetric_double(high: Array, low: Array) -> Array:
     signed = lax.bitcast_convert_type(high, jnp.int32).astype(jnp.float64)
     below = (low >> jnp.uint32(11)).astype(jnp.float64)
     return (signed * 2.0**21 + below + 0.5) * 2.0**-52
+
+
+def chi_squared(key: Array, degrees: tuple[int, ...], dtype: jnp.dtype | type = jnp.float32) -> Array:
+    r"""Independent :math:`\chi^2` variates with the given degrees of freedom, shape ``(len(degrees), *replicas)``.
+
+    Marsaglia and Tsang (2000): exact, at a cost that does not grow with the degrees of freedom. Attempt t of a
+    replica draws from its own key folded by t, so its value does not depend on the other replicas.
+
+    Args:
+        key: typed key, or words of shape (2, *replicas).
+        degrees: degrees of freedom, each at least 1.
+        dtype: float32 or float64.
+    """
+    words = key_words(key)
+    trailing = (1,) * (words.ndim - 1)
+    shape = np.array(degrees).reshape(-1, *trailing) / 2.0
+    boosted = np.where(shape < 1.0, shape + 1.0, shape)  # a shape below one is drawn one higher, then scaled down
+    d = (boosted - 1.0 / 3.0).astype(dtype)
+    c = (1.0 / np.sqrt(9.0 * d)).astype(dtype)
+
+    def attempt(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        number, value, accepted = carry
+        fresh = fold(words, number)
+        x = normals(fold(fresh, 0), (len(degrees),), dtype)
+        u = uniforms(fold(fresh, 1), (len(degrees),), dtype)
+        v = (1.0 + c * x) ** 3
+        good = (v > 0) & (jnp.log(u) < 0.5 * x * x + d * (1.0 - v + jnp.log(jnp.maximum(v, np.finfo(dtype).tiny))))
+        return number + 1, jnp.where(accepted, value, d * v), accepted | good
+
+    start = jnp.zeros((len(degrees), *words.shape[1:]), dtype)
+    first = jnp.zeros((), jnp.uint32)
+    _, gamma, _ = lax.while_loop(lambda carry: ~carry[2].all(), attempt, (first, start, start > 0))
+    if (shape < 1.0).any():
+        u = uniforms(fold(words, purpose("boost")), (len(degrees),), dtype)
+        gamma = jnp.where(shape < 1.0, gamma * u ** (1.0 / shape).astype(dtype), gamma)
+    return 2.0 * gamma
+
+
+def wishart_factor(key: Array, size: int, degrees: int, dtype: jnp.dtype | type = jnp.float32) -> Array:
+    r"""Bartlett's factor T, shape ``(size, min(size, degrees), *replicas)``: T Tᵀ is Wishart(1, degrees).
+
+    Lower trapezoidal, :math:`T_{jj}^2 \sim \chi^2_{degrees - j}`, standard normal below. For fewer degrees of freedom
+    than ``size`` the matrix is singular and T has that many columns.
+    """
+    columns = min(size, degrees)
+    diagonal = jnp.sqrt(chi_squared(fold(key, 0), tuple(degrees - j for j in range(columns)), dtype))
+    rows, cols = np.tril_indices(size, -1, columns)
+    below = normals(fold(key, 1), (max(len(rows), 1),), dtype)
+    index = np.zeros((size, columns), dtype=int)
+    index[rows, cols] = np.arange(len(rows))
+    trailing = (1,) * (diagonal.ndim - 1)
+    strict = np.tril(np.ones((size, columns), bool), -1).reshape(size, columns, *trailing)
+    on = np.eye(size, columns, dtype=bool).reshape(size, columns, *trailing)
+    return jnp.where(strict, below[index], jnp.where(on, diagonal[None], 0))

@@ -6,41 +6,50 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
 
-from ._linalg import cholesky, identity_like, matmul, positive_definite, symmetric_eigenvalues, transpose
+from ._linalg import materialise, matmul, positive_definite, symmetric_eigenvalues, trailing_ones, transpose
 from ._protocol import Key, Model, Setting, Start
 from ._random import fold, normals, purpose
-from ._targets import free_scalar_field
+from ._rbm_chains import collapsed_chain, gram_chain, naive_chain
+from ._targets import check_target
 
 
 class GaussianRBM(Model):
-    r"""Gaussian RBM trained by persistent contrastive divergence on an exactly known target.
+    r"""Gaussian RBM trained by contrastive divergence on an exactly known target.
 
     .. math::
-        S(\varphi, h) = \tfrac{\mu^2}{2}\varphi^T\varphi + \tfrac{1}{2\sigma_h^2} h^T h - \varphi^T W h,
-        \qquad K = \mu^2 - \sigma_h^2 W W^T
+        S(\varphi, h) = \tfrac{\mu^2}{2}\varphi^T\varphi - b^T\varphi + \tfrac{1}{2\sigma_h^2} h^T h
+        - \varphi^T W h, \qquad K = \mu^2 - \sigma_h^2 W W^T
 
     The weights W have shape (visible, hidden); the spectrum is that of :math:`\sigma_h^2 W^T W` without the zeros
     that the shape forces, so that :math:`x_i = \mu^2 - \lambda_i` for eigenvalues λ of K. The gradient of the loss is
-    :math:`\sigma_h^2 (\langle\varphi\varphi^T\rangle_{model} - \langle\varphi\varphi^T\rangle_{target}) W` with the
-    model average over ``batch_size`` persistent chains after ``gibbs_steps`` Gibbs steps.
+    :math:`\sigma_h^2 (\langle\varphi\varphi^T\rangle_{model} - \langle\varphi\varphi^T\rangle_{target}) W`, and
+    :math:`\langle\varphi\rangle_{model} - \langle\varphi\rangle_{target}` for the bias, with the model average over
+    ``batch_size`` chains after ``gibbs_steps`` Gibbs steps.
 
     Args:
         num_visible: N_v.
-        num_hidden: N_h.
+        num_hidden: N_h, as many as visible units when not given.
         mu2: μ², mass of the visible units; the modes with κ ≥ μ² are not learnt.
         sigma_h2: σ_h², variance of the hidden units.
         target: κ, eigenvalues of the target's inverse covariance, shape (num_visible,); a free scalar field with
-            m² = 4 when not given.
-        gibbs_steps: k of PCD-k.
-        sampler: "collapsed" draws the k Gibbs steps at once (same law, fewer random numbers), "naive" one by one.
+            m² = 4 when neither this nor ``target_covariance`` is given. The basis is then diagonal, without loss of
+            generality: start and dynamics are invariant under rotations of the visible units.
+        target_covariance: the covariance itself, shape (num_visible, num_visible), instead of ``target``.
+        target_mean: mean of the target, shape (num_visible,); giving it adds a trained visible bias, and the weights
+            become the mapping ``{"matrix": W, "bias": b}``.
+        gibbs_steps: k.
+        chains: "persistent" (PCD-k) or "data" (CD-k: chains start afresh from the target at each update).
+        sampler: "collapsed" draws the k Gibbs steps at once (same law, fewer random numbers), "naive" one by one;
+            "gram" draws the Gram matrix of the collapsed batch, at a cost that does not grow with ``batch_size``
+            (persistent chains without bias, batch_size > num_visible; otherwise the collapsed sampler serves).
         init_std: standard deviation of W at a random start.
 
     Raises:
-        InputError: when a value is out of range or ``target`` has the wrong length.
+        InputError: when a value is out of range or a shape does not fit.
 
     Source: ALP24 (20)-(28), settings of the released code.
     """
@@ -50,7 +59,10 @@ class GaussianRBM(Model):
     mu2: float = eqx.field(static=True)
     sigma_h2: float = eqx.field(static=True)
     target: tuple[float, ...] = eqx.field(static=True)
+    target_covariance: tuple[tuple[float, ...], ...] | None = eqx.field(static=True)
+    target_mean: tuple[float, ...] | None = eqx.field(static=True)
     gibbs_steps: int = eqx.field(static=True)
+    chains: str = eqx.field(static=True)
     sampler: str = eqx.field(static=True)
     init_std: float = eqx.field(static=True)
 
@@ -65,29 +77,28 @@ class GaussianRBM(Model):
         mu2: float = 9.0,
         sigma_h2: float = 1.0,
         target: Sequence[float] | np.ndarray | None = None,
+        target_covariance: Sequence[Sequence[float]] | np.ndarray | None = None,
+        target_mean: Sequence[float] | np.ndarray | None = None,
         gibbs_steps: int = 3,
-        sampler: Literal["collapsed", "naive"] = "collapsed",
+        chains: Literal["persistent", "data"] = "persistent",
+        sampler: Literal["collapsed", "naive", "gram"] = "collapsed",
         init_std: float = 0.1,
     ):
-        if num_visible is None:
-            num_visible = 10 if target is None else len(target)
-        self.num_visible = check_count("num_visible", num_visible)
+        kappa, covariance = check_target(num_visible, target, target_covariance)
+        self.num_visible = len(kappa)
         self.num_hidden = check_count("num_hidden", self.num_visible if num_hidden is None else num_hidden)
         self.mu2 = check_positive("mu2", mu2)
         self.sigma_h2 = check_positive("sigma_h2", sigma_h2)
         self.gibbs_steps = check_count("gibbs_steps", gibbs_steps)
-        self.sampler = check_choice("sampler", sampler, ("collapsed", "naive"))
+        self.chains = check_choice("chains", chains, ("persistent", "data"))
+        self.sampler = check_choice("sampler", sampler, ("collapsed", "naive", "gram"))
         self.init_std = check_positive("init_std", init_std)
-        kappa = free_scalar_field(self.num_visible) if target is None else target
-        kappa = np.sort(check_finite_array("target", kappa, ndim=1))
-        if kappa.size != self.num_visible:
-            fail(
-                "target",
-                f"must hold one value for each of the {self.num_visible} visible units",
-                f"shape {kappa.shape}",
-            )
-        check_positive("target", kappa[0])
         self.target = tuple(kappa.tolist())
+        self.target_covariance = None if covariance is None else tuple(map(tuple, covariance.tolist()))
+        mean = None if target_mean is None else check_finite_array("target_mean", target_mean, ndim=1)
+        if mean is not None and mean.size != self.num_visible:
+            fail("target_mean", f"must hold one value for each of the {self.num_visible} visible units", mean.size)
+        self.target_mean = None if mean is None else tuple(mean.tolist())
 
     @property
     def num_modes(self) -> int:
@@ -103,89 +114,125 @@ class GaussianRBM(Model):
         return np.maximum(self.mu2 - self.target_modes, 0.0)
 
     def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r""":math:`s_i^2/T = 2\sigma_h^2 x_i^s` at leading order in T and α (ALP24 appendix C), shape (mode,)."""
+        r""":math:`s_i^2/T = 2\sigma_h^2 x_i^s` at leading order in T, α and the chains' memory, shape (mode,).
+
+        Source: ALP24 appendix C.
+        """
         del learning_rate, batch_size
         return 2.0 * self.sigma_h2 * self.fixed_point
 
-    def config(self) -> dict[str, Any]:
-        names = ("num_visible", "num_hidden", "mu2", "sigma_h2", "target", "gibbs_steps", "sampler", "init_std")
-        values = {name: getattr(self, name) for name in names}
-        return {"name": self.name, **values, "target": list(self.target)}
+    def chain_factor(self) -> np.ndarray:
+        r"""What the k Gibbs steps make of ``width2_per_temperature``, shape (mode,), with :math:`a_i = x_i^s/\mu^2`.
 
-    def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[Array, Array]:
-        weights_key, chain_key = fold(key, purpose("weights")), fold(key, purpose("chain"))
-        weights = self.init_std * normals(weights_key, (self.num_visible, self.num_hidden), dtype)
-        chain = normals(chain_key, (self.num_visible, setting.batch_size), dtype)
-        if init == "random":
-            return weights.astype(dtype), chain / np.asarray(self.mu2**0.5, dtype)
-        exact = np.zeros((self.num_visible, self.num_hidden))
+        Persistent chains remember: noise is correlated in time and its integral is larger by
+        :math:`(1 + a^{2k})/(1 - a^{2k})`. Chains that start from the data answer to W only in part, which weakens the
+        restoring force by :math:`1 - a^{2k}`. Both tend to 1 for large k. Derived here, at leading order in α.
+        """
+        memory = (self.fixed_point / self.mu2) ** (2 * self.gibbs_steps)
+        return (1.0 + memory) / (1.0 - memory) if self.chains == "persistent" else 1.0 / (1.0 - memory)
+
+    def config(self) -> dict[str, Any]:
+        names = ("num_visible", "num_hidden", "mu2", "sigma_h2", "gibbs_steps", "chains", "sampler", "init_std")
+        config: dict[str, Any] = {"name": self.name, **{name: getattr(self, name) for name in names}}
+        if self.target_covariance is None:
+            config["target"] = list(self.target)
+        else:
+            config["target_covariance"] = [list(row) for row in self.target_covariance]
+        return config if self.target_mean is None else {**config, "target_mean": list(self.target_mean)}
+
+    @property
+    def _uses_gram(self) -> bool:
+        return self.sampler == "gram" and self.chains == "persistent" and self.target_mean is None
+
+    def _covariance(self) -> np.ndarray:
+        given = self.target_covariance
+        return np.diag(1.0 / np.array(self.target)) if given is None else np.array(given)
+
+    def _basis(self) -> np.ndarray:
+        """Eigenvectors of the target in columns, κ ascending."""
+        given = self.target_covariance
+        return np.eye(self.num_visible) if given is None else np.linalg.eigh(np.array(given))[1][:, ::-1]
+
+    def _fixed_precision(self) -> np.ndarray:
+        """Eigenvalues of K at the fixed point, in the order of ``target``."""
         kappa = np.full(self.num_visible, self.mu2)
         kappa[: self.num_modes] = np.minimum(self.target[: self.num_modes], self.mu2)
-        np.fill_diagonal(exact, np.sqrt((self.mu2 - kappa[: self.num_modes]) / self.sigma_h2))
-        extra = weights.ndim - 2
-        fixed = jnp.broadcast_to(exact.astype(dtype).reshape(*exact.shape, *(1,) * extra), weights.shape)
-        return fixed, chain / np.sqrt(kappa).astype(dtype).reshape(-1, 1, *(1,) * extra)
+        return kappa
+
+    def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[PyTree, PyTree]:
+        size, batch = self.num_visible, setting.batch_size
+        matrix = self.init_std * normals(fold(key, purpose("weights")), (size, self.num_hidden), dtype)
+        chain = normals(fold(key, purpose("chain")), (size, batch), dtype)
+        bias = jnp.zeros_like(matrix[:, 0])
+        if init == "random":
+            spread = np.full(size, 1.0 / np.sqrt(self.mu2))
+        else:
+            kappa = self._fixed_precision()
+            exact = np.zeros((size, self.num_hidden))
+            np.fill_diagonal(exact, np.sqrt((self.mu2 - kappa[: self.num_modes]) / self.sigma_h2))
+            matrix = jnp.broadcast_to(trailing_ones(self._basis() @ exact, matrix), matrix.shape)
+            spread = 1.0 / np.sqrt(kappa)
+        chain = matmul(trailing_ones(self._basis() * spread, chain), chain)
+        if self.target_mean is not None:
+            mean = np.array(self.target_mean)
+            if init == "fixed-point":
+                precision = (self._basis() * self._fixed_precision()) @ self._basis().T
+                bias = jnp.broadcast_to(trailing_ones(precision @ mean, bias), bias.shape)
+                chain = chain + trailing_ones(mean[:, None], chain)
+            return {"matrix": matrix, "bias": bias}, chain if self.chains == "persistent" else None
+        if self._uses_gram and batch > size:
+            return matrix, chain_factor_of(chain)
+        return matrix, chain if self.chains == "persistent" else None
 
     def gradient(
-        self, weights: Array, memory: Array, *, key: Key, setting: Setting, step: Array
-    ) -> tuple[Array, Array]:
+        self, weights: PyTree, memory: PyTree, *, key: Key, setting: Setting, step: Array
+    ) -> tuple[PyTree, PyTree]:
         del step
-        sample = self._collapsed if self.sampler == "collapsed" else self._naive
-        chain = sample(weights, memory, key)
-        model = matmul(chain, transpose(chain)) / setting.batch_size
-        difference = model - self._target_moment(weights)
-        return self.sigma_h2 * matmul(difference, weights), chain
+        matrix, bias = _parts(weights)
+        batch = setting.batch_size
+        chain = self._data(matrix, key, batch) if self.chains == "data" else memory
+        draw = naive_chain if self.sampler == "naive" else collapsed_chain
+        if self._uses_gram and batch > self.num_visible:
+            chain = gram_chain(self, matrix, chain, fold(key, purpose("chain")), batch)
+        else:
+            chain = draw(self, matrix, bias, chain, fold(key, purpose("chain")))
+        moment = self._covariance()
+        if self.target_mean is not None:
+            moment = moment + np.outer(self.target_mean, self.target_mean)
+        difference = matmul(chain, transpose(chain)) / batch - trailing_ones(moment, matrix)
+        slope = self.sigma_h2 * matmul(materialise(difference), matrix)
+        kept = chain if self.chains == "persistent" else None
+        if bias is None:
+            return slope, kept
+        return {"matrix": slope, "bias": chain.mean(axis=1) - trailing_ones(np.array(self.target_mean), bias)}, kept
 
-    def _target_moment(self, weights: Array) -> Array:
-        covariance = np.diag(1.0 / np.array(self.target)).astype(weights.dtype)
-        return covariance.reshape(*covariance.shape, *(1,) * (weights.ndim - 2))
+    def _data(self, like: Array, key: Key, batch: int) -> Array:
+        """Samples of the target, where the chains of CD-k start."""
+        draws = normals(fold(key, purpose("data")), (self.num_visible, batch), like.dtype)
+        root = self._basis() / np.sqrt(np.array(self.target))
+        data = matmul(trailing_ones(root, draws), draws)
+        return data if self.target_mean is None else data + trailing_ones(np.array(self.target_mean)[:, None], draws)
 
-    def _collapsed(self, weights: Array, chain: Array, key: Key) -> Array:
-        """The k Gibbs steps as one Gaussian draw: φ' = Aᵏφ + chol(Σ_k) ε."""
-        mean, covariance = self.collapsed_step(weights)
-        noise = normals(key, chain.shape[:2], chain.dtype)
-        return matmul(mean, chain) + matmul(cholesky(covariance), noise)
-
-    def collapsed_step(self, weights: Array) -> tuple[Array, Array]:
-        r"""Aᵏ and Σ_k of k Gibbs steps.
-
-        .. math::
-            A = \sigma_h^2 W W^T/\mu^2, \qquad
-            \Sigma_k = \mu^{-2} (1 + A) (1 + A^2 + \dots + A^{2(k-1)})
-
-        Each of shape (visible, visible, *replicas).
-        """
-        a = matmul(weights, transpose(weights)) * np.asarray(self.sigma_h2 / self.mu2, weights.dtype)
-        power, series = a, identity_like(a) + a  # Aᵏ and Σ_{j<2k} Aʲ for k = 1
-        for bit in bin(self.gibbs_steps)[3:]:
-            series = series + matmul(matmul(power, power), series)
-            power = matmul(power, power)
-            if bit == "1":
-                power = matmul(a, power)
-                square = matmul(a, a)
-                series = identity_like(a) + a + matmul(square, series)
-        return power, series / np.asarray(self.mu2, weights.dtype)
-
-    def _naive(self, weights: Array, chain: Array, key: Key) -> Array:
-        """k Gibbs steps: h|φ ~ N(σ_h² Wᵀφ, σ_h²), φ|h ~ N(Wh/μ², 1/μ²)."""
-        hidden_std, visible_std = np.sqrt(self.sigma_h2), 1.0 / np.sqrt(self.mu2)
-        batch = chain.shape[1]
-        for k in range(self.gibbs_steps):
-            hidden_noise = normals(fold(key, 2 * k), (self.num_hidden, batch), chain.dtype)
-            visible_noise = normals(fold(key, 2 * k + 1), (self.num_visible, batch), chain.dtype)
-            hidden = self.sigma_h2 * matmul(transpose(weights), chain) + hidden_noise * hidden_std.astype(chain.dtype)
-            chain = matmul(weights, hidden) / self.mu2 + visible_noise * visible_std.astype(chain.dtype)
-        return chain
-
-    def _gram(self, weights: Array) -> Array:
+    def gram(self, matrix: Array) -> Array:
         """σ_h² WWᵀ or σ_h² WᵀW, whichever is smaller."""
-        if self.num_hidden < self.num_visible:
-            return matmul(transpose(weights), weights) * np.asarray(self.sigma_h2, weights.dtype)
-        return matmul(weights, transpose(weights)) * np.asarray(self.sigma_h2, weights.dtype)
+        a = transpose(matrix) if self.num_hidden < self.num_visible else matrix
+        return matmul(a, transpose(a)) * np.asarray(self.sigma_h2, matrix.dtype)
 
-    def spectrum(self, weights: Array) -> Array:
-        return symmetric_eigenvalues(self._gram(weights))
+    def spectrum(self, weights: PyTree) -> Array:
+        return symmetric_eigenvalues(self.gram(_parts(weights)[0]))
 
-    def healthy(self, weights: Array) -> Array:
-        gram = self._gram(weights)
-        return positive_definite(np.asarray(self.mu2, gram.dtype) * identity_like(gram) - gram)
+    def healthy(self, weights: PyTree) -> Array:
+        gram = self.gram(_parts(weights)[0])
+        return positive_definite(trailing_ones(self.mu2 * np.eye(gram.shape[0]), gram) - gram)
+
+
+def chain_factor_of(chain: Array) -> Array:
+    """Square R with R Rᵀ = φφᵀ, the memory of the Gram sampler."""
+    from ._linalg import cholesky
+
+    return cholesky(matmul(chain, transpose(chain)))
+
+
+def _parts(weights: PyTree) -> tuple[Array, Array | None]:
+    """W and the bias, None without one."""
+    return (weights["matrix"], weights["bias"]) if isinstance(weights, dict) else (weights, None)

@@ -5,11 +5,15 @@ from typing import Any
 
 from coulombgas._checks import InputError, fail
 
+from ._matrix_dyson import MatrixDyson
 from ._protocol import Model
 from ._rbm import GaussianRBM
 from ._teacher_student import TeacherStudent
+from ._two_layer import TwoLayerLinear
 
-_MODELS: dict[str, type[Model]] = {model.name: model for model in (GaussianRBM, TeacherStudent)}
+_MODELS: dict[str, type[Model]] = {
+    model.name: model for model in (GaussianRBM, TeacherStudent, TwoLayerLinear, MatrixDyson)
+}
 
 
 def from_config(config: Mapping[str, Any]) -> Model:

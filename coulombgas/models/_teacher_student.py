@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
 
-from ._linalg import matmul, symmetric_eigenvalues, transpose
+from ._linalg import matmul, pair_index, symmetric_eigenvalues, trailing_ones, transpose
 from ._protocol import Key, Model, Setting, Start
 from ._random import fold, normals, purpose
 
@@ -18,7 +18,8 @@ from ._random import fold, normals, purpose
 class TeacherStudent(Model):
     r"""A linear student W learns a symmetric teacher W_t from mini-batches of Gaussian inputs.
 
-    .. math:: W' = W + \alpha (W_t - W) C_b + \frac{\alpha}{\sqrt{B}}\,\eta, \qquad C_b = \frac1B\sum_{a=1}^{B} z_a z_a^T
+    .. math::
+        W' = W + \alpha (W_t - W) C_b + \frac{\alpha}{\sqrt{B}}\,\eta, \qquad C_b = \frac1B\sum_{a=1}^{B} z_a z_a^T
 
     with η symmetric, standard deviation ε off the diagonal and √2 ε on it. The spectrum is that of (W + Wᵀ)/2.
 
@@ -102,9 +103,8 @@ class TeacherStudent(Model):
             return (self.init_std * draws).astype(dtype), None
         return jnp.broadcast_to(self._teacher(draws), draws.shape), None
 
-    def _teacher(self, like: Array) -> Array:
-        matrix = np.diag(np.array(self.teacher)).astype(like.dtype)
-        return matrix.reshape(*matrix.shape, *(1,) * (like.ndim - 2))
+    def _teacher(self, like: Array) -> np.ndarray:
+        return trailing_ones(np.diag(self.teacher), like)
 
     def gradient(self, weights: Array, memory: None, *, key: Key, setting: Setting, step: Array) -> tuple[Array, None]:
         covariance = self._input_covariance(weights, key, setting, step)
@@ -124,11 +124,8 @@ class TeacherStudent(Model):
         """Symmetric η: ε off the diagonal, √2 ε on it."""
         size = self.num_modes
         draws = normals(fold(key, purpose("noise")), (size * (size + 1) // 2,), weights.dtype)
-        index = np.zeros((size, size), dtype=int)
-        index[np.tril_indices(size)] = np.arange(draws.shape[0])
-        index = np.maximum(index, index.T)
-        scale = np.where(np.eye(size, dtype=bool), np.sqrt(2.0) * self.noise, self.noise).astype(weights.dtype)
-        return draws[index] * scale.reshape(size, size, *(1,) * (weights.ndim - 2))
+        scale = self.noise * np.where(np.eye(size, dtype=bool), np.sqrt(2.0), 1.0)
+        return draws[pair_index(size)] * trailing_ones(scale, weights)
 
     def spectrum(self, weights: Array) -> Array:
         return symmetric_eigenvalues((weights + transpose(weights)) / 2)

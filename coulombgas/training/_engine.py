@@ -1,5 +1,6 @@
 """The compiled heart: a chunk of replicas of one setting through any number of updates."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -8,10 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh
 from jaxtyping import Array, PyTree
 
-from coulombgas.models import Model, Setting
-from coulombgas.models._random import fold, key_words, purpose
+from coulombgas.models import Model, Setting, fold, key_words, purpose
+
+from ._devices import on_mesh
+from ._optimizer import Optimizer, apply_optimizer, start_optimizer
 
 HEALTHY = -1
 """``failed_step`` of a replica that has not diverged."""
@@ -22,7 +26,18 @@ class ChunkState(NamedTuple):
 
     weights: PyTree
     memory: PyTree
+    optimizer: PyTree
     failed_step: Array
+
+
+class Program(NamedTuple):
+    """What is compiled for: everything about an update that is not a number."""
+
+    model: Model
+    optimizer: Optimizer
+    steps: int
+    dtype: Any
+    mesh: Mesh | None = None
 
 
 class Ensemble(eqx.Module):
@@ -38,7 +53,7 @@ class Ensemble(eqx.Module):
         if key is None:
             return jax.vmap(partial(function, **shared), in_axes=-1, out_axes=-1)(*arguments)
 
-        def one(key, *own):
+        def one(key: Array, *own: Any) -> Any:
             return function(*own, key=jax.random.wrap_key_data(key), **shared)
 
         return jax.vmap(one, in_axes=-1, out_axes=-1)(key, *arguments)
@@ -46,10 +61,10 @@ class Ensemble(eqx.Module):
 
 def setting_key(seed: int, learning_rate: float, batch_size: int) -> np.ndarray:
     """Key words of one setting: they depend on the setting itself, not on what else is in the sweep."""
-    bits = np.float64(learning_rate).view(np.uint64)
+    bits = int(np.float64(learning_rate).view(np.uint64))
     key = key_words(jax.random.key(seed))
-    for number in (int(bits >> np.uint64(32)), int(bits & np.uint64(0xFFFFFFFF)), batch_size):
-        key = fold(key, np.uint32(number))
+    for number in (bits >> 32, bits & 0xFFFFFFFF, batch_size):
+        key = fold(key, number)
     return np.asarray(key)
 
 
@@ -59,50 +74,74 @@ def make_setting(key: np.ndarray, learning_rate: float, batch_size: int, dtype: 
     return Setting(learning_rate=jnp.asarray(learning_rate, dtype), key=shared, batch_size=batch_size)
 
 
-def replica_keys(key: Array, replicas: Array, use: str) -> Array:
+def replica_keys(key: np.ndarray, replicas: np.ndarray, use: str) -> Array:
     """Key words (2, replica) for one use; replica i is the same in any chunk."""
     base = fold(jnp.asarray(key), purpose("replica"))
-    each = fold(base[:, None] * jnp.ones((1, replicas.shape[0]), jnp.uint32), replicas)
-    return fold(each, purpose(use))
+    return fold(fold(base[:, None], jnp.asarray(replicas)), purpose(use))
 
 
 @eqx.filter_jit
-def start_chunk(model: Model, setting: Setting, keys: Array, init: str, dtype: Any) -> ChunkState:
+def start_chunk(program: Program, setting: Setting, keys: Array, init: str) -> ChunkState:
     """State of a chunk before the first update."""
-    weights, memory = Ensemble(model).call("start", key=keys, setting=setting, init=init, dtype=dtype)
-    return ChunkState(weights, memory, jnp.full(keys.shape[1:], HEALTHY, jnp.int32))
+
+    def start(setting: Setting, keys: Array) -> ChunkState:
+        ensemble = Ensemble(program.model)
+        weights, memory = ensemble.call("start", key=keys, setting=setting, init=init, dtype=program.dtype)
+        failed = jnp.full(keys.shape[1:], HEALTHY, jnp.int32)
+        return ChunkState(weights, memory, start_optimizer(program.optimizer, weights), failed)
+
+    return on_mesh(program.mesh, start, setting, keys)
 
 
 @eqx.filter_jit
 def advance_chunk(
-    model: Model, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
+    program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
 ) -> ChunkState:
-    """Updates ``first`` … ``last − 1``; the number of updates is traced, so any segmentation runs the same program."""
-    ensemble = Ensemble(model)
+    """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program."""
 
-    def update(step: Array, state: ChunkState) -> ChunkState:
-        state = mark_failed(ensemble, state, step)
-        gradient, memory = ensemble.call(
-            "gradient", state.weights, state.memory, key=fold(keys, step), setting=setting, step=step
-        )
-        weights = jax.tree.map(lambda w, g: w - setting.learning_rate * g, state.weights, gradient)
-        alive = state.failed_step == HEALTHY
-        frozen = partial(jax.tree.map, lambda new, old: jnp.where(alive, new, old))
-        return ChunkState(frozen(weights, state.weights), frozen(memory, state.memory), state.failed_step)
+    def advance(shared: tuple[Setting, Array, Array], each: tuple[Array, ChunkState]) -> ChunkState:
+        setting, first, last = shared
+        keys, state = each
+        update = partial(_update, program, setting, keys)
+        state = lax.fori_loop(first, last, update, state)
+        return _mark_failed(program, state, last)
 
-    state = lax.fori_loop(first, last, update, state)
-    return mark_failed(ensemble, state, last)
+    return on_mesh(program.mesh, advance, (setting, first, last), (keys, state))
 
 
-def mark_failed(ensemble: Ensemble, state: ChunkState, step: Array) -> ChunkState:
+def _update(program: Program, setting: Setting, keys: Array, step: Array, state: ChunkState) -> ChunkState:
+    state = _mark_failed(program, state, step)
+    gradient, memory = Ensemble(program.model).call(
+        "gradient", state.weights, state.memory, key=fold(keys, step), setting=setting, step=step
+    )
+    rate = setting.learning_rate
+    if program.optimizer.schedule != "constant":
+        rate = rate * program.optimizer.factor(step, program.steps, program.dtype)
+    weights, optimizer = apply_optimizer(program.optimizer, gradient, state.optimizer, state.weights, rate)
+    alive = state.failed_step == HEALTHY
+    new, old = (weights, memory, optimizer), (state.weights, state.memory, state.optimizer)
+    return ChunkState(*jax.tree.map(lambda new, old: jnp.where(alive, new, old), new, old), state.failed_step)
+
+
+def _mark_failed(program: Program, state: ChunkState, step: Array) -> ChunkState:
     """Note the step at which a replica is first seen diverged."""
-    diverged = ~ensemble.call("healthy", state.weights) & (state.failed_step == HEALTHY)
+    diverged = ~Ensemble(program.model).call("healthy", state.weights) & (state.failed_step == HEALTHY)
     return state._replace(failed_step=jnp.where(diverged, jnp.asarray(step, jnp.int32), state.failed_step))
 
 
 @eqx.filter_jit
-def chunk_spectrum(model: Model, state: ChunkState) -> Array:
-    """Eigenvalues (mode, replica); NaN for replicas that have diverged."""
-    safe = jax.tree.map(lambda w: jnp.where(state.failed_step == HEALTHY, w, jnp.zeros_like(w)), state.weights)
-    levels = Ensemble(model).call("spectrum", safe)
-    return jnp.where(state.failed_step == HEALTHY, levels, jnp.nan)
+def observe_chunk(
+    program: Program, state: ChunkState, statistics: Mapping[str, Callable[..., Array]]
+) -> dict[str, Array]:
+    """Eigenvalues (mode, replica) and statistics of the weights (…, replica); NaN for diverged replicas."""
+
+    def observe(shared: None, state: ChunkState) -> dict[str, Array]:
+        del shared
+        alive = state.failed_step == HEALTHY
+        safe = jax.tree.map(lambda w: jnp.where(alive, w, jnp.zeros_like(w)), state.weights)
+        found = {"eigenvalue": Ensemble(program.model).call("spectrum", safe)}
+        for name, function in statistics.items():
+            found[name] = jax.vmap(function, in_axes=-1, out_axes=-1)(safe)
+        return {name: jnp.where(alive, value, jnp.nan) for name, value in found.items()}
+
+    return on_mesh(program.mesh, observe, None, state)

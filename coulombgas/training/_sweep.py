@@ -55,7 +55,7 @@ def make_record(record: int | Sequence[int] | np.ndarray | None, steps: int) -> 
         return (steps,)
     if isinstance(record, int | np.integer):
         number = min(check_count("record", record), steps)
-        return tuple(int(round(steps * (i + 1) / number)) for i in range(number)) if number else (steps,)
+        return tuple(round(steps * (i + 1) / number) for i in range(number)) if number else (steps,)
     chosen = sorted({check_count("record", step, 0) for step in as_tuple(record)})
     if not chosen:
         fail("record", "needs at least one step", "none")

@@ -1,24 +1,30 @@
 """Train an ensemble."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import check_choice, check_count, fail
-from coulombgas._files import atomic_directory, check_output
-from coulombgas._precision import x64
+from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, fail
 from coulombgas._types import PathType, Progress
 from coulombgas.models import Model
-from coulombgas.spectra import make_spectra
+from coulombgas.spectra import make_spectra, read_spectra
 
-from ._engine import advance_chunk, chunk_spectrum, make_setting, replica_keys, setting_key, start_chunk
-from ._sweep import SettingValues, make_record, make_settings
-
-_DEFAULT_CHUNK = 512
-_SEGMENT = 512  # updates between two reports of progress
+from ._chunk import Hooks, Snapshot, run_task, weight_leaves
+from ._devices import chunk_size, num_workers
+from ._engine import Program, make_setting, observe_chunk, replica_keys, start_chunk
+from ._optimizer import Optimizer
+from ._plan import Outcome, Plan, Task
+from ._processes import add_over_processes, is_first, own_share, wait_for_all
+from ._statistics import Statistic, make_statistics
+from ._store import PartialStore, claim, device_name, locked
+from ._sweep import make_record, make_settings
 
 
 def train(
@@ -33,14 +39,25 @@ def train(
     init: Literal["random", "fixed-point"] = "random",
     combine: Literal["grid", "zip"] = "grid",
     dtype: Literal["float32", "float64"] = "float32",
+    optimizer: Optimizer | str = "sgd",
+    statistics: Sequence[str] | Mapping[str, Statistic] | None = None,
+    keep_weights: bool = False,
+    first_replica: int = 0,
     chunk: int | None = None,
     out: PathType | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    checkpoint_seconds: float = 30.0,
     progress: Progress | None = None,
 ) -> xr.Dataset:
     r"""Train replicas of a model at every setting and return their spectra.
 
     .. math:: W' = W - \alpha\, g(W), \qquad g \text{ the stochastic gradient of the model}
+
+    Replicas run in chunks: on all cores or all local devices, and shared out among processes where
+    ``jax.distributed`` is initialised (give ``out`` on a file system they share, or get the same dataset in each).
+    Replica i of a setting draws the same random numbers whatever else runs, in whatever chunks, on whatever devices.
+    A replica that diverges is frozen; its later spectra are NaN and ``failed_step`` holds the update (−1 otherwise).
 
     Args:
         model: what is trained.
@@ -48,90 +65,222 @@ def train(
         batch_size: \|B\|, one or several.
         replicas: independent copies at each setting.
         steps: updates.
-        seed: seed of all random numbers; replica i of a setting is the same whatever else runs beside it.
+        seed: seed of all random numbers.
         record: steps at which spectra are kept: None for the last, n for n equally spaced, or the steps themselves.
         init: "random" or "fixed-point".
         combine: "grid" for every (learning rate, batch size), "zip" for pairs.
         dtype: precision of the training.
-        chunk: replicas computed together.
-        out: Zarr store to write.
+        optimizer: "sgd", "momentum", "nesterov", "adam", or an ``Optimizer`` with its constants and schedule.
+        statistics: what else to record: names among "gram", "norm", "matrix", or functions of one replica's weights
+            by name; variables with dims (setting, replica, step, …).
+        keep_weights: record the weights too, as variable ``weights``.
+        first_replica: index of the first replica, so that runs of disjoint replicas can be merged.
+        chunk: replicas computed together; chosen from the size of the model when not given.
+        out: Zarr store to write, chunk by chunk; it appears when it is complete.
         overwrite: replace ``out`` if it exists.
+        resume: go on with an interrupted run towards ``out``, bit for bit; start it if there is none.
+        checkpoint_seconds: time between two checkpoints of each chunk.
         progress: called with (done, total) replica-updates.
 
     Returns:
         ``Spectra`` with dims (setting, replica, step, mode) and ``failed_step``.
 
     Raises:
-        InputError: for values out of range, or an ``out`` that exists or cannot be written.
+        InputError: for values out of range, an ``out`` that exists or cannot be written, or a run to resume whose
+            configuration differs.
     """
-    settings = make_settings(learning_rate, batch_size, combine)
-    replicas, steps = check_count("replicas", replicas), check_count("steps", steps, 0)
-    seed = check_count("seed", seed, 0)
-    check_choice("init", init, ("random", "fixed-point"))
-    check_choice("dtype", dtype, ("float32", "float64"))
-    recorded = make_record(record, steps)
-    chunk = min(replicas, _DEFAULT_CHUNK if chunk is None else check_count("chunk", chunk))
     if not isinstance(model, Model):
         fail("model", "must be a Model such as GaussianRBM(...)", model)
-    if out is not None:
-        check_output(out, overwrite=overwrite)
-    levels = np.full((len(settings), replicas, len(recorded), model.num_modes), np.nan, dtype=dtype)
-    failed = np.empty((len(settings), replicas), dtype=np.int64)
-    report = _Report(progress, len(settings) * replicas * max(steps, 1))
-    for s, setting in enumerate(settings):
-        for first in range(0, replicas, chunk):
-            part = slice(first, min(first + chunk, replicas))
-            levels[s, part], failed[s, part] = _train_chunk(model, setting, part, seed, recorded, init, dtype, report)
-    result = make_spectra(
-        levels,
-        learning_rate=[setting.learning_rate for setting in settings],
-        batch_size=[setting.batch_size for setting in settings],
-        step=recorded,
-        model=model.config(),
-        training={"replicas": replicas, "steps": steps, "init": init, "dtype": dtype, "optimizer": "sgd"},
-        target=model.target_modes,
-        fixed_point=model.fixed_point,
-        failed_step=failed,
-        seed=seed,
-        device=jax.devices()[0].device_kind,
+    settings = make_settings(learning_rate, batch_size, combine)
+    replicas, steps = check_count("replicas", replicas), check_count("steps", steps, 0)
+    check_choice("dtype", dtype, ("float32", "float64"))
+    if chunk is not None:
+        check_count("chunk", chunk)
+    sizes = [chunk or chunk_size(model, replicas, values.batch_size, np.dtype(dtype)) for values in settings]
+    plan = Plan(
+        model=model,
+        settings=settings,
+        replicas=replicas,
+        first_replica=check_count("first_replica", first_replica, 0),
+        steps=steps,
+        recorded=make_record(record, steps),
+        seed=check_count("seed", seed, 0),
+        init=check_choice("init", init, ("random", "fixed-point")),
+        dtype=dtype,
+        optimizer=(Optimizer(optimizer) if isinstance(optimizer, str) else optimizer).check(),  # pyright: ignore[reportArgumentType]
+        statistics=make_statistics(statistics),
+        keep_weights=keep_weights,
+        chunks=tuple(min(size, replicas) for size in sizes),
     )
-    if out is not None:
-        with atomic_directory(out, overwrite=overwrite) as temporary:
-            result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
-    return result
+    check_non_negative("checkpoint_seconds", checkpoint_seconds)
+    if out is None:
+        if resume or overwrite:
+            fail("out", "must be given for `resume` or `overwrite` to mean something")
+        return _in_memory(plan, progress)
+    with _only_one(Path(out)):
+        return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
 
 
-def _train_chunk(
-    model: Model, values: SettingValues, part: slice, seed: int, recorded: tuple[int, ...], init: str, dtype: str,
-    report: "_Report",
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    with x64() if dtype == "float64" else jax.enable_x64(False):
-        base = setting_key(seed, *values)
-        setting = make_setting(base, *values, np.dtype(dtype))
-        indices = np.arange(part.start, part.stop, dtype=np.uint32)
-        state: Any = start_chunk(model, setting, replica_keys(base, indices, "start"), init, np.dtype(dtype))
-        keys = replica_keys(base, indices, "update")
-        levels, step = [], 0
-        for stop in recorded:
-            while step < stop or (stop == 0 and not levels):
-                following = min(step + _SEGMENT, stop)
-                state = advance_chunk(model, setting, keys, state, np.int32(step), np.int32(following))
-                jax.block_until_ready(state)
-                report.add((following - step) * len(indices))
-                step = following
-                if stop == 0:
-                    break
-            levels.append(np.asarray(chunk_spectrum(model, state)))
-    return np.stack(levels).transpose(2, 0, 1), np.asarray(state.failed_step)
+def _only_one(out: Path) -> Any:
+    import contextlib
+
+    return locked(out) if is_first() else contextlib.nullcontext()
+
+
+def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
+    template = _template(plan)
+    arrays = {str(name): np.zeros(variable.shape, variable.dtype) for name, variable in template.data_vars.items()}
+
+    def keep(task: Task, outcome: Outcome) -> None:
+        region = (task.setting, slice(task.first, task.stop))
+        for name, array in outcome.arrays.items():
+            arrays[name][region] = array
+        arrays["failed_step"][region] = outcome.failed_step
+
+    sink = Sink(load=lambda task: None, save=lambda task, snapshot: None, keep=keep, worth_saving=lambda: False)
+    _run(plan, own_share(plan.tasks()), sink, np.inf, progress)
+    variables = {
+        name: (variable.dims, add_over_processes(arrays[str(name)])) for name, variable in template.data_vars.items()
+    }
+    return xr.Dataset(variables, coords=template.coords, attrs=template.attrs)
+
+
+def _on_disk(
+    plan: Plan, out: Path, overwrite: bool, resume: bool, checkpoint_seconds: float, progress: Progress | None
+) -> xr.Dataset:
+    template = _template(plan)
+    if is_first():
+        chunks, finished = claim(out, identity=plan.identity(), resume=resume, overwrite=overwrite)
+        if finished is not None:
+            return finished
+        store = PartialStore(out, template, max(plan.chunks))
+        if chunks is None:
+            store.create(plan.identity(), plan.chunks)
+    wait_for_all("store created")
+    plan = _with_stored_chunks(plan, out)
+    store = PartialStore(out, template, max(plan.chunks))
+    store.open()
+    tasks = [task for task in own_share(plan.tasks()) if not store.finished(task)]
+    store.saved = resume
+    try:
+        sink = Sink(load=store.load, save=store.save, keep=store.write, worth_saving=lambda: store.saved)
+        _run(plan, tasks, sink, checkpoint_seconds, progress)
+    except BaseException:
+        if not store.saved and is_first():
+            store.discard()
+        raise
+    wait_for_all("all tasks done")
+    if is_first():
+        store.finish()
+    wait_for_all("store finished")
+    return read_spectra(out)
+
+
+def _with_stored_chunks(plan: Plan, out: Path) -> Plan:
+    """The plan with the chunks that the run was begun with, which decide its last bits."""
+    import dataclasses
+
+    from ._store import partial_directory
+
+    stored = json.loads((partial_directory(out) / "run.json").read_text())
+    return dataclasses.replace(plan, chunks=tuple(stored["chunks"]))
+
+
+class Sink(NamedTuple):
+    """Where results and snapshots go."""
+
+    load: Callable[[Task], Snapshot | None]
+    save: Callable[[Task, Snapshot], None]
+    keep: Callable[[Task, Outcome], None]
+    worth_saving: Callable[[], bool]
+
+
+def _run(plan: Plan, tasks: Sequence[Task], sink: Sink, checkpoint_seconds: float, progress: Progress | None) -> None:
+    """All tasks, several at once on a CPU; on an interrupt the tasks under way save themselves first."""
+    everything = max(sum(task.stop - task.first for task in tasks), 1) * max(plan.steps, 1)
+    report = _Report(progress, everything)
+    stop, lock = threading.Event(), threading.Lock()
+    hooks = Hooks(sink.load, sink.save, report.add, stop, sink.worth_saving, checkpoint_seconds)
+
+    def work(task: Task) -> None:
+        if stop.is_set():
+            return
+        outcome = run_task(plan, task, hooks)
+        if outcome is not None:
+            with lock:
+                sink.keep(task, outcome)
+
+    with ThreadPoolExecutor(num_workers()) as pool:
+        futures = [pool.submit(work, task) for task in tasks]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            stop.set()
+            raise
+        stop.set()
+    for future in futures:
+        future.result()
+
+
+def _template(plan: Plan) -> xr.Dataset:
+    """The dataset of a run without its numbers: zero-stride arrays, so that it takes no memory."""
+    one = make_spectra(
+        np.zeros((len(plan.settings), 1, len(plan.recorded), plan.model.num_modes)),
+        learning_rate=[values.learning_rate for values in plan.settings],
+        batch_size=[values.batch_size for values in plan.settings],
+        step=plan.recorded,
+        model=plan.model.config(),
+        training=plan.training_config(),
+        target=plan.model.target_modes,
+        fixed_point=plan.model.fixed_point,
+        seed=plan.seed,
+        device=device_name(),
+    )
+    leading = (len(plan.settings), plan.replicas)
+    variables: dict[str, Any] = {}
+    for name, (shape, dtype) in _recorded_shapes(plan).items():
+        own = ("mode",) if name == "eigenvalue" else tuple(f"{name}_axis_{i}" for i in range(len(shape)))
+        full = np.broadcast_to(np.zeros((), dtype), (*leading, len(plan.recorded), *shape))
+        variables[name] = (("setting", "replica", "step", *own), full)
+    variables["failed_step"] = (("setting", "replica"), np.broadcast_to(np.int64(0), leading))
+    coordinates = {name: value for name, value in one.coords.items() if name != "replica"}
+    coordinates["replica"] = np.arange(plan.first_replica, plan.first_replica + plan.replicas)  # pyright: ignore[reportArgumentType]
+    attrs = {**one.attrs, "identity": json.dumps(plan.identity())}
+    return xr.Dataset(variables, coords=coordinates, attrs=attrs)
+
+
+def _recorded_shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Shape for one replica and dtype of everything that is recorded."""
+    from coulombgas._precision import x64
+
+    dtype, values = np.dtype(plan.dtype), plan.settings[0]
+    program = Program(plan.model, plan.optimizer, plan.steps, dtype)
+
+    def observe() -> tuple[Any, Any]:
+        key = np.zeros(2, np.uint32)
+        setting = make_setting(key, *values, dtype)
+        state = start_chunk(program, setting, replica_keys(key, np.zeros(1, np.uint32), "start"), plan.init)
+        return observe_chunk(program, state, dict(plan.statistics)), state.weights
+
+    with x64() if plan.dtype == "float64" else jax.enable_x64(False):
+        found, weights = jax.eval_shape(observe)
+    if plan.keep_weights:
+        found |= weight_leaves(weights)
+    clash = {"failed_step"} & set(found)
+    if clash:
+        raise InputError(f"`statistics` must not be named {', '.join(clash)}.")
+    return {name: (tuple(leaf.shape[:-1]), np.dtype(leaf.dtype)) for name, leaf in found.items()}
 
 
 class _Report:
-    """Counts replica-updates for a progress callable."""
+    """Counts replica-updates for a progress callable, from several threads."""
 
     def __init__(self, progress: Progress | None, total: int):
         self._progress, self._total, self._done = progress, total, 0
+        self._lock = threading.Lock()
 
     def add(self, number: int) -> None:
-        self._done += number
-        if self._progress is not None:
-            self._progress(min(self._done, self._total), self._total)
+        with self._lock:
+            self._done += number
+            if self._progress is not None:
+                self._progress(min(self._done, self._total), self._total)

@@ -1,0 +1,140 @@
+"""The two-layer linear network, PFLA24, with constants of our own (derived here; see derivations)."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
+
+from ._linalg import matmul, singular_values, trailing_ones, transpose
+from ._protocol import Key, Model, Setting, Start
+from ._random import fold, normals, purpose
+
+Weights = dict[str, Array]
+
+
+class TwoLayerLinear(Model):
+    r"""A network :math:`\hat y = W_2 W_1 z` learns :math:`y = W_t z + \nu\xi` from mini-batches of Gaussian inputs.
+
+    .. math::
+        W_1' = W_1 - \alpha W_2^T G, \quad W_2' = W_2 - \alpha G W_1^T, \quad
+        G = \frac1B \sum_{a=1}^{B} \big[(W_2 W_1 - W_t) z_a - \nu\xi_a\big] z_a^T
+
+    with :math:`W_t = \mathrm{diag}(s_1, \dots, s_N)`. Near the fixed point :math:`E = W_2 W_1 - W_t` is an
+    Ornstein-Uhlenbeck matrix with rates :math:`r_{ij} = (W_2 W_2^T)_{ii} + (W_1^T W_1)_{jj}`, restricted to the layers
+    that train, and :math:`\mathrm{Var} E_{ij} = T r_{ij} \nu^2 / (2 - \alpha r_{ij}(1 + (N + 1)/B))`: the width
+    depends on the mode. The spectrum is the singular values of :math:`W_2 W_1`.
+
+    Args:
+        teacher: singular values s of W_t, positive, shape (N,).
+        label_noise: ν, standard deviation of the label noise of each output.
+        num_hidden: width of the hidden layer, N when not given, at least N.
+        trained: "both" layers, or the "first" or "second" with the other frozen.
+        balance: c, the fixed-point start is W_1 = diag(√s)/c and W_2 = c·diag(√s): 1 is balanced.
+        init_std: standard deviation of both layers at a random start.
+
+    Raises:
+        InputError: when a value is out of range.
+
+    Source: PFLA24; physics of the widths derived here.
+    """
+
+    teacher: tuple[float, ...] = eqx.field(static=True)
+    label_noise: float = eqx.field(static=True)
+    num_hidden: int = eqx.field(static=True)
+    trained: str = eqx.field(static=True)
+    balance: float = eqx.field(static=True)
+    init_std: float = eqx.field(static=True)
+
+    name: ClassVar[str] = "two-layer"
+    trailing_replicas: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        teacher: Sequence[float] | np.ndarray = (2.0, 2.0),
+        label_noise: float = 0.1,
+        num_hidden: int | None = None,
+        trained: Literal["both", "first", "second"] = "both",
+        balance: float = 1.0,
+        init_std: float = 0.1,
+    ):
+        levels = np.sort(check_finite_array("teacher", teacher, ndim=1))
+        if levels.size == 0:
+            fail("teacher", "must hold at least one singular value", "none")
+        check_positive("teacher", float(levels[0]))
+        self.teacher = tuple(levels.tolist())
+        self.label_noise = check_positive("label_noise", label_noise)
+        self.num_hidden = check_count("num_hidden", len(levels) if num_hidden is None else num_hidden, len(levels))
+        self.trained = check_choice("trained", trained, ("both", "first", "second"))
+        self.balance = check_positive("balance", balance)
+        self.init_std = check_positive("init_std", init_std)
+
+    @property
+    def num_modes(self) -> int:
+        return len(self.teacher)
+
+    @property
+    def target_modes(self) -> np.ndarray:
+        return np.array(self.teacher)
+
+    @property
+    def fixed_point(self) -> np.ndarray:
+        return np.array(self.teacher)
+
+    def rates(self) -> np.ndarray:
+        """r_ij of the trained layers at the fixed-point start, shape (N, N); α r_ij per update restores E_ij."""
+        levels = np.array(self.teacher)
+        left, right = levels[:, None] * self.balance**2, levels[None, :] / self.balance**2
+        return {"both": left + right, "first": left + 0.0 * right, "second": right + 0.0 * left}[self.trained]
+
+    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
+        r""":math:`s_i^2/T = r_{ii}\nu^2 / (2 - \alpha r_{ii}(1 + (N+1)/B))`, about :math:`s_i\nu^2` balanced."""
+        rates = np.diag(self.rates())
+        rest = 2.0 - learning_rate * rates * (1.0 + (self.num_modes + 1) / batch_size)
+        if (rest <= 0).any():
+            limit = 2.0 / (rates.max() * (1.0 + (self.num_modes + 1) / batch_size))
+            fail("learning_rate", f"must be below {limit:.4g}, or the weights diverge", learning_rate)
+        return rates * self.label_noise**2 / rest
+
+    def config(self) -> dict[str, Any]:
+        names = ("label_noise", "num_hidden", "trained", "balance", "init_std")
+        return {"name": self.name, "teacher": list(self.teacher), **{name: getattr(self, name) for name in names}}
+
+    def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[Weights, None]:
+        del setting
+        size, hidden = self.num_modes, self.num_hidden
+        first = self.init_std * normals(fold(key, purpose("first")), (hidden, size), dtype)
+        second = self.init_std * normals(fold(key, purpose("second")), (size, hidden), dtype)
+        if init == "fixed-point":
+            roots = np.sqrt(np.array(self.teacher))
+            exact = np.eye(hidden, size) * roots
+            first = jnp.broadcast_to(trailing_ones(exact / self.balance, first), first.shape)
+            second = jnp.broadcast_to(trailing_ones(exact.T * self.balance, second), second.shape)
+        return {"first": first, "second": second}, None
+
+    def gradient(
+        self, weights: Weights, memory: None, *, key: Key, setting: Setting, step: Array
+    ) -> tuple[Weights, None]:
+        del step
+        first, second = weights["first"], weights["second"]
+        size, batch = self.num_modes, setting.batch_size
+        inputs = normals(fold(key, purpose("inputs")), (size, batch), first.dtype)
+        labels = normals(fold(key, purpose("labels")), (size, batch), first.dtype) * self.label_noise
+        error = matmul(second, first) - trailing_ones(np.diag(self.teacher), first)
+        slope = matmul(matmul(error, inputs) - labels, transpose(inputs)) / batch
+        return {
+            "first": matmul(transpose(second), slope) if self.trained != "second" else jnp.zeros_like(first),
+            "second": matmul(slope, transpose(first)) if self.trained != "first" else jnp.zeros_like(second),
+        }, memory
+
+    def spectrum(self, weights: Weights) -> Array:
+        return singular_values(matmul(weights["second"], weights["first"]))
+
+    def healthy(self, weights: Weights) -> Array:
+        finite = [jnp.isfinite(layer).all(axis=(0, 1)) for layer in (weights["first"], weights["second"])]
+        return finite[0] & finite[1]

@@ -1,0 +1,131 @@
+"""One task from start to end: segments of updates, records, checkpoints."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from coulombgas._precision import x64
+
+from ._devices import local_mesh, pad_replicas
+from ._engine import ChunkState, Program, advance_chunk, make_setting, observe_chunk, replica_keys, setting_key
+from ._engine import start_chunk as _start
+from ._plan import Outcome, Plan, Task
+
+_SEGMENT_SECONDS = 0.3  # between two looks at the clock; how the run is cut never changes its numbers
+_FIRST_SEGMENT = 16
+
+
+class Snapshot(NamedTuple):
+    """A task in the middle: enough to go on."""
+
+    step: int
+    leaves: list[np.ndarray]
+    records: list[dict[str, np.ndarray]]
+
+
+class Hooks(NamedTuple):
+    """How a task talks to the run."""
+
+    load: Callable[[Task], Snapshot | None]
+    save: Callable[[Task, Snapshot], None]
+    report: Callable[[int], None]
+    stop: threading.Event
+    worth_saving: Callable[[], bool]
+    """Whether a snapshot should be left when asked to stop."""
+    checkpoint_seconds: float
+
+
+def run_task(plan: Plan, task: Task, hooks: Hooks) -> Outcome | None:
+    """Train one chunk; None if asked to stop on the way."""
+    with x64() if plan.dtype == "float64" else jax.enable_x64(False):
+        return _Chunk(plan, task, hooks).run()
+
+
+class _Chunk:
+    """The loop over segments of one chunk."""
+
+    def __init__(self, plan: Plan, task: Task, hooks: Hooks):
+        self.plan, self.task, self.hooks = plan, task, hooks
+        mesh, dtype = local_mesh(), np.dtype(plan.dtype)
+        self.program = Program(plan.model, plan.optimizer, plan.steps, dtype, mesh)
+        values = plan.settings[task.setting]
+        base = setting_key(plan.seed, *values)
+        replicas = pad_replicas(task.first, task.stop, task.size, mesh) + np.uint32(plan.first_replica)
+        self.setting = make_setting(base, *values, dtype)
+        self.keys = replica_keys(base, replicas, "update")
+        self.state = _start(self.program, self.setting, replica_keys(base, replicas, "start"), plan.init)
+        self.records: list[dict[str, np.ndarray]] = []
+        self.step = 0
+        self.num_replicas = task.stop - task.first
+
+    def run(self) -> Outcome | None:
+        """All segments; a checkpoint now and then, and one when asked to stop after that."""
+        self._restore()
+        saved, segment = time.monotonic(), _FIRST_SEGMENT
+        for target in self.plan.recorded[len(self.records) :]:
+            while self.step < target:
+                if self.hooks.stop.is_set():
+                    if self.hooks.worth_saving():
+                        self._save()
+                    return None
+                if time.monotonic() - saved > self.hooks.checkpoint_seconds:
+                    self._save()
+                    saved = time.monotonic()
+                segment = self._advance(segment, target)
+            self._record()
+        return self._finish()
+
+    def _advance(self, segment: int, target: int) -> int:
+        """One segment; returns the length of the next, so that it takes about the wished time."""
+        following = min(self.step + segment, target)
+        started = time.monotonic()
+        state = advance_chunk(
+            self.program, self.setting, self.keys, self.state, np.int32(self.step), np.int32(following)  # pyright: ignore[reportArgumentType]
+        )  # fmt: skip
+        self.state: ChunkState = jax.block_until_ready(state)
+        elapsed, done = time.monotonic() - started, following - self.step
+        self.step = following
+        self.hooks.report(done * self.num_replicas)
+        return int(np.clip(done * _SEGMENT_SECONDS / max(elapsed, 1e-6), 1, 8 * max(done, _FIRST_SEGMENT)))
+
+    def _record(self) -> None:
+        found = observe_chunk(self.program, self.state, dict(self.plan.statistics))
+        record = {name: _replica_first(value, self.num_replicas) for name, value in found.items()}
+        if self.plan.keep_weights:
+            for name, leaf in weight_leaves(self.state.weights).items():
+                record[name] = _replica_first(leaf, self.num_replicas)
+        self.records.append(record)
+
+    def _finish(self) -> Outcome:
+        arrays = {name: np.stack([record[name] for record in self.records], axis=1) for name in self.records[0]}
+        return Outcome(arrays, np.asarray(self.state.failed_step)[: self.num_replicas].astype(np.int64))
+
+    def _save(self) -> None:
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(self.state)]
+        self.hooks.save(self.task, Snapshot(self.step, leaves, self.records))
+
+    def _restore(self) -> None:
+        snapshot = self.hooks.load(self.task)
+        if snapshot is None:
+            return
+        leaves, structure = jax.tree.flatten(self.state)
+        placed = [jax.device_put(new, old.sharding) for new, old in zip(snapshot.leaves, leaves, strict=True)]
+        self.state = jax.tree.unflatten(structure, placed)
+        self.step, self.records = snapshot.step, snapshot.records
+        self.hooks.report(self.step * self.num_replicas)
+
+
+def weight_leaves(weights: object) -> dict[str, jax.Array]:
+    """Arrays of the weights by name: "weights" for a single one, "weights_<path>" for several."""
+    leaves = jax.tree_util.tree_leaves_with_path(weights)
+    if len(leaves) == 1:
+        return {"weights": leaves[0][1]}
+    return {"weights_" + jax.tree_util.keystr(path, simple=True, separator="_"): leaf for path, leaf in leaves}
+
+
+def _replica_first(value: jax.Array, number: int) -> np.ndarray:
+    return np.moveaxis(np.asarray(value), -1, 0)[:number].copy()

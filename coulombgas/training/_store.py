@@ -1,0 +1,210 @@
+"""The store of a run under way: a hidden sibling of the final path that survives SIGKILL at any moment.
+
+``.NAME.partial/`` holds the identity of the run (``run.json``), a Zarr group whose regions are written as tasks end
+(``spectra.zarr``), one marker for each finished task (``done/``, written after its region) and the newest snapshot of
+each unfinished one (``state/``, replaced in one rename). The final path appears in one rename at the end.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from coulombgas._checks import InputError
+from coulombgas._files import check_output, replace_directory
+from coulombgas.spectra import read_spectra
+
+from ._chunk import Snapshot
+from ._plan import Outcome, Task
+
+
+class PartialStore:
+    """A run's arrays on disk while it goes on."""
+
+    def __init__(self, out: Path, template: xr.Dataset, chunk: int):
+        self.out, self.template, self.chunk = out, template, chunk
+        self.directory = partial_directory(out)
+        self._group: Any = None
+        self.saved = False
+        """Whether anything is there worth continuing from."""
+
+    def create(self, identity: Mapping[str, Any], chunks: tuple[int, ...]) -> None:
+        """An empty partial store; ``run.json`` comes last, so that a directory without it is no run."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        for name in ("done", "state"):
+            (self.directory / name).mkdir(parents=True)
+        _create_arrays(self.directory / "spectra.zarr", self.template, self.chunk)
+        _write_text(self.directory / "run.json", json.dumps({"identity": identity, "chunks": chunks}))
+
+    def open(self) -> None:
+        """Open the arrays for writing."""
+        import zarr
+
+        self._group = zarr.open_group(str(self.directory / "spectra.zarr"), mode="r+")
+
+    def finished(self, task: Task) -> bool:
+        """Whether a task's results are on disk."""
+        return (self.directory / "done" / task.name).exists()
+
+    def write(self, task: Task, outcome: Outcome) -> None:
+        """Results of a finished task, then its marker, then its snapshot is no longer needed."""
+        region = (task.setting, slice(task.first, task.stop))
+        for name, array in outcome.arrays.items():
+            self._group[name][region] = array
+        self._group["failed_step"][region] = outcome.failed_step
+        _write_text(self.directory / "done" / task.name, "")
+        self._state_file(task).unlink(missing_ok=True)
+        self.saved = True
+
+    def save(self, task: Task, snapshot: Snapshot) -> None:
+        """Replace a task's snapshot in one rename."""
+        arrays = {f"leaf_{i}": leaf for i, leaf in enumerate(snapshot.leaves)}
+        for i, record in enumerate(snapshot.records):
+            arrays |= {f"record_{i}_{name}": value for name, value in record.items()}
+        target = self._state_file(task)
+        temporary = target.with_suffix(".tmp.npz")
+        with temporary.open("wb") as file:
+            np.savez(file, step=snapshot.step, **arrays)  # pyright: ignore[reportArgumentType]
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        self.saved = True
+
+    def load(self, task: Task) -> Snapshot | None:
+        """The newest snapshot of a task, if there is one."""
+        file = self._state_file(task)
+        if not file.exists():
+            return None
+        with np.load(file, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+        leaves = [stored[f"leaf_{i}"] for i in range(sum(name.startswith("leaf_") for name in stored))]
+        records: list[dict[str, np.ndarray]] = []
+        for name, value in stored.items():
+            if name.startswith("record_"):
+                _, index, key = name.split("_", 2)
+                while len(records) <= int(index):
+                    records.append({})
+                records[int(index)][key] = value
+        return Snapshot(int(stored["step"]), leaves, records)
+
+    def _state_file(self, task: Task) -> Path:
+        return self.directory / "state" / f"{task.name}.npz"
+
+    def finish(self) -> None:
+        """Put the complete store at its final path."""
+        self._group = None
+        replace_directory(self.directory / "spectra.zarr", self.out)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove everything but the final store."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def partial_directory(out: Path) -> Path:
+    """Where the run that will become ``out`` lives until then."""
+    return out.absolute().parent / f".{out.name}.partial"
+
+
+def claim(
+    out: Path, *, identity: Mapping[str, Any], resume: bool, overwrite: bool
+) -> tuple[tuple[int, ...] | None, xr.Dataset | None]:
+    """Decide what is to be done about a path: (chunks of the run to continue or None, finished spectra or None).
+
+    Raises:
+        InputError: when the path exists, or a run there differs from the one asked for.
+    """
+    check_output(out, overwrite=overwrite or resume)
+    run = partial_directory(out) / "run.json"
+    if run.exists() and not overwrite:
+        stored = json.loads(run.read_text())
+        if not resume:
+            raise InputError(
+                f"`out` {str(out)!r}: an interrupted run is waiting there: give --resume to go on with it "
+                "or --overwrite to start afresh."
+            )
+        _compare(out, stored["identity"], identity)
+        if (run.parent / "spectra.zarr").exists():
+            return tuple(stored["chunks"]), None
+    if out.exists() and resume and not overwrite:
+        finished = read_spectra(out)
+        _compare(out, json.loads(finished.attrs.get("identity", "{}")), identity)
+        shutil.rmtree(partial_directory(out), ignore_errors=True)
+        return None, finished
+    return None, None
+
+
+def _compare(out: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    plain = json.loads(json.dumps(wanted))
+    different = sorted(key for key in {*stored, *plain} if stored.get(key) != plain.get(key))
+    if different:
+        key = different[0]
+        raise InputError(
+            f"`out` {str(out)!r} holds a run with another configuration ({', '.join(different)} differ"
+            f"{'s' * (len(different) == 1)}: {key} is {_short(stored.get(key))} there, {_short(plain.get(key))} here): "
+            "choose another path or give --overwrite."
+        )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Only one run at a time may write towards a path.
+
+    Raises:
+        InputError: when another process does.
+    """
+    directory = out.absolute().parent
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f".{out.name}.lock"
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"`out` {str(out)!r}: another process is writing it: wait for it or stop it.") from None
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _create_arrays(path: Path, template: xr.Dataset, chunk: int) -> None:
+    import zarr
+
+    coordinates = template.drop_vars(list(template.data_vars))
+    coordinates.to_zarr(path, mode="w", consolidated=False, zarr_format=3)
+    group = zarr.open_group(str(path), mode="r+")
+    for name, variable in template.data_vars.items():
+        shape = variable.shape
+        group.create_array(
+            str(name),
+            shape=shape,
+            chunks=(1, min(chunk, shape[1]), *shape[2:]),
+            dtype=variable.dtype,
+            fill_value=np.nan if variable.dtype.kind == "f" else -2,
+            dimension_names=tuple(map(str, variable.dims)),
+        )
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def device_name() -> str:
+    """Devices of this run, in words."""
+    devices = jax.devices()
+    return devices[0].device_kind if len(devices) == 1 else f"{len(devices)} × {devices[0].device_kind}"
