@@ -90,7 +90,8 @@ class Board:
         """Ask for an exact zero of a residual (or of every entry of a matrix or list).
 
         The residual is taken through ``by`` (a targeted simplification) or else through expansion and a common
-        denominator.
+        denominator. Before a simplification is tried on it, the residual must vanish at a random point: simplifying
+        what is not zero can take for ever.
         """
         entries = list(residual) if isinstance(residual, (list, tuple, sp.MatrixBase)) else [residual]
         for entry in entries:
@@ -133,9 +134,23 @@ def _reduce(entry: Any, by: Callable[[Any], Any] | None) -> Any:
     if entry == 0:
         return entry
     if by is not None:
-        return by(entry)
+        return by(entry) if _may_vanish(entry) else entry
     entry = sp.expand(entry)
     return entry if entry == 0 else sp.expand(sp.fraction(sp.together(entry))[0])
+
+
+def _may_vanish(entry: Any) -> bool:
+    """False if the entry is a number other than zero when its symbols are given generic values."""
+    draw = random.Random(0)
+    values = {
+        symbol: sp.Integer(draw.randint(2, 4)) if symbol.is_integer else _random_rational(draw, 0.2, 0.9)
+        for symbol in sorted(entry.free_symbols, key=str)
+    }
+    try:
+        number = complex(entry.subs(values).evalf(30))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return True  # no number: undefined functions, integrals, unevaluated sums
+    return not abs(number) > 1e-12
 
 
 def _random_rational(draw: random.Random, low: float, high: float) -> sp.Rational:

@@ -47,7 +47,7 @@ def potential(board: Board) -> None:
     derived = derived - derived.subs(x, 0)
     board.line("Integrated from zero:", derived, name="V")
     stated = symbolic.rbm_potential(x, kappa, mu2)
-    board.zero("The library's potential.", sp.simplify(sp.expand_log(derived - stated.replace(sp.log, _joined_log))))
+    board.zero("The library's potential.", sp.expand_log(derived - stated.replace(sp.log, _joined_log)), by=sp.simplify)
     board.zero("Its slope is the drift.", sp.cancel(sp.diff(stated, x) + K))
     board.zero("The engine finds the same slope.", sp.cancel(sp.diff(model().potential, x) + K))
 
@@ -88,9 +88,9 @@ def hamiltonian(board: Board) -> None:
     slope = sp.diff(V, x) / (2 * g**2)
     lowered = sp.diff(psi, x) + slope * psi
     board.zero("Its factors.", sp.expand(g**2 * (-sp.diff(lowered, x) + slope * lowered) - stated))
-    board.zero("$L\\sqrt{p_s}=0$.", sp.simplify(sp.diff(root, x) + slope * root))
+    board.zero("$L\\sqrt{p_s}=0$.", sp.diff(root, x) + slope * root, by=sp.simplify)
     current = -(g**2) * sp.diff(root * psi, x) - sp.diff(V, x) * root * psi
-    board.zero("The current is $-g^2\\sqrt{p_s}L\\psi$.", sp.simplify(current / root + g**2 * lowered))
+    board.zero("The current is $-g^2\\sqrt{p_s}L\\psi$.", current / root + g**2 * lowered, by=sp.simplify)
     fp = model()
     Vx = symbolic.rbm_potential(x, kappa, mu2)
     W = sp.diff(Vx, x) ** 2 / (4 * g**2) - sp.diff(Vx, x, 2) / 2
@@ -114,13 +114,15 @@ def eigen_expansion(board: Board) -> None:
     second = (sp.diff(V, x) ** 2 / (4 * g**2) - sp.diff(V, x, 2) / 2 - E) * psi / g**2
     board.zero(
         "Every term solves (34).",
-        sp.simplify(sp.expand((flow - sp.diff(term, t)) / term * psi).subs(sp.diff(psi, x, 2), second)),
+        sp.expand((flow - sp.diff(term, t)) / term * psi).subs(sp.diff(psi, x, 2), second),
+        by=sp.simplify,
     )
     lowered = sp.diff(psi, x) + sp.diff(V, x) * psi / (2 * g**2)
     total = sp.diff(g**2 * root * lowered, x)
     board.zero(
         "$E\\sqrt{p_s}\\psi=-\\partial_x(g^2\\sqrt{p_s}L\\psi)$: with zero flux every excited state has no mass.",
-        sp.simplify(sp.expand((total + E * root * psi) / root).subs(sp.diff(psi, x, 2), second)),
+        sp.expand((total + E * root * psi) / root).subs(sp.diff(psi, x, 2), second),
+        by=sp.simplify,
     )
 
 
@@ -137,9 +139,9 @@ def orders_in_noise(board: Board) -> None:
     W = sp.diff(V, x) ** 2 / (4 * g**2) - sp.diff(V, x, 2) / 2
     series = sp.series(W.subs(x, x_s + g * y).cancel(), g, 0, 3).removeO()
     order0, order1, order2 = (sp.expand(series).coeff(g, n) for n in (0, 1, 2))
-    board.zero("$g^0$.", sp.simplify(order0 - OMEGA**2 * y**2 / 4 + OMEGA / 2))
-    board.zero("$g^1$, odd in $y$.", sp.simplify(order1 - v2 * v3 * y**3 / 4 + v3 * y / 2))
-    board.zero("$g^2$.", sp.simplify(order2 - (v3**2 / 16 + v2 * v4 / 12) * y**4 + v4 * y**2 / 4))
+    board.zero("$g^0$.", order0 - OMEGA**2 * y**2 / 4 + OMEGA / 2, by=sp.simplify)
+    board.zero("$g^1$, odd in $y$.", order1 - v2 * v3 * y**3 / 4 + v3 * y / 2, by=sp.simplify)
+    board.zero("$g^2$.", order2 - (v3**2 / 16 + v2 * v4 / 12) * y**4 + v4 * y**2 / 4, by=sp.simplify)
     board.zero("The engine's curvature.", sp.cancel(_stable(model()).curvature - v2))
 
 
@@ -159,13 +161,14 @@ def levels(board: Board) -> None:
     for n in range(4):
         wave = sp.hermite(n, sp.sqrt(omega / 2) * z) * sp.exp(-omega * z**2 / 4)
         H = -sp.diff(wave, z, 2) + (omega**2 * z**2 / 4 - omega / 2) * wave
-        board.zero(f"$E_{n}={n}\\Omega$.", sp.simplify(sp.expand((H - n * omega * wave) * sp.exp(omega * z**2 / 4))))
+        board.zero(f"$E_{n}={n}\\Omega$.", sp.expand((H - n * omega * wave) * sp.exp(omega * z**2 / 4)), by=sp.simplify)
     for n in range(3):
         wave = sp.hermite(2 * n, sp.sqrt(rate / 2) * z) * sp.exp(-rate * z**2 / 4)
         H = -sp.diff(wave, z, 2) + (rate**2 * z**2 / 4 + rate / 2) * wave
         board.zero(
             f"At the hilltop $E=(2\\cdot{n}+1)r_0$; only even states have $\\psi'(0)=0$.",
-            sp.simplify(sp.expand((H - (2 * n + 1) * rate * wave) * sp.exp(rate * z**2 / 4))),
+            sp.expand((H - (2 * n + 1) * rate * wave) * sp.exp(rate * z**2 / 4)),
+            by=sp.simplify,
         )
         board.zero("Even.", sp.diff(wave, z).subs(z, 0))
     r0 = sp.diff(symbolic.rbm_drift(x, kappa, mu2), x).subs(x, 0)

@@ -5,6 +5,7 @@ import sympy as sp
 from coulombgas import symbolic
 
 from ._framework import Board, Chain
+from .stochastic_updates import rational_rotation
 
 chain = Chain(order=50, title="Gaussian restricted Boltzmann machine")
 
@@ -65,14 +66,13 @@ def eigenvalues(board: Board) -> None:
     """ALP24 (25)-(26): the eigenvalues of K are lambda_i = mu^2 - x_i with x_i = sigma_h^2 xi_i^2, 0 <= x_i < mu^2."""
     a, b = sp.symbols("a b", real=True)
     xi, value = sp.symbols("xi_1 xi_2", positive=True), sp.Symbol("lambda")
-    weights = sp.rot_axis3(a)[:2, :2] * sp.diag(*xi) * sp.rot_axis3(b)[:2, :2]
-    kernel = mu2 * sp.eye(2) - sigma2 * weights * weights.T
-    secular = sp.expand((value * sp.eye(2) - kernel).det())
+    weights = rational_rotation(a) * sp.diag(*xi) * rational_rotation(b)
+    kernel = (mu2 * sp.eye(2) - sigma2 * weights * weights.T).applyfunc(sp.cancel)
+    secular = (value * sp.eye(2) - kernel).det()
     stated = sp.Mul(*(value - mu2 + sigma2 * k**2 for k in xi))
     board.zero(
         "The secular determinant of $K$ for $W=U\\,{\\rm diag}(\\xi)V^T$.",
         secular - stated,
-        by=lambda e: sp.expand(sp.trigsimp(sp.expand(e))),
     )
     board.line("$K$ must be positive for $\\phi$ to have a law, so $x_i<\\mu^2$; $x_i\\ge0$ because it is a square.")
 

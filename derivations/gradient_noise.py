@@ -82,8 +82,8 @@ def spacing_scaling(board: Board) -> None:
     mean = law.mean.subs(law.parameters[0], s)
     unit = sp.sqrt(sigma2 * T * kappa**2 * curvature)
     board.line("Mean spacing of a degenerate pair:", mean, name="\\langle S\\rangle")
-    board.zero("Slope $\\sqrt{2\\pi}=2.507$.", sp.simplify(mean / unit - sp.sqrt(2 * sp.pi)))
-    board.zero("A single mode.", sp.simplify(s / unit - sp.sqrt(2)))
+    board.zero("Slope $\\sqrt{2\\pi}=2.507$.", mean / unit - sp.sqrt(2 * sp.pi), by=sp.simplify)
+    board.zero("A single mode.", s / unit - sp.sqrt(2), by=sp.simplify)
 
 
 @chain.step

@@ -26,11 +26,11 @@ def semicircle(board: Board) -> None:
     board.zero("$\\rho=\\sqrt{-{\\rm disc}}/2\\pi v$.", sp.expand(-discriminant.subs(z, x)) - (R**2 - x**2))
     stated = symbolic.semicircle()
     density = stated.density.subs(dict(zip(stated.args, (x, 0, R), strict=True)), simultaneous=True)
-    board.zero("The library's density.", sp.simplify(density - derived))
+    board.zero("The library's density.", density - derived, by=sp.simplify)
     t = sp.Symbol("t", real=True)
     unit = dict(zip(stated.args, (t, 0, 1), strict=True))
     slope = sp.diff(stated.cdf.subs(unit, simultaneous=True), t) - stated.density.subs(unit, simultaneous=True)
-    board.zero("Its distribution function.", sp.simplify(slope))
+    board.zero("Its distribution function.", slope, by=sp.simplify)
     catalan = [sp.binomial(2 * k, k) / (k + 1) * v**k for k in (1, 2, 3)]
     moments = law.moments(6)
     board.zero(
@@ -104,7 +104,7 @@ def degenerate_group(board: Board) -> None:
     """
     board.line("Width $s$ means diagonal variance $s^2$ and off-diagonal $s^2/2$, so $v=ns^2/2$ and $R=2\\sqrt v$.")
     radius = 2 * sp.sqrt(n * s**2 / 2)
-    board.zero("$s\\sqrt{2n}$.", sp.simplify(radius - s * sp.sqrt(2 * n)))
+    board.zero("$s\\sqrt{2n}$.", radius - s * sp.sqrt(2 * n), by=sp.simplify)
     law = symbolic.semicircle()
     variance = law.variance.subs(dict(zip(law.parameters, (0, radius), strict=True)))
     for size in (2,):
@@ -114,7 +114,7 @@ def degenerate_group(board: Board) -> None:
             "Exact variance at $n=2$ is $s^2(n+1)/2$, leading order that of the semicircle.",
             exact - s**2 * sp.Rational(size + 1, 2),
         )
-    board.zero("$ns^2/2$.", sp.simplify(variance - n * s**2 / 2))
+    board.zero("$ns^2/2$.", variance - n * s**2 / 2, by=sp.simplify)
 
 
 @chain.step

@@ -62,7 +62,7 @@ def density(board: Board) -> None:
     derived = sp.sqrt((high - x) * (x - low)) / (2 * sp.pi * sp.Abs(leading) * x)
     paper = sp.sqrt((high - x) * (x - low)) / (2 * sp.pi * v * N * x)
     board.zero(
-        "With $m=Mv$, $r=N/M$ it is the paper's.", sp.simplify((derived / paper).subs({mean: M * v, r: N / M})) - 1
+        "With $m=Mv$, $r=N/M$ it is the paper's.", (derived / paper).subs({mean: M * v, r: N / M}) - 1, by=sp.simplify
     )
     stated = symbolic.marchenko_pastur()
     small = sp.Symbol("p", positive=True)
@@ -71,7 +71,8 @@ def density(board: Board) -> None:
         weight = derived.subs(r, value) if share != 1 else derived.subs(r, value) * value
         board.zero(
             "The library's, normalised over the nonzero eigenvalues.",
-            sp.simplify((parts / weight).subs(sp.Min(1, value), share)) - 1,
+            (parts / weight).subs(sp.Min(1, value), share) - 1,
+            by=sp.simplify,
         )
 
 
@@ -103,9 +104,9 @@ def distribution_function(board: Board) -> None:
     inside = at(cdf)
     board.line("The distribution function:", inside, name="F")
     slope = sp.diff(inside, t) - at(law.density) * sp.diff(place, t)
-    board.zero("Its slope is the density.", sp.simplify(slope))
+    board.zero("Its slope is the density.", slope, by=sp.simplify)
     board.zero("It starts from 0", sp.limit(inside, t, 0))
-    board.zero("and ends at 1.", sp.simplify(sp.limit(inside, t, sp.oo) - 1))
+    board.zero("and ends at 1.", sp.limit(inside, t, sp.oo) - 1, by=sp.simplify)
 
 
 def _rooted(expression: sp.Expr, a: sp.Symbol, b: sp.Symbol, t: sp.Symbol) -> sp.Expr:

@@ -157,7 +157,7 @@ def repulsion_factor(board: Board) -> None:
         sp.expand(second), sorted(M.free_symbols, key=str), {(M[0, 1], M[0, 1]): variance}
     ).subs({levels[0]: 0, levels[1]: Delta})
     board.line("Matrix with $\\langle\\delta_{12}^2\\rangle=s^2/2$:", matrix)
-    board.zero("Half of it.", sp.simplify(equation - 2 * matrix))
+    board.zero("Half of it.", equation - 2 * matrix, by=sp.simplify)
     rice, product = symbolic.rice_spacing(), symbolic.two_species_spacing()
     small = sp.Symbol("e", positive=True)
     asymptotic = rice.mean.replace(

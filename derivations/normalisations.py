@@ -22,7 +22,7 @@ def two_levels(board: Board) -> None:
     board.line("Spacing and centre of mass; the centre gives $\\sqrt\\pi s$, both orders a factor 2:", weight)
     total = sp.integrate(weight, (S, 0, sp.oo))
     ratio = sp.gammasimp(total / symbolic.mehta_normalisation(2, beta=beta, width=s))
-    board.zero("$N=2$.", sp.simplify(sp.powsimp(sp.expand_func(ratio), force=True)) - 1)
+    board.zero("$N=2$.", sp.powsimp(sp.expand_func(ratio), force=True) - 1, by=sp.simplify)
     board.zero("The gas takes the same.", gas.normalisation - symbolic.mehta_normalisation(2, beta=beta, width=s))
 
 
@@ -49,17 +49,18 @@ def three_levels(board: Board) -> None:
     radial = sp.integrate(radius**4 * sp.exp(-(radius**2)), (radius, 0, sp.oo))
     tangent = sp.Symbol("t", positive=True)
     angular = sp.cancel(shape / radius**3 / sp.cos(angle) ** 3).subs(sp.sin(angle), tangent * sp.cos(angle))
-    board.zero("On the unit circle with $t=\\tan\\phi$.", sp.simplify(angular - tangent * (1 + tangent)))
+    board.zero("On the unit circle with $t=\\tan\\phi$.", angular - tangent * (1 + tangent), by=sp.simplify)
     integrand = tangent * (1 + tangent) / ((1 + tangent + tangent**2) / 3) ** sp.Rational(5, 2)
     board.zero(
         "The form.",
-        sp.simplify(quadratic.subs(angle, sp.atan(tangent)) - (1 + tangent + tangent**2) / (3 * (1 + tangent**2))),
+        quadratic.subs(angle, sp.atan(tangent)) - (1 + tangent + tangent**2) / (3 * (1 + tangent**2)),
+        by=sp.simplify,
     )
     primitive = _primitive(tangent)
-    board.zero("A primitive of the angular integrand.", sp.simplify(sp.diff(primitive, tangent) - integrand))
+    board.zero("A primitive of the angular integrand.", sp.diff(primitive, tangent) - integrand, by=sp.simplify)
     value = sp.limit(primitive, tangent, sp.oo) - primitive.subs(tangent, 0)
     total = 6 * radial * value * sp.sqrt(2 * sp.pi / 3)
-    board.zero("Six orders, one centre of mass.", sp.simplify(total - symbolic.mehta_normalisation(3, beta=1)))
+    board.zero("Six orders, one centre of mass.", total - symbolic.mehta_normalisation(3, beta=1), by=sp.simplify)
 
 
 def _primitive(t: sp.Symbol) -> sp.Expr:
@@ -90,11 +91,8 @@ def width_dependence(board: Board) -> None:
     board.zero("Laguerre.", sp.expand(theta * sp.diff(laguerre, theta) - N * (a + 1) - beta * N * (N - 1) / 2))
     board.zero(
         "The symbolic sum agrees with the integer case.",
-        sp.simplify(
-            sp.expand_log(
-                general.subs(N, 3).doit() - symbolic.log_mehta_normalisation(3, beta=beta, width=s), force=True
-            )
-        ),
+        sp.expand_log(general.subs(N, 3).doit() - symbolic.log_mehta_normalisation(3, beta=beta, width=s), force=True),
+        by=sp.simplify,
     )
 
 
@@ -110,6 +108,4 @@ def selberg_recursion(board: Board) -> None:
         stated = (
             sp.sqrt(2 * sp.pi) * s ** (1 + beta * (size - 1)) * sp.gamma(1 + size * beta / 2) / sp.gamma(1 + beta / 2)
         )
-        board.zero(
-            f"$N={size}$.", sp.powsimp(sp.gammasimp(ratio / stated), force=True), by=lambda e: sp.simplify(e) - 1
-        )
+        board.zero(f"$N={size}$.", sp.powsimp(sp.gammasimp(ratio / stated), force=True) - 1, by=sp.simplify)

@@ -14,6 +14,11 @@ alpha, B, T = sp.symbols("alpha B T", positive=True)
 x, x_s = sp.symbols("x x_s", real=True)
 
 
+def rational_rotation(t: sp.Expr) -> sp.Matrix:
+    """Rotation of the plane by 2 arctan t: every rotation but the half turn, without trigonometry."""
+    return sp.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
+
+
 @chain.step(identified="as one of (1)-(5), the update and its mini-batch average")
 def minibatch_update(board: Board) -> None:
     """ALP24 (1)-(5): W' = W - alpha dL/dW with a mini-batch average has mean drift -alpha E[dL/dW] and noise
@@ -31,7 +36,7 @@ def minibatch_update(board: Board) -> None:
         "Its variance:",
         sp.summation(sp.piecewise_fold(inner).args[0][0] if inner.is_Piecewise else inner, (a, 1, size)),
     )
-    board.zero("is $V/B$.", sp.simplify(total - variance / size))
+    board.zero("is $V/B$.", total - variance / size, by=sp.simplify)
     step = -alpha * mean + alpha / sp.sqrt(size) * sp.sqrt(variance) * noise
     second = symbolic.gaussian_covariance(step + alpha * mean, step + alpha * mean, [noise], {(noise, noise): 1})
     board.zero(
@@ -43,16 +48,14 @@ def minibatch_update(board: Board) -> None:
 @chain.step(status="definition")
 def symmetric_matrix(board: Board) -> None:
     """ALP24 (6): X = W^T W has the eigenvalues x_i = xi_i^2, the squared singular values of W."""
-    a, b, c = sp.symbols("a b c", real=True)
+    c = sp.Symbol("c", real=True)
     xi = sp.symbols("xi_1 xi_2", positive=True)
-    turn = sp.rot_axis3(a) * sp.rot_axis1(b)
-    weights = turn[:, :2] * sp.diag(*xi) * sp.rot_axis3(c)[:2, :2]
+    turn = sp.Matrix([[1, 2], [2, 1], [2, -2]]) / 3  # orthonormal columns
+    weights = turn * sp.diag(*xi) * rational_rotation(c)
     value = sp.Symbol("lambda")
-    secular = (value * sp.eye(2) - weights.T * weights).det()
-    board.zero(
-        "For $W=U\\,{\\rm diag}(\\xi)V^T$ of shape $3\\times2$.",
-        sp.expand(sp.trigsimp(sp.expand(secular)) - (value - xi[0] ** 2) * (value - xi[1] ** 2)),
-    )
+    secular = (value * sp.eye(2) - (weights.T * weights).applyfunc(sp.cancel)).det()
+    stated = (value - xi[0] ** 2) * (value - xi[1] ** 2)
+    board.zero("For $W=U\\,{\\rm diag}(\\xi)V^T$ of shape $3\\times2$ with any rotation $V$.", secular - stated)
 
 
 @chain.step(identified="as one of (7)-(8)")

@@ -55,7 +55,8 @@ def update(board: Board) -> None:
     mean = law.mean.subs(law.parameters[0], sp.sqrt(T) * sigma / sp.sqrt(2))
     board.zero(
         "In the paper's words $\\sigma=\\sqrt2\\epsilon$ and $\\langle S\\rangle=\\sqrt{\\pi/2}\\,\\sigma\\sqrt T$.",
-        sp.simplify(mean - sp.sqrt(sp.pi / 2) * sigma * sp.sqrt(T)),
+        mean - sp.sqrt(sp.pi / 2) * sigma * sp.sqrt(T),
+        by=sp.simplify,
     )
 
 
@@ -120,13 +121,15 @@ def product_spacing(board: Board) -> None:
     ours = S * weight / (2 * sp.sqrt(sp.pi) * s * M)
     board.zero(
         "The library's spacing law at equal widths.",
-        (law.density.subs(values, simultaneous=True) / ours).rewrite(sp.exp),
-        by=lambda e: sp.simplify(e) - 1,
+        (law.density.subs(values, simultaneous=True) / ours).rewrite(sp.exp) - 1,
+        by=sp.simplify,
     )
     first = sum(symbolic.half_line_moment(2, sign * gap, sp.sqrt(2) * s) for sign in (1, -1)) / (2 * sp.sqrt(sp.pi) * s)
     board.zero("Mean.", sp.expand(first - (2 * s**2 + gap**2)))
-    board.zero("The library's mean.", sp.simplify(law.mean.subs(values, simultaneous=True) - (2 * s**2 + gap**2) / M))
-    board.zero("$\\Delta\\to0$ is (75).", sp.simplify(((2 * s**2 + gap**2) / M).subs(gap, 0)) - sp.sqrt(sp.pi) * s)
+    board.zero(
+        "The library's mean.", law.mean.subs(values, simultaneous=True) - (2 * s**2 + gap**2) / M, by=sp.simplify
+    )
+    board.zero("$\\Delta\\to0$ is (75).", ((2 * s**2 + gap**2) / M).subs(gap, 0) - sp.sqrt(sp.pi) * s, by=sp.simplify)
     rice = symbolic.rice_spacing()
     for delta, excess in (("0.1", "0.181"), ("0.5", "0.046")):
         point = {gap: sp.Rational(delta), s: sp.Rational("0.08")}
@@ -191,7 +194,7 @@ def finite_rate(board: Board) -> None:
     board.zero("$\\langle zz^Tzz^T\\rangle=(N+2)1$ ($N=2$).", list(square - (size + 2) * sp.eye(size)))
     batch = 1 / B * (N + 2) + (B - 1) / B
     board.line("Over a batch of $B$:", sp.expand(batch), name="\\langle C^2\\rangle")
-    board.zero("which is $1+(N+1)/B$.", sp.simplify(batch - 1 - (N + 1) / B))
+    board.zero("which is $1+(N+1)/B$.", batch - 1 - (N + 1) / B, by=sp.simplify)
     v = sp.Symbol("v", positive=True)  # summed variance of one row of the error
     board.line(
         "A row of the error is multiplied by $1-\\alpha C$ and gains noise of summed "
@@ -200,7 +203,7 @@ def finite_rate(board: Board) -> None:
     row = sp.solve(v * (1 - 2 * alpha + alpha**2 * batch) + alpha**2 * eps**2 * (N + 1) / B - v, v)[0]
     board.line("A matrix of width $s$ has the row sum $s^2+(N-1)s^2/2$.")
     width2 = row / ((N + 1) / 2)
-    board.zero("The library's width.", sp.simplify(width2 - symbolic.teacher_student_width2(alpha, B, eps, N)))
+    board.zero("The library's width.", width2 - symbolic.teacher_student_width2(alpha, B, eps, N), by=sp.simplify)
     board.zero("Many samples: $2/(2-\\alpha)$.", sp.limit(width2 * B, B, sp.oo) - alpha * eps**2 * 2 / (2 - alpha))
     deterministic = symbolic.discrete_width2(alpha, 1, eps, T)
-    board.zero("The same as (93)-(95) with $\\Omega=1$.", sp.simplify(deterministic - T * eps**2 * 2 / (2 - alpha)))
+    board.zero("The same as (93)-(95) with $\\Omega=1$.", deterministic - T * eps**2 * 2 / (2 - alpha), by=sp.simplify)

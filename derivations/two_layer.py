@@ -57,7 +57,8 @@ def stationary_variance(board: Board) -> None:
     )
     board.zero(
         "Leading order and finite-rate factor.",
-        sp.simplify(found - alpha * rate * nu**2 / (2 * B) * 2 / (2 - alpha * rate)),
+        found - alpha * rate * nu**2 / (2 * B) * 2 / (2 - alpha * rate),
+        by=sp.simplify,
     )
     board.line(
         "The inputs' fluctuations replace $\\alpha^2r^2$ by $\\alpha^2r^2\\langle "
@@ -69,7 +70,8 @@ def stationary_variance(board: Board) -> None:
     diagonal = fluctuating.subs(rate, 2 * sigma1)
     board.zero(
         "A diagonal element is the library's width.",
-        sp.simplify(diagonal - symbolic.two_layer_width2(sigma1, alpha, B, nu, N)),
+        diagonal - symbolic.two_layer_width2(sigma1, alpha, B, nu, N),
+        by=sp.simplify,
     )
     board.zero(
         "Its leading order is $Ts_i\\nu^2$.", sp.limit(diagonal * B / alpha, alpha, 0).subs(B, sp.oo) - sigma1 * nu**2
@@ -137,10 +139,11 @@ def generalised_semicircle(board: Board) -> None:
     )
     board.zero(
         "An antiderivative of $t$ times the law of the modulus.",
-        sp.simplify(sp.expand(sp.diff(antiderivative, t) - t * kernel)),
+        sp.expand(sp.diff(antiderivative, t) - t * kernel),
+        by=sp.simplify,
     )
-    board.zero("Its limits give $M$.", sp.simplify(0 - antiderivative.subs(t, 0) - gauss))
-    board.zero("The library's $M$.", sp.simplify(symbolic.mean_distance(d, w) - gauss))
+    board.zero("Its limits give $M$.", 0 - antiderivative.subs(t, 0) - gauss, by=sp.simplify)
+    board.zero("The library's $M$.", symbolic.mean_distance(d, w) - gauss, by=sp.simplify)
     Delta, S0 = k1 - k2, sp.sqrt(s1**2 + s2**2)
     norm = gauss.subs({d: Delta, w: S0}, simultaneous=True)
     terms = []
@@ -167,7 +170,7 @@ def generalised_semicircle(board: Board) -> None:
     equal = derived.subs({k2: k1, s2: s1}, simultaneous=True)
     pair = symbolic.pair_density()
     pair_density = pair.density.subs(dict(zip(pair.args, (x, k1, s1), strict=True)), simultaneous=True)
-    board.zero("Equal species give (78).", sp.simplify(sp.expand(equal - pair_density)))
+    board.zero("Equal species give (78).", sp.expand(equal - pair_density), by=sp.simplify)
 
 
 def _exponent_free(expression: sp.Expr) -> sp.Expr:
@@ -189,14 +192,14 @@ def generalised_spacing(board: Board) -> None:
     law = symbolic.two_species_spacing()
     values = dict(zip(law.args, (S, gap, s1, s2), strict=True))
     stated = law.density.subs(values, simultaneous=True)
-    board.zero("The library's law.", (stated * norm / (S * folded)).rewrite(sp.exp), by=lambda e: sp.simplify(e) - 1)
+    board.zero("The library's law.", (stated * norm / (S * folded)).rewrite(sp.exp) - 1, by=sp.simplify)
     ratio = gas.spacing_density().subs(gas_spacing(gas), S) * gas.normalisation / (S * folded * 2 * sp.pi * s1 * s2)
-    board.zero("The library's gas, centre of mass integrated.", sp.simplify(ratio.rewrite(sp.exp)) - 1)
+    board.zero("The library's gas, centre of mass integrated.", ratio.rewrite(sp.exp) - 1, by=sp.simplify)
     for power, moment in ((1, law.mean), (2, law.second_moment)):
         total = sum(symbolic.half_line_moment(power + 1, sign * gap, S0) for sign in (1, -1)) / (
             sp.sqrt(2 * sp.pi) * S0
         )
-        board.zero(f"Moment {power}.", sp.simplify(sp.expand(total - moment.subs(values, simultaneous=True) * norm)))
+        board.zero(f"Moment {power}.", sp.expand(total - moment.subs(values, simultaneous=True) * norm), by=sp.simplify)
 
 
 def gas_spacing(gas: symbolic.CoulombGas) -> sp.Symbol:
@@ -224,4 +227,4 @@ def matrix_spacing(board: Board) -> None:
     S0 = sp.sqrt(s1**2 + s2**2)
     stated = rice.density.subs(dict(zip(rice.args, (S, gap, S0 / sp.sqrt(2)), strict=True)), simultaneous=True)
     derived = S / S0**2 * sp.exp(-(S**2 + gap**2) / (2 * S0**2)) * sp.besseli(0, S * gap / S0**2)
-    board.zero("So it is the library's Rice law of width $S_0/\\sqrt2$.", sp.simplify(stated / derived) - 1)
+    board.zero("So it is the library's Rice law of width $S_0/\\sqrt2$.", stated / derived - 1, by=sp.simplify)

@@ -61,9 +61,9 @@ def spacing_law(board: Board) -> None:
     over_centre = sp.integrate(weight, (centre, -sp.oo, sp.oo)) / (4 * sp.sqrt(sp.pi) * s**3)
     board.line("Divided by $N_0$:", sp.simplify(over_centre), name="P(S)")
     law = symbolic.wigner_surmise(1)
-    board.zero("The library states the same.", sp.simplify(over_centre - in_library(law, law.density, s)))
+    board.zero("The library states the same.", over_centre - in_library(law, law.density, s), by=sp.simplify)
     slope = sp.diff(in_library(law, law.cdf, s), S)
-    board.zero("The library's distribution function has this derivative.", sp.simplify(slope - over_centre))
+    board.zero("The library's distribution function has this derivative.", slope - over_centre, by=sp.simplify)
     board.zero("The library's stable log density is its logarithm.", log_residual(law, (s,)))
 
 
@@ -90,8 +90,8 @@ def unit_spacing(board: Board) -> None:
     rescaled = sp.sqrt(sp.pi) * s * law.subs(S, sp.sqrt(sp.pi) * s * unit)
     board.line("$P(s_0)=\\langle S\\rangle P(S=s_0\\langle S\\rangle)$:", sp.simplify(rescaled))
     surmise = sp.pi / 2 * unit * sp.exp(-sp.pi * unit**2 / 4)
-    board.zero("The surmise, free of $s$.", sp.simplify(rescaled - surmise))
-    board.zero("The library rescales to it.", sp.simplify(symbolic.wigner_surmise(1).unit_mean(unit) - surmise))
+    board.zero("The surmise, free of $s$.", rescaled - surmise, by=sp.simplify)
+    board.zero("The library rescales to it.", symbolic.wigner_surmise(1).unit_mean(unit) - surmise, by=sp.simplify)
 
 
 @chain.step
@@ -114,7 +114,7 @@ def general_beta(board: Board) -> None:
     }
     for index, surmise in known.items():
         stated = symbolic.wigner_surmise(index)
-        board.zero(f"$\\beta={index}$ in units of the mean.", sp.simplify(stated.unit_mean(unit) / surmise) - 1)
+        board.zero(f"$\\beta={index}$ in units of the mean.", stated.unit_mean(unit) / surmise - 1, by=sp.simplify)
         slope = sp.diff(in_library(stated, stated.cdf, s), S) if stated.cdf is not None else None
         values = {S: sp.Rational(7, 5), s: sp.Rational(3, 4)}
         if slope is not None:
@@ -141,11 +141,12 @@ def pair_density(board: Board) -> None:
     board.line("Integrated:", sp.simplify(derived), name="\\rho")
     law = symbolic.pair_density()
     stated = in_library(law, law.density, kappa, s).subs(x, kappa + s * y)
-    board.zero("The library states the same.", sp.simplify(sp.expand(derived - stated).rewrite(sp.erf)))
+    board.zero("The library states the same.", sp.expand(derived - stated).rewrite(sp.erf), by=sp.simplify)
     slope = sp.diff(in_library(law, law.cdf, kappa, s).rewrite(sp.erf), x)
     board.zero(
         "The library's distribution function has this derivative.",
-        sp.simplify(sp.expand((slope - in_library(law, law.density, kappa, s)).subs(x, kappa + s * y))),
+        sp.expand((slope - in_library(law, law.density, kappa, s)).subs(x, kappa + s * y)),
+        by=sp.simplify,
     )
 
 
@@ -189,15 +190,16 @@ def rice_spacing(board: Board) -> None:
     angular = S * gap / (2 * s**2) * sp.cos(theta)
     board.zero(
         "In polar coordinates the law is a radial factor times $e^{z\\cos\\theta}$, $z=S\\Delta/2s^2$.",
-        sp.simplify(sp.expand_log(sp.log(S) + polar - radial - angular, force=True)),
+        sp.expand_log(sp.log(S) + polar - radial - angular, force=True),
+        by=sp.simplify,
     )
     board.zero(
         "$\\oint\\cos^{2k}\\theta=\\frac{2k-1}{2k}\\oint\\cos^{2k-2}\\theta$, from the "
         "total derivative of $\\cos^{2k-1}\\theta\\sin\\theta$:",
-        sp.simplify(sp.expand(
+        sp.expand(
             sp.diff(sp.cos(theta) ** (2 * k - 1) * sp.sin(theta), theta)
             - (2 * k * sp.cos(theta) ** (2 * k) - (2 * k - 1) * sp.cos(theta) ** (2 * k - 2))
-        )),
+        ), by=sp.simplify,
     )  # fmt: skip
     wallis = 2 * sp.pi * sp.gamma(2 * k + 1) / (2 ** (2 * k) * sp.gamma(k + 1) ** 2)
     board.zero(
@@ -213,14 +215,16 @@ def rice_spacing(board: Board) -> None:
     )
     derived = sp.exp(radial) * 2 * sp.pi * sp.besseli(0, S * gap / (2 * s**2))
     law = symbolic.rice_spacing()
-    board.zero("The library states the same.", sp.simplify(derived / in_library(law, law.density, gap, s)) - 1)
+    board.zero("The library states the same.", derived / in_library(law, law.density, gap, s) - 1, by=sp.simplify)
     board.zero(
         "Its second moment is $\\langle a^2\\rangle+\\langle b^2\\rangle$.",
         in_library(law, law.second_moment, gap, s) - (gap**2 + 4 * s**2),
     )
     surmise = symbolic.wigner_surmise(1)
     board.zero(
-        "At $\\Delta=0$ it is the surmise.", sp.simplify(derived.subs(gap, 0) - in_library(surmise, surmise.density, s))
+        "At $\\Delta=0$ it is the surmise.",
+        derived.subs(gap, 0) - in_library(surmise, surmise.density, s),
+        by=sp.simplify,
     )
 
 
@@ -244,7 +248,7 @@ def rice_mean(board: Board) -> None:
     board.zero("With $I_n(q)e^{-q}\\to(2\\pi q)^{-1/2}$ it starts from $\\Delta$.", sp.limit(leading, q, sp.oo) - 1)
     residual = sp.log(in_library(law, law.density, gap, s)) - in_library(law, law.log_density, gap, s).doit()
     board.zero(
-        "The stable log density of the library is the logarithm.", sp.simplify(sp.expand_log(residual, force=True))
+        "The stable log density of the library is the logarithm.", sp.expand_log(residual, force=True), by=sp.simplify
     )
 
 
@@ -262,10 +266,11 @@ def brody_and_poisson(board: Board) -> None:
         board.zero(f"Moment {power}.", _one(in_library(law, stated, q, mean) / moment))
     board.zero("Distribution function.", _one(sp.diff(in_library(law, law.cdf, q, mean), S) / density))
     flat, surmise = symbolic.poisson(), symbolic.wigner_surmise(1)
-    board.zero("$q=0$ is Poisson.", sp.simplify(density.subs(m, 1) - in_library(flat, flat.density, mean)))
+    board.zero("$q=0$ is Poisson.", density.subs(m, 1) - in_library(flat, flat.density, mean), by=sp.simplify)
     board.zero(
         "$q=1$ is the surmise of mean $D$.",
-        sp.simplify(density.subs(m, sp.Rational(1, 2)) - in_library(surmise, surmise.density, mean / sp.sqrt(sp.pi))),
+        density.subs(m, sp.Rational(1, 2)) - in_library(surmise, surmise.density, mean / sp.sqrt(sp.pi)),
+        by=sp.simplify,
     )
 
 
