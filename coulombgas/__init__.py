@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from .models import free_scalar_field as free_scalar_field
     from .spectra import load_spectra as load_spectra
     from .spectra import read_spectra as read_spectra
+    from .symbolic import FokkerPlanck as FokkerPlanck
     from .symbolic import to_jax as to_jax
     from .training import train as train
 
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
+    "FokkerPlanck": "symbolic",
     "to_jax": "symbolic",
     "Brody": "laws",
     "PairDensity": "laws",

@@ -8,6 +8,8 @@ from ._coulomb_gas import CoulombGas as CoulombGas
 from ._coulomb_gas import gaussian_moment as gaussian_moment
 from ._coulomb_gas import half_line_moment as half_line_moment
 from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
+from ._fixed_points import FixedPoint as FixedPoint
+from ._fokker_planck import FokkerPlanck as FokkerPlanck
 from ._free import FreeLaw as FreeLaw
 from ._free import free_sum as free_sum
 from ._free import free_sum_resolvents as free_sum_resolvents
@@ -27,6 +29,7 @@ from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
 from ._parse import parse as parse
 from ._rewrite import stabilise as stabilise
+from ._schrodinger import SchrodingerOperator as SchrodingerOperator
 from ._selberg import laguerre_normalisation as laguerre_normalisation
 from ._selberg import log_laguerre_normalisation as log_laguerre_normalisation
 from ._selberg import log_mehta_normalisation as log_mehta_normalisation
@@ -61,8 +64,11 @@ from ._widths import two_layer_width2 as two_layer_width2
 __all__ = [
     "CoulombGas",
     "EigenvalueSDE",
+    "FixedPoint",
+    "FokkerPlanck",
     "FreeLaw",
     "MatrixSDE",
+    "SchrodingerOperator",
     "SymbolicLaw",
     "bessel_ie",
     "brody",

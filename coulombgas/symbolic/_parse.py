@@ -213,7 +213,8 @@ def _check_number(value: Any, text: str) -> None:
 def _describe(node: ast.AST) -> str:
     names = {
         ast.Attribute: "attribute access", ast.Subscript: "an index", ast.Lambda: "a lambda",
-        ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.SetComp: "a comprehension", ast.DictComp: "a comprehension",
+        ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.SetComp: "a comprehension",
+        ast.DictComp: "a comprehension",
         ast.Compare: "a comparison", ast.BoolOp: "a logical operator", ast.IfExp: "a condition", ast.List: "a list",
         ast.Tuple: "a tuple", ast.Dict: "a dict", ast.Set: "a set", ast.JoinedStr: "a format string",
         ast.NamedExpr: "an assignment", ast.Starred: "a star", ast.BitXor: "'^'", ast.Mod: "'%'", ast.FloorDiv: "'//'",

@@ -1,0 +1,161 @@
+"""Where to put elements: the region that the wanted states reach, divided evenly in their WKB exponent."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+_DECAY = 22.0  # exp(−2 · 22) = 8e-20 is the part of a state's norm that is cut off
+_NUM_SIDE = 3000
+_SMALLEST, _LARGEST = 1e-40, 1e9
+_SINGULAR = 1e-6
+_GRADING = 2.0
+_HIGHEST = 1e7  # of W over the energies: beyond, rounding of the largest matrix element would reach the lowest states
+
+
+class Grids(NamedTuple):
+    """Graded distances from ends and centres; arguments of the compiled function, as constants would be folded."""
+
+    unit: Any
+    linear: Any
+    unit_spread: Any
+    open: Any
+    open_spread: Any
+
+
+def make_grids() -> Grids:
+    """The grids on which the potential is looked at."""
+    return Grids(
+        np.geomspace(_SMALLEST, 0.5, _NUM_SIDE),
+        np.linspace(0, 1, 2 * _NUM_SIDE + 1)[1:-1],
+        np.geomspace(1e-9, 1.0, _NUM_SIDE // 4),
+        np.geomspace(_SMALLEST, _LARGEST, _NUM_SIDE),
+        np.geomspace(1e-9, _LARGEST, _NUM_SIDE),
+    )
+
+
+class Mesh(NamedTuple):
+    """Edges of the elements and what tells whether they suffice."""
+
+    edges: Float[Array, " E"]
+    energy: Float[Array, ""]
+    exponent: Float[Array, ""]
+    reaches_low: Any
+    reaches_high: Any
+
+
+def build_mesh(
+    potential: Callable[[Any], Any],
+    diffusion: Callable[[Any], Any],
+    low: Any,
+    high: Any,
+    centers: list[Any],
+    *,
+    grids: Grids,
+    num_states: int,
+    num_elements: int,
+) -> Mesh:
+    """Elements for the lowest ``num_states`` of −∂ D ∂ + W on (low, high); None marks an infinite end.
+
+    Positions are kept as fractions of a finite domain and shifts from a single finite end, so that they follow the
+    ends when these depend on parameters; otherwise the mesh does not take part in derivatives.
+    """
+    x = _probe(low, high, centers, grids)
+    w, d = _clean(potential(x), 1e100), jnp.maximum(_clean(diffusion(x), 1e-100), 1e-100)
+    energy = 1.5 * _energy(x, w, d, num_states + 1)
+    decay = _cumulative(x, jnp.sqrt(jnp.maximum(w - energy, 0) / d), limit=10 * _DECAY)
+    allowed = w < energy
+    first, last = jnp.argmax(allowed), len(x) - 1 - jnp.argmax(allowed[::-1])
+    inside = (decay >= decay[first] - _DECAY) & (decay <= decay[last] + _DECAY) & (w < _HIGHEST * energy)
+    begin, end = jnp.argmax(inside), len(x) - 1 - jnp.argmax(inside[::-1])
+    strength = jnp.sqrt(jnp.abs(w) / d)
+    left, graded_left = _end(x[begin], low, begin == 0, strength[begin])
+    right, graded_right = _end(x[end], high, end == len(x) - 1, strength[end])
+    rate = jnp.sqrt((jnp.abs(w) + energy) / d) + 4 / (right - left)
+    rate += _grade(x, low, graded_left) + _grade(x, high, graded_right)
+    x = jnp.clip(x, x[begin], x[end])
+    exponent = _cumulative(x, rate)
+    targets = jnp.linspace(0.0, 1.0, num_elements + 1) * exponent[-1]
+    edges = jnp.interp(targets, exponent, x).at[0].set(left).at[-1].set(right)
+    edges = _attach(jax.lax.stop_gradient(edges), low, high)
+    return Mesh(edges, energy, exponent[-1], begin == 0, end == len(x) - 1)
+
+
+def _probe(low: Any, high: Any, centers: list[Any], grids: Grids) -> Any:
+    """Points from very near every end and centre to very far from it, ascending."""
+    stop = jax.lax.stop_gradient
+    if low is not None and high is not None:
+        fractions = jnp.concatenate([grids.unit, grids.linear, 1 - jnp.asarray(grids.unit)])
+        low, high = stop(low), stop(high)
+        parts = [low + (high - low) * fractions]
+        spread = (high - low) * grids.unit_spread
+        bounds = low + (high - low) * _SMALLEST, high - (high - low) * _SMALLEST
+    else:
+        start = jnp.asarray(0.0) if low is None and high is None else stop(low if high is None else high)
+        graded = grids.open
+        parts = ([start + graded] if high is None else []) + ([start - graded] if low is None else [])
+        spread = grids.open_spread
+        bounds = (
+            jnp.asarray(-_LARGEST) if low is None else start + _SMALLEST,
+            jnp.asarray(_LARGEST) if high is None else start - _SMALLEST,
+        )
+    for center in centers:
+        middle = jnp.where(jnp.isfinite(stop(center)), stop(center), parts[0][0])
+        parts += [middle + spread, middle - spread]
+    return jnp.sort(jnp.clip(jnp.concatenate(parts), *bounds))
+
+
+def _clean(values: Any, default: float) -> Any:
+    values = jax.lax.stop_gradient(values)
+    return jnp.clip(jnp.where(jnp.isfinite(values), values, default), -1e100, 1e100)
+
+
+def _cumulative(x: Any, rate: Any, limit: float = np.inf) -> Any:
+    """Trapezoids; ``limit`` caps one step, lest a wall drown the digits of all that follows."""
+    steps = jnp.minimum(jnp.diff(x) * (rate[1:] + rate[:-1]) / 2, limit)
+    return jnp.concatenate([jnp.zeros(1), jnp.cumsum(steps)])
+
+
+def _energy(x: Any, w: Any, d: Any, count: int) -> Any:
+    """The energy below which the phase integral ∫√((E − W)/D) dx / π counts ``count`` states, by bisection of log E."""
+
+    def halve(_: Any, bounds: Any) -> Any:
+        below, above = bounds
+        middle = (below + above) / 2
+        phase = _cumulative(x, jnp.sqrt(jnp.maximum(jnp.exp(middle) - w, 0) / d))[-1] / jnp.pi
+        return jnp.where(phase < count, middle, below), jnp.where(phase < count, above, middle)
+
+    below, above = jax.lax.fori_loop(0, 50, halve, (jnp.asarray(-60.0), jnp.asarray(60.0)))
+    return jnp.exp((below + above) / 2)
+
+
+def _end(cut: Any, end: Any, reaches: Any, strength: Any) -> tuple[Any, Any]:
+    """The end of the domain if the states reach it and the action is regular there, else the cut; whether singular."""
+    if end is None:
+        return cut, False
+    end = jax.lax.stop_gradient(end)
+    singular = strength * jnp.abs(cut - end) > _SINGULAR
+    return jnp.where(reaches & ~singular, end, cut), singular
+
+
+def _grade(x: Any, end: Any, singular: Any) -> Any:
+    """Elements in geometric progression towards an end where p_s is a power of the distance."""
+    if end is None:
+        return 0.0
+    distance = jnp.maximum(jnp.abs(x - jax.lax.stop_gradient(end)), 1e-100)
+    return jnp.where(singular, _GRADING / distance, 0.0)
+
+
+def _attach(edges: Any, low: Any, high: Any) -> Any:
+    """The same numbers, moving with the finite ends."""
+    stop = jax.lax.stop_gradient
+    if low is not None and high is not None:
+        fraction = (edges - stop(low)) / (stop(high) - stop(low))
+        return jnp.where(fraction < 0.5, low + (high - low) * fraction, high - (high - low) * (1 - fraction))
+    if low is None and high is None:
+        return edges
+    end = low if high is None else high
+    return end + (edges - stop(end))

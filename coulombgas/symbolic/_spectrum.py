@@ -1,0 +1,278 @@
+"""Spectrum, eigenfunctions and time evolution of a Fokker-Planck equation with numbers for its parameters."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coulombgas._checks import InputError
+from coulombgas._precision import in_x64
+
+from ._elements import Elements, assemble, eigensystem, interpolate, reference
+from ._mesh import Grids, Mesh, build_mesh, make_grids
+from ._to_jax import to_jax
+
+DEGREE = 10
+_MAX_EXPONENT = 4.0  # WKB exponent that one element of degree 10 resolves to ten digits
+_MAX_LOST_MASS = 1e-6
+_MAX_LOST_DIGITS = 1e-7
+
+
+class Diagnostics(NamedTuple):
+    """What must be small for the numbers to be right."""
+
+    exponent_per_element: Any
+    lost_mass: Any
+    open_end: Any
+
+
+class Eigensystem(eqx.Module):
+    r"""Eigenvalues and eigenfunctions of H on a mesh, ALP24 (41), (44).
+
+    ``energies`` are the wanted ones, ascending; ``nodes`` the mesh points; all states of the mesh serve the expansion.
+    """
+
+    energies: Any
+    elements: Elements
+    all_energies: Any
+    vectors: Any
+    log_stationary_nodes: Any
+    diagnostics: Diagnostics
+
+    @property
+    def nodes(self) -> Any:
+        """The mesh points, ascending."""
+        return self.elements.nodes
+
+    @property
+    def weights(self) -> Any:
+        """Quadrature weights at the nodes."""
+        return self.elements.weights
+
+    @in_x64
+    def stationary(self, x: Any) -> Any:
+        """p_s at x, normalised; zero outside the mesh."""
+        return self._at(jnp.exp(self.log_stationary_nodes), x, tilted=True)
+
+    @in_x64
+    def eigenfunction(self, n: int, x: Any) -> Any:
+        """ψ_n at x, with ∫ψ_n² = 1; the ground state is √p_s."""
+        return self._at(self.vectors[:, n] / jnp.sqrt(self.weights), x, tilted=False)
+
+    @in_x64
+    def evolve(self, initial: Any, time: Any) -> "Density":
+        r"""The density at one time or several, :math:`p = \sum_n c_n e^{-E_n t} \psi_n \sqrt{p_s}`, ALP24 (44).
+
+        Args:
+            initial: the starting point, or a function that gives the initial density (integral 1) at an array of x.
+            time: time or times, not negative.
+
+        Raises:
+            InputError: for a start outside the domain, an initial density of another mass, a negative time, or a start
+                so improbable in the stationary state that the expansion loses its digits.
+        """
+        time = jnp.asarray(time, dtype=jnp.float64)
+        root = jnp.exp(self.log_stationary_nodes / 2)
+        if callable(initial):
+            start = jnp.sqrt(self.weights) * initial(self.nodes) / root
+        else:
+            start = self._point(jnp.asarray(initial, dtype=jnp.float64)) / (jnp.sqrt(self.weights) * root)
+        _check_evolution(self, start, root, time)
+        decays = jnp.exp(-self.all_energies * time[..., None])
+        states = (decays * (self.vectors.T @ start)) @ self.vectors.T
+        return settle(Density(self.elements, states * root / jnp.sqrt(self.weights)))
+
+    def _point(self, x: Any) -> Any:
+        """Nodal basis functions at x: the load vector of a unit mass there."""
+        return interpolate(self.elements, DEGREE, jnp.eye(len(self.nodes)), x[None], tilted=False)[:, 0]
+
+    def _at(self, values: Any, x: Any, *, tilted: bool) -> Any:
+        points = jnp.asarray(x, dtype=values.dtype)
+        found = interpolate(self.elements, DEGREE, values, points.ravel(), tilted=tilted)
+        return settle(found.reshape(points.shape))
+
+
+class Density(eqx.Module):
+    """A density on a mesh, at one time or several (leading axes)."""
+
+    elements: Elements
+    values: Any
+
+    @property
+    def nodes(self) -> Any:
+        """The mesh points."""
+        return self.elements.nodes
+
+    @property
+    def mass(self) -> Any:
+        """∫p dx."""
+        return self.values @ self.elements.weights
+
+    @in_x64
+    def moment(self, function: Callable[[Any], Any]) -> Any:
+        """Mean of a function of x."""
+        return settle(jnp.asarray(self.values) @ (self.elements.weights * function(self.nodes)))
+
+    @in_x64
+    def __call__(self, x: Any) -> Any:
+        """p at x; zero outside the mesh."""
+        points = jnp.asarray(x, dtype=self.values.dtype)
+        found = interpolate(self.elements, DEGREE, self.values, points.ravel(), tilted=True)
+        return settle(found.reshape(*self.values.shape[:-1], *points.shape))
+
+    @in_x64
+    def cdf(self, x: Any) -> Any:
+        """Probability below x."""
+        ref = reference(DEGREE)
+        half = jnp.diff(self.elements.edges) / 2
+        columns = DEGREE * jnp.arange(len(half))[:, None] + jnp.arange(DEGREE + 1)
+        pieces = half[:, None] * (self.values[..., columns] @ ref.from_nodes.T)
+        before = jnp.cumsum(pieces[..., -1], axis=-1) - pieces[..., -1]
+        shape = self.values.shape
+        nodal = jnp.zeros(shape).at[..., columns].set(before[..., None] + pieces)
+        points = jnp.asarray(x, dtype=self.values.dtype)
+        inside = jnp.clip(points.ravel(), self.elements.edges[0], self.elements.edges[-1])
+        found = interpolate(self.elements, DEGREE, nodal, inside, tilted=False)
+        return settle(found.reshape(*shape[:-1], *points.shape))
+
+
+def settle(tree: Any) -> Any:
+    """Concrete arrays as NumPy's, which keep float64 outside the context too; traced ones as they are."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
+        return tree
+    return jax.tree.map(np.asarray, tree)
+
+
+class Solver:
+    """Compiled functions of the parameter values for one equation: what its mesh needs, and its eigensystem."""
+
+    def __init__(self, equation: Any) -> None:
+        args = (equation.variable, *equation.parameters)
+        self._slope = to_jax(equation.action_gradient, args)
+        self._diffusion = to_jax(equation.diffusion, args)
+        self._potential = to_jax(equation.hamiltonian.potential, args)
+        self._ends = [None if end.is_finite is False else to_jax(end, equation.parameters) for end in equation.domain]
+        self._centers = [to_jax(point.location, equation.parameters) for point in equation.fixed_points]
+        self._grids = make_grids()
+        self._plan = jax.jit(self._plan_mesh, static_argnames=("num", "num_elements"))
+        self._solve = jax.jit(self._solve_mesh, static_argnames=("num", "num_elements"))
+
+    def num_elements(self, values: list[Any], num: int, smallest: int, largest: int) -> int:
+        """Elements that resolve ``num`` states: a power of two times ``smallest``, so that few sizes are compiled.
+
+        Raises:
+            InputError: if the domain is open to states without bound.
+        """
+        exponent, open_end = self._plan(self._grids, values, num=num, num_elements=smallest)
+        if bool(open_end):
+            raise InputError(_OPEN + ".")
+        size = smallest
+        while float(exponent) > _MAX_EXPONENT * size and size < largest:
+            size *= 2
+        return size
+
+    def __call__(self, values: list[Any], num: int, num_elements: int) -> Eigensystem:
+        """The eigensystem for these values."""
+        return self._solve(self._grids, values, num=num, num_elements=num_elements)
+
+    def _mesh(self, grids: Grids, values: list[Any], num: int, num_elements: int) -> tuple[Mesh, Any, Any]:
+        low, high = (None if end is None else jnp.asarray(end(*values), dtype=jnp.float64) for end in self._ends)
+        mesh = build_mesh(
+            functools.partial(_apply, self._potential, values),
+            functools.partial(_apply, self._diffusion, values),
+            low,
+            high,
+            [center(*values) for center in self._centers],
+            grids=grids,
+            num_states=num,
+            num_elements=num_elements,
+        )
+        return mesh, low, high
+
+    def _plan_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> tuple[Any, Any]:
+        mesh, low, high = self._mesh(grids, values, num, num_elements)
+        return mesh.exponent, _open_end(mesh, low, high)
+
+    def _solve_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> Eigensystem:
+        mesh, low, high = self._mesh(grids, values, num, num_elements)
+        slope = functools.partial(_apply, self._slope, values)
+        margins = (0.0 if low is None else mesh.edges[0] - low, 0.0 if high is None else high - mesh.edges[-1])
+        elements = assemble(mesh.edges, DEGREE, slope, functools.partial(_apply, self._diffusion, values), margins)
+        finite = jnp.all(jnp.isfinite(elements.factor))
+        energies, vectors = eigensystem(jnp.where(finite, elements.factor, 0.0))
+        energies = jnp.where(finite, energies, jnp.nan)
+        log_mass = jax.scipy.special.logsumexp(-elements.action + jnp.log(elements.weights))
+        log_stationary = -elements.action - log_mass
+        diagnostics = _diagnose(mesh, elements, log_stationary, slope, (low, high))
+        return Eigensystem(energies[:num], elements, energies, vectors, log_stationary, diagnostics)
+
+
+def _open_end(mesh: Mesh, low: Any, high: Any) -> Any:
+    return jnp.asarray((mesh.reaches_low if low is None else False) | (mesh.reaches_high if high is None else False))
+
+
+def _apply(function: Callable[..., Any], values: list[Any], x: Any) -> Any:
+    return function(x, *values)
+
+
+def _diagnose(mesh: Any, elements: Elements, log_stationary: Any, slope: Any, ends: tuple[Any, Any]) -> Diagnostics:
+    span = elements.nodes[-1] - elements.nodes[0]
+    lost: Any = 0.0
+    for place, end, sign in ((0, ends[0], 1), (-1, ends[1], -1)):
+        margin = span if end is None else jnp.abs(end - elements.edges[place])
+        tilt = jnp.where(margin > 0, margin * sign * slope(elements.edges[place][None])[0], 0.0)
+        unbounded = tilt >= (0 if end is None else 1)
+        lost += jnp.where(unbounded, jnp.exp(log_stationary[place]) * margin, 0.0)
+    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, _open_end(mesh, *ends))
+
+
+_OPEN = "the drift does not confine the variable: the spectrum is continuous, or the states are wider than 1e9"
+_LEAKY = "the stationary law cannot be normalised: the drift pushes the variable out of the domain"
+
+
+def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
+    """The result, if its numbers can be trusted; at trace time the checks run when the values are known.
+
+    Raises:
+        InputError: if the equation has no stationary law, a continuous spectrum, or needs more elements.
+    """
+    told = found.diagnostics
+    coarse = f"the mesh is too coarse: give `num_elements` above {num_elements}, or ask for fewer states"
+    tests = (
+        (told.open_end, _OPEN),
+        (~jnp.all(jnp.isfinite(found.energies)), "the drift or the noise is not finite inside the domain"),
+        (~(told.lost_mass < _MAX_LOST_MASS), _LEAKY),
+        (~(told.exponent_per_element < _MAX_EXPONENT), coarse),
+    )
+    if isinstance(found.energies, jax.core.Tracer):
+        energies = found.energies
+        for bad, message in tests:
+            energies = eqx.error_if(energies, bad, message)
+        return eqx.tree_at(lambda system: system.energies, found, energies)
+    for bad, message in tests:
+        if bool(bad):
+            raise InputError(message + ".")
+    return settle(found)
+
+
+def _check_evolution(system: Eigensystem, start: Any, root: Any, time: Any) -> None:
+    if any(isinstance(item, jax.core.Tracer) for item in (system.energies, start, time)):
+        return
+    if bool(jnp.any(~(time >= 0))):
+        raise InputError("`time` must not be negative.")
+    mass = float(jnp.sum(start * jnp.sqrt(system.weights) * root))
+    if not abs(mass - 1) < 1e-3:
+        raise InputError(
+            f"`initial` must be a density of integral 1 on the domain (here {mass:.6g}) and wide enough for the mesh, "
+            "or a point inside it."
+        )
+    lost = float(jnp.finfo(jnp.float64).eps * jnp.linalg.norm(start) * jnp.max(root))
+    if not lost < _MAX_LOST_DIGITS:
+        raise InputError(
+            f"`initial` is so improbable in the stationary state that the eigen-expansion is off by {lost:.0e}: "
+            "start nearer, or sample paths."
+        )
