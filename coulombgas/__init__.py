@@ -25,16 +25,31 @@ if TYPE_CHECKING:
     from .laws import RiceSpacing as RiceSpacing
     from .laws import WignerSurmise as WignerSurmise
     from .models import GaussianRBM as GaussianRBM
+    from .models import MatrixDyson as MatrixDyson
     from .models import TeacherStudent as TeacherStudent
+    from .models import TwoLayerLinear as TwoLayerLinear
     from .models import free_scalar_field as free_scalar_field
+    from .models import gpt_size as gpt_size
+    from .models import read_corpus as read_corpus
     from .spectra import load_spectra as load_spectra
     from .spectra import read_spectra as read_spectra
     from .symbolic import FokkerPlanck as FokkerPlanck
     from .symbolic import to_jax as to_jax
+    from .training import LanguageTraining as LanguageTraining
+    from .training import SpectrumRecorder as SpectrumRecorder
+    from .training import merge_stores as merge_stores
+    from .training import read_recording as read_recording
     from .training import train as train
+    from .training import train_language_model as train_language_model
 
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
+    "gpt_size": "models",
+    "read_corpus": "models",
+    "read_recording": "training",
+    "train_language_model": "training",
+    "LanguageTraining": "training",
+    "SpectrumRecorder": "training",
     "FokkerPlanck": "symbolic",
     "to_jax": "symbolic",
     "Brody": "laws",
@@ -44,6 +59,9 @@ _EXPORTS: dict[str, str] = {
     "WignerSurmise": "laws",
     "GaussianRBM": "models",
     "TeacherStudent": "models",
+    "merge_stores": "training",
+    "MatrixDyson": "models",
+    "TwoLayerLinear": "models",
     "free_scalar_field": "models",
     "train": "training",
     "load_spectra": "spectra",
