@@ -49,12 +49,12 @@ FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, fit, draw."""
     spectra = config.train(progress, store)
-    settings = [_setting(spectra, index) for index in range(spectra.sizes["setting"])]
+    settings = [setting_numbers(spectra, index) for index in range(spectra.sizes["setting"])]
     fit = fit_temperature(spectra, num_chains=2, num_warmup=config.fit_draws, num_draws=config.fit_draws)
     numbers = {
         "settings": settings,
-        "spacing_coefficient": _at_zero_temperature(settings, "spacing_coefficient", SPACING_COEFFICIENT),
-        "width_coefficient": _at_zero_temperature(settings, "width_coefficient", WIDTH_COEFFICIENT),
+        "spacing_coefficient": at_zero_temperature(settings, "spacing_coefficient", SPACING_COEFFICIENT),
+        "width_coefficient": at_zero_temperature(settings, "width_coefficient", WIDTH_COEFFICIENT),
         "num_failed": num_failed(spectra),
         "fit": [setting.record()["temperature"] for setting in fit.settings],
         "scaling": None if fit.scaling is None else fit.scaling.record(),
@@ -62,7 +62,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
     return Outcome(numbers=numbers, figure=draw(spectra, settings), stores={"spectra": spectra})
 
 
-def _setting(spectra: xr.Dataset, index: int) -> dict[str, Any]:
+def setting_numbers(spectra: xr.Dataset, index: int) -> dict[str, Any]:
     """<S> of every pair and standard deviation of every single mode, in units of sqrt(T x_s), after half the steps."""
     levels = spectra.eigenvalue.values[index, healthy(spectra)[index]].astype(float)
     levels = levels[:, levels.shape[1] // 2 :]  # (replica, record, mode): the second half of the training
@@ -84,7 +84,7 @@ def _setting(spectra: xr.Dataset, index: int) -> dict[str, Any]:
     }
 
 
-def _at_zero_temperature(settings: list[dict[str, Any]], name: str, predicted: float) -> dict[str, float]:
+def at_zero_temperature(settings: list[dict[str, Any]], name: str, predicted: float) -> dict[str, float]:
     """Weighted straight line through the coefficients against T ≤ ``LOW``, at T = 0 (a mean if only one T is low)."""
     low = [s for s in settings if s["temperature"] <= LOW] or [min(settings, key=lambda s: s["temperature"])]
     points = [(s["temperature"], number["value"], number["error"]) for s in low for number in s[name]]

@@ -39,16 +39,21 @@ FULL = Config(settings=((0.1, 16),), replicas=7500, steps=100_000, record=100)
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, take the spacings and densities of the first setting."""
     spectra = config.train(progress, store)
+    pairs, _ = pairs_and_singles(spectra)
+    figure = draw(spectra, levels_of(spectra, 0), pairs)
+    return Outcome(numbers=statistics(spectra), figure=figure, stores={"spectra": spectra})
+
+
+def statistics(spectra: xr.Dataset) -> dict:
+    """Spacings of every pair and Binder cumulants of every level group at the first setting, last record."""
     levels = levels_of(spectra, 0)
     pairs, singles = pairs_and_singles(spectra)
-    temperature = float(spectra.learning_rate[0] / spectra.batch_size[0])
-    numbers = {
-        "temperature": temperature,
+    return {
+        "temperature": float(spectra.learning_rate[0] / spectra.batch_size[0]),
         "num_failed": num_failed(spectra),
         "pairs": [_pair(levels[:, list(modes)], center) for center, modes in pairs],
         "singles": [{"fixed_point": center, "binder": binder(levels[:, mode], 0.0)} for center, mode in singles],
     }
-    return Outcome(numbers=numbers, figure=draw(spectra, levels, pairs), stores={"spectra": spectra})
 
 
 def _pair(levels: np.ndarray, center: float) -> dict:

@@ -1,7 +1,7 @@
-"""Two-layer linear network, PFLA24: every mode has its own width (a Coulomb gas of several species), and how they repel.
+"""Two-layer linear network, PFLA24: every mode has its own width, a Coulomb gas of several species; how they repel.
 
-Width_i² = T s_i ν². Inside a degenerate group the gas is the generalised semicircle; between different levels the matrix
-gives the Rice law, and the product form of the eigenvalue equation repels too strongly.
+Width_i² = T s_i ν². Inside a degenerate group the gas is the generalised semicircle; between different levels the
+matrix gives the Rice law, and the product form of the eigenvalue equation repels too strongly.
 """
 
 import sys

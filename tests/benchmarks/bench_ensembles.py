@@ -1,0 +1,92 @@
+"""Do the exact samplers and the Coulomb-gas sampler keep up with the best peer, and what does each part cost?
+
+Peer: DPPy 0.3.3, medians on a machine with two cores (its tridiagonal route is NumPy draws and one SciPy call a matrix,
+which is timed here side by side, because machines differ).
+"""
+
+import time
+
+import jax
+import numpy as np
+from _timing import best_of, table
+from scipy.linalg import eigvalsh_tridiagonal
+
+from coulombgas._precision import x64
+from coulombgas.ensembles import DysonLevels, hermite_eigenvalues, laguerre_eigenvalues, sample_gas, simulate
+
+
+def plain_hermite(n: int, beta: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The peer's route: one SciPy call for each matrix."""
+    diagonal = rng.normal(size=(count, n))
+    off = np.sqrt(rng.chisquare(beta * np.arange(n - 1, 0, -1), size=(count, n - 1)) / 2)
+    return np.array([eigvalsh_tridiagonal(d, e) for d, e in zip(diagonal, off, strict=True)])
+
+
+def plain_laguerre(m: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """The same for a Wishart matrix."""
+    a = np.sqrt(rng.chisquare(m - np.arange(n)))
+    b = np.sqrt(rng.chisquare(n - 1 - np.arange(n - 1)))
+    return eigvalsh_tridiagonal(a**2 + np.append(0, b**2), a[:-1] * b)
+
+
+def samplers() -> list[list]:
+    """Rows: job, float32, float64, plain route, published peer; milliseconds."""
+    key, rng = jax.random.key(0), np.random.default_rng(0)
+    jobs = [
+        ("1000 × GOE(100)", lambda: hermite_eigenvalues(key=key, n=100, shape=(1000,)),
+         lambda: plain_hermite(100, 1.0, 1000, rng), 200.0),
+        ("β = 3.7, n = 1000", lambda: hermite_eigenvalues(key=key, n=1000, beta=3.7),
+         lambda: plain_hermite(1000, 3.7, 1, rng), 13.0),
+        ("Wishart 2000 × 1000", lambda: laguerre_eigenvalues(key=key, n=1000, m=2000),
+         lambda: plain_laguerre(2000, 1000, rng), 12.5),
+    ]  # fmt: skip
+    rows = []
+    for name, ours, plain, published in jobs:
+        single = 1e3 * best_of(ours)
+        with x64():
+            double = 1e3 * best_of(ours)
+        other = 1e3 * best_of(plain)
+        rows.append([name, single, double, other, other / single, other / double, published])
+    return rows
+
+
+def quartic(x):
+    """V = x⁴/4."""
+    return x**4 / 4
+
+
+def gas() -> list[list]:
+    """Seconds per effective sample of V = x⁴/4, compilation apart; ten Gibbs passes of the peer are one sample."""
+    sample_gas(quartic, key=jax.random.key(1), n=100, beta=2.0)
+    start = time.perf_counter()
+    sample = sample_gas(quartic, key=jax.random.key(2), n=100, beta=2.0)
+    seconds = time.perf_counter() - start
+    smallest = float(sample.ess.min())
+    return [["x⁴/4, N = 100", seconds, smallest, seconds / smallest, 2.3, 2.3 * smallest / seconds]]
+
+
+def dyson() -> list[list]:
+    """Microseconds per replica and step of the order-keeping integrator."""
+    rows = []
+    for n in (2, 6, 20):
+        process = DysonLevels(n=n, drift=lambda x: -x)
+        start, keys = np.linspace(-1, 1, n, dtype=np.float32), jax.random.split(jax.random.key(0), 500)
+
+        @jax.jit
+        def run(keys, process=process, start=start):
+            return jax.vmap(lambda key: simulate(process, start, key=key, time_step=0.05, num_steps=100).levels)(keys)
+
+        rows.append([n, 1e6 * best_of(lambda run=run, keys=keys: run(keys), 3) / (500 * 100)])
+    return rows
+
+
+def main() -> None:
+    """Print the three tables."""
+    header = ["milliseconds", "f32", "f64", "SciPy", "SciPy/f32", "SciPy/f64", "DPPy"]
+    table(samplers(), header, "exact samplers; SciPy: one call a matrix; DPPy: published median")
+    table(gas(), ["potential", "run s", "ESS", "s per sample", "DPPy s", "ratio"], "Coulomb gas by NUTS")
+    table(dyson(), ["levels", "µs per replica and step"], "Dyson Brownian motion, K = −x, float32")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Every experiment in a tiny configuration: the numbers of the papers within three standard errors, at fixed seeds.
+
+False-alarm rate of one comparison: 0.27%. Each has a control: a wrong constant that must be more than three away.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from simulations import (
+    fokker_planck,
+    learning_curves,
+    mode_repulsion,
+    rbm_scaling,
+    rbm_spectra,
+    teacher_student_scaling,
+    two_layer,
+)
+from simulations._experiment import main, mean_of, measured, std_of
+
+
+def _agrees(number):
+    return abs(number["value"] - number["predicted"]) < 3 * number["error"]
+
+
+def _excludes(number, value):
+    return abs(number["value"] - value) > 3 * number["error"]
+
+
+@pytest.fixture(scope="module")
+def cold_rbm(reduced):
+    """α = 0.02, B = 16, from the fixed point."""
+    config = mode_repulsion.Config(settings=((0.02, 16),), replicas=200 if reduced else 2000, steps=3000, record=4)
+    return mode_repulsion.run(config)
+
+
+@pytest.mark.slow
+def test_the_six_mean_levels_of_the_rbm(cold_rbm):
+    (setting,) = cold_rbm.numbers["settings"]
+    expected = (1.0060, 0.9970, 0.9947, 0.9915, 0.9844, 0.9696)
+    assert len(setting["levels"]) == 6
+    for level, value in zip(setting["levels"], expected, strict=True):
+        assert level["ratio"]["predicted"] == pytest.approx(value, abs=1e-4)
+        assert _agrees(level["ratio"])
+    assert any(_excludes(level["ratio"], 1.0) for level in setting["levels"][1:])
+
+
+@pytest.mark.slow
+def test_the_variances_of_the_matrix_elements(cold_rbm):
+    elements = cold_rbm.numbers["settings"][0]["elements"]
+    for kind in ("diagonal", "off_diagonal"):
+        assert _agrees(elements[kind])
+        assert _excludes(elements[kind], 0.5)
+        assert _excludes(elements[kind], 2.0)
+
+
+@pytest.mark.slow
+def test_spacing_and_width_coefficients(cold_rbm):
+    """<S> = 2.507 and a single mode's standard deviation = √2, in units of sqrt(T x_s)."""
+    setting = rbm_scaling.setting_numbers(cold_rbm.stores["spectra"], 0)
+    spacing = rbm_scaling.at_zero_temperature([setting], "spacing_coefficient", rbm_scaling.SPACING_COEFFICIENT)
+    width = rbm_scaling.at_zero_temperature([setting], "width_coefficient", rbm_scaling.WIDTH_COEFFICIENT)
+    assert spacing["predicted"] == pytest.approx(2.507, abs=1e-3)
+    assert _agrees(spacing)
+    assert _agrees(width)
+    assert _excludes(spacing, np.pi / 2 * 1.2533)  # the paper's other normalisation
+    assert _excludes(width, 1.0)
+
+
+@pytest.mark.slow
+def test_pairs_follow_the_surmise_and_single_modes_do_not(cold_rbm):
+    numbers = rbm_spectra.statistics(cold_rbm.stores["spectra"])
+    for pair in numbers["pairs"]:
+        assert _agrees(pair["second_moment"])
+        assert pair["kolmogorov_p_value"] > 1e-3
+        assert _excludes(pair["second_moment"], 2.0)  # Poisson
+    pooled = np.mean([pair["binder"]["value"] for pair in numbers["pairs"]])
+    error = np.sqrt(sum(pair["binder"]["error"] ** 2 for pair in numbers["pairs"])) / len(numbers["pairs"])
+    assert abs(pooled - 4 / 27) < 3 * error
+
+
+@pytest.fixture(scope="module")
+def students(reduced):
+    config = teacher_student_scaling.Config(
+        settings=((0.1, 16), (0.5, 4)), replicas=4000 if reduced else 40_000, steps=150, fit_draws=100
+    )
+    return teacher_student_scaling.run(config)
+
+
+@pytest.mark.slow
+def test_spacing_of_equal_teacher_levels_with_the_finite_rate_factor(students):
+    small, large = students.numbers["settings"]
+    assert _agrees(small["spacing"])
+    assert _agrees(small["finite_rate_factor"])
+    assert _agrees(large["finite_rate_factor"])
+    assert _excludes(large["finite_rate_factor"], 1.0)
+    assert _excludes(large["finite_rate_factor"], 4 / 3)  # 2/(2 − α): no batch fluctuations
+
+
+@pytest.mark.slow
+def test_unequal_teacher_levels_are_rice_and_not_the_product_law(students):
+    assert len(students.numbers["gaps"]) == 3
+    for gap in students.numbers["gaps"]:
+        assert _agrees(gap["mean"])
+        assert gap["rice_p_value"] > 1e-3
+    assert [gap["product_p_value"] < 1e-6 for gap in students.numbers["gaps"][:2]] == [True, True]
+
+
+@pytest.mark.slow
+def test_widths_and_repulsion_of_species(reduced):
+    config = two_layer.Config(pairs=((2.0, 2.1),), replicas=4000 if reduced else 40_000, steps=400)
+    numbers = two_layer.run(config).numbers
+    for species in numbers["species"]:
+        assert _agrees(species["width2_over_leading"])
+    assert _excludes(numbers["species"][-1]["width2_over_leading"], 0.25)  # one species for all
+    (pair,) = numbers["pairs"]
+    assert _agrees(pair["mean_over_width"])
+    assert _excludes(pair["mean_over_width"], pair["product_mean_over_width"])
+    assert pair["rice_p_value"] > 1e-3 > pair["product_p_value"]
+
+
+@pytest.mark.slow
+def test_modes_leave_zero_at_the_escape_rate(reduced):
+    config = learning_curves.Config(
+        replicas=8, steps=200, record=4, kappas=(4.0, 6.5), escape_replicas=400 if reduced else 4000
+    )
+    numbers = learning_curves.run(config).numbers
+    for escape in numbers["escape"]:
+        assert _agrees(escape["growth"])
+        assert escape["growth"]["predicted"] == pytest.approx(escape["escape_rate"], rel=0.02)
+        assert _excludes(escape["growth"], 1 / escape["kappa"])  # without the model's own term
+
+
+def test_expected_growth_is_the_escape_rate_at_small_learning_rate():
+    growth = learning_curves.expected_growth(4.0, 9.0, 1e-4, 16)
+    assert growth == pytest.approx(1 / 4 - 1 / 9, abs=1e-5)
+
+
+def test_reference_spectrum_and_the_gap():
+    """μ² = 9: E_1 … E_5 at (κ, g²) = (4, 0.1) and (8, 0.5); the gap at small noise is min(Ω, r_0)."""
+    numbers = fokker_planck.run(fokker_planck.Config(noise2=(0.1, 0.5), grid=50)).numbers
+    wells = {(well["kappa"], well["noise2"]): well for well in numbers["wells"]}
+    first = [0.11320, 0.21964, 0.35228, 0.54423, 0.78021]
+    second = [0.22175, 0.66165, 1.26868, 2.02787, 2.93144]
+    np.testing.assert_allclose(wells[4.0, 0.1]["levels"][1:6], first, atol=6e-6)
+    np.testing.assert_allclose(wells[8.0, 0.5]["levels"][1:6], second, atol=6e-6)
+    np.testing.assert_allclose(wells[4.0, 0.1]["gap_at_small_noise"], 1 / 4 - 1 / 9)
+    np.testing.assert_allclose(wells[8.0, 0.1]["gap_at_small_noise"], 1 / 8 - 1 / 9)
+
+
+@pytest.mark.slow
+def test_the_full_data_set_of_the_paper_as_a_command_line(tmp_path, reduced):
+    """All 10 settings through the command line, at a small part of 7500 × 100 000; it writes all it promises."""
+    replicas, steps = ("8", "300") if reduced else ("75", "10000")  # the latter is a thousandth
+    argv = ["--full", "--replicas", replicas, "--steps", steps, "--record", "3", "--fit-draws", "20"]
+    argv += ["--init", "fixed-point", "--out", str(tmp_path), "--resume"]
+    assert main(rbm_scaling.run, rbm_scaling.Config(), rbm_scaling.FULL, name="rbm_scaling", argv=argv) == 0
+    folder = tmp_path / "rbm_scaling"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.json", "numbers.json", "rbm_scaling.pdf", "rbm_scaling.png", "spectra.zarr"}
+    assert json.loads((folder / "config.json").read_text())["config"]["replicas"] == int(replicas)
+    numbers = json.loads((folder / "numbers.json").read_text())
+    assert len(numbers["settings"]) == 10
+    assert {"value", "low", "high", "predicted"} <= set(numbers["spacing_coefficient"])
+
+
+def test_an_existing_folder_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / "fokker_planck").mkdir()
+    config = fokker_planck.Config()
+    assert main(fokker_planck.run, config, config, name="fokker_planck", argv=["--out", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_intervals_of_means_and_standard_deviations():
+    rng = np.random.default_rng(0)
+    values = rng.normal(3.0, 2.0, size=(4000, 5))
+    mean, std = mean_of(values, 3.0), std_of(values[:, 0], 2.0)
+    assert _agrees(mean)
+    assert mean["error"] == pytest.approx(2 / np.sqrt(20_000), rel=0.05)
+    assert _agrees(std)
+    assert std["error"] == pytest.approx(2 / np.sqrt(8000), rel=0.1)
+    assert measured(1.0, 0.0, 2.0)["low"] == 1.0
