@@ -98,6 +98,7 @@ def distribution_function(board: Board) -> None:
 
     def at(expression: sp.Expr) -> sp.Expr:
         expression = expression.replace(sp.Min, lambda *args: next(arg for arg in args if arg != 1))
+        expression = expression.replace(sp.atan2, lambda up, down: sp.atan(up / down))
         reduced = expression.subs(values).subs(law.variable, place)
         return sp.simplify(_rooted(reduced, a, b, t))
 

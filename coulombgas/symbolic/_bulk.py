@@ -62,8 +62,8 @@ def marchenko_pastur() -> SymbolicLaw:
     x, share = eigenvalue, sp.Min(ratio, 1)
     root = sp.sqrt((high - x) * (x - low))
     above, below = sp.Max(x - low, 0), sp.Max(high - x, 0)  # rounding may put an edge on the wrong side
-    odds = above / below
-    arc, inner = 2 * sp.atan(sp.sqrt(odds)), 2 * sp.atan(sp.sqrt(odds * high / low))
+    arc = 2 * sp.atan2(sp.sqrt(above), sp.sqrt(below))
+    inner = 2 * sp.atan2(sp.sqrt(high * above), sp.sqrt(low * below))
     swept = sp.sqrt(above * below) / mean_eigenvalue + (1 + ratio) * arc - sp.Abs(1 - ratio) * inner
     mean = mean_eigenvalue * sp.Max(1, ratio)
     return SymbolicLaw(

@@ -4,7 +4,6 @@ Everything is linear in the effective temperature T = learning_rate / batch_size
 All arguments may be SymPy expressions or numbers.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
@@ -44,7 +43,7 @@ def rbm_variance(one: Any, two: Any, temperature: Any, *, same: bool = False, si
     return temperature * sigma_h2 * (one + two) / 2 * (2 if same else 1)
 
 
-def rbm_mean_shift(index: int, fixed_points: Sequence[Any], mu2: Any, temperature: Any) -> Any:
+def rbm_mean_shift(index: int, fixed_points: Any, mu2: Any, temperature: Any) -> Any:
     r"""Shift m_i of the mean of a diagonal element of X from its fixed point, at order T (:math:`\sigma_h=1`).
 
     .. math:: m_i=\frac{\kappa_i^2}{2x_i}\Big[-2x_i\sum_j\frac{v_{ij}}{\kappa_i^2\kappa_j}
@@ -70,7 +69,7 @@ def rbm_mean_shift(index: int, fixed_points: Sequence[Any], mu2: Any, temperatur
     return own**2 / (2 * x[index]) * total
 
 
-def rbm_mean_eigenvalue(index: int, fixed_points: Sequence[Any], mu2: Any, temperature: Any) -> Any:
+def rbm_mean_eigenvalue(index: int, fixed_points: Any, mu2: Any, temperature: Any) -> Any:
     r"""Mean eigenvalue of the Gaussian RBM at order T, :math:`x_i+m_i+\sum_{x_j\ne x_i}v_{ij}/(x_i-x_j)`.
 
     For degenerate modes it is the mean of the group. The shifts of ALP24's Fig. 7; derived here, see
