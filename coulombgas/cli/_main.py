@@ -15,6 +15,8 @@ COMMANDS: dict[tuple[str, ...], str] = {
     # words: "module:Class" of a frozen dataclass with `run(self) -> int`
     ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
     ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
+    ("simulate", "two-layer"): "coulombgas.cli._simulate_two_layer:SimulateTwoLayer",
+    ("merge",): "coulombgas.cli._merge:Merge",
     ("simulate", "dmft", "goe"): "coulombgas.cli._simulate_dmft:GOE",
     ("simulate", "dmft", "linear-regression"): "coulombgas.cli._simulate_dmft:LinearRegression",
     ("simulate", "dmft", "one-pass-sgd"): "coulombgas.cli._simulate_dmft:OnePassSGD",
@@ -22,6 +24,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("simulate", "dmft", "spiked-matrix-tensor"): "coulombgas.cli._simulate_dmft:SpikedMatrixTensor",
     ("simulate", "dmft", "diagonal-network"): "coulombgas.cli._simulate_dmft:DiagonalNetwork",
     ("simulate", "dmft", "deep-linear"): "coulombgas.cli._simulate_dmft:DeepLinear",
+    ("derive",): "coulombgas.cli._derive:Derive",
     ("fit",): "coulombgas.cli._fit:Fit",
     ("compare",): "coulombgas.cli._compare:Compare",
     ("calibrate",): "coulombgas.cli._calibrate:Calibrate",
@@ -34,6 +37,8 @@ SUMMARIES: dict[tuple[str, ...], str] = {
     # words: one line for `coulombgas --help`
     ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
     ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
+    ("simulate", "two-layer"): "train two-layer linear networks and store their singular values",
+    ("merge",): "put stores of the same model and training together",
     ("simulate", "dmft", "goe"): "mean-field theory: linear dynamics in a GOE landscape",
     (
         "simulate",
@@ -45,6 +50,7 @@ SUMMARIES: dict[tuple[str, ...], str] = {
     ("simulate", "dmft", "spiked-matrix-tensor"): "mean-field theory: descent on a rugged sphere",
     ("simulate", "dmft", "diagonal-network"): "mean-field theory: diagonal linear network, lazy to rich",
     ("simulate", "dmft", "deep-linear"): "mean-field theory: two-layer linear network with feature learning",
+    ("derive",): "from a drift and a noise to stationary law, Hamiltonian and spectrum",
     ("fit",): "infer temperatures from spectra",
     ("compare",): "rank laws of level spacings by leave-one-out prediction",
     ("calibrate",): "test a model's intervals on its own simulations",
@@ -109,6 +115,7 @@ def _build(words: tuple[str, ...], arguments: list[str]):
 
     module, name = COMMANDS[words].split(":")
     command = getattr(importlib.import_module(module), name)
+    arguments = getattr(command, "prepare", list)(arguments)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):

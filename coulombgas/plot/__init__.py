@@ -4,6 +4,7 @@ from ._dmft import plot_comparison as plot_comparison
 from ._dmft import plot_decomposition as plot_decomposition
 from ._dmft import plot_dynamics as plot_dynamics
 from ._fit import plot_fit as plot_fit
+from ._fokker_planck import plot_fokker_planck as plot_fokker_planck
 from ._inference import plot_motion as plot_motion
 from ._inference import plot_predictive as plot_predictive
 from ._inference import plot_ranks as plot_ranks
@@ -28,6 +29,7 @@ __all__ = [
     "plot_dynamics",
     "plot_evolution",
     "plot_fit",
+    "plot_fokker_planck",
     "plot_layer",
     "plot_long_range",
     "plot_losses",

@@ -138,7 +138,7 @@ def eigensystem(factor: Float[Array, "Q K"]) -> tuple[Float[Array, " K"], Float[
 
 @eigensystem.defjvp
 def _eigensystem_jvp(primals: Any, tangents: Any) -> Any:
-    """First-order perturbation theory; the spectrum is simple (Sturm-Liouville), pairs equal to rounding are left alone."""
+    """First-order perturbation theory; the spectrum is simple, and pairs equal to rounding are left alone."""
     (factor,), (change,) = primals, tangents
     values, vectors = eigensystem(factor)
     half = (factor @ vectors).T @ (change @ vectors)

@@ -98,10 +98,7 @@ def _probe(low: Any, high: Any, centers: list[Any], grids: Grids) -> Any:
         graded = grids.open
         parts = ([start + graded] if high is None else []) + ([start - graded] if low is None else [])
         spread = grids.open_spread
-        bounds = (
-            jnp.asarray(-_LARGEST) if low is None else start + _SMALLEST,
-            jnp.asarray(_LARGEST) if high is None else start - _SMALLEST,
-        )
+        bounds = (-_LARGEST if low is None else start, _LARGEST if high is None else start)
     for center in centers:
         middle = jnp.where(jnp.isfinite(stop(center)), stop(center), parts[0][0])
         parts += [middle + spread, middle - spread]

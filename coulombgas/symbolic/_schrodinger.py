@@ -18,9 +18,6 @@ class SchrodingerOperator:
         """H applied to a wave function."""
         return _kinetic(psi, self.variables, self.diffusion) + self.potential * psi
 
-    def _sympystr(self, printer: Any) -> str:
-        return str(self)
-
     def __str__(self) -> str:
         if len(self.variables) == 1 and not self.diffusion.has(*self.variables):
             d, x = self.diffusion[0, 0], self.variables[0]
@@ -34,7 +31,8 @@ class SchrodingerOperator:
         ]
         return " ".join(f"- d/d{a} {d} d/d{b}" for d, a, b in terms) + f" + {self.potential}"
 
-    def _latex(self, printer: Any = None) -> str:
+    def to_latex(self) -> str:
+        """H as LaTeX."""
         from ._source import to_latex
 
         terms = [

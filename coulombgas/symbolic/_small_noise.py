@@ -48,7 +48,7 @@ def _is_noisy(equation: Any, point: FixedPoint) -> bool:
 
 
 def numeric_fixed_points(equation: Any) -> tuple[FixedPoint, ...]:
-    """All zeros of a drift without parameters, ascending: in closed form, and by sign changes where these are not all."""
+    """All zeros of a drift without parameters, ascending: in closed form, then by sign changes."""
     if equation.parameters:
         raise InputError(f"`params` must give every parameter, missing {', '.join(map(str, equation.parameters))}.")
     found = [_rounded(point) for point in equation.fixed_points]
