@@ -186,7 +186,9 @@ def _fit_shape(model: PaperModel, problems: Sequence[Problem], options: dict) ->
     data = stack_observations([p.data.values for p in problems], [p.gap for p in problems])
     starts = [model.start(p.data.values, p.gap) for p in problems]
     initial = {name: np.array([start[name] for start in starts]) for name in starts[0]}
-    draws = sample_batch(bound(model), data, initial, **options)
+    # gap and width, or repulsion and mean, are correlated: a full mass matrix and small steps
+    careful = {"dense_mass": True, "target_accept": 0.95} if len(initial) > 1 else {}
+    draws = sample_batch(bound(model), data, initial, **careful, **options)
     return [
         _group_fit(model, problem, {n: v[i] for n, v in draws.sites.items()}, int(draws.diverging[i].sum()))
         for i, problem in enumerate(problems)

@@ -74,7 +74,7 @@ def sample_batch(
     data = jax.tree.map(lambda leaf: np.asarray(leaf), data)
     initial = {name: np.asarray(value, dtype=np.float64) for name, value in initial.items()}
     num = len(next(iter(initial.values())))
-    padded = padded_size(num)
+    padded = max(4, 1 << (num - 1).bit_length())
     data, initial = jax.tree.map(lambda leaf: pad_rows(leaf, padded), (data, initial))
     program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass, target_accept, max_depth)
     sites, diverging, num_steps = program(jax.random.key(seed), data, initial)

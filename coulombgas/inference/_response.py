@@ -197,7 +197,7 @@ def matrix_curve(teacher: np.ndarray, groups: tuple[LevelGroup, ...], width2: fl
 @lru_cache(maxsize=4)
 def _goe(size: int, num: int = 40_000) -> np.ndarray:
     draws = np.random.default_rng(size).standard_normal((num, size, size))
-    return (draws + np.swapaxes(draws, 1, 2)) / 2 * np.sqrt(2)
+    return (draws + np.swapaxes(draws, 1, 2)) / 2  # variance 1 on the diagonal, 1/2 off it: width s = 1
 
 
 def mean_levels(model: GaussianRBM, temperature: float) -> np.ndarray:

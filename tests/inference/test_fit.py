@@ -1,0 +1,196 @@
+"""Temperatures from synthetic and from released spectra."""
+
+import json
+
+import numpy as np
+import pytest
+
+from coulombgas._checks import InputError
+from coulombgas.inference import fit_temperature, load_fit
+from coulombgas.inference._scaling import identified_exponents
+from coulombgas.spectra import read_spectra
+
+SETTINGS = ((0.1, 16), (0.1, 64), (0.02, 16), (0.02, 64))
+
+
+@pytest.fixture(scope="module")
+def four():
+    from coulombgas.spectra import make_spectra
+
+    rng = np.random.default_rng(5)
+    blocks = []
+    for alpha, batch in SETTINGS:
+        width = np.sqrt(alpha / batch * 0.01 * 2 / (2 - alpha * (1 + 3 / batch)))
+        draws = rng.standard_normal((800, 2, 2))
+        blocks.append(np.linalg.eigvalsh(2 * np.eye(2) + width * (draws + np.swapaxes(draws, 1, 2)) / 2))
+    spectra = make_spectra(
+        np.stack(blocks)[:, :, None, :],
+        learning_rate=[a for a, _ in SETTINGS],
+        batch_size=[b for _, b in SETTINGS],
+        model={"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1},
+        target=[2.0, 2.0],
+        fixed_point=[2.0, 2.0],
+    )
+    return fit_temperature(spectra)
+
+
+def test_every_temperature_is_near_the_truth_with_the_error_of_the_cramer_rao_bound(four):
+    for setting in four.settings:
+        sd = setting.temperature.sd / setting.temperature.mean
+        assert 0.9 < sd * np.sqrt(800) < 1.3  # sd of log T is 1/sqrt(replicas) for a pair; bound times 1.3
+        # four settings, 4.5 sigma: false alarm below 1e-4
+        assert abs(setting.temperature.mean / setting.true_temperature - 1) < 4.5 / np.sqrt(800)
+        assert setting.r_hat < 1.01
+        assert setting.divergences == 0
+        assert setting.warnings == ()
+
+
+def test_scaling_rule_holds_one_one_and_excludes_the_others(four):
+    a, b, scatter = four.scaling.alpha_exponent, four.scaling.batch_exponent, four.scaling.scatter
+    assert a.contains(1.0)
+    assert b.contains(1.0)
+    assert scatter.lower < 0.1
+    for exponents in ((1.0, 0.5), (0.5, 1.0)):
+        distance = max(abs(a.mean - exponents[0]) / a.sd, abs(b.mean - exponents[1]) / b.sd)
+        assert distance > 2  # four settings leave one degree of freedom for the scatter
+
+
+def test_json_schema(four):
+    document = json.loads(json.dumps(four.as_dict()))
+    assert set(document) == {"settings", "scaling", "method"}
+    for setting in document["settings"]:
+        assert {
+            "path", "model", "learning_rate", "batch_size", "temperature", "widths", "num_replicas", "r_hat", "ess",
+            "divergences",
+        } <= set(setting)  # fmt: skip
+        assert set(setting["temperature"]) == {"mean", "lower", "upper", "true"}
+        assert {"level", "mean", "lower", "upper"} <= set(setting["widths"][0])
+    assert {"alpha_exponent", "batch_exponent", "scatter"} <= set(document["scaling"])
+
+
+def test_save_and_load(four, tmp_path):
+    path = tmp_path / "fit.nc"
+    four.save(path)
+    back = load_fit(path)
+    assert back.as_dict() == four.as_dict()
+    assert np.array_equal(back.settings[1].levels[0].spacings, four.settings[1].levels[0].spacings)
+    with pytest.raises(InputError, match="exists"):
+        four.save(path)
+    (tmp_path / "no.nc").write_text("nothing")
+    with pytest.raises(InputError, match="not a saved fit"):
+        load_fit(tmp_path / "no.nc")
+    with pytest.raises(InputError, match="no such file"):
+        load_fit(tmp_path / "missing.nc")
+
+
+def test_table_dataset_and_posterior(four):
+    text = four.table()
+    assert "T inferred" in text
+    assert "scaling rule" in text
+    assert four.dataset().sizes == {"setting": 4}
+    assert four.posterior["posterior"]["temperature"].shape == (4, 1000, 4)
+
+
+def test_one_setting_has_no_scaling_rule(teacher_student):
+    assert fit_temperature(teacher_student()).scaling is None
+
+
+def test_exponents_that_the_settings_do_not_identify():
+    ones, twos = np.array([0.1, 0.1, 0.1]), np.array([4.0, 8.0, 16.0])
+    assert identified_exponents(ones, twos) == (False, True)
+    assert identified_exponents(twos, ones) == (True, False)
+    assert identified_exponents(twos, 3 * twos) == (False, False)
+    assert identified_exponents(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])) == (True, True)
+
+
+def test_groups_agree_on_the_temperature_of_a_leading_order_rbm(rbm_at_leading_order):
+    fit = fit_temperature(rbm_at_leading_order(), leading_order=True)
+    only = fit.settings[0]
+    assert [level.size for level in only.levels] == [1, 2, 2, 2, 2, 1]
+    assert [level.used for level in only.levels] == [False, True, True, True, True, False]
+    # 4 pairs of 500 replicas: log T to 1/sqrt(2000) = 2.2%; 4.5 sigma
+    assert abs(only.temperature.mean / only.true_temperature - 1) < 0.1
+    assert only.warnings == ()
+
+
+def test_released_data(released_data):
+    expected = {4: 0.018135, 8: 0.011064, 16: 0.008165, 32: 0.005851, 64: 0.004095}
+    spectra = [read_spectra(path) for path in sorted((released_data / "teacher_student").glob("*.npz"))]
+    fit = fit_temperature(spectra)
+    assert len(fit.settings) == 5
+    for setting in fit.settings:
+        assert setting.levels[0].width.mean == pytest.approx(expected[setting.batch_size], rel=0.01)
+    assert fit.scaling.alpha_exponent is None
+    assert fit.scaling.batch_exponent.contains(1.0)
+    # the quenched inputs scatter T by up to 30%, an interval of the batch exponent without scatter would be ±0.03
+    assert fit.scaling.scatter.mean > 0.05
+    assert fit.scaling.batch_exponent.sd > 0.05
+
+
+def changed(spectra, values):
+    return spectra.assign(eigenvalue=(spectra.eigenvalue.dims, np.sort(values, axis=-1)))
+
+
+def test_one_replica_is_refused(teacher_student):
+    with pytest.raises(InputError, match="at least 2"):
+        fit_temperature(teacher_student(replicas=1))
+
+
+def test_two_replicas_give_a_wide_interval_and_say_so(teacher_student):
+    only = fit_temperature(teacher_student(replicas=2)).settings[0]
+    assert only.temperature.lower < only.true_temperature < only.temperature.upper
+    assert only.temperature.upper / only.temperature.lower > 3
+    assert any("only 2 replicas" in warning for warning in only.warnings)
+
+
+def test_a_million_replicas(teacher_student):
+    only = fit_temperature(teacher_student(replicas=1_000_000)).settings[0]
+    assert abs(only.temperature.mean / only.true_temperature - 1) < 0.005
+    assert np.isfinite(only.temperature.sd)
+
+
+def test_ties_are_told(teacher_student):
+    spectra = teacher_student()
+    values = spectra.eigenvalue.values.copy()
+    values[:, :5] = 2.0
+    only = fit_temperature(changed(spectra, values)).settings[0]
+    assert any("exactly zero" in warning for warning in only.warnings)
+
+
+def test_levels_that_do_not_fluctuate_are_refused(teacher_student):
+    spectra = teacher_student()
+    with pytest.raises(InputError, match="no fluctuation"):
+        fit_temperature(changed(spectra, np.full_like(spectra.eigenvalue.values, 2.0)))
+    with pytest.raises(InputError, match="no fluctuation"):
+        fit_temperature(changed(spectra, np.zeros_like(spectra.eigenvalue.values)))
+
+
+def test_outliers_are_left_out_and_told(teacher_student):
+    spectra = teacher_student()
+    clean = fit_temperature(spectra).settings[0]
+    values = spectra.eigenvalue.values.copy()
+    values[0, 7, 0, 1] += 1000 * clean.levels[0].width.mean
+    only = fit_temperature(changed(spectra, values)).settings[0]
+    assert any("left out" in warning for warning in only.warnings)
+    assert only.temperature.mean == pytest.approx(clean.temperature.mean, rel=0.02)
+
+
+def test_a_level_beyond_mu2_is_left_out_and_told(rbm_at_leading_order):
+    spectra = rbm_at_leading_order()
+    values = spectra.eigenvalue.values.copy()
+    values[0, 3, 0, -1] = 9.5
+    only = fit_temperature(changed(spectra, values), leading_order=True).settings[0]
+    assert any("mu2" in warning for warning in only.warnings)
+    assert only.num_replicas == 499
+    values[0, :300, 0, -1] = 9.5
+    with pytest.raises(InputError, match="cannot have"):
+        fit_temperature(changed(spectra, values), leading_order=True)
+
+
+def test_groups_that_contradict_each_other_are_told(rbm_at_leading_order):
+    spectra = rbm_at_leading_order()
+    values = spectra.eigenvalue.values.copy()
+    pair = values[..., 1:3]
+    values[..., 1:3] = pair.mean(axis=-1, keepdims=True) + 2 * (pair - pair.mean(axis=-1, keepdims=True))
+    only = fit_temperature(changed(spectra, values), leading_order=True).settings[0]
+    assert any("do not agree" in warning for warning in only.warnings)

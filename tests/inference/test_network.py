@@ -1,0 +1,194 @@
+"""Whole matrices: repulsion, the JSON row, unusual matrices, trajectories."""
+
+import json
+
+import numpy as np
+import pytest
+
+from coulombgas import InputError, analyse
+from coulombgas._precision import x64
+from coulombgas.inference import analyse_layer, find_spikes, fit_repulsion, follow
+from coulombgas.inference._repulsion import _log_likelihood
+from coulombgas.inference._trajectory import spike_births
+from coulombgas.laws import Brody, PoissonSpacing, WignerSurmise
+from coulombgas.spectra import layer_spectrum
+
+KEYS = {"name", "shape", "bulk", "num_spikes", "spikes", "tail", "spacing", "warnings"}
+
+
+def random_layer(rng, rows=120, columns=60, step=None, signal=0.0, name="w", std=0.05):
+    matrix = std * rng.normal(size=(rows, columns))
+    matrix = matrix + signal * np.outer(rng.normal(size=rows), rng.normal(size=columns)) / np.sqrt(rows * columns)
+    return layer_spectrum(name, matrix, step=step)
+
+
+def test_a_random_matrix_is_recognised():
+    row = analyse_layer(random_layer(np.random.default_rng(0))).as_dict()
+    assert set(row) == KEYS
+    assert set(row["bulk"]) == {"variance", "edge"}
+    assert set(row["tail"]) == {"exponent", "preferred"}
+    assert set(row["spacing"]) == {"brody", "ratio"}
+    for interval in (row["bulk"]["variance"], row["tail"]["exponent"], *row["spacing"].values()):
+        assert set(interval) == {"mean", "lower", "upper"}
+        assert interval["lower"] < interval["mean"] < interval["upper"]
+    assert row["bulk"]["variance"]["lower"] < 0.05**2 < row["bulk"]["variance"]["upper"]
+    assert row["bulk"]["edge"] == pytest.approx(0.05**2 * (np.sqrt(120) + np.sqrt(60)) ** 2, rel=0.1)
+    assert (row["num_spikes"], row["tail"]["preferred"], row["warnings"]) == (0, "none", [])
+    json.dumps(row)
+
+
+def test_a_planted_signal_is_found():
+    layer = analyse_layer(random_layer(np.random.default_rng(1), signal=2.0))
+    assert layer.spikes is not None
+    assert layer.spikes.num_spikes == 1
+    assert layer.spikes.spikes[0].strength.contains(2.0)
+    assert layer.stable_rank is not None
+    assert layer.stable_rank.lower < layer.spectrum.stable_rank < layer.stable_rank.upper
+    json.dumps(layer.record())
+
+
+@pytest.mark.parametrize("q", [0.0, 0.5, 1.0, 2.0])
+def test_brody_exponent_of_exact_samples(q):
+    """n = 4000: within 4 posterior standard deviations (false alarm 6e-5), not capped at 1."""
+    import jax
+
+    with x64():
+        spacings = np.asarray(Brody(q).sample(jax.random.key(int(4 * q)), (4000,)))
+    fit = fit_repulsion(spacings)
+    assert abs(fit.brody.mean - q) < 4 * fit.brody.sd + 0.01
+    assert fit.brody.sd < 0.05
+
+
+def test_likelihood_is_that_of_the_laws():
+    spacings = np.random.default_rng(0).weibull(2, 300)
+    with x64():
+        expected = [
+            float(PoissonSpacing(1.0).log_prob(spacings).sum()),
+            float(WignerSurmise(1 / np.sqrt(np.pi)).log_prob(spacings).sum()),
+        ]
+    np.testing.assert_allclose(_log_likelihood(spacings, np.array([0.0, 1.0])), expected)
+    fit = fit_repulsion(spacings / spacings.mean())
+    assert fit.preferred == "wigner"
+    assert sum(fit.probabilities.values()) == pytest.approx(1)
+
+
+RNG = np.random.default_rng(0)
+UNUSUAL = {
+    "zero": (np.zeros((30, 20)), "all entries are zero"),
+    "orthogonal": (np.linalg.qr(RNG.normal(size=(40, 40)))[0], "all levels are equal"),
+    "low rank": (RNG.normal(size=(60, 12)) @ RNG.normal(size=(12, 40)), "rank 12 of 40"),
+    "tiny": (RNG.normal(size=(5, 3)), "too few for a bulk"),
+    "one row": (RNG.normal(size=(1, 30)), "too few for a bulk"),
+    "identity": (np.eye(50), "all levels are equal"),
+    "diagonal": (np.diag(np.arange(1.0, 60)), "not Marchenko-Pastur"),
+    "heavy": (RNG.standard_cauchy((80, 50)), "not Marchenko-Pastur"),
+    "scaled": (1e-18 * RNG.normal(size=(5, 4)), "too few"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_unusual_matrices_say_what_is_unusual(case):
+    matrix, message = UNUSUAL[case]
+    layer = analyse_layer(layer_spectrum("w", matrix))
+    assert any(message in line for line in layer.warnings), layer.warnings
+    json.dumps(layer.as_dict())
+
+
+def test_scale_does_not_matter():
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(90, 45))
+    one, other = (analyse_layer(layer_spectrum("w", scale * matrix)) for scale in (1.0, 1e-9))
+    assert one.spikes is not None
+    assert other.spikes is not None
+    assert other.spikes.bulk.variance.mean == pytest.approx(1e-18 * one.spikes.bulk.variance.mean, rel=1e-6)
+    assert one.as_dict()["spacing"]["brody"] == pytest.approx(other.as_dict()["spacing"]["brody"], rel=1e-6)
+
+
+def test_initialised_matrices_are_marchenko_pastur():
+    """40 Gaussian matrices of a char-GPT layer's kind: bulk accepted, <r> = 0.5307 within 3.3 errors, few spikes."""
+    rng = np.random.default_rng(4)
+    layers = [analyse_layer(random_layer(rng, 256, 64, std=0.02)) for _ in range(40)]
+    assert sum(layer.spikes.num_spikes > 0 for layer in layers) <= 3  # level 1%: probability 6e-4
+    assert sum(not layer.spikes.bulk.fits for layer in layers) <= 3
+    ratio = np.array([layer.ratio[:2] for layer in layers])
+    assert abs(ratio[:, 0].mean() - 0.5307) < 3.3 * np.sqrt((ratio[:, 1] ** 2).sum()) / 40
+    covered = sum(layer.spikes.bulk.variance.contains(0.02**2) for layer in layers)
+    assert covered >= 33  # 95%: probability 5e-4
+
+
+def trajectory(signal, steps=range(0, 1201, 100), decay=0.0, **options):
+    rng = np.random.default_rng(5)
+    noise, left, right = rng.normal(size=(120, 60)), rng.normal(size=120), rng.normal(size=60)
+    layers = []
+    for step in steps:
+        if options.get("fresh"):
+            noise = rng.normal(size=(120, 60))
+        matrix = 0.05 * np.exp(-decay * step) * noise + signal(step) * np.outer(left, right) / np.sqrt(120 * 60)
+        layers.append(layer_spectrum("w", matrix, step=step))
+    return analyse(layers)
+
+
+def test_spikes_are_born_where_the_signal_crosses_the_threshold():
+    (found,) = follow(trajectory(lambda step: step / 1000))
+    threshold = 0.05 * (120 * 60) ** 0.25  # θ at the BBP transition
+    assert len(found.births) == 1
+    assert found.births[0].previous_step is not None
+    assert abs(found.births[0].step - 1000 * threshold) < 250
+    assert found.num_spikes[0] == 0
+    assert found.num_spikes[-1] == 1
+    assert np.all(np.diff(found.steps) > 0)
+
+
+def test_births_count_only_what_lasts():
+    steps = np.arange(6) * 10
+    assert spike_births(steps, np.array([0, 1, 0, 0, 0, 0])) == ()
+    assert spike_births(steps, np.array([0, 0, 0, 0, 0, 1])) == ()
+    births = spike_births(steps, np.array([1, 1, 2, 1, 3, 3]))
+    assert [(birth.rank, birth.previous_step, birth.step) for birth in births] == [
+        (1, None, 0),
+        (2, 30, 40),
+        (3, 30, 40),
+    ]
+
+
+def test_temperature_only_where_its_assumptions_hold():
+    no_signal = lambda step: 0.0  # noqa: E731
+    (drifting,) = follow(trajectory(no_signal, decay=3e-4), learning_rate=0.1, weight_decay=0.1)
+    assert drifting.temperature is None
+    assert "drifts" in drifting.statement
+    (frozen,) = follow(trajectory(no_signal), learning_rate=1e-5, weight_decay=0.1)
+    assert "keeps" in frozen.statement
+    (unknown,) = follow(trajectory(no_signal, fresh=True))
+    assert "not given" in unknown.statement
+    (short,) = follow(trajectory(no_signal, steps=(0, 100)), learning_rate=0.1, weight_decay=0.1)
+    assert "fewer than" in short.statement
+    (good,) = follow(trajectory(no_signal, fresh=True), learning_rate=0.1, weight_decay=0.1)
+    assert good.temperature is not None
+    assert good.temperature.contains(0.1 * 0.05**2)
+    with pytest.raises(InputError, match="at least two checkpoints"):
+        follow(trajectory(no_signal, steps=(0,)))
+
+
+@pytest.mark.slow
+def test_equipartition_of_a_simulated_layer(reduced):
+    """W' = (1 − αλ) W + noise with per-element gradient noise s: v = α s²/(2λ) at leading order, T = λ v."""
+    rng = np.random.default_rng(6)
+    rate, decay, noise = 0.05, 0.4, 0.3
+    weights, layers = 0.05 * rng.normal(size=(80, 40)), []
+    for step in range(1, 1601):
+        weights = weights - rate * (decay * weights + noise * rng.normal(size=weights.shape))
+        if step % 80 == 0:
+            layers.append(layer_spectrum("w", weights, step=step))
+    (found,) = follow(analyse(layers), learning_rate=rate, weight_decay=decay)
+    exact = decay * rate**2 * noise**2 / (1 - (1 - rate * decay) ** 2)
+    assert found.temperature is not None, found.statement
+    assert abs(found.temperature.mean - exact) < 4 * found.temperature.sd
+
+
+def test_wrong_input_is_refused():
+    with pytest.raises(InputError, match="`spectra`"):
+        analyse([])
+    with pytest.raises(InputError, match="`level`"):
+        analyse(random_layer(np.random.default_rng(0)), level=0.7)
+    with pytest.raises(InputError, match="`level`"):
+        find_spikes(np.arange(1.0, 30), 40, level=0.0)
