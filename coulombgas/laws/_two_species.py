@@ -31,8 +31,9 @@ class TwoSpeciesPair(Distribution):
 
     with :math:`S_0^2 = s_1^2 + s_2^2` and
     :math:`M(d, w) = w\sqrt{2/\pi}\,e^{-d^2/2w^2} + d\,\mathrm{erf}(d/\sqrt2 w)`. Events have shape (2,).
-    It is the stationary law of the eigenvalue equation with a label on each level; between species with different centres the
-    matrix itself repels less (:func:`matrix_pair_spacing`). A tie is read as the smallest resolved spacing.
+
+    It is the stationary law of the eigenvalue equation with a label on each level; between species with different
+    centres the matrix itself repels less (:func:`matrix_pair_spacing`). A tie is read as the smallest resolved spacing.
 
     Args:
         center1: κ₁, in the units of the eigenvalue, as all parameters.
