@@ -6,6 +6,8 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray, Shaped
 
 from coulombgas._checks import InputError, check_count, check_positive, fail
@@ -52,13 +54,17 @@ class DysonLevels(eqx.Module):
         self.drift = drift
         self.noise = jnp.broadcast_to(jnp.asarray(noise, dtype), (n,))
         strength = jnp.broadcast_to(jnp.asarray(beta, dtype), (n, n))
-        if not bool(jnp.all(strength == strength.T)):
-            fail("beta", "must be symmetric: b_ij = b_ji", beta)
-        if not bool(jnp.all(jnp.diagonal(strength, 1) > 0)):
-            fail("beta", "must be positive between neighbours", beta)
-        if not bool(jnp.all(self.noise > 0)):
+        if not isinstance(beta, Tracer):
+            couplings = np.broadcast_to(np.asarray(beta, float), (n, n))
+            if (couplings != couplings.T).any():
+                fail("beta", "must be symmetric: b_ij = b_ji", beta)
+            if not (np.diagonal(couplings, 1) > 0).all():
+                fail("beta", "must be positive between neighbours", beta)
+        if not isinstance(noise, Tracer) and not (np.asarray(noise) > 0).all():
             fail("noise", "must be positive", noise)
-        self.repulsion = Repulsion(strength, None if wall is None else jnp.asarray(check_positive("wall", wall), dtype))
+        if wall is not None and not isinstance(wall, Tracer):
+            check_positive("wall", float(wall))
+        self.repulsion = Repulsion(strength, None if wall is None else jnp.asarray(wall, dtype))
 
     def step(
         self, state: Float[Array, " n"], *, key: Shaped[PRNGKeyArray, ""], time_step: Number
