@@ -1,0 +1,102 @@
+"""Comparison of laws, predictive checks, prior sensitivity, Binder cumulant, models by name."""
+
+import numpy as np
+import pytest
+
+from coulombgas._checks import InputError
+from coulombgas.inference import (
+    binder_cumulant,
+    compare_laws,
+    compare_scaling,
+    fit_model,
+    predictive_checks,
+    prior_sensitivity,
+)  # fmt: skip
+from coulombgas.inference._compare import widely_applicable
+
+S = float(np.sqrt(0.1 / 16 * 0.01 * 2 / (2 - 0.1 * (1 + 3 / 16))))  # arXiv:2407.16427, finite learning rate
+
+
+@pytest.fixture
+def near_degenerate(teacher_student):
+    return teacher_student(teacher=(2.0, 2.0 + 1.5 * S), replicas=3000)
+
+
+def test_rice_beats_the_product_form_on_a_near_degenerate_pair(near_degenerate):
+    comparison = compare_laws(near_degenerate, ("known-gap", "product"))
+    gain, error = comparison.difference("known-gap", "product")
+    assert comparison.scores[0].law == "known-gap"
+    assert gain > 3 * error
+    assert comparison.score("known-gap").waic == pytest.approx(comparison.score("known-gap").elpd, abs=1.0)
+    assert "leave-one-out" in comparison.table()
+    assert {record["law"] for record in comparison.records()} == {"known-gap", "product"}
+
+
+def test_rice_and_product_agree_on_a_degenerate_pair(teacher_student):
+    comparison = compare_laws(teacher_student(replicas=400), ("known-gap", "product"))
+    assert abs(comparison.difference("known-gap", "product")[0]) < 0.1
+
+
+def test_a_pair_repels(teacher_student):
+    fit = fit_model(teacher_student(replicas=400), "pair")
+    only = fit.groups[0]
+    assert only.parameters["width"].mean == pytest.approx(S, rel=4.5 / np.sqrt(4 * 400))
+    checks = predictive_checks(fit)
+    assert min(check.p_value for check in checks.values()) > 1e-3
+    assert fit.posterior["posterior"]["width"].dims == ("chain", "draw", "group")
+    assert "width" in fit.table()
+
+
+def test_predictive_checks_refuse_the_wrong_law(teacher_student):
+    fit = fit_model(teacher_student(replicas=400), "poisson")
+    checks = predictive_checks(fit)
+    assert checks["2% quantile"].p_value < 0.02
+    assert checks["relative spread"].p_value < 0.02
+    with pytest.raises(InputError, match="group"):
+        predictive_checks(fit, group=3)
+
+
+def test_binder_cumulant_of_one_level_and_of_a_pair(rng_levels):
+    single, pair = rng_levels
+    # sd of U4 at 4000 replicas is about 0.03
+    assert abs(binder_cumulant(single).mean) < 0.1
+    assert abs(binder_cumulant(pair).mean - 4 / 27) < 0.1
+    assert binder_cumulant(pair).sd < 0.05
+    with pytest.raises(InputError, match="10 replicas"):
+        binder_cumulant(pair[:5])
+    with pytest.raises(InputError, match="same"):
+        binder_cumulant(np.ones((20, 2)))
+
+
+@pytest.fixture
+def rng_levels():
+    rng = np.random.default_rng(4)
+    draws = rng.standard_normal((4000, 2, 2))
+    return rng.standard_normal(4000), np.linalg.eigvalsh((draws + np.swapaxes(draws, 1, 2)) / 2)
+
+
+def test_models_name_what_they_need(teacher_student):
+    with pytest.raises(InputError, match="single levels"):
+        fit_model(teacher_student(), "single")
+    with pytest.raises(InputError, match="model"):
+        fit_model(teacher_student(), "nonsense")
+    with pytest.raises(InputError, match="spacings or all of levels"):
+        compare_laws(teacher_student(), ("pair", "density"))
+
+
+def test_waic_of_one_draw_repeated_is_its_log_likelihood():
+    values = np.tile(np.log([0.2, 0.5]), (10, 1))
+    assert widely_applicable(values) == pytest.approx(values[0].sum())
+
+
+def test_prior_is_of_no_account_and_scaling_rules_compare(teacher_student):
+    from coulombgas.inference import fit_temperature
+
+    settings = ((0.1, 16), (0.1, 64), (0.02, 16), (0.02, 64))
+    fit = fit_temperature(teacher_student(settings, replicas=800))
+    assert max(prior_sensitivity(fit)) < 0.1
+    comparison = compare_scaling(fit)
+    assert {score.law for score in comparison.scores} == {"linear rule", "free exponents"}
+    few = fit_temperature(teacher_student(settings[:1]))
+    with pytest.raises(InputError, match="4 settings"):
+        compare_scaling(few)
