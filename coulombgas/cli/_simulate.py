@@ -1,8 +1,8 @@
-"""What the `simulate` commands share: running, summary, output."""
+"""What the `simulate` commands share: flags of the engine, running, summary."""
 
-from typing import TYPE_CHECKING, Any
-
-from ._console import progress_bar, print_table, write_json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -10,21 +10,90 @@ if TYPE_CHECKING:
     from coulombgas.models import Model
 
 
-def simulate(model: "Model", *, json: bool, description: str, **arguments: Any) -> int:
-    """Train, store, and print one line for each setting."""
-    from coulombgas.training import train
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Flags that every model shares."""
 
-    with progress_bar(description) as progress:
-        spectra = train(model, progress=progress, **arguments)
-    summary = summarise(spectra, str(arguments["out"]))
+    out: Path
+    """Zarr store to write; it appears when it is complete."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    init: Literal["random", "fixed-point"] = "random"
+    """Start from small random weights, or at the fixed point of the mean dynamics."""
+    record: tuple[int, ...] = ()
+    """Steps at which spectra are kept; the last one when not given."""
+    combine: Literal["grid", "zip"] = "grid"
+    """Every learning rate with every batch size, or pair by pair."""
+    optimizer: Literal["sgd", "momentum", "nesterov", "adam"] = "sgd"
+    """Direction of a step."""
+    momentum: float = 0.9
+    """Decay of momentum, or β1 of Adam."""
+    schedule: Literal["constant", "linear", "cosine", "exponential"] = "constant"
+    """Learning-rate schedule, falling to a tenth over the run."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the training."""
+    weights: bool = False
+    """Keep the weights at the recorded steps too."""
+    first_replica: int = 0
+    """Index of the first replica, to train more of them and merge."""
+    resume: bool = False
+    """Go on with an interrupted run towards the same store, bit for bit."""
+    checkpoint_seconds: float = 30.0
+    """Seconds between two checkpoints."""
+    overwrite: bool = False
+    """Replace the store if it exists."""
+    json: bool = False
+    """Print the summary as one JSON document."""
+
+
+def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) -> int:
+    """Train, store, and print one line for each setting."""
+    from coulombgas.training import Optimizer, train
+
+    from ._console import console, progress_bar
+
+    optimizer = Optimizer(engine.optimizer, momentum=engine.momentum, schedule=engine.schedule)
+    try:
+        with progress_bar(description) as progress:
+            spectra = train(
+                model,
+                **sweep,
+                seed=engine.seed,
+                init=engine.init,
+                record=engine.record or None,
+                combine=engine.combine,
+                optimizer=optimizer,
+                dtype=engine.dtype,
+                keep_weights=engine.weights,
+                first_replica=engine.first_replica,
+                out=engine.out,
+                overwrite=engine.overwrite,
+                resume=engine.resume,
+                checkpoint_seconds=engine.checkpoint_seconds,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        from coulombgas.training import interrupted_run
+
+        if interrupted_run(engine.out):
+            console.print("the same command with --resume continues from the last checkpoint", markup=False)
+        raise
+    return print_summary(spectra, str(engine.out), json=engine.json)
+
+
+def print_summary(spectra: "xr.Dataset", out: str, *, json: bool) -> int:
+    """One line for each setting, or one JSON document."""
+    from ._console import print_table, write_json
+
+    summary = summarise(spectra, out)
     if json:
         write_json(summary)
-    else:
-        rows = [
-            (row["learning_rate"], row["batch_size"], row["temperature"], row["num_replicas"], row["num_diverged"])
-            for row in summary["settings"]
-        ]
-        print_table(("learning rate", "batch size", "T", "replicas", "diverged"), rows, title=summary["out"])
+        return 0
+    rows = [
+        (row["learning_rate"], row["batch_size"], row["temperature"], row["num_replicas"], row["num_diverged"])
+        for row in summary["settings"]
+    ]
+    print_table(("learning rate", "batch size", "T", "replicas", "diverged"), rows, title=out)
     return 0
 
 
@@ -47,7 +116,7 @@ def summarise(spectra: "xr.Dataset", out: str) -> dict[str, Any]:
     return {
         "out": out,
         "model": json.loads(spectra.attrs["config"])["model"],
-        "seed": spectra.attrs["seed"],
+        "seed": int(spectra.attrs["seed"]),
         "steps": [int(step) for step in spectra.step.values],
         "settings": settings,
     }

@@ -52,18 +52,33 @@ def identity_like(a: Array) -> Array:
 
 
 def cholesky(a: Array) -> Array:
-    """Lower triangular L with L Lᵀ = a, shape (i, i, *r); NaN where a is not positive definite."""
-    size = a.shape[0]
-    if a.ndim == 2 or size > _UNROLL_UP_TO:
-        return jnp.moveaxis(jnp.linalg.cholesky(jnp.moveaxis(a, (0, 1), (-2, -1))), (-2, -1), (0, 1))
+    """Lower triangular L with L Lᵀ = a, shape (i, i, *r); NaN where a is not positive definite.
+
+    Column by column from the earlier ones, in plain arithmetic: LAPACK calls inside a loop of updates would queue for
+    the thread pool that runs them, and two at a time on two cores wait for each other for ever.
+    """
+    if a.shape[0] > _UNROLL_UP_TO:
+        return _cholesky_loop(a)
     columns: list[Array] = []
-    for j in range(size):
+    for j in range(a.shape[0]):
         column = a[j:, j]
         for k, earlier in enumerate(columns):
             column = column - earlier[j - k :] * earlier[j - k]
         columns.append(materialise(column * lax.rsqrt(column[0])))
     padded = [jnp.pad(column, ((j, 0), *((0, 0),) * (a.ndim - 2))) for j, column in enumerate(columns)]
     return jnp.stack(padded, axis=1)
+
+
+def _cholesky_loop(a: Array) -> Array:
+    rows = np.arange(a.shape[0]).reshape(-1, *(1,) * (a.ndim - 2))
+
+    def column(j: Array, factor: Array) -> Array:
+        row = lax.dynamic_index_in_dim(factor, j, 0, keepdims=False)
+        rest = lax.dynamic_index_in_dim(a, j, 1, keepdims=False) - jnp.einsum("ik...,k...->i...", factor, row)
+        scaled = rest * lax.rsqrt(lax.dynamic_index_in_dim(rest, j, 0))
+        return lax.dynamic_update_index_in_dim(factor, jnp.where(rows >= j, scaled, 0), j, 1)
+
+    return lax.fori_loop(0, a.shape[0], column, jnp.zeros_like(a))
 
 
 def positive_definite(a: Array) -> Array:

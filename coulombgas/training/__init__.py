@@ -3,12 +3,15 @@
 from ._language import LanguageTraining as LanguageTraining
 from ._language_run import LanguageRun as LanguageRun
 from ._language_run import train_language_model as train_language_model
+from ._merge import merge_spectra as merge_spectra
+from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
 from ._recording import is_recording as is_recording
 from ._recording import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
+from ._store import interrupted_run as interrupted_run
 from ._train import train as train
 
 __all__ = [
@@ -17,7 +20,10 @@ __all__ = [
     "LanguageTraining",
     "Optimizer",
     "SpectrumRecorder",
+    "interrupted_run",
     "is_recording",
+    "merge_spectra",
+    "merge_stores",
     "named_arrays",
     "read_recording",
     "train",

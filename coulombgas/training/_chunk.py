@@ -17,6 +17,7 @@ from ._plan import Outcome, Plan, Task
 
 _SEGMENT_SECONDS = 0.3  # between two looks at the clock; how the run is cut never changes its numbers
 _FIRST_SEGMENT = 16
+_LAPACK = threading.Lock()  # batched LAPACK calls of two threads can wait for each other in XLA's thread pool
 
 
 class Snapshot(NamedTuple):
@@ -93,7 +94,8 @@ class _Chunk:
         return int(np.clip(done * _SEGMENT_SECONDS / max(elapsed, 1e-6), 1, 8 * max(done, _FIRST_SEGMENT)))
 
     def _record(self) -> None:
-        found = observe_chunk(self.program, self.state, dict(self.plan.statistics))
+        with _LAPACK:
+            found = jax.block_until_ready(observe_chunk(self.program, self.state, dict(self.plan.statistics)))
         record = {name: _replica_first(value, self.num_replicas) for name, value in found.items()}
         if self.plan.keep_weights:
             for name, leaf in weight_leaves(self.state.weights).items():

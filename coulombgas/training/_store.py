@@ -20,6 +20,7 @@ import xarray as xr
 
 from coulombgas._checks import InputError
 from coulombgas._files import check_output, replace_directory
+from coulombgas._types import PathType
 from coulombgas.spectra import read_spectra
 
 from ._chunk import Snapshot
@@ -112,6 +113,11 @@ class PartialStore:
 def partial_directory(out: Path) -> Path:
     """Where the run that will become ``out`` lives until then."""
     return out.absolute().parent / f".{out.name}.partial"
+
+
+def interrupted_run(out: PathType) -> bool:
+    """Whether an interrupted run towards this path can be resumed."""
+    return (partial_directory(Path(out)) / "run.json").exists()
 
 
 def claim(

@@ -1,8 +1,11 @@
 """Train an ensemble."""
 
+import contextlib
+import dataclasses
 import json
+import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +14,8 @@ import jax
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, fail
+from coulombgas._checks import check_choice, check_count, check_non_negative, fail
+from coulombgas._precision import x64
 from coulombgas._types import PathType, Progress
 from coulombgas.models import Model
 from coulombgas.spectra import make_spectra, read_spectra
@@ -23,7 +27,7 @@ from ._optimizer import Optimizer
 from ._plan import Outcome, Plan, Task
 from ._processes import add_over_processes, is_first, own_share, wait_for_all
 from ._statistics import Statistic, make_statistics
-from ._store import PartialStore, claim, device_name, locked
+from ._store import PartialStore, claim, device_name, locked, partial_directory
 from ._sweep import make_record, make_settings
 
 
@@ -122,8 +126,6 @@ def train(
 
 
 def _only_one(out: Path) -> Any:
-    import contextlib
-
     return locked(out) if is_first() else contextlib.nullcontext()
 
 
@@ -178,10 +180,6 @@ def _on_disk(
 
 def _with_stored_chunks(plan: Plan, out: Path) -> Plan:
     """The plan with the chunks that the run was begun with, which decide its last bits."""
-    import dataclasses
-
-    from ._store import partial_directory
-
     stored = json.loads((partial_directory(out) / "run.json").read_text())
     return dataclasses.replace(plan, chunks=tuple(stored["chunks"]))
 
@@ -210,16 +208,38 @@ def _run(plan: Plan, tasks: Sequence[Task], sink: Sink, checkpoint_seconds: floa
             with lock:
                 sink.keep(task, outcome)
 
-    with ThreadPoolExecutor(num_workers()) as pool:
+    with _noticing_interrupts(stop) as interrupted, ThreadPoolExecutor(num_workers()) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
-        except BaseException:
-            stop.set()
-            raise
-        stop.set()
+        finally:
+            stop.set()  # whatever is still under way after an error or an interrupt saves itself and ends
     for future in futures:
         future.result()
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _noticing_interrupts(stop: threading.Event) -> Iterator[threading.Event]:
+    """Ctrl-C always counts, even where Python swallows the exception (inside a callback of the garbage collector)."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def notice(number: int, frame: Any) -> None:
+        interrupted.set()
+        stop.set()
+        if callable(previous):
+            previous(number, frame)
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _template(plan: Plan) -> xr.Dataset:
@@ -251,8 +271,6 @@ def _template(plan: Plan) -> xr.Dataset:
 
 def _recorded_shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape for one replica and dtype of everything that is recorded."""
-    from coulombgas._precision import x64
-
     dtype, values = np.dtype(plan.dtype), plan.settings[0]
     program = Program(plan.model, plan.optimizer, plan.steps, dtype)
 
@@ -266,9 +284,6 @@ def _recorded_shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], Any]]:
         found, weights = jax.eval_shape(observe)
     if plan.keep_weights:
         found |= weight_leaves(weights)
-    clash = {"failed_step"} & set(found)
-    if clash:
-        raise InputError(f"`statistics` must not be named {', '.join(clash)}.")
     return {name: (tuple(leaf.shape[:-1]), np.dtype(leaf.dtype)) for name, leaf in found.items()}
 
 
