@@ -91,8 +91,8 @@ def _gaussian_mean(expression: sp.Expr, variables) -> sp.Expr:
 def discrete_equations(board: Board) -> None:
     r"""derived here: the closed equations give the exact mean dynamics to third order in η.
 
-    Without mean field: the mean propagator of h is the average of (1 - ηλ)ⁿ over the Marchenko-Pastur law, whose moments
-    are Narayana polynomials. The self-consistent responses must reproduce it order by order.
+    Without mean field: the mean propagator of h is the average of (1 - ηλ)ⁿ over the Marchenko-Pastur law, whose
+    moments are Narayana polynomials. The self-consistent responses must reproduce it order by order.
     """
     order = 3
     _, answer = _responses(order)
@@ -136,7 +136,7 @@ def discrete_correlations(board: Board) -> None:
 
 @chain.step
 def laplace_marchenko_pastur(board: Board) -> None:
-    r"""derived here: gradient flow in Laplace space, R_h = 1/(z + R_Δ), R_Δ = 1/(1 + R_h/α), is the Marchenko-Pastur law.
+    r"""derived here: gradient flow in Laplace space, R_h = 1/(z + R_Δ), R_Δ = 1/(1 + R_h/α), is Marchenko-Pastur.
 
     Its moments from the expansion at z → ∞ are the Narayana polynomials.
     """
@@ -151,9 +151,9 @@ def laplace_marchenko_pastur(board: Board) -> None:
         board.zero(f"Moment {k}: (-1)^{k} times the coefficient.", (-1) ** k * coefficient - moment)
 
 
-def _geometric(ratio: sp.Expr, variable: sp.Symbol, front: sp.Expr = sp.Integer(1), order: int = 6) -> sp.Expr:
+def _geometric(ratio: sp.Expr, variable: sp.Symbol, front: sp.Expr | int = 1, order: int = 6) -> sp.Expr:
     """Series of front/(1 - ratio) below a power of the variable."""
-    total = power = front
+    total = power = sp.sympify(front)
     for _ in range(order):
         power = sp.expand(power * ratio)
         power = sum(power.coeff(variable, k) * variable**k for k in range(order))

@@ -81,8 +81,8 @@ def fluctuation_dissipation(board: Board) -> None:
 def without_replacement(board: Board) -> None:
     r"""derived here: (arXiv:2306.03521) batches drawn without replacement: variance at the ends of epochs.
 
-    Var = η²σ²(N/(N-1))[Σq^{2k} - (Σq^k)²/N]/(1 - q^{2N}), q = 1 - η, from the correlation -σ²/(N-1) of two batches of an
-    epoch; with replacement ησ²/(2 - η).
+    Var = η²σ²(N/(N-1))[Σq^{2k} - (Σq^k)²/N]/(1 - q^{2N}), q = 1 - η, from the correlation -σ²/(N-1) of two batches
+    of an epoch; with replacement ησ²/(2 - η).
     """
     q, sigma2 = sp.symbols("q sigma2", positive=True)
     for batches in (2, 3, 5):

@@ -34,7 +34,7 @@ class Config:
     """Learning rate."""
     steps: int = 40
     """Steps of gradient descent."""
-    every: int = 5
+    every: int = 10
     """Steps between two outliers."""
     dimension: int = 120
     """D of the finite copies."""

@@ -1,7 +1,7 @@
 """Diagonal linear networks: from lazy to rich, and from search to descent (arXiv:2510.01930).
 
 Left: test loss against the time in which the lazy network moves, 4a²t: small initial weights a end lower, because
-they end at a sparser solution. Right: training loss against t/ln(1/a²) for small a: a plateau, while the weights search,
+they end at a sparser solution. Right: training loss against t/ln(1/a²) for small a: a plateau (search),
 then the descent, at a time that grows like ln(1/a). Points are finite copies.
 """
 

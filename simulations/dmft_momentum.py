@@ -1,13 +1,15 @@
 """Momentum speeds descent up but does not move the threshold (arXiv:2102.11755), from exact two-time equations.
 
-Left: overlap with the signal against steps for gradient descent, heavy ball and Nesterov. Right: late growth rate of a
-tiny overlap, per unit of time η/(1 − β) for the accelerated methods, against the strength 1/Δ₂ of the matrix: it
-changes sign at the algorithmic threshold (line) up to the finite time of the run, for all methods alike.
+Left: overlap with the signal against steps for gradient descent, heavy ball and Nesterov. Right: the spike of the
+Hessian where descent gets stuck. There the Hessian is marginal, with bulk edge 2√Q''(1); the strength s = 1/Δ₂ adds an
+outlier at s + Q''(1)/s, that is √(s·gap) = s − √Q''(1) above it (line), which starts at the threshold s_c. The gap is
+read off the late growth of a tiny overlap by each method (points), extrapolated in 1/time: one curve, one threshold.
 """
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,19 +31,19 @@ class Config:
     """p of the tensor."""
     tensor_noise: float = 4.0
     """Δ_p."""
-    strengths: tuple[float, ...] = (1.2, 1.35, 1.5, 1.65, 1.8)
+    strengths: tuple[float, ...] = (1.9, 2.1, 2.3, 2.5)
     """Values of 1/Δ₂."""
     learning_rate: float = 0.1
     """η."""
     momentum: float = 0.7
     """β of both accelerated methods."""
-    steps: int = 250
+    steps: int = 400
     """Steps of gradient descent; the others take the same time, hence fewer steps."""
     shown: float = 2.4
     """1/Δ₂ of the curves on the left."""
 
 
-FULL = Config(strengths=tuple(np.round(np.linspace(1.1, 2.0, 19), 3).tolist()), steps=1200)
+FULL = Config(strengths=tuple(np.round(np.linspace(1.6, 3.2, 17), 3).tolist()), steps=1200)
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
@@ -52,17 +54,17 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
     done, total = 0, len(METHODS) * len(config.strengths)
     for method in METHODS:
         for strength in config.strengths:
-            rates[method].append(_growth(config, method, 1 / strength))
+            rates[method].append(_gap(config, method, 1 / strength))
             done += 1
             if progress is not None:
                 progress(done, total)
     half = {method: int(np.argmax(curve > 0.5 * curve.max())) for method, curve in curves.items()}
     numbers = {
         "algorithmic_threshold": 1 / algorithmic_threshold(config.power, config.tensor_noise),
-        "sign_change": {method: _crossing(config.strengths, rate) for method, rate in rates.items()},
+        "threshold": {method: _threshold(config.strengths, rate) for method, rate in rates.items()},
         "steps_to_half": half,
         "strengths": config.strengths,
-        "growth_rate": rates,
+        "gap": rates,
     }
     return Outcome(numbers=numbers, figure=draw(config, numbers, curves))
 
@@ -79,18 +81,40 @@ def _solve(config: Config, method: str, noise: float, overlap: float, steps: int
 
 
 def _growth(config: Config, method: str, noise: float) -> float:
-    """d ln m/dt over the last third of the run, m too small to act back."""
+    """Growth of ln m per step for n → ∞, m too small to act back, from two times."""
     speed = 1.0 if method == "gd" else 1 / (1 - config.momentum)
-    steps = max(30, round(config.steps / speed))
-    overlap = _solve(config, method, noise, 1e-9, steps).overlap.values
-    first = 2 * steps // 3
-    return float(np.log(overlap[-1] / overlap[first]) / ((steps - first) * config.learning_rate * speed))
+    steps = max(40, round(config.steps / speed))
+    overlap = np.log(_solve(config, method, noise, 1e-30, steps).overlap.values)
+
+    def rate(n: int) -> tuple[float, float]:
+        width = max(2, steps // 20)
+        return float(overlap[n] - overlap[n - width]) / width, n - width / 2
+
+    (late, t_late), (early, t_early) = rate(steps), rate(steps // 2)
+    return float((late * t_late - early * t_early) / (t_late - t_early))
 
 
-def _crossing(strengths, rates) -> float:
-    """1/Δ₂ at which the rate changes sign, by linear interpolation; NaN outside the scan."""
-    rate = np.array(rates)
-    return float(np.interp(0.0, rate, strengths)) if rate[0] < 0 < rate[-1] else float("nan")
+def _gap(config: Config, method: str, noise: float) -> float:
+    """Outlier minus bulk edge of the Hessian, from the growth of m: the modes of the method, kept on the sphere."""
+    edge = 2 * np.sqrt(1 / noise + (config.power - 1) / config.tensor_noise)
+    eta, beta, grow = config.learning_rate, config.momentum, np.exp(_growth(config, method, noise))
+    norm = 1 + eta * edge
+    outlier = {
+        "gd": norm * grow - 1,
+        "heavy-ball": (norm * grow**2 + beta) / grow - 1 - beta,
+        "nesterov": norm * grow**2 / ((1 + beta) * grow - beta) - 1,
+    }[method]
+    return float(outlier / eta - edge)
+
+
+def _threshold(strengths: Any, gaps: Any) -> float:
+    """Where √(s·gap) starts, from a straight line through the strengths at which the overlap grows."""
+    s, gap = np.array(strengths), np.array(gaps)
+    grows = gap > 0
+    if grows.sum() < 2:
+        return float("nan")
+    slope, offset = np.polyfit(s[grows], np.sqrt(gap[grows] * s[grows]), 1)
+    return float(-offset / slope)
 
 
 def draw(config: Config, numbers: dict, curves: dict) -> Figure:
@@ -100,11 +124,14 @@ def draw(config: Config, numbers: dict, curves: dict) -> Figure:
         left, right = np.ravel(axes)
         for method in METHODS:
             left.plot(curves[method], label=method)
-            right.plot(config.strengths, numbers["growth_rate"][method], "o-", ms=3, label=method)
+            scaled = np.sqrt(np.maximum(np.multiply(numbers["gap"][method], config.strengths), 0))
+            right.plot(config.strengths, scaled, "o", ms=4, label=method)
         left.set(xlabel="step", ylabel="overlap m", title=f"1/Δ₂ = {config.shown:g}")
-        right.axhline(0, color="#829ab1", lw=0.8)
+        line = np.linspace(min(config.strengths) * 0.8, max(config.strengths), 50)
+        predicted = line - np.sqrt(line + (config.power - 1) / config.tensor_noise)
+        right.plot(line, np.maximum(predicted, 0), color="#829ab1", lw=1, label="theory")
         right.axvline(numbers["algorithmic_threshold"], color="#102a43", ls="--", lw=1, label="threshold")
-        right.set(xlabel="1/Δ₂", ylabel="growth rate of m", title="threshold")
+        right.set(xlabel="s = 1/Δ₂", ylabel="√(s · gap of the Hessian)", title="threshold")
         left.legend()
         right.legend()
     return figure

@@ -4,6 +4,8 @@ A lower-triangular Toeplitz matrix ``A[n, k] = a[n - k]`` is the power series a(
 products, inverses and square roots of responses are exact series operations of cost O(steps²).
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -54,7 +56,7 @@ def running_sum(num: int) -> Float[Array, "{num} {num}"]:
     return jnp.tril(jnp.ones((num, num)), -1)
 
 
-def trapezoid(num: int, time_step: float) -> Float[Array, "{num} {num}"]:
+def trapezoid(num: int, time_step: Any) -> Float[Array, "{num} {num}"]:
     r"""Matrix of the trapezoidal rule, :math:`\int_0^{t_n} f\,dt \approx \sum_k T_{nk} f(t_k)`; row 0 vanishes."""
     weights = jnp.tril(jnp.ones((num, num))) - 0.5 * jnp.eye(num)
     return time_step * weights.at[:, 0].add(-0.5)

@@ -28,7 +28,7 @@ def find_outliers(system: "DeepLinear", theory: "xr.Dataset", step: int) -> np.n
     high = edge + 1.0
     while blocks.determinant(high) * blocks.determinant(2 * high) <= 0 or abs(blocks.determinant(2 * high) - 1) > 0.5:
         high *= 2
-    grid = edge + (2 * high - edge) * np.linspace(1e-4, 1, 240) ** 2
+    grid = edge + (2 * high - edge) * np.linspace(1e-3, 1, 80) ** 2
     value = np.array([blocks.determinant(s) for s in grid])
     crossings = np.flatnonzero(np.sign(value[:-1]) != np.sign(value[1:]))
     roots = [brentq(blocks.determinant, grid[i], grid[i + 1], xtol=1e-12) for i in crossings]

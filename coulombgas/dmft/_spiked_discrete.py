@@ -1,6 +1,6 @@
 """Two-time equations of first-order methods on a Gaussian landscape, step by step and exact for every step size."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
@@ -30,7 +30,7 @@ class Schedule(NamedTuple):
     look_ahead: Float[Array, " steps"]
 
 
-def run_discrete(q: Covariance, schedule: Schedule, *, overlap: float, constraint: str, ridge: float) -> Trajectory:
+def run_discrete(q: Covariance, schedule: Schedule, *, overlap: Any, constraint: str, ridge: Any) -> Trajectory:
     r"""Solve for all steps.
 
     .. math:: x_{n+1} = b_n + \eta_n\Big[-\mu_n z_n + Q'(m^z_n)x^* + \sum_{s<n}Q''(C_{zz}(n,s))R_z(n,s)z_s + \xi_n\Big]
@@ -72,7 +72,7 @@ def _look(now: Trajectory, n, ahead) -> Trajectory:
     )
 
 
-def _move(q: Covariance, now: Trajectory, n, rate, momentum, constraint: str, ridge: float) -> Trajectory:
+def _move(q: Covariance, now: Trajectory, n, rate, momentum, constraint: str, ridge: Any) -> Trajectory:
     step = jnp.arange(len(now.overlap))
     last, past = jnp.maximum(n - 1, 0), step < n
     momentum = jnp.where(n > 0, momentum, 0.0)
@@ -114,7 +114,7 @@ def _against_queries(now, row, q, n, rate, pull, memory, noise, response, moment
     return base + rate * (pull * now.query_overlap + now.query @ memory + now.query_response @ noise)
 
 
-def _constrain(constraint: str, ridge: float, rate, norm, cross, ahead_norm):
+def _constrain(constraint: str, ridge: Any, rate, norm, cross, ahead_norm):
     """(μ, factor on the new point)."""
     if constraint == "ridge":
         return ridge, 1.0

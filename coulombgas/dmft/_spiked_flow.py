@@ -1,6 +1,6 @@
 """Gradient flow on a Gaussian landscape: the two-time equations in continuous time, by a second-order method."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
@@ -30,7 +30,7 @@ class Slope(NamedTuple):
 
 
 def run_flow(
-    q: Covariance, *, num: int, time_step: float, overlap: float, spherical: bool, ridge: float
+    q: Covariance, *, num: int, time_step: Any, overlap: Any, spherical: bool, ridge: Any
 ) -> Flow:  # fmt: skip
     r"""Heun steps with trapezoidal memory integrals.
 
@@ -57,7 +57,7 @@ def run_flow(
     return done._replace(multiplier=done.multiplier.at[num - 1].set(slope(done, num - 1).multiplier))
 
 
-def _slope(q: Covariance, now: Flow, n, weights, time_step, spherical: bool, ridge: float) -> Slope:
+def _slope(q: Covariance, now: Flow, n, weights, time_step, spherical: bool, ridge: Any) -> Slope:
     step = jnp.arange(len(now.overlap))
     row, kernel = now.state[n], now.response[n]
     known = step <= n

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -145,19 +145,37 @@ def step_constraint(system: SpikedMatrixTensor) -> str:
     return "multiplier" if system.mass else "project"
 
 
-@partial(jax.jit, static_argnums=0)
 def _solve(system: SpikedMatrixTensor) -> dict[str, jax.Array]:
-    q, overlap = system.covariance, system.initial_overlap
+    noise = jnp.array([system.matrix_noise, system.tensor_noise])
+    start, ridge = jnp.asarray(system.initial_overlap), jnp.asarray(system.ridge)
     if system.method == "gradient-flow" and not system.mass:
-        num = system.steps + 1
-        done = run_flow(q, num=num, time_step=system.learning_rate, overlap=overlap,
-                        spherical=system.constraint == "sphere", ridge=system.ridge)  # fmt: skip
-        against, kernel = done.state, trapezoid(num, system.learning_rate) * done.response
-    else:
-        done = run_discrete(
-            q, system.schedule(), overlap=overlap, constraint=step_constraint(system), ridge=system.ridge
-        )
-        against, kernel = done.query_state.T, done.response
+        return _flow(noise, start, ridge, jnp.asarray(system.learning_rate), power=system.power,
+                     num=system.steps + 1, spherical=system.constraint == "sphere")  # fmt: skip
+    arrays = _discrete(noise, start, ridge, system.schedule(), power=system.power, constraint=step_constraint(system))
+    return arrays if not system.mass else _per_unit_time(arrays, system.learning_rate)
+
+
+def _per_unit_time(arrays: dict[str, jax.Array], time_step: float) -> dict[str, jax.Array]:
+    """Responses of a flow with inertia as a kernel in time; the first step is a half kick."""
+    response = (arrays["response"] / time_step).at[:, 0].multiply(2.0)
+    return {**arrays, "response": response, "response_to_first": response[:, 0]}
+
+
+@partial(jax.jit, static_argnames=("power", "num", "spherical"))
+def _flow(noise, overlap, ridge, time_step, *, power: int, num: int, spherical: bool):
+    q = Covariance(power, noise[0], noise[1])
+    done = run_flow(q, num=num, time_step=time_step, overlap=overlap, spherical=spherical, ridge=ridge)
+    return _report(q, done, done.state, trapezoid(num, time_step) * done.response)
+
+
+@partial(jax.jit, static_argnames=("power", "constraint"))
+def _discrete(noise, overlap, ridge, schedule: Schedule, *, power: int, constraint: str):
+    q = Covariance(power, noise[0], noise[1])
+    done = run_discrete(q, schedule, overlap=overlap, constraint=constraint, ridge=ridge)
+    return _report(q, done, done.query_state.T, done.response)
+
+
+def _report(q: Covariance, done: Any, against, kernel) -> dict[str, jax.Array]:
     return {
         "overlap": done.overlap,
         "energy": -q.value(done.overlap) - jnp.sum(kernel * q.first(against), axis=1),

@@ -37,7 +37,7 @@ def simulate_spiked(system: "SpikedMatrixTensor", *, key: jax.Array, dimension: 
         "energy": lax.map(energy, path) / dimension,
         "norm": jnp.diagonal(correlation),
         "correlation": correlation,
-        "response_to_first": echo @ probe / dimension,
+        "response_to_first": echo @ probe / dimension * (2 / system.learning_rate if system.mass else 1.0),
     }
 
 

@@ -32,7 +32,7 @@ def invert(transform: Callable[[np.ndarray], np.ndarray], time: np.ndarray, num:
 def invert_two(
     transform: Callable[[np.ndarray, np.ndarray], np.ndarray], time: np.ndarray, num: int = NODES
 ) -> np.ndarray:
-    """f(t, t') on the square of positive times, from a symmetric transform of two variables.
+    """f(t, t') on the square of positive times, from a symmetric transform of two variables; f smooth across t = t'.
 
     The first variable runs over the upper half of its contour only, the second over both halves.
     """

@@ -12,7 +12,7 @@ from ._fixed_point import NotConvergedError
 class Covariance:
     """Q and its derivatives; works on NumPy and JAX arrays."""
 
-    def __init__(self, power: int, matrix_noise: float, tensor_noise: float) -> None:
+    def __init__(self, power: int, matrix_noise: Any, tensor_noise: Any) -> None:
         self.power, self.matrix, self.tensor = power, 1 / matrix_noise, 1 / tensor_noise
 
     def value(self, c: Any):

@@ -10,7 +10,7 @@ RICH = {"samples_per_dimension": 0.6, "scale": 0.7, "time_step": 0.04}
 
 @pytest.mark.slow
 def test_quoted_rich_curve(reduced):
-    """Loss 1, 0.5562, 0.4627, 0.4092, 0.3806 (10⁴ paths), 0.5569 … 0.3868 by a simulation of d = 3000, at t = 0.3 to 2.4.
+    """Loss 1, 0.5562, 0.4627, 0.4092, 0.3806 (10⁴ paths); a simulation of d = 3000 has 0.5569 … 0.3868.
 
     The Monte Carlo errors of either are about 1%; the times are read off the curve, 0, 0.3, 0.6, 1.2, 2.4.
     """
@@ -59,7 +59,8 @@ def test_finite_copies_agree(reduced):
     """Monte Carlo and finite-size errors in quadrature: each |z| < 4 at 5 times; the control has another scale."""
     system = DiagonalNetwork(
         samples_per_dimension=0.9, scale=0.5, noise_variance=0.2, time_step=0.08, steps=20,
-        paths=2000 if reduced else 20000, response_paths=200, teacher_values=(0.0, 1.5), teacher_probabilities=(0.6, 0.4),
+        paths=2000 if reduced else 20000, response_paths=200,
+        teacher_values=(0.0, 1.5), teacher_probabilities=(0.6, 0.4),
     )  # fmt: skip
     theory = system.solve()
     copies = simulate(system, dimension=300 if reduced else 1500, replicas=24 if reduced else 60, seed=1)

@@ -62,7 +62,8 @@ def test_finite_matrices_agree(reduced):
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"time_step": 0.0}, "time_step"), ({"shift": 0.0, "time_step": 0.5}, r"below 1/\(2 - shift\) = 0.5"), ({"steps": 0}, "steps")],
+    [({"time_step": 0.0}, "time_step"),
+     ({"shift": 0.0, "time_step": 0.5}, r"below 1/\(2 - shift\) = 0.5"), ({"steps": 0}, "steps")],
 )  # fmt: skip
 def test_refuses(values, message):
     with pytest.raises(ValueError, match=message):

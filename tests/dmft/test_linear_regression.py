@@ -12,7 +12,8 @@ DISCRETE = [
     {"samples_per_dimension": 0.6, "learning_rate": 0.25, "method": "heavy-ball", "momentum": 0.6},
     {"samples_per_dimension": 1.0, "learning_rate": 0.3, "method": "nesterov", "momentum": 0.85},
     {"samples_per_dimension": 0.45, "learning_rate": 0.1, "batch_fraction": 0.3},
-    {"samples_per_dimension": 1.4, "learning_rate": 0.1, "batch_fraction": 0.25, "method": "heavy-ball", "momentum": 0.7},
+    {"samples_per_dimension": 1.4, "learning_rate": 0.1, "batch_fraction": 0.25, "method": "heavy-ball",
+     "momentum": 0.7},
 ]  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def test_bias_and_variance_add_up():
     [
         {"samples_per_dimension": 1.7, "learning_rate": 0.35},
         {"samples_per_dimension": 0.8, "learning_rate": 0.3, "method": "nesterov", "momentum": 0.7},
-        {"samples_per_dimension": 1.2, "learning_rate": 0.15, "method": "heavy-ball", "momentum": 0.6, "batch_fraction": 0.4},
+        {"samples_per_dimension": 1.2, "learning_rate": 0.15, "method": "heavy-ball", "momentum": 0.6,
+         "batch_fraction": 0.4},
         {"samples_per_dimension": 2.2, "learning_rate": 0.2, "method": "gradient-flow", "mass": 0.3},
     ],
 )  # fmt: skip
