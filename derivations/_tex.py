@@ -44,9 +44,49 @@ def document(chains: Mapping[str, Chain], results: Mapping[str, Sequence[Result]
     return "".join([*parts, _TAIL])
 
 
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta", "θ": "theta", "κ": "kappa",
+    "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
+    "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Σ": "Sigma", "Φ": "Phi", "Ω": "Omega",
+    "∂": "partial", "∇": "nabla", "∞": "infty", "≤": "le", "≥": "ge", "≠": "ne", "±": "pm", "→": "to", "·": "cdot",
+    "∈": "in", "∫": "int", "√": "surd", "×": "times", "…": "ldots", "−": "-", "≈": "approx", "∝": "propto", "ζ": "zeta",
+    "ₛ": "_s", "⟨": "langle", "⟩": "rangle", "ħ": "hbar", "∼": "sim", "Λ": "Lambda", "Ψ": "Psi", "†": "dagger",
+}  # fmt: skip
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ᵀ", "0123456789-+T", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+
+
+def mathematics(text: str) -> str:
+    """A formula with letters beyond ASCII replaced by LaTeX commands."""
+    return "".join(_command(character) for character in text)
+
+
+def _command(character: str) -> str:
+    if character in _GREEK:
+        name = _GREEK[character]
+        return f"\\{name} " if name.isalpha() else name
+    if character in _RAISED:
+        return f"{{}}^{{{_RAISED[character]}}}"
+    return f"{{}}_{{{_LOWERED[character]}}}" if character in _LOWERED else character
+
+
 def plain(text: str) -> str:
     """Plain text with every character that LaTeX would read as a command escaped."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return "".join(_SPECIAL.get(c, c) if c.isascii() else _in_text(c) for c in text)
+
+
+def words(text: str) -> str:
+    """LaTeX words: formulas between dollars stay; outside them what LaTeX would trip over is escaped."""
+    parts = text.split("$")
+    outside = (re.sub(r"(?<!\\)[_&%#<>|]|(?<!\\)\^", lambda m: _SPECIAL[m[0]], part) for part in parts[::2])
+    escaped = ["".join(c if c.isascii() else _in_text(c) for c in part) for part in outside]
+    inside = [f"${mathematics(part)}$" for part in parts[1::2]]
+    return "".join(a + b for a, b in zip(escaped, [*inside, ""], strict=True))
+
+
+def _in_text(character: str) -> str:
+    command = _command(character)
+    return f"${command}$" if command != character else character
 
 
 def _step(result: Result) -> str:
@@ -72,12 +112,12 @@ def _span(equations: Sequence[str]) -> str:
 
 def _line(line: Line) -> str:
     mark = {"zero": r" \exact", "numerical": r" \numerical"}.get(line.kind, "")
-    words = f"\n\\par\\noindent {line.words}{mark}\n" if line.words else "\n"
+    text = f"\n\\par\\noindent {words(line.words)}{mark}\n" if line.words else "\n"
     if line.expression is None and not line.name:
-        return words
+        return text
     formula = " = ".join(part for part in (line.name, _latex(line.expression)) if part)
-    joined = formula.replace(r"\propto =", r"\propto")
-    return f"{words}\\fitted{{{joined}}}\n"
+    joined = mathematics(formula.replace(r"\propto =", r"\propto"))
+    return f"{text}\\fitted{{{joined}}}\n"
 
 
 def _latex(expression: Any) -> str:

@@ -56,7 +56,7 @@ def test_atom_of_wide_matrices(ratio, atom):
 
 @pytest.mark.parametrize("ratio", [0.25, 1.0, 3.0])
 def test_marchenko_pastur_law_against_sampled_matrices(ratio, x64):
-    """Distribution function at five places against eight 200-column matrices; fluctuations are O(1/n), tolerance 0.015."""
+    """Distribution function at five places against eight 200-column matrices, tolerance 0.015."""
     rng = np.random.default_rng(4)
     columns = 200
     rows = int(columns / ratio)
