@@ -42,9 +42,14 @@ def on_mesh(mesh: Mesh | None, function: Callable[[PyTree, PyTree], PyTree], sha
 
 def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
     """Replicas computed together: what a cache (CPU) or a share of the memory (accelerator) holds, split evenly."""
-    setting = Setting(learning_rate=np.zeros((), dtype), key=np.zeros(2, np.uint32), batch_size=batch_size)  # pyright: ignore[reportArgumentType]
-    key = np.zeros(2, np.uint32) if model.trailing_replicas else jax.random.key(0)
-    state = jax.eval_shape(lambda key: model.start(key=key, setting=setting, init="random", dtype=dtype), key)
+    words = np.zeros(2, np.uint32)
+    key = words if model.trailing_replicas else jax.random.key(0)
+
+    def start(key: Any, rate: Any, shared: Any) -> PyTree:
+        setting = Setting(learning_rate=rate, key=shared, batch_size=batch_size)
+        return model.start(key=key, setting=setting, init="random", dtype=dtype)
+
+    state = jax.eval_shape(start, key, np.zeros((), dtype), words)
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     cpu = jax.default_backend() == "cpu"
     devices = len(jax.local_devices())
