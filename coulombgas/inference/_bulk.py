@@ -13,12 +13,14 @@ Entries with excess kurtosis κ₄ move all levels together: Var log v = (2 + κ
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from coulombgas._checks import InputError, check_choice, check_count, check_finite_array
 from coulombgas.spectra import mp_cdf, mp_edges
+from coulombgas.spectra._marchenko_pastur import Numeric
 
 from ._interval import Interval, summarise
 
@@ -165,14 +167,14 @@ class _Problem:
         )
 
 
-def spike_strength(spike: np.ndarray, variance: np.ndarray, rows: np.ndarray, columns: int) -> np.ndarray:
+def spike_strength(spike: Numeric, variance: Numeric, rows: Numeric, columns: int) -> Any:
     """Strength ℓ = θ²/(M v) that puts an outlier at ``spike`` = M v (1 + ℓ)(1 + r/ℓ); √r, the threshold, inside."""
     ratio = columns / rows
     total = spike / (rows * variance) - 1 - ratio
     return np.maximum((total + np.sqrt(np.maximum(total**2 - 4 * ratio, 0.0))) / 2, np.sqrt(ratio))
 
 
-def bulk_potential(strength: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+def bulk_potential(strength: Numeric, ratio: Numeric) -> Any:
     """Mean of log(z − x) over the Marchenko-Pastur law, x in units of M v, at z = (1 + ℓ)(1 + r/ℓ)."""
     return np.log(strength) / ratio + 1 / strength + (1 - 1 / ratio) * np.log(strength + ratio)
 
@@ -192,7 +194,7 @@ def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit
         num_levels=problem.size,
         num_spikes=spikes,
         distance=distance,
-        distance_limit=1.5 + 0.4 * np.log(problem.size),
+        distance_limit=float(1.5 + 0.4 * np.log(problem.size)),
         variance_draws=variance,
         rows_draws=nu,
     )

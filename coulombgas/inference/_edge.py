@@ -7,11 +7,12 @@ Centre and scale are those of Johnstone, Ann. Stat. 29 (2001) 295, with Ma's hal
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from coulombgas._precision import x64
+from coulombgas.spectra._marchenko_pastur import Numeric
 
 
 class _Table(NamedTuple):
@@ -20,21 +21,21 @@ class _Table(NamedTuple):
     log_survival: np.ndarray
 
 
-def edge_scale(variance: np.ndarray, rows: np.ndarray, columns: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def edge_scale(variance: Numeric, rows: Numeric, columns: Numeric) -> tuple[Any, Any]:
     """Centre μ and scale τ of the largest level, for real-valued row counts; arguments broadcast."""
     long = np.sqrt(np.maximum(rows, columns) - 0.5)
     short = np.sqrt(np.minimum(rows, columns) - 0.5)
     return variance * (long + short) ** 2, variance * (long + short) * (1 / long + 1 / short) ** (1 / 3)
 
 
-def edge_log_density(s: np.ndarray) -> np.ndarray:
+def edge_log_density(s: Numeric) -> np.ndarray:
     """log of the Tracy-Widom density at s; beyond the table the asymptotic right tail."""
     table = _table()
     inner = np.interp(s, table.grid, table.log_density)
     return np.where(s > table.grid[-1], inner + _log_tail(s, 0.25) - _log_tail(table.grid[-1], 0.25), inner)
 
 
-def edge_log_survival(s: np.ndarray) -> np.ndarray:
+def edge_log_survival(s: Numeric) -> np.ndarray:
     """log P(largest level beyond s)."""
     table = _table()
     inner = np.interp(s, table.grid, table.log_survival)
@@ -47,7 +48,7 @@ def edge_quantile(probability: float) -> float:
     return float(np.interp(-np.log(probability), -table.log_survival, table.grid))
 
 
-def _log_tail(s: np.ndarray | float, power: float) -> np.ndarray:
+def _log_tail(s: Numeric, power: float) -> Any:
     """Logarithm of s^{−power} exp(−2s^{3/2}/3), the shape of the right tail."""
     positive = np.maximum(s, 1.0)
     return -2 / 3 * positive**1.5 - power * np.log(positive)

@@ -7,11 +7,13 @@ variance of that noise comes from :func:`fit_bulk`, started from the median so t
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from coulombgas._checks import check_in_interval
 from coulombgas.spectra import mp_quantile
+from coulombgas.spectra._marchenko_pastur import Numeric
 
 from ._bulk import MIN_BULK, BulkFit, fit_bulk, spike_strength
 from ._edge import edge_log_density, edge_log_survival, edge_quantile, edge_scale
@@ -140,7 +142,7 @@ def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, n
     return np.sqrt(spike_strength(position, variance, rows, columns) * rows * variance)
 
 
-def outlier_sd(strength: np.ndarray, variance: float, rows: float, columns: int) -> np.ndarray:
+def outlier_sd(strength: Numeric, variance: float, rows: float, columns: int) -> Any:
     """Standard deviation of an outlier eigenvalue with signal strength ℓ = θ²/(M v) above the threshold √r."""
     ratio = columns / rows
     ell = np.maximum(strength, np.sqrt(ratio) * (1 + 1e-6))
@@ -157,7 +159,7 @@ def outlier_sd(strength: np.ndarray, variance: float, rows: float, columns: int)
     return np.sqrt(shift) * ell**2 * slope * variance * rows
 
 
-def level_sds(fit: SpikeFit, *, edge: bool = False) -> np.ndarray:
+def level_sds(fit: SpikeFit, *, edge: bool = False) -> Any:
     """Standard deviations of the spikes, ascending, or with ``edge`` of the largest noise level."""
     bulk = fit.bulk
     columns = bulk.num_levels + bulk.num_spikes

@@ -126,7 +126,7 @@ def _hdf5_entry(path: Path, name: str, dataset: Any) -> StoredArray | BadArray:
 
         try:
             with h5py.File(path, "r") as file:
-                return real_array(name, file[name][()])  # pyright: ignore[reportIndexIssue]
+                return real_array(name, np.asarray(file[name][()]))  # pyright: ignore[reportIndexIssue]
         except (OSError, RuntimeError, KeyError) as error:
             raise InputError(f"{name}: damaged ({' '.join(str(error).split())}).") from None
 

@@ -4,16 +4,22 @@ X = WᵀW with W of shape M×N, M ≥ N, independent entries of variance v. With
 law (ALP24 (79)) is elementary in φ; φ = 0 is the upper edge, φ = π the lower one.
 """
 
+from typing import Any, TypeAlias
+
 import numpy as np
 
+Numeric: TypeAlias = np.ndarray | np.floating | float | int
+"""A number or an array of numbers."""
 
-def mp_edges(variance: float, rows: float, columns: float) -> tuple[float, float]:
+
+def mp_edges(variance: Numeric, rows: Numeric, columns: Numeric) -> tuple[float, float]:
     """Edges v (√M ∓ √N)² of the spectrum of WᵀW, units of the eigenvalue (ALP24 (79))."""
     low, high = sorted((float(rows), float(columns)))
-    return float(variance * (np.sqrt(high) - np.sqrt(low)) ** 2), float(variance * (np.sqrt(high) + np.sqrt(low)) ** 2)
+    lower, upper = (float(variance) * (np.sqrt(high) + sign * np.sqrt(low)) ** 2 for sign in (-1, 1))
+    return float(lower), float(upper)
 
 
-def mp_density(levels: np.ndarray, variance: float, rows: float, columns: float) -> np.ndarray:
+def mp_density(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
     """Density sqrt((x₊ − x)(x − x₋)) / (2π v N x), mass 1 over the min(M, N) nonzero levels; zero outside the edges."""
     lower, upper = mp_edges(variance, rows, columns)
     x = np.asarray(levels, dtype=np.float64)
@@ -23,7 +29,7 @@ def mp_density(levels: np.ndarray, variance: float, rows: float, columns: float)
     return np.where(inside, root / (2 * np.pi * variance * min(rows, columns) * safe), 0.0)
 
 
-def mp_cdf(levels: np.ndarray, variance: float, rows: float, columns: float) -> np.ndarray:
+def mp_cdf(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
     r"""Fraction of levels below each value.
 
     .. math:: 1 - F = \frac{2}{\pi}\Big[\frac{(1+r)\varphi}{4r} - \frac{\sin\varphi}{2\sqrt r}
@@ -32,21 +38,21 @@ def mp_cdf(levels: np.ndarray, variance: float, rows: float, columns: float) -> 
     return 1.0 - _upper_mass(_angle(levels, variance, rows, columns), min(rows, columns) / max(rows, columns))
 
 
-def mp_quantile(probability: np.ndarray, variance: float, rows: float, columns: float) -> np.ndarray:
+def mp_quantile(probability: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
     """Level below which a fraction of the spectrum lies: inverse of :func:`mp_cdf` on a grid of 4096 angles."""
     ratio = min(rows, columns) / max(rows, columns)
     angles = np.linspace(np.pi, 0.0, 4096)
     angle = np.interp(np.asarray(probability, dtype=np.float64), 1.0 - _upper_mass(angles, ratio), angles)
-    return max(rows, columns) * variance * (1 + ratio + 2 * np.sqrt(ratio) * np.cos(angle))
+    return np.asarray(max(rows, columns) * variance * (1 + ratio + 2 * np.sqrt(ratio) * np.cos(angle)))
 
 
-def _angle(levels: np.ndarray, variance: float, rows: float, columns: float) -> np.ndarray:
+def _angle(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
     ratio = min(rows, columns) / max(rows, columns)
     scaled = np.asarray(levels, dtype=np.float64) / (variance * max(rows, columns))
     return np.arccos(np.clip((scaled - 1 - ratio) / (2 * np.sqrt(ratio)), -1.0, 1.0))
 
 
-def _upper_mass(angle: np.ndarray, ratio: float) -> np.ndarray:
+def _upper_mass(angle: Numeric, ratio: Numeric) -> Any:
     root = np.sqrt(ratio)
     # arctan(c tan(φ/2)) written so that φ = π needs no infinite tangent
     inner = np.arctan2((1 - root) * np.sin(angle / 2), (1 + root) * np.cos(angle / 2))

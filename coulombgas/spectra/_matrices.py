@@ -81,7 +81,8 @@ def _fused_axis(array: StoredArray) -> int | None:
 
 def _fused_name(name: str, fused: str, word: str) -> str:
     stem = fused.removesuffix("_weight")
-    return re.sub(rf"(^|[./]){re.escape(fused)}(?=[./]|$)", rf"\g<1>{stem}.{word}", name, count=1)
+    separator = "/" if "/" in name else "."
+    return re.sub(rf"(^|[./]){re.escape(fused)}(?=[./]|$)", rf"\g<1>{stem}{separator}{word}", name, count=1)
 
 
 def _blocked_part(index: int, size: int, axis: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,16 +4,20 @@ Dyson index β = 1 (GOE), 2 (GUE), 4 (GSE) and β = 0 for independent (Poisson) 
 Mehta, Random Matrices (3rd edition), chapter 16; Guhr, Müller-Groeling, Weidenmüller, Phys. Rep. 299 (1998) 189.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import sici
 
 from coulombgas._checks import InputError, check_finite_array
 
+from ._marchenko_pastur import Numeric
+
 RATIO_MEANS = {0: 2 * np.log(2) - 1, 1: 0.5307, 2: 0.5996, 4: 0.6744}
 """Mean spacing ratio <r> of large matrices: exact for β = 0, else numerical (Atas et al., arXiv:1212.5611)."""
 
 
-def number_variance_curve(length: np.ndarray, beta: int = 1) -> np.ndarray:
+def number_variance_curve(length: Numeric, beta: int = 1) -> Any:
     r"""Variance Σ²(L) of the number of levels in an interval of L mean spacings.
 
     .. math:: \Sigma^2_2 = \frac{1}{\pi^2}[\ln 2\pi L + \gamma + 1 - \cos 2\pi L - \mathrm{Ci}(2\pi L)]
@@ -39,7 +43,7 @@ def number_variance_curve(length: np.ndarray, beta: int = 1) -> np.ndarray:
     return _unitary(2 * lengths) / 2 + (sici(2 * np.pi * lengths)[0] / (2 * np.pi)) ** 2
 
 
-def rigidity_curve(length: np.ndarray, beta: int = 1) -> np.ndarray:
+def rigidity_curve(length: Numeric, beta: int = 1) -> Any:
     r"""Rigidity Δ₃(L): mean squared distance of the staircase from its best straight line over L mean spacings.
 
     .. math:: \Delta_3(L) = \frac{2}{L^4}\int_0^L (L^3 - 2L^2 r + r^3)\,\Sigma^2(r)\,dr, \qquad \Delta_{3,0} = L/15
@@ -60,7 +64,7 @@ def rigidity_curve(length: np.ndarray, beta: int = 1) -> np.ndarray:
     return 2 * np.sum(w * (1 - 2 * u + u**3) * variance, axis=-1)
 
 
-def _unitary(length: np.ndarray) -> np.ndarray:
+def _unitary(length: Numeric) -> Any:
     argument = 2 * np.pi * np.maximum(length, 1e-300)
     sine, cosine = sici(argument)
     exact = (np.log(argument) + np.euler_gamma + 1 - np.cos(argument) - cosine) / np.pi**2
@@ -68,7 +72,7 @@ def _unitary(length: np.ndarray) -> np.ndarray:
     return np.where(length < 1e-4, length - length**2, exact)  # the logarithms cancel at small L
 
 
-def _lengths(length: np.ndarray, beta: int) -> np.ndarray:
+def _lengths(length: Numeric, beta: int) -> np.ndarray:
     if beta not in (0, 1, 2, 4):
         raise InputError(f"`beta` must be 0 (Poisson), 1 (GOE), 2 (GUE) or 4 (GSE), got {beta!r}.")
     lengths = check_finite_array("length", length)

@@ -88,8 +88,13 @@ def _num_blocks(extent: float, length: float) -> int:
     return int(np.clip(extent // (4 * length), 1, _BLOCKS))
 
 
+def _range(levels: np.ndarray, length: float) -> tuple[float, float]:
+    """Where windows may start: a spacing away from the end levels, whose repulsion is felt as a lack of levels."""
+    return float(levels[0] + 1.0), float(levels[-1] - 1.0 - length)
+
+
 def _number_variance_blocks(levels: np.ndarray, length: float) -> np.ndarray:
-    start, end = levels[0], levels[-1] - length
+    start, end = _range(levels, length)
     edges = np.linspace(start, end, _num_blocks(end - start, length) + 1)
     arrive, leave = levels[levels > start + length] - length, levels[levels > start]
     events = np.concatenate([arrive, leave, edges])
@@ -106,7 +111,7 @@ def _number_variance_blocks(levels: np.ndarray, length: float) -> np.ndarray:
 
 
 def _rigidity_blocks(levels: np.ndarray, length: float) -> np.ndarray:
-    start, end = levels[0], levels[-1] - length
+    start, end = _range(levels, length)
     num = max(int(np.ceil((end - start) / length * _STARTS_PER_LENGTH)), 2)
     left = np.linspace(start, end, num)
     values = _window_rigidity(levels, left, length)

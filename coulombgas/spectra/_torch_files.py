@@ -20,7 +20,7 @@ def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
         InputError: without PyTorch, or when the file holds anything that would run code to be loaded.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError(
             f"{path}: a PyTorch file needs PyTorch: pip install coulombgas[torch], or convert it to safetensors."

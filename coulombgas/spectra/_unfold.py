@@ -43,12 +43,12 @@ def unfold(
     *,
     method: str = "spline",
     outliers: tuple[int, int] | None = None,
-    variance: float | None = None,
-    rows: float | None = None,
-    columns: float | None = None,
+    variance: float | int | None = None,
+    rows: float | int | None = None,
+    columns: float | int | None = None,
     degree: int = 9,
     num_knots: int | None = None,
-    bandwidth: float | None = None,
+    bandwidth: float | int | None = None,
 ) -> Unfolding:
     r"""Map levels x_i to :math:`u_i = \bar N(x_i)` with a smooth counting function :math:`\bar N`.
 
@@ -87,7 +87,7 @@ def unfold(
     return Unfolding(np.maximum.accumulate(unfolded), kept, method, diagnose_smoothing(unfolded))
 
 
-def isolated_levels(levels: np.ndarray, *, factor: float = 6.0, window: int = 10) -> tuple[int, int]:
+def isolated_levels(levels: np.ndarray, *, factor: float | int = 6.0, window: int = 10) -> tuple[int, int]:
     """How many levels at the lower and the upper end stand apart: beyond a gap of ``factor`` local mean spacings.
 
     The local mean is that of the ``window`` spacings further inside; at most a tenth of the levels at each end.
@@ -95,7 +95,7 @@ def isolated_levels(levels: np.ndarray, *, factor: float = 6.0, window: int = 10
     return _isolated(levels, factor, window), _isolated(-levels[::-1], factor, window)
 
 
-def _isolated(levels: np.ndarray, factor: float, window: int) -> int:
+def _isolated(levels: np.ndarray, factor: float | int, window: int) -> int:
     gaps = np.diff(levels)
     for index in range(min(levels.size // 10, gaps.size - window - 1), 0, -1):
         inside = gaps[index : index + window].mean()
@@ -106,12 +106,12 @@ def _isolated(levels: np.ndarray, factor: float, window: int) -> int:
 
 def _counting_function(
     method: str,
-    variance: float | None,
-    rows: float | None,
-    columns: float | None,
+    variance: float | int | None,
+    rows: float | int | None,
+    columns: float | int | None,
     degree: int,
     num_knots: int | None,
-    bandwidth: float | None,
+    bandwidth: float | int | None,
 ) -> Callable[[np.ndarray], np.ndarray]:
     if method == "marchenko-pastur":
         if variance is None or rows is None or columns is None:
@@ -144,7 +144,7 @@ def _spline(x: np.ndarray, num_knots: int | None) -> np.ndarray:
     return make_lsq_spline(x, np.arange(x.size) + 0.5, knots, k=3)(x)
 
 
-def _kernel(x: np.ndarray, width: float | None) -> np.ndarray:
+def _kernel(x: np.ndarray, width: float | int | None) -> np.ndarray:
     from scipy.special import ndtr
 
     bandwidth = min(4 + np.sqrt(x.size) / 2, 20.0) if width is None else check_positive("bandwidth", width)
