@@ -176,7 +176,7 @@ def _increments(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | None
     shape = before[..., 0].shape
     start = np.concatenate([before[..., m].ravel() for m in chosen])
     change = np.concatenate([(after - before)[..., m].ravel() for m in chosen])
-    others = np.concatenate([np.delete(before, m, axis=-1).reshape(-1, num - 1) for m in chosen])
+    others = np.concatenate([np.delete(before, m, axis=-1).reshape(shape[0] * shape[1], num - 1) for m in chosen])
     replica = np.tile(np.repeat(np.arange(shape[0]), shape[1]), len(chosen))
     if not np.ptp(start) > 0:
         raise InputError("`spectra` does not move: all recorded levels are the same.")
