@@ -97,12 +97,12 @@ def test_descent_of_small_steps_is_the_flow():
     assert gaps[1] / gaps[0] == pytest.approx(0.5, abs=0.1)
 
 
-def test_flow_rests_at_the_planted_fixed_point():
-    system = SpikedMatrixTensor(method="gradient-flow", learning_rate=0.1, steps=300, initial_overlap=0.5,
-                                matrix_noise=0.3, tensor_noise=1.0)  # fmt: skip
-    m, mu, e = system.fixed_point()
+def test_descent_rests_at_the_planted_fixed_point():
+    """Where the force is along x, whatever the learning rate."""
+    system = SpikedMatrixTensor(learning_rate=0.1, steps=300, initial_overlap=0.5, matrix_noise=0.3, tensor_noise=1.0)
+    m, _, e = system.fixed_point()
     result = system.solve()
-    np.testing.assert_allclose([result.overlap[-1], result.multiplier[-1], result.energy[-1]], [m, mu, e], atol=2e-3)
+    np.testing.assert_allclose([result.overlap[-1], result.energy[-1]], [m, e], atol=1e-6)
     first = m / 0.3 + m**2
     assert (1 - m**2) * first**2 == pytest.approx(m**2 * (1 / 0.3 + 1), rel=1e-10)
 
