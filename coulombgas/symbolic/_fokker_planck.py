@@ -355,13 +355,15 @@ class FokkerPlanck:
 
         from coulombgas._precision import x64
 
+        from ._spectrum import settle
+
         self._one("sample_paths")
         check_count("num_steps", num_steps)
         check_positive("time", time)
         with x64():
             values = [jnp.asarray(value, dtype=jnp.float64) for value in self.values(params, **more)]
             points = jnp.asarray(start, dtype=jnp.float64)
-            return self._sampler(key, points, jnp.asarray(time / num_steps), values, num_steps)
+            return settle(self._sampler(key, points, jnp.asarray(time / num_steps), values, num_steps))
 
     @cached_property
     def _numerics(self) -> Any:

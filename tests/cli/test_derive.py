@@ -1,0 +1,90 @@
+"""``coulombgas derive``: output, JSON, figure, bad input."""
+
+import json
+
+import pytest
+
+from coulombgas.cli import main
+
+RBM = ["derive", "--drift", "x*(1/kappa - 1/(mu2 - x))", "--noise", "g", "--domain", "0", "mu2"]
+NUMBERS = ["--params", "kappa=4", "mu2=9", "g2=0.1"]
+
+
+def test_json_with_numbers_and_figure(capsys, tmp_path):
+    figure = tmp_path / "rbm.png"
+    assert main([*RBM, *NUMBERS, "--json", "--plot", str(figure)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {"potential", "stationary", "hamiltonian", "fixed_points", "spectrum", "gap"} <= set(document)
+    assert [round(energy, 5) for energy in document["spectrum"]] == [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021]
+    assert [point["location"] for point in document["fixed_points"]] == [0, 5]
+    assert [point["curvature"] for point in document["fixed_points"]] == pytest.approx([-5 / 36, 5 / 16])
+    assert document["gap"] == pytest.approx(0.1132, abs=1e-5)
+    assert document["small_noise_gap"] == pytest.approx(5 / 36)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert main([*RBM, *NUMBERS, "--plot", str(figure)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_text_and_latex_without_numbers(capsys):
+    assert main(RBM) == 0
+    text = capsys.readouterr().out
+    assert "-mu2*log(1 - x/mu2) - x - x**2/(2*kappa)" in text
+    assert "give --params" in text
+    assert main([*RBM, "--latex", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert r"\mu^{2}" in document["potential"]
+    assert r"\partial_{x}" in document["hamiltonian"]
+    assert document["spectrum"] is None
+
+
+def test_expressions_that_begin_with_a_minus_sign(capsys):
+    words = [
+        "derive",
+        "--drift",
+        "-x**3",
+        "--noise",
+        "g",
+        "--domain",
+        "-2",
+        "oo",
+        "--params",
+        "g=1",
+        "--num",
+        "3",
+        "--json",
+    ]
+    assert main(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["potential"] == "x**4/4 - 4"
+    assert len(document["spectrum"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--drift", "__import__('os').system('true')"], "`drift`"),
+        (["--drift", "x.__class__"], "attribute access"),
+        (["--drift", "10**10**10"], "power beyond"),
+        (["--drift", "(" * 50_000 + "x" + ")" * 50_000], "at most 5000 characters"),
+        (["--drift", "-x", "--noise", "lambda: 1"], "`noise`"),
+        (["--drift", "-x", "--params", "g"], "NAME=NUMBER"),
+        (["--drift", "-x", "--params", "g=1", "g=2"], "twice"),
+        (["--drift", "-x", "--params", "g=inf"], "NAME=NUMBER"),
+        (["--drift", "-x", "--params", "h=1"], "does not have"),
+        (["--drift", "-a*x", "--params", "g=1"], "missing a"),
+        (["--drift", "x", "--params", "g=1"], "cannot be normalised"),
+        (["--drift", "-x", "--domain", "3", "1"], "lower end below"),
+        (["--drift", "-x", "--num", "0"], "`num` must be at least 1"),
+        (["--drift", "-x", "--plot", "f.png"], "needs numbers"),
+        (["--drift", "-x", "--params", "g=1", "--plot", "f.exe"], "must end in"),
+        ([], "--drift"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["derive", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert not list(tmp_path.iterdir())
