@@ -1,9 +1,11 @@
 """Dense random matrices in the normalisation of the tridiagonal samplers, for comparison and for other bases."""
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray, Shaped
 
 from coulombgas._checks import check_count, fail
@@ -95,7 +97,7 @@ def matrix_levels(matrix: Inexact[Array, "*shape k k"], *, beta: int = 1) -> Flo
 
 
 def source_eigenvalues(
-    source: Float[Array, " n"],
+    source: Float[Array, " n"] | Float[np.ndarray, " n"] | Sequence[float],
     *,
     key: Shaped[PRNGKeyArray, ""],
     width: Width = 1.0,
@@ -110,9 +112,9 @@ def source_eigenvalues(
     """
     if beta == 4:
         fail("beta", "must be 1 or 2 for an ensemble with source", beta)
-    source = jnp.asarray(source, jnp.result_type(float))
-    noise = gaussian_matrix(key=key, n=source.shape[-1], beta=beta, width=width, shape=shape)
-    return jnp.linalg.eigvalsh(noise + jnp.diag(source))
+    levels = jnp.asarray(source, jnp.result_type(float))
+    noise = gaussian_matrix(key=key, n=levels.shape[-1], beta=beta, width=width, shape=shape)
+    return jnp.linalg.eigvalsh(noise + jnp.diag(levels))
 
 
 def _ginibre(key: Array, m: int, n: int, beta: int) -> Array:

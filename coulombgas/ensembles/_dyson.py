@@ -133,7 +133,7 @@ class Trajectory(NamedTuple):
 
 def simulate(
     process: DysonLevels | DysonMatrix,
-    start: Inexact[Array, "..."],
+    start: Inexact[Array, "..."] | Inexact[np.ndarray, "..."],
     *,
     key: Shaped[PRNGKeyArray, ""],
     time_step: Number,
@@ -148,9 +148,10 @@ def simulate(
     num_steps, record_every = check_count("num_steps", num_steps), check_count("record_every", record_every)
     if num_steps % record_every:
         fail("num_steps", f"must be a multiple of record_every = {record_every}", num_steps)
-    start = jnp.asarray(start)
+    first_state = jnp.asarray(start)
     if isinstance(process, DysonLevels):
-        start = eqx.error_if(start, jnp.any(jnp.diff(start) <= 0), "`start` must ascend strictly.")
+        bad = jnp.any(jnp.diff(first_state) <= 0)
+        first_state = eqx.error_if(first_state, bad, "`start` must ascend strictly.")
 
     def one_step(state: Array, index: Array) -> tuple[Array, None]:
         return process.step(state, key=jax.random.fold_in(key, index), time_step=time_step), None
@@ -161,6 +162,6 @@ def simulate(
         return state, process.levels(state)
 
     firsts = jnp.arange(0, num_steps, record_every, dtype=jnp.uint32)
-    state, levels = jax.lax.scan(record, start, firsts)
+    state, levels = jax.lax.scan(record, first_state, firsts)
     times = time_step * (firsts + record_every).astype(levels.dtype)
     return Trajectory(times, levels, state)
