@@ -161,7 +161,9 @@ def _random_rational(draw: random.Random, low: float, high: float) -> sp.Rationa
 def _evaluate(side: Any, values: Mapping[sp.Symbol, sp.Rational]) -> Any:
     if callable(side) and not isinstance(side, sp.Basic):
         return side(*(mpmath.mpf(v.p) / v.q for v in values.values()))
-    number = sp.N(sp.sympify(side).subs(values), DIGITS + 5)
+    # floats, not rationals: SymPy would look for perfect powers in (p/q)**(a/b)
+    numbers = {symbol: sp.Float(value, DIGITS + 25) for symbol, value in values.items()}
+    number = sp.N(sp.sympify(side).subs(numbers), DIGITS + 5)
     real, imaginary = number.as_real_imag()
     return mpmath.mpc(str(real), str(imaginary)) if imaginary != 0 else mpmath.mpf(str(real))
 

@@ -24,19 +24,20 @@ def minibatch_update(board: Board) -> None:
     """ALP24 (1)-(5): W' = W - alpha dL/dW with a mini-batch average has mean drift -alpha E[dL/dW] and noise
     (alpha/sqrt B) sqrt(Var[dL/dW]) eta, eta ~ N(0,1)."""
     size = sp.Symbol("B", integer=True, positive=True)
-    a, b = sp.symbols("a b", integer=True)
+    a = sp.Symbol("a", integer=True)
     mean, variance, noise = sp.symbols("E V eta", real=True)
     board.line(
         "The batch gradient is $\\frac1B\\sum_{a=1}^B\\ell_a$ with independent samples of mean $E$ and variance $V$."
     )
     board.zero("Its mean is $E$.", sp.summation(mean / size, (a, 1, size)) - mean)
-    inner = sp.summation(sp.KroneckerDelta(a, b) * variance / size**2, (b, 1, size))
-    inner = inner.subs(sp.Piecewise((1, (a >= 1) & (a <= size)), (0, True)), 1)
-    total = board.line(
-        "Its variance:",
-        sp.summation(sp.piecewise_fold(inner).args[0][0] if inner.is_Piecewise else inner, (a, 1, size)),
-    )
-    board.zero("is $V/B$.", total - variance / size, by=sp.simplify)
+    board.line("Of the $B^2$ covariances in the variance of the sum only the $B$ with $a=b$ are not zero:")
+    total = board.line("", sp.summation(variance, (a, 1, size)) / size**2, name="{\\rm Var}")
+    board.zero("is $V/B$.", total - variance / size)
+    samples = sp.symbols("l_1:4", real=True)
+    law = {(sample, sample): variance for sample in samples}
+    average = sum(samples) / 3
+    exact = symbolic.gaussian_covariance(average, average, samples, law)
+    board.zero("The same by contraction for $B=3$.", exact - variance / 3)
     step = -alpha * mean + alpha / sp.sqrt(size) * sp.sqrt(variance) * noise
     second = symbolic.gaussian_covariance(step + alpha * mean, step + alpha * mean, [noise], {(noise, noise): 1})
     board.zero(
