@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .spectra import load_spectra as load_spectra
     from .spectra import read_spectra as read_spectra
     from .symbolic import FokkerPlanck as FokkerPlanck
+    from .symbolic import MatrixSDE as MatrixSDE
     from .symbolic import to_jax as to_jax
     from .training import LanguageTraining as LanguageTraining
     from .training import SpectrumRecorder as SpectrumRecorder
@@ -51,6 +52,7 @@ _EXPORTS: dict[str, str] = {
     "LanguageTraining": "training",
     "SpectrumRecorder": "training",
     "FokkerPlanck": "symbolic",
+    "MatrixSDE": "symbolic",
     "to_jax": "symbolic",
     "Brody": "laws",
     "PairDensity": "laws",
