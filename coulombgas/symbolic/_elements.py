@@ -99,10 +99,10 @@ def _tail(power: Any) -> Any:
     return jnp.where(power < 1, 1 / jnp.where(power < 1, 1 - power, 1.0), 0.0)
 
 
-def interpolate(
-    elements: Elements, degree: int, values: Float[Array, "*batch K"], x: Float[Array, " n"], *, tilted: bool
-) -> Float[Array, "*batch n"]:
-    """Nodal values at other points; ``tilted`` values carry a factor e^{−Φ}, which is interpolated apart."""
+def interpolate(elements: Elements, degree: int, values: Any, x: Any, *, tilted: bool) -> Float[Array, "*batch n"]:
+    """Nodal values (last axis) at points x; ``tilted`` ones carry a factor e^{−Φ}, which is interpolated apart."""
+    elements = Elements(*(jnp.asarray(item) for item in elements))
+    values = jnp.asarray(values)
     ref = reference(degree)
     last = len(elements.edges) - 2
     cell = jnp.clip(jnp.searchsorted(elements.edges, x, side="right") - 1, 0, last)
