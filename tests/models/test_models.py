@@ -1,0 +1,167 @@
+"""Every model keeps the protocol; bad arguments are named; physics that needs no training."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coulombgas import InputError
+from coulombgas.models import (
+    GaussianRBM,
+    MatrixDyson,
+    Setting,
+    TeacherStudent,
+    TwoLayerLinear,
+    fold,
+    free_scalar_field,
+    from_config,
+    matrix_dyson_of,
+    normals,
+)
+from coulombgas.models._rbm_chains import collapsed_chain, collapsed_step, gram_chain, naive_chain
+
+ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+COVARIANCE = ROTATION @ np.diag(1 / np.array([4.0, 5.0, 5.0, 8.0])) @ ROTATION.T
+MODELS = [
+    GaussianRBM(num_visible=4),
+    GaussianRBM(num_visible=4, num_hidden=2, gibbs_steps=2, sampler="naive"),
+    GaussianRBM(num_visible=3, num_hidden=5, chains="data", sigma_h2=0.5),
+    GaussianRBM(target_covariance=COVARIANCE, target_mean=[0.1, 0.2, 0.3, 0.4]),
+    GaussianRBM(num_visible=3, sampler="gram"),
+    TeacherStudent(),
+    TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh"),
+    TwoLayerLinear(),
+    TwoLayerLinear(teacher=(1.0, 3.0), num_hidden=5, trained="first", balance=1.5),
+    MatrixDyson(target=(1.0, 2.0)),
+    matrix_dyson_of(GaussianRBM(num_visible=4)),
+]
+
+
+def setting(batch_size: int = 8) -> Setting:
+    return Setting(learning_rate=jnp.float32(0.01), key=jnp.array([1, 2], jnp.uint32), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_protocol(model):
+    """Config round trip; one replica alone equals itself in company; shapes; the fixed point is where it says."""
+    assert from_config(model.config()) == model
+    assert (np.diff(model.fixed_point) >= 0).all()
+    assert model.fixed_point.shape == model.target_modes.shape == (model.num_modes,)
+    width2 = model.width2_per_temperature(learning_rate=0.01, batch_size=8)
+    assert width2.shape == (model.num_modes,)
+    assert (width2 > 0).all()
+    keys = fold(jnp.array([[3], [4]], jnp.uint32), jnp.arange(5, dtype=jnp.uint32))
+
+    @jax.jit
+    def go(key):
+        weights, memory = model.start(key=fold(key, 1), setting=setting(), init="fixed-point", dtype=np.float32)
+        gradient, _ = model.gradient(weights, memory, key=fold(key, 2), setting=setting(), step=jnp.int32(0))
+        return model.spectrum(weights), gradient, model.healthy(weights)
+
+    levels, gradient, healthy = go(keys)
+    alone_levels, alone_gradient, alone_healthy = go(keys[:, 3])
+    np.testing.assert_allclose(levels, np.repeat(model.fixed_point[:, None], 5, axis=1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(alone_levels, levels[:, 3], rtol=1e-5, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a[..., 3], b, rtol=1e-4, atol=1e-5), gradient, alone_gradient)
+    assert bool(healthy.all())
+    assert bool(alone_healthy)
+    assert healthy.shape == (5,)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_gradient_vanishes_on_average_at_the_fixed_point(model):
+    """5 standard errors on each of fewer than 64 elements: false alarm below 4e-5."""
+    keys = fold(jnp.array([[3], [4]], jnp.uint32), jnp.arange(3000, dtype=jnp.uint32))
+    weights, memory = model.start(key=fold(keys, 1), setting=setting(), init="fixed-point", dtype=np.float32)
+    gradient, _ = model.gradient(weights, memory, key=fold(keys, 2), setting=setting(), step=jnp.int32(0))
+    for leaf in jax.tree.leaves(gradient):
+        leaf = np.asarray(leaf, dtype=np.float64)
+        error = leaf.std(axis=-1) / np.sqrt(leaf.shape[-1])
+        assert (np.abs(leaf.mean(axis=-1)) <= 5 * error + 1e-6).all()
+
+
+@pytest.mark.parametrize("gibbs_steps", [1, 2, 3, 5, 8])
+def test_collapsed_step_is_the_power_series(gibbs_steps, x64):
+    matrix = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)))
+    power, covariance, a = collapsed_step(matrix, mu2=9.0, sigma_h2=0.5, gibbs_steps=gibbs_steps)
+    a = np.asarray(a)
+    np.testing.assert_allclose(power, np.linalg.matrix_power(a, gibbs_steps), rtol=1e-10)
+    series = sum(np.linalg.matrix_power(a, j) for j in range(2 * gibbs_steps)) / 9.0
+    np.testing.assert_allclose(covariance, series, rtol=1e-10)
+
+
+def test_samplers_have_the_same_first_and_second_moments():
+    """Chains after k steps from one state: 5 standard errors on 4 + 10 moments of two comparisons."""
+    model = GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=2, sigma_h2=0.8)
+    keys = fold(jnp.array([[5], [6]], jnp.uint32), jnp.arange(6000, dtype=jnp.uint32))
+    matrix = jnp.broadcast_to(0.8 * np.asarray(normals(jnp.array([1, 1], jnp.uint32), (4, 3)))[..., None], (4, 3, 6000))
+    bias = jnp.full((4, 6000), 0.7)
+    chain = jnp.broadcast_to(np.asarray(normals(jnp.array([2, 1], jnp.uint32), (4, 9)))[..., None], (4, 9, 6000))
+
+    def moments(samples):
+        gram = np.einsum("ibr,jbr->ijr", samples, samples)
+        return [np.asarray(samples, np.float64).mean(axis=1), gram[np.tril_indices(4)]]
+
+    naive = moments(naive_chain(model, matrix, bias, chain, keys))
+    fast = moments(collapsed_chain(model, matrix, bias, chain, fold(keys, 1)))
+    for a, b in zip(naive, fast, strict=True):
+        error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
+        assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
+    wrong = moments(naive_chain(GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=1), matrix, bias, chain, keys))
+    assert (np.abs(wrong[1].mean(axis=-1) - fast[1].mean(axis=-1)) > 5 * error).any()
+
+    factor = jnp.linalg.cholesky(chain[..., 0] @ chain[..., 0].T)
+    factor = jnp.broadcast_to(factor[..., None], (4, 4, 6000))
+    gram = gram_chain(model, matrix, factor, fold(keys, 2), 9)
+    without_bias = collapsed_chain(model, matrix, None, chain, fold(keys, 3))
+    a, b = moments(gram)[1], moments(without_bias)[1]
+    error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
+    assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
+    np.testing.assert_allclose(a.var(axis=-1), b.var(axis=-1), rtol=0.15)
+
+
+def test_rbm_leaves_its_domain():
+    model = GaussianRBM(num_visible=2)
+    weights = jnp.stack([jnp.eye(2), 3.1 * jnp.eye(2), jnp.full((2, 2), jnp.nan)], axis=-1)
+    assert model.healthy(weights).tolist() == [True, False, False]
+
+
+def test_free_scalar_field_degeneracies():
+    levels = free_scalar_field(10)
+    assert levels[0] == 4.0
+    assert levels[-1] == 8.0
+    assert (levels[1:9:2] == levels[2:10:2]).all()
+
+
+def test_fewer_hidden_units_learn_the_smallest_kappas():
+    model = GaussianRBM(num_visible=10, num_hidden=3)
+    np.testing.assert_allclose(model.fixed_point, 9 - np.sort(free_scalar_field(10)[:3])[::-1])
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: GaussianRBM(mu2=-1.0), "`mu2` must be positive"),
+        (lambda: GaussianRBM(gibbs_steps=0), "`gibbs_steps` must be at least 1, got 0"),
+        (lambda: GaussianRBM(sampler="fast"), "`sampler` must be one of"),
+        (lambda: GaussianRBM(target=[4.0, -1.0]), "`target` must be positive"),
+        (lambda: GaussianRBM(num_visible=3, target=[4.0, 5.0]), "`target` must hold one value for each of the 3"),
+        (lambda: GaussianRBM(target=[4.0], target_covariance=np.eye(1)), "give one of them"),
+        (lambda: GaussianRBM(target_covariance=[[1.0, 2.0], [2.0, 1.0]]), "positive definite"),
+        (lambda: GaussianRBM(target_covariance=[[1.0, 0.5], [0.2, 1.0]]), "symmetric"),
+        (lambda: GaussianRBM(target_mean=[1.0]), "`target_mean` must hold one value"),
+        (lambda: GaussianRBM(num_visible=0), "`num_visible` must be at least 1"),
+        (lambda: TeacherStudent(teacher=[]), "`teacher` must hold at least one"),
+        (lambda: TeacherStudent(noise=0.0), "`noise` must be positive"),
+        (lambda: TeacherStudent(inputs="warm"), "`inputs` must be one of"),
+        (lambda: TeacherStudent().width2_per_temperature(learning_rate=3.0, batch_size=4), "must be below"),
+        (lambda: TwoLayerLinear(teacher=[-1.0]), "`teacher` must be positive"),
+        (lambda: TwoLayerLinear(num_hidden=1), "`num_hidden` must be at least 2"),
+        (lambda: MatrixDyson(rate=[[1.0, 2.0], [3.0, 1.0]]), "`rate` must be symmetric"),
+        (lambda: from_config({"name": "perceptron"}), "`name` must be one of"),
+        (lambda: from_config({"name": "rbm", "mass": 3}), "mass"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_named(build, message):
+    with pytest.raises(InputError, match=message):
+        build()

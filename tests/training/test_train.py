@@ -1,0 +1,249 @@
+"""The engine: the same replicas in any company, the laws of the papers, divergence, bad input."""
+
+import os
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coulombgas import InputError
+from coulombgas.models import GaussianRBM, Model, TeacherStudent, TwoLayerLinear, matrix_dyson_of, normals
+from coulombgas.spectra import level_groups
+from coulombgas.training import Optimizer, merge_spectra, train
+
+SMALL = GaussianRBM(num_visible=3)
+RUN: dict[str, Any] = {"learning_rate": 0.05, "batch_size": 4, "replicas": 10, "steps": 20}
+
+
+def relative_widths(model: Model, **run: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Measured over predicted s² of each level group of one or two modes, and its standard error."""
+    spectra = train(model, init="fixed-point", seed=11, **run)
+    levels = spectra.eigenvalue.values[0, :, -1].astype(np.float64)
+    rate, batch = run["learning_rate"], run["batch_size"]
+    width2 = model.width2_per_temperature(learning_rate=rate, batch_size=batch) * rate / batch
+    found, error = [], []
+    for group in level_groups(model.fixed_point):
+        own = levels[:, list(group.modes)]
+        single = group.size == 1
+        squares = (own - own.mean(axis=0)) ** 2 if single else np.diff(own, axis=1) ** 2 / 4
+        found.append(squares.mean() / width2[group.modes[0]])
+        error.append(found[-1] * np.sqrt((2 if single else 1) / len(levels)))
+    return np.array(found), np.array(error)
+
+
+def test_replicas_do_not_depend_on_chunks_company_or_length():
+    together = train(SMALL, record=[0, 10, 20], **RUN)
+    chunked = train(SMALL, record=[10, 20], chunk=3, **RUN)
+    swept = train(SMALL, **{**RUN, "learning_rate": (0.01, 0.05), "batch_size": (3, 4), "combine": "zip"})
+    later = train(SMALL, first_replica=4, **{**RUN, "replicas": 3})
+    reference = together.eigenvalue.values[0]
+    np.testing.assert_allclose(chunked.eigenvalue.values[0], reference[:, 1:], rtol=1e-5)
+    np.testing.assert_allclose(swept.eigenvalue.values[1], reference[:, 2:], rtol=1e-5)
+    np.testing.assert_allclose(later.eigenvalue.values[0], reference[4:7, 2:], rtol=1e-5)
+    assert later.replica.values.tolist() == [4, 5, 6]
+    other_seed = train(SMALL, **RUN, seed=1).eigenvalue.values
+    assert np.abs(other_seed - reference[None, :, 2:]).max() > 1e-3
+
+
+def test_statistics_weights_and_double_precision():
+    spectra = train(SMALL, statistics=["gram", "norm"], keep_weights=True, dtype="float64", record=2, **RUN)
+    weights = spectra.weights.values
+    assert weights.shape == (1, 10, 2, 3, 3)
+    assert weights.dtype == np.float64
+    np.testing.assert_allclose(spectra["gram"].values, weights @ np.swapaxes(weights, -1, -2), rtol=1e-12)
+    np.testing.assert_allclose(spectra["norm"].values, np.linalg.norm(weights, axis=(-2, -1)), rtol=1e-12)
+    np.testing.assert_allclose(spectra.eigenvalue.values, np.linalg.eigvalsh(spectra["gram"].values), rtol=1e-9)
+    single = train(SMALL, record=2, **RUN)
+    assert single.eigenvalue.dtype == np.float32
+    two_layer = train(TwoLayerLinear(), statistics={"trace": lambda w: jnp.trace(w["second"] @ w["first"])}, **RUN)
+    assert two_layer["trace"].shape == (1, 10, 1)
+
+
+class Ring(Model):
+    """One weight that relaxes to one: written for one replica, as a user would."""
+
+    name: ClassVar[str] = "ring"
+    num_modes: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    target_modes: ClassVar[np.ndarray] = np.ones(1)  # pyright: ignore[reportIncompatibleMethodOverride]
+    fixed_point: ClassVar[np.ndarray] = np.ones(1)  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def width2_per_temperature(self, *, learning_rate, batch_size):
+        return np.array([1.0 / (2.0 - learning_rate)])
+
+    def config(self):
+        return {"name": self.name}
+
+    def start(self, *, key, setting, init, dtype):
+        return jnp.ones((1, 1), dtype), {"noise": jnp.zeros((), dtype)}
+
+    def gradient(self, weights, memory, *, key, setting, step):
+        assert weights.shape == (1, 1)
+        noise = normals(key, (1, 1)) / np.sqrt(setting.batch_size)
+        return weights - 1.0 - noise, {"noise": noise[0, 0]}
+
+    def spectrum(self, weights):
+        return weights[0]
+
+    def healthy(self, weights):
+        return jnp.isfinite(weights).all()
+
+
+def test_own_model_for_one_replica_is_batched_by_the_engine():
+    found, error = relative_widths(Ring(), learning_rate=0.5, batch_size=4, replicas=800, steps=40)
+    assert abs(found[0] - 1) < 4 * error[0]
+
+
+def test_optimisers_and_schedules():
+    model = TeacherStudent(inputs="fresh")
+    plain = train(model, **RUN).eigenvalue.values
+    assert not np.allclose(train(model, optimizer="adam", **RUN).eigenvalue.values, plain)
+    idle = Optimizer("momentum", momentum=0.0)
+    np.testing.assert_allclose(train(model, optimizer=idle, **RUN).eigenvalue.values, plain, rtol=1e-5)
+    # momentum m multiplies the stationary variance by 1/(1 − m) at leading order in the learning rate
+    run = {"learning_rate": 0.02, "batch_size": 8, "replicas": 500, "steps": 400}
+    heavy, error = relative_widths(model, optimizer=Optimizer("momentum", momentum=0.5), **run)
+    assert abs(heavy[0] / 2 - 1) < 4 * error[0] / 2 + 0.02
+    # a falling learning rate ends colder
+    cooled, error = relative_widths(model, optimizer=Optimizer(schedule="exponential", schedule_end=0.2), **run)
+    assert cooled[0] < 0.8
+
+
+def test_diverged_replicas_are_frozen_counted_and_left_out():
+    run = {"learning_rate": 1.5, "batch_size": 1, "replicas": 40, "steps": 30, "record": [1, 10, 30]}
+    spectra = train(GaussianRBM(num_visible=3), **run)
+    failed = spectra.failed_step.values[0]
+    assert (failed >= 0).sum() > 0
+    assert failed.max() <= 30
+    for replica, step in enumerate(failed):
+        late = np.array(run["record"]) >= step if step >= 0 else np.zeros(3, bool)
+        assert np.isnan(spectra.eigenvalue.values[0, replica]).all(axis=-1).tolist() == late.tolist()
+    assert (np.nanmax(spectra.eigenvalue.values) < 9.0).all()
+
+
+@pytest.mark.slow
+def test_rbm_follows_the_laws_of_the_paper(reduced):
+    """s² = 2σ_h² T x_s and the six mean levels; each within 3.5 standard errors: false alarm 6e-3 over 12 numbers."""
+    model, replicas = GaussianRBM(), 400 if reduced else 4000
+    run = {"learning_rate": 0.02, "batch_size": 16, "replicas": replicas, "steps": 4000}
+    found, error = relative_widths(model, **run)
+    assert (np.abs(found[1:] - 1) < 3.5 * error[1:] + 0.06).all()  # 0.06: next order in α and T
+    levels = train(model, init="fixed-point", seed=11, **run).eigenvalue.values[0, :, -1].astype(np.float64)
+    means = levels / model.fixed_point
+    predicted = (1.0060, 0.9970, 0.9947, 0.9915, 0.9844, 0.9696)
+    groups = (slice(9, 10), slice(7, 9), slice(5, 7), slice(3, 5), slice(1, 3), slice(0, 1))
+    for group, value in zip(groups, predicted, strict=True):
+        samples = means[:, group].mean(axis=1)
+        assert abs(samples.mean() - value) < 3.5 * samples.std() / np.sqrt(replicas) + 0.0015
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [
+        (TeacherStudent(inputs="fresh"), 0.2),
+        (TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh"), 0.05),
+        (TwoLayerLinear(teacher=(1.0, 2.0, 2.0)), 0.05),
+        (TwoLayerLinear(teacher=(1.0, 2.0, 2.0), trained="first"), 0.05),
+        (matrix_dyson_of(TeacherStudent()), 0.3),
+    ],
+    ids=["teacher-student", "teacher-student-3", "two-layer", "two-layer-first", "matrix-dyson"],
+)
+def test_widths(model, rate, reduced):
+    """Predicted s² within 4 standard errors, false alarm 6e-5 a group; a temperature off by 40% must fail."""
+    replicas = 1000 if reduced else 10_000
+    found, error = relative_widths(model, learning_rate=rate, batch_size=8, replicas=replicas, steps=int(12 / rate))
+    assert (np.abs(found - 1) < 4 * error + 0.02).all()
+    assert (np.abs(found / 1.4 - 1) > 4 * error / 1.4).any()
+
+
+DEVICES = """
+import jax, numpy as np, sys
+from coulombgas.models import GaussianRBM
+from coulombgas.training import train
+run = train(GaussianRBM(num_visible=3), learning_rate=0.05, batch_size=4, replicas=10, steps=20, record=2)
+np.save(sys.argv[1], run.eigenvalue.values)
+print(len(jax.devices()), run.attrs["device"])
+"""
+PROCESSES = """
+import jax, numpy as np, sys
+jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
+from coulombgas.models import GaussianRBM
+from coulombgas.training import train
+arguments = dict(learning_rate=0.05, batch_size=4, replicas=10, steps=20, record=2, chunk=3)
+memory = train(GaussianRBM(num_visible=3), **arguments)
+disk = train(GaussianRBM(num_visible=3), out=sys.argv[1], **arguments)
+assert np.array_equal(memory.eigenvalue.values, disk.eigenvalue.values)
+"""
+
+
+def in_subprocess(code: str, *arguments: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], env={**os.environ, "JAX_PLATFORMS": "cpu", **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def test_eight_devices_give_the_spectra_of_one(tmp_path):
+    process = in_subprocess(DEVICES, str(tmp_path / "levels.npy"), XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert output.startswith("8 ")
+    expected = train(SMALL, record=2, **RUN).eigenvalue.values
+    np.testing.assert_allclose(np.load(tmp_path / "levels.npy"), expected, rtol=1e-5)
+
+
+def test_two_processes_give_the_spectra_of_one(tmp_path):
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    store = str(tmp_path / "run.zarr")
+    processes = [in_subprocess(PROCESSES, store, address, str(i)) for i in range(2)]
+    outputs = [process.communicate(timeout=150)[0] for process in processes]
+    assert all(process.returncode == 0 for process in processes), outputs
+    from coulombgas.spectra import read_spectra
+
+    expected = train(SMALL, record=2, **RUN).eigenvalue.values
+    np.testing.assert_allclose(read_spectra(store).eigenvalue.values, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": -0.1}, "`learning_rate` must be positive"),
+        ({"learning_rate": ()}, "`learning_rate` needs at least one value"),
+        ({"learning_rate": (0.1, 0.1)}, "repeat a setting"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
+        ({"replicas": 0}, "`replicas` must be at least 1"),
+        ({"steps": -1}, "`steps` must be at least 0"),
+        ({"record": [30]}, "`record` must lie between 0 and `steps` = 20"),
+        ({"init": "warm"}, "`init` must be one of"),
+        ({"dtype": "float16"}, "`dtype` must be one of"),
+        ({"optimizer": "lion"}, "`optimizer` must be one of"),
+        ({"statistics": ["entropy"]}, "`statistics` must be among"),
+        ({"resume": True}, "`out` must be given"),
+        ({"combine": "zip", "learning_rate": (0.1, 0.2), "batch_size": (1, 2, 3)}, "needs one value or 2"),
+    ],
+)
+def test_bad_input_is_named(change, message):
+    with pytest.raises(InputError, match=message):
+        train(SMALL, **{**RUN, **change})
+
+
+def test_merge_joins_replicas_and_settings_and_refuses_the_rest():
+    whole = train(SMALL, **RUN)
+    parts = [train(SMALL, **{**RUN, "replicas": 5}, first_replica=first) for first in (5, 0)]
+    merged = merge_spectra(parts)
+    np.testing.assert_allclose(merged.eigenvalue.values, whole.eigenvalue.values, rtol=1e-5)
+    both = merge_spectra([whole, train(SMALL, **{**RUN, "batch_size": 8})])
+    assert both.batch_size.values.tolist() == [4, 8]
+    with pytest.raises(InputError, match="replica 0 is in part 0 too"):
+        merge_spectra([whole, whole])
+    with pytest.raises(InputError, match="model mu2"):
+        merge_spectra([whole, train(GaussianRBM(num_visible=3, mu2=10.0), **RUN)])
+    with pytest.raises(InputError, match="same replicas"):
+        merge_spectra([whole, train(SMALL, **{**RUN, "batch_size": 8, "replicas": 3})])
