@@ -16,7 +16,7 @@ def matmul(a: Array, b: Array) -> Array:
     """
     inner = a.shape[1]
     if max(a.ndim, b.ndim) == 2:
-        return jnp.asarray(a) @ b
+        return a @ b
     if inner > _UNROLL_UP_TO:
         return jnp.einsum("ik...,kj...->ij...", a, b)
     total = a[:, 0, None] * b[None, 0]
@@ -99,12 +99,12 @@ def singular_values(a: Array) -> Array:
     return jnp.moveaxis(values[..., ::-1], -1, 0)
 
 
-def trailing_ones(constant: np.ndarray, like: Array) -> np.ndarray:
+def trailing_ones(constant: np.ndarray, like: Array) -> Array:
     """A NumPy constant in the precision of ``like``, with axes of length one appended to broadcast over replicas.
 
     ``like`` has as many own axes as ``constant``.
     """
-    return constant.astype(like.dtype).reshape(*constant.shape, *(1,) * (like.ndim - constant.ndim))
+    return jnp.asarray(constant.reshape(*constant.shape, *(1,) * (like.ndim - constant.ndim)), like.dtype)
 
 
 def pair_index(size: int) -> np.ndarray:

@@ -98,7 +98,7 @@ class MatrixDyson(Model):
     def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[Array, None]:
         del setting
         size = self.num_modes
-        draws = normals(fold(key, purpose("weights")), (size * (size + 1) // 2,), dtype)[pair_index(size)] * 0.1
+        draws = 0.1 * normals(fold(key, purpose("weights")), (size * (size + 1) // 2,), dtype)[pair_index(size)]
         exact = trailing_ones(np.diag(self.target), draws)
         return (jnp.broadcast_to(exact, draws.shape) if init == "fixed-point" else draws), None
 

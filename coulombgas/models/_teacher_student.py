@@ -103,7 +103,7 @@ class TeacherStudent(Model):
             return (self.init_std * draws).astype(dtype), None
         return jnp.broadcast_to(self._teacher(draws), draws.shape), None
 
-    def _teacher(self, like: Array) -> np.ndarray:
+    def _teacher(self, like: Array) -> Array:
         return trailing_ones(np.diag(self.teacher), like)
 
     def gradient(self, weights: Array, memory: None, *, key: Key, setting: Setting, step: Array) -> tuple[Array, None]:

@@ -119,8 +119,16 @@ def _update(program: Program, setting: Setting, keys: Array, step: Array, state:
         rate = rate * program.optimizer.factor(step, program.steps, program.dtype)
     weights, optimizer = apply_optimizer(program.optimizer, gradient, state.optimizer, state.weights, rate)
     alive = state.failed_step == HEALTHY
-    new, old = (weights, memory, optimizer), (state.weights, state.memory, state.optimizer)
-    return ChunkState(*jax.tree.map(lambda new, old: jnp.where(alive, new, old), new, old), state.failed_step)
+
+    def frozen(new: PyTree, old: PyTree) -> PyTree:
+        return jax.tree.map(lambda new, old: jnp.where(alive, new, old), new, old)
+
+    return ChunkState(
+        frozen(weights, state.weights),
+        frozen(memory, state.memory),
+        frozen(optimizer, state.optimizer),
+        state.failed_step,
+    )
 
 
 def _mark_failed(program: Program, state: ChunkState, step: Array) -> ChunkState:

@@ -68,7 +68,7 @@ class Optimizer(NamedTuple):
             parts.append(optax.scale_by_adam(self.momentum, self.second_moment, self.epsilon))
         if self.weight_decay:
             parts.append(optax.add_decayed_weights(self.weight_decay))
-        return optax.chain(*parts)
+        return optax.chain(*parts) if parts else optax.identity()
 
     def factor(self, step: Array, steps: int, dtype: Any) -> Array:
         """Schedule at an update; ``steps`` is the length of the run."""
