@@ -55,7 +55,7 @@ def wigner(s: np.ndarray) -> np.ndarray:
 
 def survival_curve(layer: LayerAnalysis) -> tuple[np.ndarray, np.ndarray]:
     """Levels and the fraction of levels at or above each."""
-    levels = layer.spectrum.eigenvalues[-layer.spectrum.rank :]
+    levels = layer.spectrum.eigenvalues[layer.spectrum.columns - layer.spectrum.rank :]
     return levels, np.arange(levels.size, 0, -1) / layer.spectrum.eigenvalues.size
 
 

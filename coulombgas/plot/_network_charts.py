@@ -82,6 +82,8 @@ def _spacing(layer: LayerAnalysis) -> tuple[str, str]:
 
 def _tail(layer: LayerAnalysis) -> tuple[str, str]:
     x, y = survival_curve(layer)
+    if x.size < 2:
+        return Chart((0.0, 1.0), (0.0, 1.0), x_label="eigenvalue").svg(), "Tail: fewer than two levels."
     keep = y > 0.5 / layer.spectrum.columns
     low = float(np.quantile(x, 0.1))
     limits = (low, float(x[-1]) * 1.15) if x[-1] > low else (low / 2, low * 2)

@@ -28,8 +28,8 @@ class Chart:
         bare: no axes, for thumbnails.
     """
 
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
+    x_range: tuple[float | int, float | int]
+    y_range: tuple[float | int, float | int]
     width: int = 330
     height: int = 210
     x_label: str = ""
@@ -51,19 +51,19 @@ class Chart:
         self._path(*both, f'fill="{color}" fill-opacity="{opacity:g}" stroke="none"', close=True)
 
     def line(
-        self, x: np.ndarray, y: np.ndarray, color: str = MODEL, *, dashed: bool = False, thickness: float = 1.6
+        self, x: np.ndarray, y: np.ndarray, color: str = MODEL, *, dashed: bool = False, thickness: float | int = 1.6
     ) -> None:
         """Curve."""
         dash = ' stroke-dasharray="4 3"' if dashed else ""
         style = f'fill="none" stroke="{color}" stroke-width="{thickness:g}" stroke-linejoin="round"'
         self._path(x, y, style + dash)
 
-    def dots(self, x: np.ndarray, y: np.ndarray, color: str = INK, radius: float = 2.0) -> None:
+    def dots(self, x: np.ndarray, y: np.ndarray, color: str = INK, radius: float | int = 2.0) -> None:
         """Points."""
         for px, py in zip(self._x(np.asarray(x)), self._y(np.asarray(y)), strict=True):
             self.marks.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="{radius:g}" fill="{color}"/>')
 
-    def needles(self, x: np.ndarray, color: str = MODEL, length: float = 14.0) -> None:
+    def needles(self, x: np.ndarray, color: str = MODEL, length: float | int = 14.0) -> None:
         """Short strokes on the horizontal axis."""
         base = self.height - self._margin[3]
         for px in self._x(np.asarray(x)):
@@ -135,7 +135,7 @@ class Chart:
         return "".join(parts)
 
 
-def ticks(limits: tuple[float, float], log: bool, most: int = 5) -> list[float]:
+def ticks(limits: tuple[float | int, float | int], log: bool, most: int = 5) -> list[float]:
     """Round numbers inside the limits; powers of ten, thinned, on a logarithmic axis."""
     low, high = limits
     if log:
@@ -206,7 +206,7 @@ def _blend(share: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
-def _fraction(values: np.ndarray, limits: tuple[float, float], log: bool) -> np.ndarray:
+def _fraction(values: np.ndarray, limits: tuple[float | int, float | int], log: bool) -> np.ndarray:
     low, high = limits
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):

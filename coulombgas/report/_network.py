@@ -40,7 +40,7 @@ _GLOSSARY = (
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
     text: str
-    value: float | str = ""
+    value: float | int | str = ""
     small: str = ""
     pill: str = ""
 

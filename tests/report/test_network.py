@@ -1,0 +1,147 @@
+"""The network report: self-contained, escaped, valid charts, and usable in a real browser with 300 matrices."""
+
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from coulombgas import analyse
+from coulombgas.plot import plot_evolution, plot_layer, plot_long_range
+from coulombgas.plot._svg import Chart, ticks
+from coulombgas.report import network_report
+from coulombgas.spectra import layer_spectrum
+
+HOSTILE = '<img src=x onerror="alert(1)">"\'</script><script>alert(2)</script>'
+
+
+def network(num=3, signal=0.0, steps=(None,), shape=(40, 24)):
+    rng = np.random.default_rng(0)
+    layers = []
+    for step in steps:
+        for index in range(num):
+            matrix = rng.normal(size=shape) + signal * (index % 2) * np.outer(np.ones(shape[0]), np.ones(shape[1])) / 10
+            layers.append(layer_spectrum(f"layer.{index}.weight", matrix, step=step, vectors=False))
+    return layers
+
+
+def render(layers, path, **options):
+    network_report(analyse(layers), path, **options)
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_is_self_contained_and_names_are_escaped(tmp_path):
+    layers = [*network(2, signal=9.0), layer_spectrum(HOSTILE, np.random.default_rng(1).normal(size=(40, 24)))]
+    text = render(layers, tmp_path / "page.html")
+    assert HOSTILE not in text
+    assert "&lt;img src=x" in text
+    assert text.count("<script>") == 1
+    assert not re.search(r"""(?:src|href)=["']?(?!data:)[a-z]+:""", text)
+    addresses = set(re.findall(r"https?://[^\s\"'<)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg"}
+    assert "Content-Security-Policy" in text
+    for chart in re.findall(r"<svg.*?</svg>", text, re.S):
+        ET.fromstring(chart)
+        assert "nan" not in chart
+
+
+def test_matrices_without_results_have_a_row_too(tmp_path):
+    layers = [layer_spectrum("zero", np.zeros((9, 9))), layer_spectrum("tiny", np.ones((2, 3))), *network(1)]
+    text = render(layers, tmp_path / "page.html")
+    assert text.count('class="row"') == 3
+    assert "all entries are zero" in text
+
+
+def test_trajectory_has_ridges_and_statements(tmp_path):
+    text = render(network(2, steps=(0, 10, 20)), tmp_path / "page.html")
+    assert text.count('class="row"') == 2
+    assert text.count("Density through training") == 2
+    assert "no temperature" in text
+
+
+def test_figures_for_papers():
+    analysis = analyse(network(1, steps=(0, 50, 100), shape=(300, 200)))
+    from coulombgas.inference import follow
+
+    assert len(plot_layer(analysis[0]).axes) == 3
+    assert len(plot_long_range(analysis[0]).axes) == 2
+    assert len(plot_evolution(follow(analysis)[0]).axes) == 4
+
+
+def test_ticks_are_round_and_inside():
+    assert ticks((0.0, 1.0), False) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert ticks((0.02, 300.0), True) == pytest.approx([0.1, 1, 10, 100])
+    for low, high in ((0.0, 3e-5), (-2.0, 7.0), (0.0, 12345.0)):
+        found = ticks((low, high), False)
+        assert 2 <= len(found) <= 6
+        assert all(low <= value <= high * (1 + 1e-9) for value in found)
+
+
+def test_chart_escapes_its_labels():
+    chart = Chart((0, 1), (0, 1), x_label="<b>")
+    chart.line(np.array([0.0, np.nan, 1.0]), np.array([0.0, 0.5, 1.0]))
+    ET.fromstring(chart.svg("a & b"))
+    assert "<b>" not in chart.svg()
+
+
+PROBE = """
+<script>
+window.addEventListener("load", () => {
+  const shown = () => [...document.querySelectorAll("tr.row")].filter(row => !row.hidden);
+  const spikes = [...document.querySelectorAll("th button")].find(b => b.textContent === "spikes");
+  const column = 1 + Number(spikes.dataset.column);
+  const found = { rows: shown().length, script: typeof alerted };
+  spikes.click(); spikes.click();
+  const values = shown().map(row => Number(row.cells[column].dataset.value));
+  found.sorted = values.every((v, i) => i === 0 || values[i - 1] >= v);
+  const filter = document.getElementById("filter");
+  filter.value = "LAYER.17 weight"; filter.dispatchEvent(new Event("input"));
+  found.filtered = shown().length;
+  found.count = document.getElementById("count").textContent;
+  filter.value = ""; filter.dispatchEvent(new Event("input"));
+  const box = document.querySelector(".only[value=spikes]");
+  box.click();
+  found.spiked = shown().length;
+  box.click();
+  const row = shown()[0];
+  row.click();
+  const panel = row.nextElementSibling;
+  found.open = !panel.hidden && panel.querySelector("svg").getBoundingClientRect().width > 100;
+  found.wide = document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+  const note = document.createElement("pre");
+  note.id = "found"; note.textContent = JSON.stringify(found);
+  document.body.append(note);
+});
+</script>
+"""
+
+
+@pytest.mark.slow
+def test_three_hundred_matrices_in_a_browser(tmp_path):
+    """Sorting, filtering, thumbnails and panels work in headless Chromium without network."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium installed")
+    page = tmp_path / "page.html"
+    text = render(network(300, signal=9.0), page)
+    assert len(text) < 12_000_000
+    page.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+        "--window-size=1320,900", f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000",
+        "--dump-dom", page.as_uri(),
+    ]  # fmt: skip
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    match = re.search(r'<pre id="found">(.*?)</pre>', shown)
+    assert match is not None
+    found = json.loads(match[1])
+    assert found["rows"] == 300
+    assert found["sorted"]
+    assert found["filtered"] == 11  # 17 and 170 … 179
+    assert found["count"] == "11 of 300 matrices"
+    assert 140 <= found["spiked"] <= 165
+    assert found["open"]
+    assert found["wide"]
