@@ -71,6 +71,7 @@ MUTATIONS = {
     ),
     "Rice: second moment": (law("rice_spacing", second_moment=double), "matrix_ou", "rice_second_moment"),
     "Rice: mean": (law("rice_spacing", mean=double), "wigner_surmise", "rice_mean"),
+    "Rice: log density": (law("rice_spacing", scaled_log_density=lambda e: -e), "stable_forms", "log_densities"),
     "pair density: sign of erf": (law("pair_density", density=flip_error_function), "wigner_surmise", "pair_density"),
     "Brody: mean times 2": (law("brody", mean=double), "wigner_surmise", "brody_and_poisson"),
     "two species: density times 2": (law("two_species_density", density=double), "two_layer", "generalised_semicircle"),
