@@ -49,7 +49,8 @@ def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
         setting = Setting(learning_rate=rate, key=shared, batch_size=batch_size)
         return model.start(key=key, setting=setting, init="random", dtype=dtype)
 
-    state = jax.eval_shape(start, key, np.zeros((), dtype), words)
+    with jax.enable_x64(np.dtype(dtype) == np.float64):
+        state = jax.eval_shape(start, key, np.zeros((), dtype), words)
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     cpu = jax.default_backend() == "cpu"
     devices = len(jax.local_devices())
