@@ -1,5 +1,6 @@
 """Pseudo-likelihood of a Coulomb gas, and intervals that are right although it is not a likelihood."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -103,18 +104,32 @@ def composite_estimate(
     with x64():
         data, theta = jnp.asarray(data, float), jnp.atleast_1d(jnp.asarray(start, float))
 
-        def total(theta: Any) -> Any:
-            return jax.vmap(lambda sample: log_density(theta, sample))(data).sum()
-
-        measure = jax.jit(lambda theta: (total(theta), jax.grad(total)(theta), -jax.hessian(total)(theta)))
-        theta, information = _newton(measure, theta, max_iterations)
-        scores = jax.jit(jax.vmap(jax.grad(log_density), (None, 0)))(theta, data)
+        theta, information = _newton(log_density, data, theta, max_iterations)
+        scores = _scores(log_density, theta, data)
         inverse = np.linalg.inv(information)
         variability = np.asarray(scores.T @ scores)
     return CompositeEstimate(np.asarray(theta), inverse @ variability @ inverse, inverse)
 
 
-def _newton(measure: Callable[[Any], Any], theta: Any, max_iterations: int) -> tuple[Any, np.ndarray]:
+@functools.partial(jax.jit, static_argnums=0)
+def _measure(log_density: Callable[[Any, Any], Any], theta: Any, data: Any) -> tuple[Any, Any, Any]:
+    """Σℓ, its gradient and minus its Hessian."""
+
+    def total(theta: Any) -> Any:
+        return jax.vmap(lambda sample: log_density(theta, sample))(data).sum()
+
+    return total(theta), jax.grad(total)(theta), -jax.hessian(total)(theta)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _scores(log_density: Callable[[Any, Any], Any], theta: Any, data: Any) -> Any:
+    return jax.vmap(jax.grad(log_density), (None, 0))(theta, data)
+
+
+def _newton(
+    log_density: Callable[[Any, Any], Any], data: Any, theta: Any, max_iterations: int
+) -> tuple[Any, np.ndarray]:
+    measure = functools.partial(_measure, log_density, data=data)
     value, gradient, information = measure(theta)
     for _ in range(max_iterations):
         curvature, basis = np.linalg.eigh(np.asarray(information))

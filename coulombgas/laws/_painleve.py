@@ -25,7 +25,7 @@ EDGES = {1: (-6.5, 3.5), 2: (-6.5, 3.0), 4: (-7.5, 2.5)}
 """Where the left tail, the middle and the right tail of the table meet, in the Painlevé variable s."""
 _START, _END, _STEP, _ORDER, _DIGITS = 24, -16, 0.25, 64, 120
 _NUM_TERMS = 16
-_NUM_COEFFICIENTS = {"density": (12, 32, 14), "logit": (14, 44, 16)}
+_NUM_COEFFICIENTS = {"density": (14, 34, 20), "logit": (16, 46, 20)}
 
 
 class HastingsMcLeod:

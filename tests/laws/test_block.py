@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 
 def ordered_mass(law, n, low, high, count):
-    """Integral over low ≤ x1 ≤ … ≤ xn ≤ high, n ≤ 3: Gauss-Legendre from each level to the top, in the root of x − low."""
+    """Integral over low ≤ x1 ≤ … ≤ xn ≤ high, n ≤ 3: Gauss-Legendre from each level up, in the root of x − low."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     u, w = (nodes + 1) / 2, weights / 2
     grids = np.meshgrid(*[u] * n, indexing="ij")

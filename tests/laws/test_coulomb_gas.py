@@ -52,21 +52,13 @@ def hankel(n, potential):
     import mpmath as mp
 
     with mp.workdps(40):
-        moments = [
-            mp.quad(lambda x, k=k: x**k * mp.exp(-potential(x)), [-mp.inf, -1, 0, 1, mp.inf]) for k in range(2 * n - 1)
-        ]
-        return float(
-            mp.log(
-                mp.factorial(n)
-                * mp.det(
-                    mp.matrix(
-                        n,
-                        n,
-                    )
-                    + mp.matrix([[moments[i + j] for j in range(n)] for i in range(n)])
-                )
-            )
-        )
+
+        def moment(k):
+            return mp.quad(lambda x: x**k * mp.exp(-potential(x)), [-mp.inf, -1, 0, 1, mp.inf])
+
+        moments = [moment(k) for k in range(2 * n - 1)]
+        matrix = mp.matrix([[moments[i + j] for j in range(n)] for i in range(n)])
+        return float(mp.log(mp.factorial(n) * mp.det(matrix)))
 
 
 @pytest.mark.parametrize("beta", [1.0, 2.0, 1.5])
@@ -179,7 +171,7 @@ def test_annealing_over_temperatures_with_distinct_wells():
 
 
 def test_log_prob_and_samples_of_an_ordered_gas():
-    """Four Gaussian levels: density of the block; samples by KS (2000 draws, false-alarm rate 1e-3), control T = 1.3."""
+    """Four levels: density of the block; samples by KS (2000 draws, false-alarm rate 1e-3); control T = 1.3."""
     settings = {"num_levels": 4, "bounds": (-30.0, 30.0), "ordered": True}
     result = partition_function(
         well, key=jax.random.key(2), temperature=1.0, num_levels=4, bounds=(-30.0, 30.0), num_particles=256
@@ -229,10 +221,11 @@ def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
     Coverage of Godambe's within the binomial ±4σ band; the curvature's interval is the control and must be too narrow.
     """
     repeats = 150 if reduced else 1000
+    unused = PartitionFunction(np.array([-20.0, 20.0]), np.zeros(1), np.zeros(1), np.ones(1))
     draws = np.asarray(GaussianBlock(0.0, 1.0, 4).sample(jax.random.key(8), (repeats, 60)))
 
     def log_density(theta, levels):
-        gas = CoulombGas(well, jnp.exp(theta[0]), num_levels=4, bounds=(-12.0, 12.0), partition=EMPTY)
+        gas = CoulombGas(well, jnp.exp(theta[0]), num_levels=4, bounds=(-12.0, 12.0), partition=unused)
         return pseudo_log_prob(gas, levels)
 
     estimates, godambe, naive = [], [], []

@@ -39,8 +39,6 @@ LAWS = {
     "semicircle": (lambda s: Semicircle(1.0, 2.0 * s), -1.0, 3.0),
     "marchenko-pastur": (lambda s: MarchenkoPastur(0.3, 2.0 * s), None, None),
     "tracy-widom 1": (lambda s: TracyWidom(1, 0.5, 2.0 * s), -22.0, 24.0),
-    "tracy-widom 2": (lambda s: TracyWidom(2, 0.5, 2.0 * s), -18.0, 14.0),
-    "tracy-widom 4": (lambda s: TracyWidom(4, 0.5, 2.0 * s), -16.0, 9.0),
 }
 
 
@@ -91,8 +89,9 @@ def test_cdf_is_the_integral_and_icdf_inverts_it(case):
     assert np.isnan(ends[2:4]).all()
 
 
-def test_cdf_and_icdf_are_differentiable(case):
-    law, *_ = case
+@pytest.mark.parametrize("name", ["surmise traced beta", "rice", "two species spacing", "tracy-widom 1", "semicircle"])
+def test_cdf_and_icdf_are_differentiable(name):
+    law = LAWS[name][0](1.0)
 
     @jax.jit
     def slopes(law, q):
@@ -152,7 +151,7 @@ def test_jit_vmap_pytree_and_expand(case):
     assert jax.eval_shape(wide.log_prob, x).shape == (3, 2)
     assert jax.eval_shape(lambda: wide.sample(jax.random.key(0), (4,))).shape == (4, 3, 2)
     stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), law)
-    np.testing.assert_allclose(jax.vmap(lambda law, x: law.log_prob(x))(stacked, x), expected, rtol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.vmap(lambda law, x: law.log_prob(x)))(stacked, x), expected, rtol=1e-12)
 
 
 def test_batch_shapes():

@@ -34,7 +34,11 @@ def fredholm(s, beta):
 
 @pytest.mark.parametrize(
     ("beta", "mean", "variance"),
-    [(1, -1.2065335745820, 1.6077810345810), (2, -1.7710868074117, 0.8131947928329), (4, -2.3068848932411, 0.5177237207726)],
+    [
+        (1, -1.2065335745820, 1.6077810345810),
+        (2, -1.7710868074117, 0.8131947928329),
+        (4, -2.3068848932411, 0.5177237207726),
+    ],
 )  # fmt: skip
 def test_published_mean_and_variance(beta, mean, variance):
     """F. Bornemann, Markov Process. Relat. Fields 16 (2010), Table 4; β = 4 in the usual scaling."""
@@ -51,11 +55,11 @@ def test_published_mean_and_variance(beta, mean, variance):
 @pytest.mark.parametrize("beta", BETAS)
 def test_cdf_and_density_against_fredholm_determinants(beta):
     law = TracyWidom(beta)
-    s = np.linspace(-8, 5, 66)
+    s = np.linspace(-8, 5, 27)
     np.testing.assert_allclose(law.cdf(s), [fredholm(painleve(beta, x), beta) for x in s], atol=1e-12)
     # eighth-order central differences of the determinant
     h, stencil = 0.05, {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
-    inner = s[::5]
+    inner = s[::3]
     slope = [
         sum(c * (fredholm(painleve(beta, x + k * h), beta) - fredholm(painleve(beta, x - k * h), beta)) / h
             for k, c in stencil.items())
@@ -95,16 +99,16 @@ def test_right_tail_keeps_its_relative_accuracy():
 
 
 def test_left_tail_keeps_its_relative_accuracy():
-    """log F2 = −t³/12 − log t/8 + ζ'(−1) + log 2/24 + 3/(64t³) + …, and the same for β = 1, by the derivative of log F."""
+    """log F2 = −t³/12 − log t/8 + ζ'(−1) + log 2/24 + 3/(64t³) + …, and the same for β = 1, with its derivative."""
     law = TracyWidom(2)
     t = 30.0
     log_f = -(t**3) / 12 - math.log(t) / 8 + float(mp.zeta(-1, derivative=1)) + math.log(2) / 24 + 3 / (64 * t**3)
     slope = t**2 / 4 + 1 / (8 * t) + 9 / (64 * t**4)
     assert float(law.log_prob(-t)) == pytest.approx(log_f + math.log(slope), abs=1e-7)
     constant = float(mp.zeta(-1, derivative=1)) / 2 - 11 * math.log(2) / 48
-    log_f1 = -(t**3) / 24 - t**1.5 / (3 * math.sqrt(2)) - math.log(t) / 16 + constant + t**-1.5 / (24 * math.sqrt(2))
+    log_f1 = -(t**3) / 24 - t**1.5 / (3 * math.sqrt(2)) - math.log(t) / 16 + constant - t**-1.5 / (24 * math.sqrt(2))
     slope1 = t**2 / 8 + math.sqrt(t / 2) / 2 + 1 / (16 * t)
-    assert float(TracyWidom(1).log_prob(-t)) == pytest.approx(log_f1 + math.log(slope1), abs=1e-4)
+    assert float(TracyWidom(1).log_prob(-t)) == pytest.approx(log_f1 + math.log(slope1), abs=5e-6)
 
 
 @pytest.mark.slow
@@ -124,25 +128,25 @@ def test_the_table_is_what_the_generator_makes():
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_the_largest_eigenvalue_of_a_gaussian_matrix(beta):
-    """n = 400, 2000 spectra: Kolmogorov distance below 0.05 (finite n moves it by about 0.02); control: another β.
+    """n = 200, 1000 spectra: Kolmogorov distance below 0.06 (finite n moves it by about 0.02); control: another β.
 
     For β = 4 the control is the scaling of the stochastic Airy operator.
     """
-    n = 400
-    top = np.asarray(hermite_eigenvalues(key=jax.random.key(beta), n=n, beta=float(beta), shape=(2000,)))[:, -1]
+    n = 200
+    top = np.asarray(hermite_eigenvalues(key=jax.random.key(beta), n=n, beta=float(beta), shape=(1000,)))[:, -1]
     law = TracyWidom.of_gaussian(n, 1.0, beta)
     wrong = (
         TracyWidom(4, law.location, law.scale * 2 ** (1 / 6))
         if beta == 4
         else TracyWidom(3 - beta, law.location, law.scale)
     )
-    assert stats.kstest(top, lambda x: np.asarray(law.cdf(jnp.asarray(x)))).statistic < 0.05
+    assert stats.kstest(top, lambda x: np.asarray(law.cdf(jnp.asarray(x)))).statistic < 0.06
     assert stats.kstest(top, lambda x: np.asarray(wrong.cdf(jnp.asarray(x)))).statistic > 0.08
 
 
 def test_the_largest_eigenvalue_of_a_wishart_matrix():
     rng = np.random.default_rng(0)
-    top = [np.linalg.norm(rng.normal(0, 0.3, (60, 40)), 2) ** 2 for _ in range(1500)]
+    top = [np.linalg.norm(rng.normal(0, 0.3, (60, 40)), 2) ** 2 for _ in range(1000)]
     law = TracyWidom.of_wishart(60, 40, 0.3)
     assert stats.kstest(top, lambda x: np.asarray(law.cdf(jnp.asarray(x)))).statistic < 0.045
     wrong = TracyWidom.of_wishart(60, 42, 0.3)
