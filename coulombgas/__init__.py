@@ -20,10 +20,24 @@ if TYPE_CHECKING:
     from .inference import load_fit as load_fit
     from .inference import temperature_from_motion as temperature_from_motion
     from .laws import Brody as Brody
+    from .laws import CoulombGas as CoulombGas
+    from .laws import GaussianBlock as GaussianBlock
+    from .laws import LaguerreBlock as LaguerreBlock
+    from .laws import MarchenkoPastur as MarchenkoPastur
     from .laws import PairDensity as PairDensity
+    from .laws import PartitionFunction as PartitionFunction
     from .laws import PoissonSpacing as PoissonSpacing
     from .laws import RiceSpacing as RiceSpacing
+    from .laws import Semicircle as Semicircle
+    from .laws import TracyWidom as TracyWidom
+    from .laws import TwoSpeciesDensity as TwoSpeciesDensity
+    from .laws import TwoSpeciesPair as TwoSpeciesPair
+    from .laws import TwoSpeciesSpacing as TwoSpeciesSpacing
     from .laws import WignerSurmise as WignerSurmise
+    from .laws import composite_estimate as composite_estimate
+    from .laws import matrix_pair_spacing as matrix_pair_spacing
+    from .laws import partition_function as partition_function
+    from .laws import pseudo_log_prob as pseudo_log_prob
     from .models import GaussianRBM as GaussianRBM
     from .models import MatrixDyson as MatrixDyson
     from .models import TeacherStudent as TeacherStudent
@@ -55,6 +69,20 @@ _EXPORTS: dict[str, str] = {
     "MatrixSDE": "symbolic",
     "to_jax": "symbolic",
     "Brody": "laws",
+    "pseudo_log_prob": "laws",
+    "partition_function": "laws",
+    "matrix_pair_spacing": "laws",
+    "composite_estimate": "laws",
+    "TwoSpeciesSpacing": "laws",
+    "TwoSpeciesPair": "laws",
+    "TwoSpeciesDensity": "laws",
+    "TracyWidom": "laws",
+    "Semicircle": "laws",
+    "PartitionFunction": "laws",
+    "MarchenkoPastur": "laws",
+    "LaguerreBlock": "laws",
+    "GaussianBlock": "laws",
+    "CoulombGas": "laws",
     "PairDensity": "laws",
     "PoissonSpacing": "laws",
     "RiceSpacing": "laws",

@@ -75,7 +75,7 @@ def _solve(law: Quantile, u: Any, *parameters: Any) -> Any:
         new = jnp.where((newton >= low) & (newton <= high), newton, fallback)
         new = jnp.where((error == 0) | settled, x, new)
         enough = tolerance * (jnp.abs(x) + floor)
-        exact = jnp.abs(error) <= 2 * tolerance  # F to rounding: further steps go back and forth
+        exact = jnp.abs(error) <= 8 * tolerance  # F to rounding: further steps go back and forth
         done = exact | (jnp.abs(new - x) <= enough) | (high - low <= enough) | jnp.isnan(new)
         return count + 1, new, low, high, done
 
