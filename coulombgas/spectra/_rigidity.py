@@ -70,14 +70,14 @@ def _statistic(unfolded: np.ndarray, length: np.ndarray, blocks) -> LongRangeSta
         )
     value, error = np.empty(lengths.size), np.empty(lengths.size)
     for index, interval in enumerate(lengths):
-        parts = np.stack([blocks(row, float(interval)) for row in spectra])
+        parts = [blocks(row, float(interval)) for row in spectra]
         value[index], error[index] = _mean_and_error(parts)
     return LongRangeStatistic(lengths, value, error)
 
 
-def _mean_and_error(parts: np.ndarray) -> tuple[float, float]:
-    """Mean over spectra and blocks; spectra are independent, blocks of one spectrum nearly so."""
-    means = parts.mean(axis=1) if len(parts) > 1 else parts[0]
+def _mean_and_error(parts: list[np.ndarray]) -> tuple[float, float]:
+    """Mean over spectra or blocks; spectra are independent, blocks of one spectrum nearly so."""
+    means = np.array([part.mean() for part in parts]) if len(parts) > 1 else parts[0]
     if means.size < 2:
         return float(means.mean()), float("nan")
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(means.size))

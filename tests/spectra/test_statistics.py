@@ -87,6 +87,14 @@ def test_rigidity_of_one_window_by_least_squares():
     np.testing.assert_allclose(_window_rigidity(levels, starts, length), values, rtol=2e-3)
 
 
+def test_spectra_of_slightly_different_extent_are_averaged():
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.uniform(0, 1, (5, 100)), axis=1) * np.linspace(95, 105, 5)[:, None]
+    found = rigidity(rows, np.array([2.0, 6.0]))
+    assert np.isfinite(found.value).all()
+    assert np.isfinite(found.error).all()
+
+
 def test_picket_fence_is_rigid():
     levels = np.arange(400.0)
     assert rigidity(levels, np.array([10.0])).value[0] == pytest.approx(1 / 12, rel=0.02)
