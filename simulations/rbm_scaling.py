@@ -40,7 +40,7 @@ class Config(RBMConfig):
     record: int = 4
     init: str = "fixed-point"
     fit_draws: int = 400
-    """Warm-up steps and draws of each of the two chains of the temperature fit."""
+    """Warm-up steps and draws of each of the two chains of the temperature fit; 0 for no fit."""
 
 
 FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, init="random")
@@ -50,14 +50,15 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
     """Train, fit, draw."""
     spectra = config.train(progress, store)
     settings = [setting_numbers(spectra, index) for index in range(spectra.sizes["setting"])]
-    fit = fit_temperature(spectra, num_chains=2, num_warmup=config.fit_draws, num_draws=config.fit_draws)
+    draws = config.fit_draws
+    fit = fit_temperature(spectra, num_chains=2, num_warmup=draws, num_draws=draws) if draws else None
     numbers = {
         "settings": settings,
         "spacing_coefficient": at_zero_temperature(settings, "spacing_coefficient", SPACING_COEFFICIENT),
         "width_coefficient": at_zero_temperature(settings, "width_coefficient", WIDTH_COEFFICIENT),
         "num_failed": num_failed(spectra),
-        "fit": [setting.record()["temperature"] for setting in fit.settings],
-        "scaling": None if fit.scaling is None else fit.scaling.record(),
+        "fit": None if fit is None else [setting.record()["temperature"] for setting in fit.settings],
+        "scaling": None if fit is None or fit.scaling is None else fit.scaling.record(),
     }
     return Outcome(numbers=numbers, figure=draw(spectra, settings), stores={"spectra": spectra})
 

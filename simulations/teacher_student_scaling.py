@@ -54,7 +54,7 @@ class Config:
     init: str = "fixed-point"
     """random (the paper's) or fixed-point."""
     fit_draws: int = 400
-    """Warm-up steps and draws of each of the two chains of the temperature fit."""
+    """Warm-up steps and draws of each of the two chains of the temperature fit; 0 for no fit."""
     seed: int = 0
     """Seed of all random numbers."""
 
@@ -84,7 +84,8 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
     """Train equal and unequal levels, compare with the laws, fit the scaling rule."""
     spectra = config.train((config.level, config.level), config.settings, progress, store)
     settings = [_setting(spectra, index, config) for index in range(len(config.settings))]
-    fit = fit_temperature(spectra, num_chains=2, num_warmup=config.fit_draws, num_draws=config.fit_draws)
+    draws = config.fit_draws
+    fit = fit_temperature(spectra, num_chains=2, num_warmup=draws, num_draws=draws) if draws else None
     gaps, stores = [], {"spectra": spectra}
     for index, gap in enumerate(config.gaps):
         unequal = config.train((config.level, config.level + gap), (config.gap_setting,), None)
@@ -94,7 +95,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
         "settings": settings,
         "gaps": [{key: value for key, value in gap.items() if key != "spacing"} for gap in gaps],
         "num_failed": sum(num_failed(store) for store in stores.values()),
-        "scaling": fit.scaling.record() if fit.scaling is not None else None,
+        "scaling": None if fit is None or fit.scaling is None else fit.scaling.record(),
     }
     return Outcome(numbers=numbers, figure=draw(settings, gaps, config), stores=stores)
 

@@ -83,7 +83,7 @@ def test_pairs_follow_the_surmise_and_single_modes_do_not(cold_rbm):
 @pytest.fixture(scope="module")
 def students(reduced):
     config = teacher_student_scaling.Config(
-        settings=((0.1, 16), (0.5, 4)), replicas=4000 if reduced else 40_000, steps=150, fit_draws=100
+        settings=((0.1, 16), (0.5, 4)), replicas=4000 if reduced else 40_000, steps=150, fit_draws=0
     )
     return teacher_student_scaling.run(config)
 
@@ -153,7 +153,17 @@ def test_reference_spectrum_and_the_gap():
 def test_the_full_data_set_of_the_paper_as_a_command_line(tmp_path, reduced):
     """All 10 settings through the command line, at a small part of 7500 × 100 000; it writes all it promises."""
     replicas, steps = ("8", "300") if reduced else ("75", "10000")  # the latter is a thousandth
-    argv = ["--full", "--replicas", replicas, "--steps", steps, "--record", "3", "--fit-draws", "20"]
+    argv = [
+        "--full",
+        "--replicas",
+        replicas,
+        "--steps",
+        steps,
+        "--record",
+        "3",
+        "--fit-draws",
+        "0" if reduced else "100",
+    ]
     argv += ["--init", "fixed-point", "--out", str(tmp_path), "--resume"]
     assert main(rbm_scaling.run, rbm_scaling.Config(), rbm_scaling.FULL, name="rbm_scaling", argv=argv) == 0
     folder = tmp_path / "rbm_scaling"
