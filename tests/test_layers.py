@@ -21,8 +21,8 @@ LAYERS = (
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# dmft's finite-N simulators run on the training engine; a fit's `.plot()` hands itself to plot, inside the call
-EXCEPTIONS = {("dmft", "training"), ("inference", "plot")}
+# dmft's finite-N simulators run on the training engine; results hand themselves to plot inside `.plot()`
+EXCEPTIONS = {("dmft", "training"), ("dmft", "plot"), ("inference", "plot")}
 FREE = {"__init__", "__main__"}
 
 
