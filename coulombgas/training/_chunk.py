@@ -52,7 +52,9 @@ class _Chunk:
     def __init__(self, plan: Plan, task: Task, hooks: Hooks):
         self.plan, self.task, self.hooks = plan, task, hooks
         mesh, dtype = local_mesh(), np.dtype(plan.dtype)
-        self.program = Program(plan.model, plan.optimizer, plan.steps, dtype, mesh)
+        # runs of any length share one compiled program unless a schedule needs to know it
+        steps = 0 if plan.optimizer.schedule == "constant" else plan.steps
+        self.program = Program(plan.model, plan.optimizer, steps, dtype, mesh)
         values = plan.settings[task.setting]
         base = setting_key(plan.seed, *values)
         replicas = pad_replicas(task.first, task.stop, task.size, mesh) + np.uint32(plan.first_replica)
