@@ -57,8 +57,8 @@ def partition_function(
     potentials: Potential | Sequence[Potential],
     *,
     key: Any,
-    temperature: float | tuple[float, float],
-    bounds: tuple[float, float],
+    temperature: float | Sequence[float],
+    bounds: Sequence[float],
     num_levels: int | None = None,
     beta: float = 1.0,
     num_nodes: int = 5,
@@ -150,7 +150,7 @@ class CoulombGas(Distribution):
         potentials: Potential | Sequence[Potential],
         temperature: Any,
         *,
-        bounds: tuple[float, float],
+        bounds: Sequence[float],
         beta: float = 1.0,
         num_levels: int | None = None,
         partition: PartitionFunction | None = None,
@@ -241,7 +241,7 @@ def _wells(potentials: Any, num_levels: int | None) -> tuple[Potential, ...]:
     return wells
 
 
-def _finite(bounds: tuple[float, float]) -> tuple[float, float]:
+def _finite(bounds: Sequence[float]) -> tuple[float, float]:
     low, high = (float(bound) for bound in bounds)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         fail("bounds", "must be two finite numbers, the lower one first", bounds)

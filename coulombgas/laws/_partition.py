@@ -53,9 +53,9 @@ def quadrature_log_z(
     The integral is split into the N! orders of the levels; inside one of them the integrand is smooth, and each level
     is integrated from the one below it (for β that is not whole, in the square root of the distance).
     """
-    num_nodes = num_nodes or (48 if len(potentials) > 2 else 80)
-    intervals = [effective_interval(potential, temperature, bounds) for potential in potentials]
     identical = len({id(potential) for potential in potentials}) == 1
+    num_nodes = num_nodes or (80 if len(potentials) < 3 else 48 if identical else 64)
+    intervals = [effective_interval(potential, temperature, bounds) for potential in potentials]
     orders = [tuple(range(len(potentials)))] if identical else list(itertools.permutations(range(len(potentials))))
     sector = functools.partial(_sector, potentials, intervals, beta, temperature, num_nodes)
     logs = jnp.stack([sector(order) for order in orders])

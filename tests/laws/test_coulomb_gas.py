@@ -13,6 +13,7 @@ from coulombgas._checks import InputError
 from coulombgas.laws import (
     CoulombGas,
     GaussianBlock,
+    PartitionFunction,
     TwoSpeciesPair,
     composite_estimate,
     partition_function,
@@ -71,29 +72,28 @@ def test_quadrature_gives_mehtas_constant(n, beta):
 
 
 def test_quadrature_with_three_different_wells():
-    """Against SciPy's adaptive integration over the six orders of the levels."""
+    """One order of the levels against a plain product rule on the ordered cube, and the sum against a finer rule."""
     wells = (left, well, right)
-
-    def scipy_sector(order):
-        a, b, c = (wells[i] for i in order)
-        value, _ = integrate.tplquad(
-            lambda z, y, x: (y - x) * (z - x) * (z - y) * math.exp(-a(x) - b(y) - c(z)),
-            -6.5, 6.5, lambda x: x, 6.5, lambda x, y: y, 6.5, epsabs=1e-5, epsrel=1e-5,
-        )  # fmt: skip
-        return value
-
-    first = scipy_sector((0, 1, 2))
-    single = float(jnp.exp(_sector_of(wells, (0, 1, 2))))
-    assert single == pytest.approx(first, rel=1e-4)
-    coarse, fine = (quadrature_log_z(wells, 1.0, 1.0, (-9.0, 9.0), num_nodes=k) for k in (32, 48))
-    assert float(coarse) == pytest.approx(float(fine), abs=1e-5)
+    nodes, weights = np.polynomial.legendre.leggauss(110)
+    u, w = (nodes + 1) / 2, weights / 2
+    first = -9 + 18 * u[:, None, None]
+    second = first + (9 - first) * u[None, :, None]
+    third = second + (9 - second) * u[None, None, :]
+    measure = 18 * (9 - first) * (9 - second) * w[:, None, None] * w[None, :, None] * w
+    energy = left(first) + well(second) + right(third)
+    expected = np.sum(measure * (second - first) * (third - first) * (third - second) * np.exp(-energy))
+    assert float(jnp.exp(_sector_of(wells, (0, 1, 2)))) == pytest.approx(expected, rel=1e-8)
+    coarse, fine = (
+        jax.jit(lambda t, k=k: quadrature_log_z(wells, 1.0, t, (-9.0, 9.0), num_nodes=k))(1.0) for k in (64, 80)
+    )
+    assert float(coarse) == pytest.approx(float(fine), abs=1e-8)
 
 
 def _sector_of(wells, order):
     from coulombgas.laws._partition import _sector, effective_interval
 
     intervals = [effective_interval(w, 1.0, (-9.0, 9.0)) for w in wells]
-    return _sector(wells, intervals, 1.0, 1.0, 40, order)
+    return _sector(wells, intervals, 1.0, 1.0, 64, order) - sum(lowest for *_, lowest in intervals)
 
 
 def test_two_levels_are_the_two_species_pair():
@@ -220,7 +220,7 @@ def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
 
     Coverage of Godambe's within the binomial ±4σ band; the curvature's interval is the control and must be too narrow.
     """
-    repeats = 150 if reduced else 1000
+    repeats = 400 if reduced else 2000
     unused = PartitionFunction(np.array([-20.0, 20.0]), np.zeros(1), np.zeros(1), np.ones(1))
     draws = np.asarray(GaussianBlock(0.0, 1.0, 4).sample(jax.random.key(8), (repeats, 60)))
 
@@ -239,7 +239,7 @@ def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
     narrow = np.mean(np.abs(estimates) < reach * np.sqrt(naive))
     band = 4 * math.sqrt(0.9 * 0.1 / repeats)
     assert 0.9 - band - 0.02 < cover < 0.9 + band
-    assert narrow < 0.9 - band
+    assert narrow < 0.85  # 0.79 expected, from the ratio of the two variances
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
