@@ -78,14 +78,14 @@ def _batch_noise(system: "LinearRegression", eigenvalue: np.ndarray, weight: np.
     ratio, extra = system.samples_per_dimension, 1 / system.batch_fraction - 1
     beta = 0.0 if system.method == "gd" else system.momentum
     pulse, before = np.full_like(eigenvalue, system.learning_rate), np.zeros_like(eigenvalue)
-    to_test: list[Any] = [0.0]
-    to_train: list[Any] = [0.0]
+    test_kernel: list[Any] = [0.0]
+    train_kernel: list[Any] = [0.0]
     for _ in range(system.steps):
-        to_test.append(weight @ pulse**2 * extra / ratio)
-        to_train.append(weight @ (eigenvalue * pulse**2) * extra / ratio)
+        test_kernel.append(weight @ pulse**2 * extra / ratio)
+        train_kernel.append(weight @ (eigenvalue * pulse**2) * extra / ratio)
         ahead = pulse + beta * (pulse - before)
         pulse, before = ahead - system.learning_rate * eigenvalue * pulse, pulse
-    to_test, to_train = np.array(to_test), np.array(to_train)
+    to_test, to_train = np.array(test_kernel), np.array(train_kernel)
     loss = np.array(train, float)
     for n in range(1, system.steps + 1):
         loss[n] += to_train[n:0:-1] @ loss[:n]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
 
 INK = "#1f2933"
@@ -14,11 +15,11 @@ BAND = "#e8a598"
 TRUTH = "#102a43"
 SERIES = ("#2a6f97", "#c0392b", "#5f8d4e", "#8e6bbf", "#d98e04", "#3d9a9b", "#a0526c", "#6b7280")
 
-_RC = {
+_RC: Any = {
     "axes.edgecolor": "#829ab1",
     "axes.grid": True,
     "axes.labelcolor": INK,
-    "axes.prop_cycle": mpl.cycler(color=SERIES),
+    "axes.prop_cycle": cycler(color=SERIES),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",

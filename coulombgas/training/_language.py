@@ -127,8 +127,10 @@ class LanguageTrainer:
         loss, gradient = jax.value_and_grad(next_token_loss)(
             model, batch, key=jax.random.fold_in(at, 1), dtype=_DTYPES[config.compute_dtype]
         )
-        change, memory = self._optimizer.update(gradient, memory, model)
-        return optax.apply_updates(model, change), memory, loss  # pyright: ignore[reportReturnType]
+        params: Any = model  # optax's own annotations know dictionaries and arrays only
+        change, memory = self._optimizer.update(gradient, memory, params)
+        updated: Any = optax.apply_updates(params, change)
+        return updated, memory, loss
 
 
 def make_optimizer(config: LanguageTraining) -> optax.GradientTransformation:

@@ -1,7 +1,7 @@
 """Arrays of a pytree in one ``.npz``: written at once or not at all, read back without pickling."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ Tree = TypeVar("Tree")
 
 def save_arrays(path: Path, tree: PyTree) -> None:
     """Write the leaves of a pytree of arrays; the file is complete or absent."""
-    leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+    leaves: dict[str, Any] = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
     with atomic_file(path, overwrite=True) as temporary, temporary.open("wb") as handle:
         np.savez(handle, **leaves)
 

@@ -94,7 +94,8 @@ class SpectrumRecorder:
         if self._out.exists():
             import zarr
 
-            shapes = dict(zarr.open_group(self._out, mode="r").attrs["matrices"])
+            group: Any = zarr.open_group(self._out, mode="r")
+            shapes = dict(group.attrs["matrices"])
             Recording(self._out, matrices=shapes, replicas=0, attrs={}).truncate_after(step)
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ class Recording:
         import zarr
 
         self.path = Path(path)
+        self._group: Any  # zarr's attributes and members are typed as unions of everything JSON and Zarr know
         if self.path.exists():
             self._group = zarr.open_group(self.path, mode="a")
             self._check(matrices)
@@ -114,7 +115,7 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
 
     if not is_recording(path):
         raise InputError(f"{path}: not a recording of spectra.")
-    group = zarr.open_group(Path(path), mode="r")
+    group: Any = zarr.open_group(Path(path), mode="r")
     complete = int(group.attrs["complete"])
     steps = np.asarray(group["step"][:complete])
     patterns = [select] if isinstance(select, str) else list(select)
