@@ -19,6 +19,7 @@ from ._scaling import as_floats
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
+@jax.jit
 def pseudo_log_prob(gas: CoulombGas, value: Any) -> Any:
     r"""Sum of the conditional log densities of every level given the others, which needs no Z.
 

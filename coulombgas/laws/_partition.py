@@ -16,6 +16,7 @@ _DEPTH = 45.0  # a level is not looked for where its weight is below exp(-45) of
 _SCAN = 513
 
 
+@functools.partial(jax.jit, static_argnums=(0, 2))
 def effective_interval(potential: Potential, temperature: Any, bounds: tuple[float, float]) -> tuple[Any, Any, Any]:
     """(low, high, lowest V): where exp(−V/T) is above exp(−60) of its largest value, found by three nested scans."""
     low, high = (jnp.asarray(bound, jnp.result_type(float)) for bound in bounds)
@@ -34,6 +35,7 @@ def effective_interval(potential: Potential, temperature: Any, bounds: tuple[flo
     return lax.stop_gradient(low), lax.stop_gradient(high), lax.stop_gradient(lowest)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 2))
 def log_weight_integral(potential: Potential, temperature: Any, bounds: tuple[float, float]) -> Any:
     """log ∫ exp(−V/T) over the bounds, by Gauss-Legendre panels on the effective interval."""
     low, high, lowest = effective_interval(potential, temperature, bounds)
@@ -45,6 +47,7 @@ def log_weight_integral(potential: Potential, temperature: Any, bounds: tuple[fl
     )
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1, 3), static_argnames=("num_nodes",))
 def quadrature_log_z(
     potentials: Sequence[Potential], beta: float, temperature: Any, bounds: tuple[float, float], *, num_nodes: int = 0
 ) -> Any:

@@ -62,8 +62,7 @@ def hankel(n, potential):
         return float(mp.log(mp.factorial(n) * mp.det(matrix)))
 
 
-@pytest.mark.parametrize("beta", [1.0, 2.0, 1.5])
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize(("n", "beta"), [(1, 1.0), (2, 1.5), (2, 4.0), (3, 1.0), (3, 1.5)])
 def test_quadrature_gives_mehtas_constant(n, beta):
     """Also where the wells are narrow in wide bounds."""
     log_z = jax.jit(lambda t: quadrature_log_z((well,) * n, beta, t, (-50.0, 80.0)))
@@ -201,7 +200,7 @@ def test_samples_of_distinct_wells_keep_their_labels():
 
 def test_pseudo_likelihood_is_the_conditional_law():
     """Each term integrates to one over its own level."""
-    gas = CoulombGas((left, well, right), 0.7, bounds=(-15.0, 15.0))
+    gas = CoulombGas((left, well, right), jnp.asarray(0.7), bounds=(-15.0, 15.0))
     others = jnp.asarray([-0.3, 0.8])
     grid = jnp.linspace(-12, 12, 4001)
     rows = jnp.stack([jnp.full_like(grid, others[0]), grid, jnp.full_like(grid, others[1])], axis=-1)
@@ -210,7 +209,7 @@ def test_pseudo_likelihood_is_the_conditional_law():
     conditional /= conditional.sum() * float(grid[1] - grid[0])
     from coulombgas.laws._composite import _conditional
 
-    ours = np.exp(np.asarray(jax.vmap(lambda row: _conditional(gas, 1, row))(rows)))
+    ours = np.exp(np.asarray(jax.jit(jax.vmap(lambda row: _conditional(gas, 1, row)))(rows)))
     np.testing.assert_allclose(ours, conditional, rtol=1e-4, atol=1e-6)
 
 
