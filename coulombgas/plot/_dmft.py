@@ -58,7 +58,8 @@ def plot_comparison(comparison: "Comparison", *, max_points: int = 25) -> Figure
 @styled
 def plot_dynamics(results: "dict[str, xr.Dataset]", quantity: str, *, logarithmic: bool = False) -> Figure:
     """One quantity of several solutions against time, one labelled line each."""
-    figure, axis = new_figure()
+    figure, axes = new_figure()
+    axis = axes[0, 0]
     for colour, (label, result) in zip(SERIES * 9, results.items(), strict=False):
         axis.plot(result["time"], result[quantity], color=colour, label=label)
     axis.set(xlabel=_time_label(next(iter(results.values()))), ylabel=LABELS.get(quantity, quantity))
@@ -71,7 +72,8 @@ def plot_dynamics(results: "dict[str, xr.Dataset]", quantity: str, *, logarithmi
 @styled
 def plot_decomposition(parts: "xr.Dataset") -> Figure:
     """Bias and variances of ``system.decompose()`` stacked to the test loss."""
-    figure, axis = new_figure()
+    figure, axes = new_figure()
+    axis = axes[0, 0]
     names = [str(name) for name in parts.data_vars if name != "test_excess"]
     values = [np.maximum(parts[name].values, 0.0) for name in names]
     time = parts["time"].values

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -123,8 +123,8 @@ class _Chunk:
         self.hooks.report(self.step * self.num_replicas)
 
 
-def weight_leaves(weights: object) -> dict[str, jax.Array]:
-    """Arrays of the weights by name: "weights" for a single one, "weights_<path>" for several."""
+def weight_leaves(weights: object) -> dict[str, Any]:
+    """Arrays (or their shapes) of the weights by name: "weights" for a single one, "weights_<path>" for several."""
     leaves = jax.tree_util.tree_leaves_with_path(weights)
     if len(leaves) == 1:
         return {"weights": leaves[0][1]}

@@ -172,7 +172,7 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         InputError: when another process does.
     """
-    directory = out.absolute().parent
+    directory = check_output(out, overwrite=True).absolute().parent
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / f".{out.name}.lock"
     with file.open("w") as handle:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -40,9 +40,9 @@ def train(
     steps: int,
     seed: int = 0,
     record: int | Sequence[int] | None = None,
-    init: Literal["random", "fixed-point"] = "random",
-    combine: Literal["grid", "zip"] = "grid",
-    dtype: Literal["float32", "float64"] = "float32",
+    init: str = "random",
+    combine: str = "grid",
+    dtype: str = "float32",
     optimizer: Optimizer | str = "sgd",
     statistics: Sequence[str] | Mapping[str, Statistic] | None = None,
     keep_weights: bool = False,

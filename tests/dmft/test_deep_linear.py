@@ -53,16 +53,15 @@ def test_flow_is_second_order():
 
 @pytest.mark.slow
 def test_finite_copies_agree(reduced):
-    """|z| < 4.5 (about 10 independent numbers, corrections of order 1/D); the largest singular value to 1.5%."""
+    """|z| < 4.5 (about 10 independent numbers, corrections of order 1/D); no outlier has left the bulk yet."""
     system = DeepLinear(samples_per_dimension=1.6, width_per_dimension=0.7, feature_strength=1.5, noise_variance=0.3,
                         time_step=0.06, steps=20)  # fmt: skip
     theory = system.solve()
     copies = simulate(system, dimension=120 if reduced else 400, replicas=24 if reduced else 48, seed=6)
     worst = compare(theory, copies).worst()
     assert max(worst.values()) < 4.5, worst
-    top = system.outliers(theory, 20)
-    assert len(top) == 1
-    assert float(copies.top_singular_value[:, -1].mean()) == pytest.approx(top[0], rel=0.015)
+    assert system.outliers(theory, 20).size == 0
+    assert float(copies.top_singular_value[:, -1].mean()) == pytest.approx(system.bulk_edge(), rel=0.05)
     wrong = DeepLinear(samples_per_dimension=1.6, width_per_dimension=0.7, feature_strength=2.0, noise_variance=0.3,
                        time_step=0.06, steps=20).solve()  # fmt: skip
     assert compare(wrong.assign_attrs(config=copies.attrs["config"]), copies).worst()["readout"] > 5

@@ -39,7 +39,7 @@ def test_the_quadrature_would_notice_a_wrong_load():
 @pytest.mark.parametrize("mass", [0.0, 0.4])
 def test_flow_converges_at_second_order(mass):
     errors = []
-    for dt in (0.2, 0.1, 0.05):
+    for dt in (0.1, 0.05, 0.025):
         system = LinearRegression(
             samples_per_dimension=1.6, noise_variance=0.2, method="gradient-flow", mass=mass, learning_rate=dt,
             steps=round(4 / dt),
@@ -96,7 +96,7 @@ def test_finite_copies_agree(values, reduced):
     copies = simulate(system, dimension=250 if reduced else 800, replicas=24 if reduced else 100, seed=5)
     worst = compare(system.solve(), copies).worst()
     assert max(worst.values()) < 4, worst
-    wrong = LinearRegression(noise_variance=0.45, signal=1.4, steps=15, **values)
+    wrong = LinearRegression(noise_variance=0.6, signal=1.4, steps=15, **values)
     assert compare(wrong.solve().assign_attrs(config=copies.attrs["config"]), copies).worst()["train_loss"] > 5
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from coulombgas.dmft import LinearRegression, compare, simulate
 
@@ -31,7 +32,8 @@ def test_results_carry_their_axes_and_configuration():
 def test_z_scores_of_a_known_ensemble():
     theory = SYSTEM.solve()
     copies = simulate(SYSTEM, dimension=20, replicas=4)
-    copies["test_excess"] = theory.test_excess + np.array([0.1, 0.1, 0.3, 0.3])[:, None] + 0 * copies.test_excess
+    shift = xr.DataArray([0.1, 0.1, 0.3, 0.3], dims="replica")
+    copies["test_excess"] = (0 * copies.test_excess + theory.test_excess + shift).transpose("replica", "step")
     result = compare(theory, copies)
     np.testing.assert_allclose(result.z("test_excess"), 0.2 / (np.std([0.1, 0.1, 0.3, 0.3], ddof=1) / 2), rtol=1e-6)
     assert {row[0] for row in result.table()} == set(result.names)

@@ -33,7 +33,7 @@ def test_a_spike_is_where_it_should_be_when_it_should(reduced):
         assert row["seen"]["value"] == 1.0
         assert abs(row["top"]["sigmas"]) < 4
         assert row["overlap"]["value"] == pytest.approx(row["overlap"]["predicted"], abs=0.02)
-    wrong = bbp.predictions(replace(config, rate=0.021), np.array([80]))["outlier"][0]
+    wrong = bbp.predictions(replace(config, rate=0.022), np.array([80]))["outlier"][0]
     assert abs(after[-1]["top"]["value"] - wrong) / after[-1]["top"]["error"] > 4
 
 
