@@ -21,7 +21,7 @@ def arviz() -> Any:
 def container(groups: Mapping[str, xr.Dataset]) -> Any:
     """What the installed ArviZ calls its container, holding ``groups`` ("posterior", "log_likelihood", …)."""
     module = arviz()
-    if hasattr(module, "InferenceData"):
+    if "InferenceData" in vars(module):  # asking 1.x for the attribute raises its migration notice
         with warnings.catch_warnings():
             # groups of ours that ArviZ has no name for ("observed_levels") are welcome there all the same
             warnings.simplefilter("ignore", UserWarning)
