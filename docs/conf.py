@@ -26,6 +26,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 suppress_warnings = ["mystnb.unknown_mime_type", "config.cache"]
 
@@ -35,7 +36,7 @@ _MARKUP = re.compile(r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2})", re.DOTALL)
 def _escape(text: str) -> str:
     """Formulas in plain words, |x|, x_ and a*b, are not reStructuredText."""
     text = re.sub(r"(?<!\\)\|", r"\\|", text)
-    text = re.sub(r"(?<!\\)(?<!\*)\*(?!\*)", r"\\*", text)
+    text = re.sub(r"(?<!\\)\*", r"\\*", text)
     return re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
 
 

@@ -1,7 +1,7 @@
 """The Gaussian restricted Boltzmann machine, ALP24 section III and appendix C."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -80,10 +80,12 @@ class GaussianRBM(Model):
         target_covariance: Sequence[Sequence[float]] | np.ndarray | None = None,
         target_mean: Sequence[float] | np.ndarray | None = None,
         gibbs_steps: int = 3,
-        chains: Literal["persistent", "data"] = "persistent",
-        sampler: Literal["collapsed", "naive", "gram"] = "collapsed",
+        chains: str = "persistent",
+        sampler: str = "collapsed",
         init_std: float = 0.1,
     ):
+        if num_visible is not None:
+            check_count("num_visible", num_visible)
         kappa, covariance = check_target(num_visible, target, target_covariance)
         self.num_visible = len(kappa)
         self.num_hidden = check_count("num_hidden", self.num_visible if num_hidden is None else num_hidden)

@@ -1,7 +1,7 @@
 """The teacher-student model, ALP24 section IV and appendix D, in the normalisation of its released code."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -51,7 +51,7 @@ class TeacherStudent(Model):
         *,
         teacher: Sequence[float] | np.ndarray = (2.0, 2.0),
         noise: float = 0.1,
-        inputs: Literal["quenched", "fresh"] = "quenched",
+        inputs: str = "quenched",
         num_batches: int = 500,
         init_std: float = 0.1,
     ):

@@ -1,7 +1,7 @@
 """The two-layer linear network, PFLA24, with constants of our own (derived here; see derivations)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ class TwoLayerLinear(Model):
         teacher: Sequence[float] | np.ndarray = (2.0, 2.0),
         label_noise: float = 0.1,
         num_hidden: int | None = None,
-        trained: Literal["both", "first", "second"] = "both",
+        trained: str = "both",
         balance: float = 1.0,
         init_std: float = 0.1,
     ):
