@@ -28,7 +28,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-suppress_warnings = ["mystnb.unknown_mime_type", "config.cache"]
+suppress_warnings = ["mystnb.unknown_mime_type", "config.cache", "ref.python"]  # attributes of many classes share names
 
 _MARKUP = re.compile(r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2})", re.DOTALL)
 
