@@ -47,7 +47,7 @@ def _write(path, arrays):
         for name, value in arrays.items():
             group[name] = value
     else:
-        import orbax.checkpoint as ocp
+        ocp = pytest.importorskip("orbax.checkpoint", reason="Orbax is not installed")
 
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(path.absolute(), arrays)
