@@ -48,7 +48,7 @@ def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
     if not isinstance(tree, dict):
         raise InputError(f"{path}: its Orbax metadata name no arrays.")
     try:
-        import tensorstore
+        import tensorstore  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError(f"{path}: an Orbax checkpoint needs tensorstore: pip install orbax-checkpoint.") from None
     for entry in tree.values():
