@@ -46,7 +46,7 @@ def marchenko_pastur_edges(r: Any = ratio, mean: Any = mean_eigenvalue) -> tuple
 
 def marchenko_pastur_atom(r: Any = ratio) -> Any:
     r"""Fraction of the eigenvalues that are exactly zero, :math:`\max(0, 1-1/r)`: those beyond the M rows."""
-    return sp.Max(0, 1 - 1 / sp.sympify(r))
+    return sp.Max(0, 1 - 1 / sp.sympify(r, strict=True))
 
 
 def marchenko_pastur() -> SymbolicLaw:

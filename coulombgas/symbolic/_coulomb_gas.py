@@ -42,14 +42,16 @@ class CoulombGas:
         size = len(self.potentials)
         if size == 0:
             raise InputError("`potentials` must hold at least one potential, got none.")
-        noises = (sp.S.One,) * size if self.noises is None else tuple(map(sp.sympify, self.noises))
+        noises = (
+            (sp.S.One,) * size if self.noises is None else tuple(sp.sympify(item, strict=True) for item in self.noises)
+        )
         if len(noises) != size:
             raise InputError(f"`noises` must hold {size} strengths, one for each potential, got {len(noises)}.")
         variables = level_symbols(size) if self.variables is None else tuple(self.variables)
-        object.__setattr__(self, "potentials", tuple(map(sp.sympify, self.potentials)))
+        object.__setattr__(self, "potentials", tuple(sp.sympify(item, strict=True) for item in self.potentials))
         object.__setattr__(self, "noises", noises)
         object.__setattr__(self, "variables", variables)
-        object.__setattr__(self, "beta", sp.sympify(self.beta))
+        object.__setattr__(self, "beta", sp.sympify(self.beta, strict=True))
         for i, potential in enumerate(self.potentials):
             strangers = potential.free_symbols & (set(variables) - {variables[i]})
             if strangers:
@@ -61,7 +63,7 @@ class CoulombGas:
     ) -> "CoulombGas":
         """A gas of one species: the same potential in ``variable`` and the same noise for every level."""
         levels = level_symbols(size)
-        potentials = tuple(sp.sympify(potential).subs(variable, x) for x in levels)
+        potentials = tuple(sp.sympify(potential, strict=True).subs(variable, x) for x in levels)
         return cls(potentials, beta=beta, noises=(noise,) * size, variables=levels)
 
     @classmethod
@@ -69,7 +71,11 @@ class CoulombGas:
         r"""Levels in quadratic wells: :math:`V_i/g_i^2=(x_i-\kappa_i)^2/(2s_i^2)`. ALP24 (17)-(18), (70); PFLA24."""
         levels = level_symbols(len(centres))
         wells = zip(levels, centres, widths, strict=True)
-        return cls(tuple((x - k) ** 2 / (2 * sp.sympify(s) ** 2) for x, k, s in wells), beta=beta, variables=levels)
+        return cls(
+            tuple((x - k) ** 2 / (2 * sp.sympify(s, strict=True) ** 2) for x, k, s in wells),
+            beta=beta,
+            variables=levels,
+        )
 
     @property
     def size(self) -> int:
@@ -160,7 +166,7 @@ class CoulombGas:
         Raises:
             InputError: not two levels in quadratic potentials.
         """
-        return self._pair_integral(sp.sympify(polynomial)) / self.normalisation
+        return self._pair_integral(sp.sympify(polynomial, strict=True)) / self.normalisation
 
     def _wells(self) -> tuple[list[Any], list[Any]]:
         centres, widths = [], []
@@ -224,7 +230,7 @@ def half_line_moment(power: Any, centre: Any, width: Any) -> Any:
         centre: d.
         width: w.
     """
-    power = sp.sympify(power)
+    power = sp.sympify(power, strict=True)
     if centre == 0:
         return (2 * width**2) ** ((power + 1) / 2) * sp.gamma((power + 1) / 2) / 2
     before = width * sp.sqrt(sp.pi / 2) * (1 + sp.erf(centre / (sp.sqrt(2) * width)))
@@ -239,6 +245,6 @@ def half_line_moment(power: Any, centre: Any, width: Any) -> Any:
 def gaussian_moment(polynomial: Any, variable: sp.Symbol, mean: Any, variance: Any) -> Any:
     """Average of a polynomial in one Gaussian variable of the given mean and variance."""
     shift = sp.Dummy()
-    shifted = sp.Poly(sp.expand(sp.sympify(polynomial).subs(variable, mean + shift)), shift)
+    shifted = sp.Poly(sp.expand(sp.sympify(polynomial, strict=True).subs(variable, mean + shift)), shift)
     even = [(order, factor) for (order,), factor in shifted.terms() if order % 2 == 0]
     return sp.Add(*(factor * variance ** (order // 2) * sp.factorial2(order - 1) for order, factor in even))

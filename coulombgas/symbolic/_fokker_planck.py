@@ -391,4 +391,4 @@ class FokkerPlanck:
 
 
 def _exact(value: Any) -> Any:
-    return sp.sympify(value) if isinstance(value, sp.Basic | int) else sp.Rational(repr(float(value)))
+    return sp.sympify(value, strict=True) if isinstance(value, sp.Basic | int) else sp.Rational(repr(float(value)))

@@ -35,17 +35,17 @@ class FreeLaw:
     @classmethod
     def point(cls, place: Any) -> "FreeLaw":
         """All eigenvalues at one place."""
-        return cls(sp.sympify(place))
+        return cls(sp.sympify(place, strict=True))
 
     @classmethod
     def semicircle(cls, variance: Any = 1, *, center: Any = 0) -> "FreeLaw":
         r"""R(G) = centre + variance G: the invariant Gaussian matrix, radius :math:`2\sqrt{\rm variance}`."""
-        return cls(sp.sympify(center) + sp.sympify(variance) * resolvent)
+        return cls(sp.sympify(center, strict=True) + sp.sympify(variance, strict=True) * resolvent)
 
     @classmethod
     def marchenko_pastur(cls, ratio: Any, *, mean: Any = 1) -> "FreeLaw":
         r""":math:`R(G)=\bar x/(1-r\bar x\,G)` of X = WᵀW, r = N/M, :math:`\bar x=M\sigma_w^2`; zeros for r > 1."""
-        ratio, mean = sp.sympify(ratio), sp.sympify(mean)
+        ratio, mean = sp.sympify(ratio, strict=True), sp.sympify(mean, strict=True)
         return cls(mean / (1 - ratio * mean * resolvent))
 
     def __add__(self, other: "FreeLaw") -> "FreeLaw":
@@ -53,7 +53,7 @@ class FreeLaw:
 
     def scale(self, factor: Any) -> "FreeLaw":
         """The law of factor times the matrix: R_{aX}(G) = a R_X(a G)."""
-        factor = sp.sympify(factor)
+        factor = sp.sympify(factor, strict=True)
         return FreeLaw(factor * self.r_transform.subs(resolvent, factor * resolvent))
 
     def equation(self) -> Any:

@@ -138,7 +138,7 @@ class MatrixSDE:
         ALP24 (62); AHLP24.
         """
         levels = level_symbols(size)
-        strength = sp.Symbol("g", positive=True) if noise is None else sp.sympify(noise)
+        strength = sp.Symbol("g", positive=True) if noise is None else sp.sympify(noise, strict=True)
         matrix, normals = hermitian_noise(size, beta)
         return cls(levels, _drift_matrix(levels, drift, beta), strength * matrix, normals)
 
@@ -160,11 +160,11 @@ class MatrixSDE:
 
         Derived here; see derivations/rectangular_dyson. ALP24 (6), (7) with W'W.
         """
-        rows = sp.sympify(rows)
+        rows = sp.sympify(rows, strict=True)
         if rows.is_number and rows < columns:
             raise InputError(f"`rows` must be at least `columns` = {columns}, got {rows}: use X = W W† instead.")
         levels = tuple(sp.symbols(f"x_1:{columns + 1}", positive=True))
-        step = sp.sqrt(2 * (sp.Symbol("D", positive=True) if diffusion is None else sp.sympify(diffusion)))
+        step = sp.sqrt(2 * (sp.Symbol("D", positive=True) if diffusion is None else sp.sympify(diffusion, strict=True)))
         linear, quadratic, normals = rectangular_noise([sp.sqrt(x) for x in levels], rows, beta)
         drift = _drift_matrix(levels, lambda x: -2 * _at(decay, x) * x, beta)
         return cls(levels, drift, step * linear, normals, step**2 * quadratic)

@@ -164,7 +164,7 @@ def _expression(argument: str, value: Any, known: Mapping[str, Any]) -> Any:
             raise InputError(f"`{argument}`: {error}") from None
     if isinstance(value, bool) or not isinstance(value, sp.Expr | numbers.Real):
         fail(argument, "must be text, a number or a SymPy expression", value)
-    result = sp.nsimplify(value) if isinstance(value, float) else sp.sympify(value)
+    result = sp.nsimplify(value) if isinstance(value, float) else sp.sympify(value, strict=True)
     if result.has(sp.nan, sp.zoo) or (argument != "domain" and result.has(sp.oo, -sp.oo)):
         fail(argument, "must be finite", value)
     return result

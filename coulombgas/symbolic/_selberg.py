@@ -20,7 +20,7 @@ def log_mehta_normalisation(size: Any, *, beta: Any = 1, width: Any = 1) -> Any:
 
     M. L. Mehta, Random Matrices, (3.3.10) and (17.6.7); ALP24 (72) is n = 2, beta = 1.
     """
-    size, beta, width = _checked(size), sp.sympify(beta), sp.sympify(width)
+    size, beta, width = _checked(size), sp.sympify(beta, strict=True), sp.sympify(width, strict=True)
     power = size + beta * size * (size - 1) / 2
     gammas = _sum_from_one(lambda j: sp.loggamma(1 + j * beta / 2), size)
     return power * sp.log(width) + size * sp.log(2 * sp.pi) / 2 + gammas - size * sp.loggamma(1 + beta / 2)
@@ -40,7 +40,12 @@ def log_laguerre_normalisation(size: Any, *, exponent: Any, beta: Any = 1, scale
 
     M. L. Mehta, Random Matrices, (17.6.5), a limit of Selberg's integral.
     """
-    size, a, beta, scale = _checked(size), sp.sympify(exponent), sp.sympify(beta), sp.sympify(scale)
+    size, a, beta, scale = (
+        _checked(size),
+        sp.sympify(exponent, strict=True),
+        sp.sympify(beta, strict=True),
+        sp.sympify(scale, strict=True),
+    )
     power = size * (a + 1) + beta * size * (size - 1) / 2
     gammas = _sum_from_one(lambda j: sp.loggamma(1 + j * beta / 2) + sp.loggamma(a + 1 + (j - 1) * beta / 2), size)
     return power * sp.log(scale) + gammas - size * sp.loggamma(1 + beta / 2)
@@ -57,7 +62,7 @@ def laguerre_normalisation(size: int, *, exponent: Any, beta: Any = 1, scale: An
 
 
 def _checked(size: Any) -> Any:
-    size = sp.sympify(size)
+    size = sp.sympify(size, strict=True)
     if size.is_number and not (size.is_Integer and size > 0):
         raise InputError(f"`size` must be a positive integer or a symbol, got {size}.")
     return size

@@ -47,7 +47,7 @@ def wigner_surmise(beta: Any = 1) -> SymbolicLaw:
     Raises:
         InputError: if β is not positive.
     """
-    beta = sp.sympify(beta)
+    beta = sp.sympify(beta, strict=True)
     if beta.is_positive is not True:
         raise InputError(f"`beta` must be positive (1, 2 or 4 for the classical ensembles), got {beta}.")
     shape = (beta + 1) / 2

@@ -39,7 +39,7 @@ def to_jax(
     Raises:
         InputError: if a symbol is neither in ``args`` nor in ``let``, or a function has no JAX counterpart.
     """
-    definitions = [(sp.sympify(key), _as_expression(value)) for key, value in (let or {}).items()]
+    definitions = [(sp.sympify(key, strict=True), _as_expression(value)) for key, value in (let or {}).items()]
     outputs, rebuild = _flatten(expression)
     symbols = bind_symbols(args, [*outputs, *(value for _, value in definitions)], [key for key, _ in definitions])
     program = _program([*definitions], outputs)
@@ -62,7 +62,7 @@ def to_jax(
 def _as_expression(value: Any) -> Any:
     if isinstance(value, str):
         fail("expression", "must be a SymPy expression; `coulombgas.symbolic.parse` reads text", value)
-    return sp.sympify(value)
+    return sp.sympify(value, strict=True)
 
 
 def _flatten(expression: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -81,7 +81,9 @@ def bind_symbols(args: Any, nodes: list[Any], defined: list[Any]) -> list[Any]:
     """The argument symbols, after checking that they cover every free symbol."""
     listed = [args] if isinstance(args, str | sp.Basic) and not isinstance(args, sp.Tuple) else list(args)
     free = set().union(*(node.free_symbols for node in nodes)) - set(defined) if nodes else set()
-    symbols: list[Any] = [_by_name(arg, free) if isinstance(arg, str) else sp.sympify(arg) for arg in listed]
+    symbols: list[Any] = [
+        _by_name(arg, free) if isinstance(arg, str) else sp.sympify(arg, strict=True) for arg in listed
+    ]
     for symbol in symbols:
         if not isinstance(symbol, sp.Symbol):
             fail("args", "must hold symbols or their names", symbol)

@@ -14,12 +14,12 @@ def rbm_drift(x: Any, kappa: Any, mu2: Any) -> Any:
 
     In the time :math:`2\sigma_h^2t`. ALP24 (33).
     """
-    return x * (1 / sp.sympify(kappa) - 1 / (mu2 - x))
+    return x * (1 / sp.sympify(kappa, strict=True) - 1 / (mu2 - x))
 
 
 def rbm_potential(x: Any, kappa: Any, mu2: Any) -> Any:
     r"""Potential of that drift, :math:`V(x)=-\frac{x^2}{2\kappa}-x-\mu^2\log(1-x/\mu^2)`. ALP24 (36)."""
-    x, mu2 = sp.sympify(x), sp.sympify(mu2)
+    x, mu2 = sp.sympify(x, strict=True), sp.sympify(mu2)
     return -(x**2) / (2 * kappa) - x - mu2 * sp.log(1 - x / mu2)
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 import sympy as sp
 
-from coulombgas import InputError
+from coulombgas import InputError, symbolic
 from coulombgas.symbolic import parse, to_plain
 
 
@@ -84,3 +84,14 @@ def test_hints():
         parse("2x")
     with pytest.raises(InputError, match="not a known function; there are sqrt"):
         parse("foo(x)")
+
+
+@pytest.mark.parametrize(
+    "build", [lambda text: symbolic.CoulombGas((text,)), lambda text: symbolic.to_jax(text, ("x",))]
+)
+def test_text_is_never_evaluated_elsewhere(build, tmp_path):
+    """SymPy's own reading of strings is Python's ``eval``: nothing but the parser may read one."""
+    target = tmp_path / "touched"
+    with pytest.raises((ValueError, TypeError)):
+        build(f"open({str(target)!r}, 'w')")
+    assert not target.exists()
