@@ -1,10 +1,19 @@
-"""A posterior in four numbers."""
+"""A posterior in four numbers.
 
+The shortest interval that holds 95% of some draws holds less than 95% of the posterior: the search for the shortest one
+finds the place where the draws happen to crowd. Here a smooth quantile function finds the place, and the empirical
+quantiles, whose coverage is exact, give the ends.
+"""
+
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.polynomial import polynomial
+from scipy import special
 
 PROBABILITY = 0.95
+_POSITIONS = 101
 
 
 class Interval(NamedTuple):
@@ -32,8 +41,42 @@ def summarise(draws: np.ndarray, probability: float = PROBABILITY) -> Interval:
 
 
 def highest_density(draws: np.ndarray, probability: float = PROBABILITY) -> tuple[float, float]:
-    """The shortest interval that holds ``probability`` of the draws."""
-    flat = np.sort(np.asarray(draws, dtype=np.float64), axis=None)
-    inside = min(int(np.ceil(probability * flat.size)), flat.size - 1)
-    start = int(np.argmin(flat[inside:] - flat[: flat.size - inside]))
-    return float(flat[start]), float(flat[start + inside])
+    r"""The highest-density interval of a unimodal posterior from its draws.
+
+    With the quantile function Q written as a polynomial in the normal quantile :math:`z = \Phi^{-1}(p)` (Cornish and
+    Fisher), the interval starts at the p that minimises Q(p + probability) − Q(p). Its ends are the empirical quantiles
+    there, at order-statistic positions p (n + 1), for which the expected content is ``probability`` exactly.
+
+    Args:
+        draws: finite draws of any shape; fewer than 2 / (1 − probability) of them give their whole range.
+        probability: content of the interval, in (0, 1).
+    """
+    ordered = np.sort(np.asarray(draws, dtype=np.float64), axis=None)
+    num = ordered.size
+    if num * (1.0 - probability) < 2.0 or not ordered[-1] > ordered[0]:
+        return float(ordered[0]), float(ordered[-1])
+    start = _starting_quantile(ordered, probability)
+    lower, upper = np.quantile(ordered, [start, start + probability], method="weibull")
+    return float(lower), float(upper)
+
+
+def _starting_quantile(ordered: np.ndarray, probability: float) -> float:
+    num = ordered.size
+    scaled = (ordered - ordered.mean()) / (ordered[-1] - ordered[0])
+    coefficients = _smoother(num) @ scaled
+    margin = 0.5 / num
+    starts = np.linspace(margin, 1.0 - probability - margin, _POSITIONS)
+    width = _smooth_quantile(starts + probability, coefficients) - _smooth_quantile(starts, coefficients)
+    return float(starts[np.argmin(width)])
+
+
+def _smooth_quantile(probability: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    return polynomial.polyval(special.ndtri(probability), coefficients)
+
+
+@lru_cache(maxsize=8)
+def _smoother(num: int) -> np.ndarray:
+    """Least-squares map from ``num`` ordered draws to the coefficients of the smooth quantile function."""
+    degree = 3 if num < 1000 else 5
+    normal = special.ndtri((np.arange(num) + 0.5) / num)
+    return np.linalg.pinv(polynomial.polyvander(normal, degree))
