@@ -71,6 +71,8 @@ def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
 
 def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) -> np.ndarray:
     """A numeric array without NaN or Inf, as float64; the error counts the bad entries and names the first."""
+    if np.iscomplexobj(value) and np.size(value):
+        fail(argument, "must be an array of real numbers", complex(np.ravel(value)[0]))
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

@@ -9,16 +9,25 @@ from pathlib import Path
 
 from ._checks import InputError
 
+_OURS = ("zarr.json", ".zgroup", "report.html", "fit.nc", "losses.json", "checkpoint.json")
+"""A directory that holds one of these was written by this library, or is a store: only such a one is ever replaced."""
+
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False, argument: str = "out") -> Path:
     """The path as ``Path`` if it can be written.
 
     Raises:
-        InputError: if it exists and ``overwrite`` is false, or its directory cannot be written.
+        InputError: if it exists and ``overwrite`` is false, if it is a directory of other things (which is never
+            replaced), or if its directory cannot be written.
     """
     target = Path(path)
     if target.exists() and not overwrite:
         raise InputError(f"`{argument}` {str(target)!r} exists already: choose another path or give --overwrite.")
+    if target.is_dir() and not _replaceable(target):
+        raise InputError(
+            f"`{argument}` {str(target)!r} is a directory that coulombgas did not write, and is not replaced: "
+            "choose another path or remove it."
+        )
     parent = target.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -27,6 +36,12 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False, argum
     if not _can_write(parent):
         raise InputError(f"`{argument}` {str(target)!r}: no permission to write in {str(parent)!r}.")
     return target
+
+
+def _replaceable(directory: Path) -> bool:
+    here = Path.cwd()
+    inside = directory.resolve() == here or directory.resolve() in here.parents
+    return not inside and (any((directory / name).exists() for name in _OURS) or not any(directory.iterdir()))
 
 
 def _can_write(directory: Path) -> bool:

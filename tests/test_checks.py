@@ -64,3 +64,8 @@ def test_long_values_are_shortened():
     with pytest.raises(InputError) as caught:
         checks.check_choice("x", "y" * 1000, ("a",))
     assert len(str(caught.value)) < 200
+
+
+def test_complex_numbers_are_refused_with_the_first():
+    with pytest.raises(InputError, match=r"`x` must be an array of real numbers, got \(1\+2j\)"):
+        checks.check_finite_array("x", [1 + 2j, 3])

@@ -31,6 +31,7 @@ def test_an_old_directory_survives_until_the_new_one_is_complete(tmp_path):
     target = tmp_path / "d"
     target.mkdir()
     (target / "old").write_text("old")
+    (target / "zarr.json").write_text("{}")
     with pytest.raises(RuntimeError), atomic_directory(target, overwrite=True):
         raise RuntimeError
     assert (target / "old").read_text() == "old"
@@ -51,3 +52,17 @@ def test_refusals(tmp_path):
     locked.mkdir(mode=0o555)
     with pytest.raises(InputError, match="no permission"):
         check_output(locked / "b")
+
+
+def test_only_our_own_directories_are_replaced(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    assert check_output(home, overwrite=True) == home  # empty: nothing to lose
+    (home / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="did not write"):
+        check_output(home, overwrite=True)
+    (home / "zarr.json").write_text("{}")
+    assert check_output(home, overwrite=True) == home
+    monkeypatch.chdir(home)
+    with pytest.raises(InputError, match="did not write"):
+        check_output(".", overwrite=True)

@@ -18,7 +18,7 @@ class Fit:
     json: bool = False
     """Print one JSON object instead of a table."""
     out: str | None = None
-    """Directory for the posterior (fit.nc) and the results (fit.json)."""
+    """Directory for the posterior (fit.nc), the results (fit.json) and, for temperatures, report.html."""
     overwrite: bool = False
     """Replace an existing output directory."""
     model: str | None = None
@@ -64,6 +64,10 @@ class Fit:
         with atomic_directory(self.out, overwrite=self.overwrite) as directory:
             fit.save(directory / "fit.nc")
             (directory / "fit.json").write_text(json.dumps(json_ready(fit.as_dict()), indent=2) + "\n")
+            if self.model is None:
+                from coulombgas.report import ensemble_report
+
+                ensemble_report(fit, directory / "report.html")
 
     def _show(self, fit) -> None:
         from ._console import write_json

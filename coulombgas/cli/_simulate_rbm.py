@@ -39,8 +39,10 @@ class SimulateRBM(Engine):
     """Draw the k Gibbs steps at once, one by one, or through the Gram matrix of a large batch (same law)."""
 
     def run(self) -> int:
+        from coulombgas._checks import check_count
         from coulombgas.models import GaussianRBM, free_scalar_field
 
+        check_count("num_visible", self.num_visible)
         model = GaussianRBM(
             num_visible=self.num_visible,
             num_hidden=self.num_hidden,

@@ -194,7 +194,10 @@ def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) ->
             "check the model's parameters and the data."
         )
     if num - out.sum() < 2:
-        raise InputError(f"{_replicas(int(num - out.sum()))} of use, at least 2 are needed: train more replicas.")
+        raise InputError(
+            f"{_replicas(int(num - out.sum()))} of use, at least 2 are needed: train more of them, or with a "
+            "smaller learning rate where they diverged."
+        )
     return levels[~out], warnings
 
 
