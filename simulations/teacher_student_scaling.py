@@ -1,7 +1,8 @@
 """Teacher and student: linear scaling of the spacing (ALP24 Fig. 9) and the law of unequal teacher levels.
 
-Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B (:func:`width_of` has them all). Unequal ones:
-the matrix gives the Rice law; the eigenvalue equation of the paper, (60), repels too strongly.
+Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B, which the model's width has too. Unequal ones:
+the matrix gives the Rice law; the eigenvalue equation of the paper, (60), repels too strongly. With quenched inputs
+(--full, as in the paper) the points of a setting share one input set and scatter by √T/2 of themselves about the line.
 """
 
 import sys
@@ -46,7 +47,10 @@ class Config:
     noise: float = 0.1
     """ε, standard deviation of the off-diagonal noise."""
     inputs: str = "fresh"
-    """quenched (the paper's: one set of mini-batches serves a whole setting) or fresh."""
+    """Of the equal levels: quenched (the paper's: one set of mini-batches serves a whole setting) or fresh.
+
+    Unequal levels always have fresh ones, whose law is known without the scatter between input sets.
+    """
     replicas: int = 2000
     """Students at each setting."""
     steps: int = 600
@@ -58,22 +62,25 @@ class Config:
     seed: int = 0
     """Seed of all random numbers."""
 
+    def model(self, teacher: tuple[float, ...], inputs: str) -> TeacherStudent:
+        """Students of one teacher."""
+        return TeacherStudent(teacher=teacher, noise=self.noise, inputs=inputs)
+
     def train(
         self,
         teacher: tuple[float, ...],
         settings: Any,
+        inputs: str,
         progress: Progress | None = None,
         store: Path | None = None,
     ) -> xr.Dataset:
         """Spectra of students of one teacher."""
         rates, batches = zip(*settings, strict=True)
-        options: dict[str, Any] = {"inputs": self.inputs}
-        model = TeacherStudent(teacher=teacher, noise=self.noise, **options)
-        options = {"init": self.init, "combine": "zip", "progress": progress}
+        options: dict[str, Any] = {"init": self.init, "combine": "zip", "progress": progress}
         options |= {} if store is None else {"out": store, "resume": True}
         return train(
-            model, learning_rate=rates, batch_size=batches, replicas=self.replicas, steps=self.steps, seed=self.seed,
-            **options,
+            self.model(teacher, inputs), learning_rate=rates, batch_size=batches, replicas=self.replicas,
+            steps=self.steps, seed=self.seed, **options,
         )  # fmt: skip
 
 
@@ -82,13 +89,13 @@ FULL = Config(replicas=3000, steps=5000, inputs="quenched", init="random")
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train equal and unequal levels, compare with the laws, fit the scaling rule."""
-    spectra = config.train((config.level, config.level), config.settings, progress, store)
+    spectra = config.train((config.level, config.level), config.settings, config.inputs, progress, store)
     settings = [_setting(spectra, index, config) for index in range(len(config.settings))]
     draws = config.fit_draws
     fit = fit_temperature(spectra, num_chains=2, num_warmup=draws, num_draws=draws) if draws else None
     gaps, stores = [], {"spectra": spectra}
     for index, gap in enumerate(config.gaps):
-        unequal = config.train((config.level, config.level + gap), (config.gap_setting,), None)
+        unequal = config.train((config.level, config.level + gap), (config.gap_setting,), "fresh")
         gaps.append(_gap(unequal, gap, config))
         stores[f"gap_{index}"] = unequal
     numbers = {
@@ -101,38 +108,35 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def width_of(config: Config, learning_rate: float, batch_size: int) -> float:
-    r"""s of a pair for fresh inputs, exact at any learning rate (derived here).
-
-    With c = α²/B, q = 2α − α² and symmetric noise the stationary second moments of E = W − W_t are
-
-    .. math:: \langle E_{ia}E_{jb}\rangle
-       = A\,\delta_{ij}\delta_{ab} + C\,\delta_{ib}\delta_{ja} + D\,\delta_{ia}\delta_{jb}
-
-    .. math:: A = \frac{c\,\epsilon^2 q}{(q-c)(q-c(N+1))}, \qquad C = \frac{c\,\epsilon^2 q}{q^2-c^2}, \qquad D = cC/q
-
-    and the symmetric part of W, whose levels are taken, is a GOE of width s² = A + C (plus a common shift).
-    """
-    c, q = learning_rate**2 / batch_size, 2 * learning_rate - learning_rate**2
-    size = 2
-    rows = c * config.noise**2 * q / ((q - c) * (q - c * (size + 1)))
-    transposes = c * config.noise**2 * q / (q**2 - c**2)
-    return float(np.sqrt(rows + transposes))
+    """s of a pair: exact for fresh inputs, the mean over input sets for quenched ones (model.width2_scatter)."""
+    model = config.model((config.level, config.level), config.inputs)
+    ratio = model.width2_per_temperature(learning_rate=learning_rate, batch_size=batch_size)
+    return float(np.sqrt(ratio[0] * learning_rate / batch_size))
 
 
 def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
-    """<S> and s²/(T ε²) of equal levels: the mean of S² is 4 s²."""
+    """<S> and s²/(T ε²) of equal levels: the mean of S² is 4 s². Distances count the scatter between input sets."""
     learning_rate, batch_size = config.settings[index]
     temperature = learning_rate / batch_size
     spacing = np.diff(levels_of(spectra, index), axis=-1)[:, 0]
     width = width_of(config, learning_rate, batch_size)
     unit = temperature * config.noise**2
+    model = config.model((config.level, config.level), config.inputs)
+    scatter = model.width2_scatter(learning_rate=learning_rate, batch_size=batch_size)
     return {
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "temperature": temperature,
-        "spacing": mean_of(spacing, np.sqrt(np.pi) * width),
-        "finite_rate_factor": mean_of(spacing**2 / (4 * unit), width**2 / unit),
+        "scatter_of_width2": scatter,
+        "spacing": _between_sets(mean_of(spacing, np.sqrt(np.pi) * width), scatter / 2),
+        "finite_rate_factor": _between_sets(mean_of(spacing**2 / (4 * unit), width**2 / unit), scatter),
     }
+
+
+def _between_sets(number: dict[str, float], scatter: float) -> dict[str, float]:
+    """The distance from the prediction in units of both errors: that of the replicas, that of the one input set."""
+    error = np.hypot(number["error"], scatter * number["predicted"])
+    return {**number, "sigmas": float((number["value"] - number["predicted"]) / error)}
 
 
 def _gap(spectra: xr.Dataset, gap: float, config: Config) -> dict[str, Any]:

@@ -77,14 +77,32 @@ class TeacherStudent(Model):
         return np.array(self.teacher)
 
     def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r""":math:`s^2/T = 2\varepsilon^2 / (2 - \alpha(1 + (N+1)/B))` for every mode, shape (mode,)."""
+        r"""s²/T of every mode, shape (mode,), exact at any learning rate.
+
+        .. math::
+            \frac{s^2}{T} = \frac{\alpha q\,\epsilon^2}{q - c}\Big[\frac{1}{q + c} + \frac{1}{q - c(N+1)}\Big],
+            \qquad c = \alpha^2/B,\quad q = 2\alpha - \alpha^2
+
+        For fresh inputs it is the width of every setting, for quenched ones the mean over input sets, about which one
+        set scatters by :meth:`width2_scatter`.
+
+        Derived here; see derivations/teacher_student.
+        """
         size = self.num_modes
-        rest = 2.0 - learning_rate * (1.0 + (size + 1) / batch_size)
-        if rest <= 0:
-            fail(
-                "learning_rate", f"must be below {2 / (1 + (size + 1) / batch_size):.4g}, or W diverges", learning_rate
-            )
-        return np.full(size, 2.0 * self.noise**2 / rest)
+        highest = 2.0 / (1.0 + (size + 1) / batch_size)
+        if learning_rate >= highest:
+            fail("learning_rate", f"must be below {highest:.4g}, or W diverges", learning_rate)
+        c, q = learning_rate**2 / batch_size, 2.0 * learning_rate - learning_rate**2
+        both = 1.0 / (q + c) + 1.0 / (q - c * (size + 1))
+        return np.full(size, learning_rate * q * self.noise**2 / (q - c) * both)
+
+    def width2_scatter(self, *, learning_rate: float, batch_size: int) -> float:
+        r"""Relative standard deviation of a setting's s² over input sets: :math:`\sqrt{2T/N}` quenched, 0 fresh.
+
+        It limits a temperature read off one setting of quenched inputs, however many replicas there are. Leading order
+        in α; derived here, see derivations/teacher_student.
+        """
+        return float(np.sqrt(2.0 * learning_rate / batch_size / self.num_modes)) if self.inputs == "quenched" else 0.0
 
     def config(self) -> dict[str, Any]:
         return {

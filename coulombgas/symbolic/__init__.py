@@ -58,6 +58,9 @@ from ._widths import rbm_mean_shift as rbm_mean_shift
 from ._widths import rbm_potential as rbm_potential
 from ._widths import rbm_variance as rbm_variance
 from ._widths import rbm_width2 as rbm_width2
+from ._widths import teacher_student_scatter2 as teacher_student_scatter2
+from ._widths import teacher_student_shift2 as teacher_student_shift2
+from ._widths import teacher_student_symmetric_width2 as teacher_student_symmetric_width2
 from ._widths import teacher_student_width2 as teacher_student_width2
 from ._widths import two_layer_width2 as two_layer_width2
 
@@ -112,6 +115,9 @@ __all__ = [
     "spectral_argument",
     "spectral_density",
     "stabilise",
+    "teacher_student_scatter2",
+    "teacher_student_shift2",
+    "teacher_student_symmetric_width2",
     "teacher_student_width2",
     "to_jax",
     "to_latex",

@@ -11,6 +11,9 @@ from coulombgas.symbolic import (
     rbm_potential,
     rbm_variance,
     rbm_width2,
+    teacher_student_scatter2,
+    teacher_student_shift2,
+    teacher_student_symmetric_width2,
     teacher_student_width2,
     two_layer_width2,
 )
@@ -46,23 +49,52 @@ def test_drift_is_minus_the_slope_of_the_potential():
     assert sp.cancel(sp.diff(rbm_potential(x, kappa, mu2), x) + rbm_drift(x, kappa, mu2)) == 0
 
 
+def fresh_batch(rng, num, batch):
+    z = rng.normal(size=(num, batch, 2))
+    return np.einsum("nbi,nbj->nij", z, z) / batch
+
+
 def test_teacher_student_width_in_a_simulation():
-    """2x2 students with fresh inputs every update: width within 5% at alpha = 0.3, B = 4 (30 000 matrices)."""
+    """2x2 students, fresh inputs every update, alpha = 0.5, B = 4: <S^2> = 4 s^2 within 3 standard errors (0.27%)."""
     rng = np.random.default_rng(8)
-    alpha, batch, eps, num = 0.3, 4, 0.1, 6000
-    error = np.zeros((num, 2, 2))
-    squares = []
+    alpha, batch, eps, num = 0.5, 4, 0.1, 20_000
+    error, squares = np.zeros((num, 2, 2)), []
     for step in range(60):
-        z = rng.normal(size=(num, batch, 2))
-        covariance = np.einsum("nbi,nbj->nij", z, z) / batch
         noise = rng.normal(size=(num, 2, 2))
         symmetric = (noise + np.swapaxes(noise, 1, 2)) / np.sqrt(2) * eps / np.sqrt(batch)
-        error = error - alpha * error @ covariance + alpha * symmetric
-        if step >= 55:
-            squares.append(np.mean(np.sum(error**2, axis=(1, 2))))
-    width2 = float(teacher_student_width2(alpha, batch, eps, 2))
-    assert np.mean(squares) == pytest.approx(3 * width2, rel=0.05)
-    assert np.mean(squares) != pytest.approx(3 * alpha / batch * eps**2, rel=0.05), "the control: leading order"
+        error = error - alpha * error @ fresh_batch(rng, num, batch) + alpha * symmetric
+        if step % 10 == 9 and step > 15:
+            squares.append((error[:, 0, 0] - error[:, 1, 1]) ** 2 + (error[:, 0, 1] + error[:, 1, 0]) ** 2)
+    energy = np.mean(squares, axis=0) / 4
+    width2, standard_error = energy.mean(), energy.std() / np.sqrt(num)
+    assert abs(width2 - teacher_student_width2(alpha, batch, eps, 2)) < 3 * standard_error
+    shift = error.trace(axis1=1, axis2=2) / 2  # variance s^2/2 + that of the common shift
+    expected = teacher_student_width2(alpha, batch, eps, 2) / 2 + teacher_student_shift2(alpha, batch, eps)
+    assert abs(shift.var() / expected - 1) < 3 * np.sqrt(2 / num) * 1.5  # 1.5: a little heavier tails than Gaussian
+    assert abs(width2 - teacher_student_symmetric_width2(alpha, batch, eps, 2)) > 5 * standard_error  # the controls
+    assert abs(width2 - alpha / batch * eps**2 * 2 / (2 - alpha)) > 5 * standard_error
+
+
+def test_scatter_of_the_width_over_input_sets():
+    """The exact covariance of E given 3000 sets of inputs, alpha = 0.02, B = 4: mean s^2 and scatter sqrt(T)."""
+    rng = np.random.default_rng(9)
+    alpha, batch, eps, num = 0.02, 4, 0.1, 3000
+    exchange = np.eye(4)[[0, 2, 1, 3]]  # vec E -> vec of its transpose
+    kick = alpha**2 / batch * eps**2 * (np.eye(4) + exchange)
+    covariance = np.zeros((num, 4, 4))
+    for _ in range(200):
+        factor = np.eye(2) - alpha * fresh_batch(rng, num, batch)
+        both = np.einsum("ik,nlj->nijkl", np.eye(2), factor).reshape(num, 4, 4)  # vec(E F) = both vec(E)
+        covariance = both @ covariance @ np.swapaxes(both, 1, 2) + kick
+    g = covariance.reshape(num, 2, 2, 2, 2)
+    energy = g[:, 0, 0, 0, 0] + g[:, 1, 1, 1, 1] - 2 * g[:, 0, 0, 1, 1]
+    energy += g[:, 0, 1, 0, 1] + g[:, 1, 0, 1, 0] + 2 * g[:, 0, 1, 1, 0]
+    width2 = energy / 4 / (1 - (1 - alpha) ** 400)  # not quite stationary after 200 updates
+    assert width2.mean() == pytest.approx(teacher_student_width2(alpha, batch, eps, 2), rel=3 * 0.071 / np.sqrt(num))
+    scatter = width2.std() / width2.mean()
+    expected = np.sqrt(teacher_student_scatter2(alpha, batch, 2))
+    assert scatter == pytest.approx(expected, rel=3 / np.sqrt(2 * num) + alpha)  # alpha: the next order
+    assert scatter != pytest.approx(expected * np.sqrt(2), rel=0.2)
 
 
 def test_two_layer_width_with_and_without_the_finite_rate_factor():
