@@ -19,6 +19,7 @@ from ._interval import Interval as Interval
 from ._model_fit import GroupModelFit as GroupModelFit
 from ._model_fit import ModelFit as ModelFit
 from ._model_fit import fit_model as fit_model
+from ._layer_motion import LayerMotion as LayerMotion
 from ._motion import Band as Band
 from ._motion import FixedPoint as FixedPoint
 from ._motion import MotionFit as MotionFit
@@ -61,6 +62,7 @@ __all__ = [
     "Interval",
     "LawScore",
     "LayerAnalysis",
+    "LayerMotion",
     "LayerTrajectory",
     "LevelFit",
     "ModelFit",

@@ -40,7 +40,10 @@ class LayerAnalysis:
     Attributes:
         spectrum: the levels it is about.
         spikes: bulk and outliers; None with too few levels.
-        tail: tail exponent and model comparison.
+        tail: tail exponent and model comparison of the levels.
+        signal_tail: the same of the squared signal strengths θ² behind the spikes, when there are at least ten. Noise
+            pushes an outlier from θ² to about θ² + (M + N)v, which makes the tail of the levels look steeper than
+            that of the entries or signals that cause it.
         unfolding: unfolded bulk levels.
         repulsion: Brody's exponent.
         ratio: mean spacing ratio.
@@ -53,6 +56,7 @@ class LayerAnalysis:
     spectrum: LayerSpectrum = field(repr=False)
     spikes: SpikeFit | None = None
     tail: TailFit | None = None
+    signal_tail: TailFit | None = None
     unfolding: Unfolding | None = field(default=None, repr=False)
     repulsion: RepulsionFit | None = None
     ratio: SpacingRatio | None = None
@@ -118,6 +122,11 @@ class LayerAnalysis:
             ),
             "tail_minimum": self.tail.minimum if self.tail else None,
             "tail_probabilities": self.tail.probabilities if self.tail else None,
+            "signal_tail": {
+                "exponent": _numbers(self.signal_tail and self.signal_tail.exponent),
+                "preferred": self.signal_tail.preferred if self.signal_tail else None,
+                "num_signals": self.signal_tail.num_tail if self.signal_tail else None,
+            },
             "spacing_probabilities": self.repulsion.probabilities if self.repulsion else None,
             "unfolding": self.unfolding.method if self.unfolding else None,
             "number_variance": _long_range(self.number_variance),
@@ -218,6 +227,7 @@ def analyse_layer(
         spectrum=spectrum,
         spikes=spikes,
         tail=tail,
+        signal_tail=_fit_signals(spikes, seed),
         localisation=_localisation(spectrum, level, seed),
         **_ranks(positive, spikes, seed),
         **spacing,
@@ -264,6 +274,13 @@ def _fit_tail(levels: np.ndarray, spikes: SpikeFit | None, seed: int, warnings: 
         # the edge of a Marchenko-Pastur bulk also has a best exponent, which means nothing
         return TailFit(**{**fit.__dict__, "preferred": NO_TAIL})
     return fit
+
+
+def _fit_signals(spikes: SpikeFit | None, seed: int) -> TailFit | None:
+    strengths = np.array([spike.strength.mean for spike in spikes.spikes]) if spikes else np.empty(0)
+    if strengths.size < MIN_TAIL or not np.ptp(strengths) > 0:
+        return None
+    return fit_tail(np.sort(strengths**2), seed=seed)
 
 
 def _spacings(

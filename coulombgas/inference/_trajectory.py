@@ -5,6 +5,7 @@ W' = −Γ W + noise the stationary law is Laguerre (arXiv:2507.12709) with vari
 equipartition reads :math:`T = \lambda v` with the weight decay λ of the potential λ‖W‖²/2. That needs the bulk to be
 Marchenko-Pastur, its variance to have stopped drifting, and the initial weights to be forgotten,
 :math:`e^{-2\sum\alpha\lambda} \ll 1`. Where one of these fails there is no temperature, and the reason is stated.
+The noise itself is measured from the motion of the levels, where they can be followed from record to record.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from coulombgas._checks import InputError, check_positive
 
 from ._interval import Interval
+from ._layer_motion import LayerMotion, layer_motion
 from ._network import LayerAnalysis, NetworkAnalysis
 
 _MIN_STEPS = 6
@@ -46,6 +48,9 @@ class LayerTrajectory:
         repulsion: Brody's q, mean, lower, upper, shape (step, 3).
         ratio: mean spacing ratio and its standard error, shape (step, 2).
         births: when spikes appeared for good.
+        drift: change of the log of the bulk variance over the later half of the steps; None for fewer than three
+            records there.
+        motion: noise of the updates, from the motion of the levels.
         temperature: effective temperature in units of the loss; None where the layer has none.
         statement: the temperature, or why there is none, in one sentence.
     """
@@ -59,6 +64,8 @@ class LayerTrajectory:
     repulsion: np.ndarray = field(repr=False)
     ratio: np.ndarray = field(repr=False)
     births: tuple[SpikeBirth, ...]
+    drift: Interval | None
+    motion: LayerMotion
     temperature: Interval | None
     statement: str
 
@@ -101,7 +108,8 @@ def _follow_layer(
     width = np.array([
         layer.spikes.bulk.edge - layer.spikes.bulk.lower_edge if layer.spikes else np.nan for layer in layers
     ])  # fmt: skip
-    temperature, statement = _temperature(layers, steps, variance, learning_rate, weight_decay)
+    drift = _drift(steps, variance[:, 0], layers)
+    temperature, statement = _temperature(layers, steps, drift, learning_rate, weight_decay)
     return LayerTrajectory(
         name=layers[0].name,
         steps=steps,
@@ -112,9 +120,18 @@ def _follow_layer(
         repulsion=np.array([_triple(layer.repulsion.brody if layer.repulsion else None) for layer in layers]),
         ratio=np.array([layer.ratio[:2] if layer.ratio else (np.nan, np.nan) for layer in layers]),
         births=spike_births(steps, num_spikes),
+        drift=drift,
+        motion=layer_motion(_levels(layers), steps, int(num_spikes.max()), learning_rate),
         temperature=temperature,
         statement=statement,
     )
+
+
+def _levels(layers: list[LayerAnalysis]) -> np.ndarray:
+    """Levels of all records, (step, mode); without modes when the matrix changes its shape."""
+    levels = [layer.spectrum.eigenvalues for layer in layers]
+    same = len({layer.spectrum.shape for layer in layers}) == 1
+    return np.stack(levels) if same else np.empty((len(levels), 0))
 
 
 def spike_births(steps: np.ndarray, num_spikes: np.ndarray) -> tuple[SpikeBirth, ...]:
@@ -144,7 +161,7 @@ def _triple(interval: Interval | None) -> tuple[float, float, float]:
 def _temperature(
     layers: list[LayerAnalysis],
     steps: np.ndarray,
-    variance: np.ndarray,
+    drift: Interval | None,
     learning_rate: float | Sequence[float] | None,
     weight_decay: float | None,
 ) -> tuple[Interval | None, str]:
@@ -154,13 +171,11 @@ def _temperature(
         return None, "no temperature: too few levels for a bulk"
     if not last.bulk.fits:
         return None, "no temperature: the bulk is not Marchenko-Pastur, so its levels are not those of noise alone"
-    late = steps >= (steps[0] + steps[-1]) / 2
-    if np.count_nonzero(late) < _MIN_STEPS:
+    if np.count_nonzero(_later_half(steps)) < _MIN_STEPS or drift is None:
         return None, f"no temperature: fewer than {_MIN_STEPS} records in the later half cannot show equilibrium"
-    drift, error = _drift(steps[late], np.log(variance[late, 0]), layers)
-    if abs(drift) > _DRIFT_LIMIT * error:
+    if abs(drift.mean) > _DRIFT_LIMIT * drift.sd:
         return None, (
-            f"no temperature: the bulk variance still drifts, by {100 * drift:+.1f}% ± {100 * error:.1f}% "
+            f"no temperature: the bulk variance still drifts, by {100 * drift.mean:+.1f}% ± {100 * drift.sd:.1f}% "
             "over the later half"
         )
     if weight_decay is None or learning_rate is None:
@@ -180,13 +195,22 @@ def _temperature(
     )
 
 
-def _drift(steps: np.ndarray, log_variance: np.ndarray, layers: list[LayerAnalysis]) -> tuple[float, float]:
-    """Change of the log variance over the steps and its error; records are correlated, so residuals set the error."""
-    span = (steps - steps[0]) / (steps[-1] - steps[0])
+def _later_half(steps: np.ndarray) -> np.ndarray:
+    return steps >= (steps[0] + steps[-1]) / 2
+
+
+def _drift(steps: np.ndarray, variance: np.ndarray, layers: list[LayerAnalysis]) -> Interval | None:
+    """Change of the log variance over the later half; records are correlated, so residuals set the error."""
+    late = _later_half(steps) & np.isfinite(variance)
+    if np.count_nonzero(late) < 3:
+        return None
+    span = (steps[late] - steps[late][0]) / (steps[-1] - steps[late][0])
+    log_variance = np.log(variance[late])
     slope, offset = np.polyfit(span, log_variance, 1)
     residual = log_variance - slope * span - offset
     bulk = layers[-1].spikes
     sampling = bulk.bulk.variance.sd / bulk.bulk.variance.mean if bulk else 0.0
     # one independent fluctuation of the size of the posterior at each end is the least that a drift must beat
-    scatter = float(np.sqrt(residual.var(ddof=2) / np.sum((span - span.mean()) ** 2)))
-    return float(slope), float(np.hypot(scatter, np.sqrt(2) * sampling))
+    scatter = float(np.sqrt((residual**2).sum() / (span.size - 2) / np.sum((span - span.mean()) ** 2)))
+    error = float(np.hypot(scatter, np.sqrt(2) * sampling))
+    return Interval(float(slope), float(slope - 1.96 * error), float(slope + 1.96 * error), error)

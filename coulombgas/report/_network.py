@@ -139,7 +139,7 @@ def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) 
         "cells": _cells(layer),
         "charts": [(markup(chart), caption) for chart, caption in layer_charts(layer, trajectory)],
         "facts": _facts(layer, trajectory),
-        "statement": trajectory.statement if trajectory else "",
+        "statement": f"{trajectory.statement}; {trajectory.motion.statement}" if trajectory else "",
         "warnings": layer.warnings,
     }
 
@@ -201,6 +201,11 @@ def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tup
     if layer.tail is not None:
         share = ", ".join(f"{name} {100 * value:.0f}%" for name, value in layer.tail.probabilities.items())
         facts.append((f"tail beyond {layer.tail.minimum:.3g}", f"{layer.tail.num_tail} levels: {share}"))
+    if layer.signal_tail is not None:
+        signals = layer.signal_tail
+        facts.append(
+            (f"tail of the {signals.num_tail} strongest signals", f"{_text(signals.exponent)}, noise corrected")
+        )
     if layer.repulsion is not None and layer.unfolding is not None:
         facts.append(("spacings", f"{layer.repulsion.preferred}, unfolded by {layer.unfolding.method}"))
     if layer.participation_ratio is not None and layer.stable_rank is not None:
@@ -225,8 +230,16 @@ def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tup
                 f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}",
             )
         )
-    if trajectory is not None and trajectory.births:
-        facts += [(f"spike {birth.rank} born", _birth(birth)) for birth in trajectory.births[:6]]
+    return facts + (_history(trajectory) if trajectory is not None else [])
+
+
+def _history(trajectory: LayerTrajectory) -> list[tuple[str, str]]:
+    facts = [(f"spike {birth.rank} born", _birth(birth)) for birth in trajectory.births[:6]]
+    if trajectory.drift is not None:
+        change = 100 * trajectory.drift.mean, 100 * trajectory.drift.sd
+        facts.append(("drift of the bulk variance", f"{change[0]:+.2g}% ± {change[1]:.2g}% over the later half"))
+    if trajectory.motion.noise is not None:
+        facts.append(("noise of one update, variance an entry", _text(trajectory.motion.noise)))
     return facts
 
 

@@ -8,6 +8,7 @@ import pytest
 from coulombgas import InputError, analyse
 from coulombgas._precision import x64
 from coulombgas.inference import analyse_layer, find_spikes, fit_repulsion, follow
+from coulombgas.inference._layer_motion import layer_motion
 from coulombgas.inference._repulsion import _log_likelihood
 from coulombgas.inference._trajectory import spike_births
 from coulombgas.laws import Brody, PoissonSpacing, WignerSurmise
@@ -184,6 +185,46 @@ def test_equipartition_of_a_simulated_layer(reduced):
     exact = decay * rate**2 * noise**2 / (1 - (1 - rate * decay) ** 2)
     assert found.temperature is not None, found.statement
     assert abs(found.temperature.mean - exact) < 4 * found.temperature.sd
+
+
+ALPHA, DECAY, GRADIENT_NOISE = 0.05, 0.01, 0.3
+
+
+def shaken_levels(seed, every=2, num=30, momentum=0.0):
+    """Levels of W' = (1 − αλ)W − α·gradient from its stationary state; with ``momentum`` noise correlated in time."""
+    rng = np.random.default_rng(seed)
+    spread = ALPHA * GRADIENT_NOISE / np.sqrt(1 - (1 - ALPHA * DECAY) ** 2)
+    weights, push, found = spread * rng.normal(size=(80, 40)), 0.0, []
+    for step in range(1, num * every + 1):
+        push = momentum * push + (1 - momentum) * GRADIENT_NOISE * rng.normal(size=weights.shape)
+        weights = weights - ALPHA * (DECAY * weights + push)
+        if step % every == 0:
+            found.append(np.linalg.eigvalsh(weights.T @ weights))
+    return np.array(found), every * np.arange(1, num + 1)
+
+
+def test_noise_is_measured_from_the_motion_of_the_levels():
+    """Mean of 12 runs within 3.3 standard errors; at least 8 of 12 intervals of 95% hold (probability 1 − 3e-4)."""
+    truth = (ALPHA * GRADIENT_NOISE) ** 2
+    found = [layer_motion(*shaken_levels(seed), 0, ALPHA) for seed in range(12)]
+    noise = [motion.noise for motion in found]
+    error = np.sqrt(np.mean([one.sd**2 for one in noise]) / 12)
+    assert abs(np.mean([one.mean for one in noise]) - truth) < 3.3 * error
+    assert sum(one.contains(truth) for one in noise) >= 8
+    assert found[0].temperature.mean == pytest.approx(noise[0].mean / (2 * ALPHA))
+    # control: the plain quadratic variation, blind to repulsion, is too small by more than that
+    levels, _ = shaken_levels(0, every=8)
+    plain = np.mean(np.diff(np.sqrt(levels), axis=0) ** 2) / 8
+    assert plain < 0.9 * truth
+
+
+def test_motion_that_is_no_diffusion_is_not_called_noise():
+    assert "record more often than every 40 steps" in layer_motion(*shaken_levels(0, every=40), 0).statement
+    assert "no diffusion" in layer_motion(*shaken_levels(0, every=1, num=60, momentum=0.9), 0).statement
+    levels, steps = shaken_levels(0)
+    assert "do not move" in layer_motion(levels[:1].repeat(30, axis=0), steps, 0).statement
+    assert "fewer than three records" in layer_motion(levels[:2], steps[:2], 0).statement
+    assert "too few evenly spaced" in layer_motion(levels[:4], np.array([1, 2, 5, 9]), 0).statement
 
 
 def test_wrong_input_is_refused():
