@@ -1,0 +1,73 @@
+"""What does recording the spectra of every matrix of a `char` transformer cost its training, one record in 100 steps?
+
+Goal: under 5% of the step time. A step of the full batch (64) takes many seconds on a CPU, so steps of batch 2 are
+timed: they are shorter, hence the shares below are upper limits for any larger batch. A record costs the training thread
+the copies of the matrices; levels and files are made by another thread while training goes on. Both are counted, the second
+as the CPU time of the whole process, which is what it takes from a machine with no core to spare. On an accelerator
+only the first delays a step; the last line says how short a step may be there before the goal is missed.
+"""
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+from _timing import table
+
+from coulombgas.models import gpt_size, read_corpus
+from coulombgas.training import LanguageTraining, SpectrumRecorder
+from coulombgas.training._language import LanguageTrainer
+
+EVERY, GOAL = 100, 0.05
+BATCH, STEPS, RECORDS = 2, 3, 4
+
+
+def main() -> None:
+    """Print one table."""
+    config = LanguageTraining(size=gpt_size("char"), batch_size=BATCH, steps=1000)
+    trainer = LanguageTrainer(config, read_corpus())
+    state = trainer.advance(trainer.start(), 0, 1)  # compiles
+    jax.block_until_ready(state)
+    step = [
+        _measure(lambda first=first: jax.block_until_ready(trainer.advance(state, first, first + 1)))
+        for first in range(STEPS)
+    ]
+    call, whole = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spectra.zarr"
+        with SpectrumRecorder(path, select="blocks.*", every=EVERY, replica_axis=True) as recorder:
+            for index in range(RECORDS):
+                start = _now()
+                call.append(_measure(lambda index=index: recorder(index * EVERY, state.model)))
+                recorder.flush()
+                whole.append(tuple(b - a for a, b in zip(start, _now(), strict=True)))
+    best = [min(values) for values in zip(*step, strict=True)]
+    rows = []
+    # the first record starts the thread and creates the arrays
+    for name, costs in (("call", call[1:]), ("all of it", whole[1:])):
+        wall, cpu = (min(values) for values in zip(*costs, strict=True))
+        share = cpu / EVERY / best[1]
+        rows.append([name, wall, cpu, best[0], best[1], f"{share:.3%}", f"{GOAL:.0%}", share / GOAL])
+    header = ["one record", "wall, s", "CPU, s", "step, s", "its CPU, s", "share", "goal", "of the goal"]
+    table(rows, header, f"recorder: 36 matrices of char, steps of batch {BATCH}, n = {EVERY}")
+    wall = 1e3 * min(values[0] for values in call[1:])
+    print(f"A call delays training by {wall:.1f} ms: {GOAL:.0%} of steps of {wall / EVERY / GOAL:.1f} ms.")
+
+
+def _measure(job: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds of one run."""
+    start = _now()
+    job()
+    wall, cpu = (b - a for a, b in zip(start, _now(), strict=True))
+    return wall, cpu
+
+
+def _now() -> tuple[float, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main()
