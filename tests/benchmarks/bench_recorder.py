@@ -1,10 +1,10 @@
 """What does recording the spectra of every matrix of a `char` transformer cost its training, one record in 100 steps?
 
 Goal: under 5% of the step time. A step of the full batch (64) takes many seconds on a CPU, so steps of batch 2 are
-timed: they are shorter, hence the shares below are upper limits for any larger batch. A record costs the training thread
-the copies of the matrices; levels and files are made by another thread while training goes on. Both are counted, the second
-as the CPU time of the whole process, which is what it takes from a machine with no core to spare. On an accelerator
-only the first delays a step; the last line says how short a step may be there before the goal is missed.
+timed: they are shorter, hence the shares below are upper limits for any larger batch. A record costs the training
+thread the copies of the matrices ("call"); levels and files are made by another thread while training goes on. The
+CPU time of the whole process ("all of it") is what a record takes from a machine with no core to spare. On an
+accelerator only the call delays a step; the last line says how short a step may be there before the goal is missed.
 """
 
 import resource
