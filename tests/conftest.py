@@ -1,10 +1,29 @@
 """Fixtures shared by all tests."""
 
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+_MANY_PROGRAMS = 1.5 * 2**30
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_programs() -> Iterator[None]:
+    """Compiled programs are kept for ever; after a module that leaves the process large they are dropped."""
+    yield
+    statm, jax = Path("/proc/self/statm"), sys.modules.get("jax")
+    if jax is not None and statm.exists():
+        resident = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        if resident > _MANY_PROGRAMS:
+            jax.clear_caches()
+            gc.collect()
+            if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+                libc.malloc_trim(0)
 
 
 @pytest.fixture
