@@ -24,10 +24,13 @@ class _Log:
     skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def problem(self, where: str, reason: str) -> None:
-        line = printable(reason if reason.startswith(where) else f"{where}: {reason}")
+    def problem(self, where: str, reason: str, *, rest: bool = True) -> None:
+        """Note a problem, or raise it; ``rest``: there is more to analyse without what it is about."""
+        line = printable(reason if reason.startswith(where) else f"{where}: {reason}").rstrip(".") + "."
         if not self.keep_going:
-            raise InputError(f"{line.rstrip('.')}. To analyse the rest, keep going (keep_going=True, --keep-going).")
+            raise InputError(
+                f"{line} To analyse the rest, keep going (keep_going=True, --keep-going)." if rest else line
+            )
         self.problems.append(line)
 
 
@@ -81,7 +84,8 @@ def load_spectra(
     log, patterns = _Log(keep_going), _patterns(select)
     checkpoints = _readable(path, log)
     reference = _reference(initial, patterns, log)
-    todo = [(one, matrix) for one in checkpoints for matrix in _select(one, patterns, log)]
+    several = len(checkpoints) > 1
+    todo = [(one, matrix) for one in checkpoints for matrix in _select(one, patterns, log, several=several)]
     layers: list[LayerSpectrum] = []
     for done, (checkpoint, matrix) in enumerate(todo):
         try:
@@ -123,25 +127,32 @@ def _reference(initial: PathType | None, patterns: Sequence[str], log: _Log) -> 
     return {matrix.name: matrix for matrix in _select(first, patterns, _Log(log.keep_going))}
 
 
-def _select(checkpoint: Checkpoint, patterns: Sequence[str], log: _Log) -> Iterator[StoredArray]:
+def _select(
+    checkpoint: Checkpoint, patterns: Sequence[str], log: _Log, *, several: bool = False
+) -> Iterator[StoredArray]:
     heads = number_of_heads(checkpoint.path)
     where = str(checkpoint.path)
+    for array in _arrays(checkpoint, log, several):
+        if isinstance(array, BadArray):
+            if _matches(array.name, patterns):
+                log.problem(where, array.reason)
+            continue
+        skip = reason_to_skip(array)
+        if skip is not None:
+            if _matches(array.name, patterns):
+                log.skipped.append(printable(f"{array.name}: {skip}, no weight matrix."))
+            continue
+        whole = _matches(array.name, patterns)
+        wanted = (matrix for matrix in as_matrices(array, heads) if whole or _matches(matrix.name, patterns))
+        yield from (matrix for matrix in wanted if _usable(matrix, where, log))
+
+
+def _arrays(checkpoint: Checkpoint, log: _Log, several: bool) -> Iterator[StoredArray | BadArray]:
+    """The arrays of a checkpoint up to where the file as a whole cannot be read."""
     try:
-        for array in checkpoint.arrays():
-            if isinstance(array, BadArray):
-                if _matches(array.name, patterns):
-                    log.problem(where, array.reason)
-                continue
-            skip = reason_to_skip(array)
-            if skip is not None:
-                if _matches(array.name, patterns):
-                    log.skipped.append(printable(f"{array.name}: {skip}, no weight matrix."))
-                continue
-            whole = _matches(array.name, patterns)
-            wanted = (matrix for matrix in as_matrices(array, heads) if whole or _matches(matrix.name, patterns))
-            yield from (matrix for matrix in wanted if _usable(matrix, where, log))
+        yield from checkpoint.arrays()
     except InputError as error:
-        log.problem(where, str(error))
+        log.problem(str(checkpoint.path), str(error), rest=several)
 
 
 def _usable(matrix: StoredArray, where: str, log: _Log) -> bool:

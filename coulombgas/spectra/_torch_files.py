@@ -1,5 +1,8 @@
 """Reading PyTorch checkpoints, only in the mode that unpickles nothing but tensors (``weights_only=True``)."""
 
+import pickle
+import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from coulombgas._checks import InputError
 from ._stored import BadArray, StoredArray, real_array
 
 _MAX_DEPTH = 8
+_GLOBAL = re.compile(r"(?:GLOBAL|global:?|class:?) +(?:GLOBAL +)?([A-Za-z_]\w*(?:\.\w+)+)")
 
 
 def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -25,23 +29,32 @@ def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
         raise InputError(
             f"{path}: a PyTorch file needs PyTorch: pip install coulombgas[torch], or convert it to safetensors."
         ) from None
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:
-        content = _load_old_format(torch, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what is then refused
+        content = _load(torch, path)
     yield from _tensors(torch, "", content, 0)
 
 
-def _load_old_format(torch: Any, path: Path) -> Any:
-    """Files from before PyTorch 1.6 cannot be mapped."""
+def _load(torch: Any, path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"{path}: not loaded: it is damaged, or holds pickled objects besides tensors, which are never "
-            f"executed ({type(error).__name__}: {reason})."
-        ) from None
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # files from before PyTorch 1.6 cannot be mapped
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise InputError(f"{path}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with the file, without PyTorch's advice to load it unsafely."""
+    text = str(error)
+    if "TorchScript" in text:
+        return "a TorchScript program, which is never executed: save the state_dict of the module instead."
+    found = _GLOBAL.search(text)
+    if found or isinstance(error, pickle.UnpicklingError):
+        what = f"a pickled {found[1]}" if found else "pickled objects"
+        return f"holds {what} besides tensors; it is never executed, so nothing was loaded: save a state_dict instead."
+    return f"damaged, or no PyTorch file ({type(error).__name__}: {' '.join(text.split())[:120]})."
 
 
 def _tensors(torch: Any, prefix: str, value: Any, depth: int) -> Iterator[StoredArray | BadArray]:
