@@ -56,12 +56,14 @@ def _log_tail(s: Numeric, power: float) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _table() -> _Table:
+    import jax
+
     from coulombgas.laws import TracyWidom
 
     grid = np.linspace(-8.0, 12.0, 2001)
     with x64():
         law = TracyWidom(beta=1)
-        log_density = np.asarray(law.log_prob(grid), dtype=np.float64)
+        log_density = np.asarray(jax.jit(law.log_prob)(grid), dtype=np.float64)
     # the survival function by integration from the right: 1 − cdf has no digits left there
     density = np.exp(log_density)
     step = grid[1] - grid[0]

@@ -27,7 +27,7 @@ def levels_of(matrix):
 @pytest.mark.parametrize("level", [0.01, 0.1])
 def test_false_spikes_come_at_the_stated_rate(reduced, shape, level):
     """Binomial upper limit with false alarm 1e-3; a rate below half the level is a fault as well (full form only)."""
-    num = 120 if reduced else 3000
+    num = 400 if reduced else 3000
     rng = np.random.default_rng(11)
     found = sum(
         find_spikes(levels_of(planted(rng, *shape)), shape[0], level=level, num_draws=200, seed=i).num_spikes > 0

@@ -42,17 +42,22 @@ def test_exponent_with_unknown_minimum(reduced):
 
 
 def test_models_are_told_apart():
-    """With 3000 values above a known x_min the right model wins nearly always."""
+    """The right model has a probability above 0.95.
+
+    It needs 12 000 values where models nearly coincide: a log-normal centred four widths below x_min differs from a
+    power law by 0.0016 nats a value, so that 3000 values give 0.95 in 85% of samples only, 12 000 in 40 of 40 (lowest
+    0.994); the same for an exponential (38 of 40 with 3000 values, 40 of 40 with 12 000).
+    """
     rng = np.random.default_rng(4)
     samples = {
-        "power law": pareto(rng, 2.5, 3000),
-        "exponential": 1 + rng.exponential(size=3000),
+        "power law": pareto(rng, 2.5, 12_000),
+        "exponential": 1 + rng.exponential(size=12_000),
         "log-normal": (x := np.exp(rng.normal(0.5, 0.6, 8000)))[x > 1],
     }
     for name, values in samples.items():
         fit = fit_tail(np.sort(values), minimum=1.0)
         assert fit.preferred == name
-        assert fit.probabilities[name] > 0.8
+        assert fit.probabilities[name] > 0.95
 
 
 def test_agrees_with_the_powerlaw_library():
