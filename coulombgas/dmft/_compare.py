@@ -50,7 +50,8 @@ def compare(theory: "xr.Dataset", simulation: "xr.Dataset", *, floor: float = 1e
     """Line up a solution with an ensemble of finite copies.
 
     Args:
-        theory: from ``system.solve()``.
+        theory: from ``system.solve()``; its own error ``NAME_error`` (Monte Carlo fixed points have one) is added in
+            quadrature to the simulation's.
         simulation: from ``simulate(system, ...)``, with at least two replicas.
         floor: added in quadrature to every standard error, times the scale of the quantity, so that what is fixed by
             the initial condition (no scatter, equal up to rounding) has a small z.
@@ -75,7 +76,8 @@ def compare(theory: "xr.Dataset", simulation: "xr.Dataset", *, floor: float = 1e
         copies, exact = simulation[name], theory[name]
         mean = copies.mean("replica")
         error = copies.std("replica", ddof=1) / np.sqrt(copies.sizes["replica"])
-        error = np.sqrt(error**2 + (floor * max(1e-300, float(np.abs(exact).max()))) ** 2)
+        own = theory.get(f"{name}_error", 0.0)
+        error = np.sqrt(error**2 + own**2 + (floor * max(1e-300, float(np.abs(exact).max()))) ** 2)
         data |= {name: exact, f"{name}_mean": mean, f"{name}_error": error, f"{name}_z": (mean - exact) / error}
     attrs = {"replicas": simulation.sizes["replica"], "dimension": simulation.attrs.get("dimension")}
     return Comparison(xr.Dataset(data, attrs={**theory.attrs, **attrs}), names)

@@ -1,20 +1,18 @@
 """Diagonal linear networks β = u² - v²: lazy and rich regimes by a Monte Carlo fixed point over single-site paths."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 
-from coulombgas._checks import check_count, check_finite_array, check_non_negative, check_positive, fail
+from coulombgas._checks import check_choice, check_count, check_finite_array, check_non_negative, check_positive, fail
 from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
-from ._causal import causal_inverse, trapezoid
+from ._causal import running_sum, trapezoid
+from ._diagonal_network_paths import BATCHES, Memory, Problem, draw, observables, sweep
 from ._fixed_point import fixed_point
 from ._system import System, make_result
 
@@ -30,11 +28,15 @@ class DiagonalNetwork(System):
         u_g \sim GP(0, C_r/\alpha)
 
     with :math:`R_r = (1 + R_w/\alpha)^{-1}`, :math:`C_r = R_r(C_w + \sigma^2J)R_r^\top` and the averages C_w, R_w of
-    w = β - β* over paths (arXiv:2510.01930 in the convention of this project). Trapezoidal time steps, second order.
-    Large a is lazy (linear regression), a → 0 rich (minimum ℓ1 norm). The law of β* is discrete, hence bounded.
+    w = β - β* over paths (arXiv:2510.01930 in the convention of this project). ``gradient-flow`` is the implicit
+    trapezoidal rule, second order and stable at any time step; ``mirror-descent`` is
+    :math:`\theta_{n+1} = \theta_n - \eta v_n` of learning rate ``time_step`` (u and v multiplied by
+    :math:`e^{\mp\eta v_n}`), exactly. Large a is lazy (linear regression), a → 0 rich (minimum ℓ1 norm). The law of
+    β* is discrete, hence bounded.
 
     Raises:
-        InputError: for values out of range; a teacher law whose probabilities do not add up to 1.
+        InputError: for values out of range; a teacher law whose probabilities do not add up to 1; a learning rate at
+            which mirror descent is unstable at the start.
     """
 
     samples_per_dimension: float
@@ -47,8 +49,10 @@ class DiagonalNetwork(System):
     """values of β*"""
     teacher_probabilities: tuple[float, ...] = (0.8, 0.1, 0.1)
     """their probabilities"""
+    method: str = "gradient-flow"
+    """gradient-flow or mirror-descent"""
     time_step: float = 0.05
-    """length of a step"""
+    """length of a step; the learning rate of mirror-descent"""
     steps: int = 60
     """number of steps"""
     paths: int = 4000
@@ -66,6 +70,7 @@ class DiagonalNetwork(System):
     name = "diagonal-network"
 
     def __post_init__(self):
+        check_choice("method", self.method, ("gradient-flow", "mirror-descent"))
         check_positive("samples_per_dimension", self.samples_per_dimension)
         check_positive("scale", self.scale)
         check_non_negative("noise_variance", self.noise_variance)
@@ -84,29 +89,46 @@ class DiagonalNetwork(System):
                  self.teacher_probabilities)  # fmt: skip
         object.__setattr__(self, "teacher_values", tuple(map(float, values)))
         object.__setattr__(self, "teacher_probabilities", tuple(map(float, weights)))
+        bound = self.largest_time_step()
+        if self.method == "mirror-descent" and self.time_step >= bound:
+            fail("time_step", f"must be below {bound:.4g}, where mirror descent is unstable at initialisation; method "
+                 "'gradient-flow' takes any", self.time_step)  # fmt: skip
+
+    def largest_time_step(self) -> float:
+        r"""Bound :math:`2/(4a^2\lambda_+)` of mirror descent at the start, λ₊ the largest curvature of the data."""
+        return 1 / (2 * self.scale**2 * (1 + self.samples_per_dimension**-0.5) ** 2)
 
     def times(self) -> np.ndarray:
         return self.time_step * np.arange(self.steps + 1)
 
+    def integral(self) -> Float[Array, "n n"]:
+        """Matrix of the time integral: the trapezoidal rule for the flow, running sums for mirror descent."""
+        num = self.steps + 1
+        return trapezoid(num, self.time_step) if self.method == "gradient-flow" else self.time_step * running_sum(num)
+
     @in_x64
     def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess` (and its Monte Carlo error), `train_loss`, `overlap`, `norm1`, `correlation`, `response`.
+        """`test_excess`, `train_loss`, `overlap`, `norm1`, `correlation`, `response`, each with its `NAME_error`.
 
-        `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time).
+        `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time). The errors are
+        Monte Carlo standard errors, from the scatter of four independent solutions of a quarter of the paths each.
 
         Raises:
             NotConvergedError: with the residual, when the sweeps run out.
         """
-        num = self.steps + 1
-        teacher, noise = _draw(self)
-        start = Memory(jnp.eye(num), jnp.full((num, num), self.second_moment() + self.noise_variance))
+        num, few = self.steps + 1, min(self.paths, self.response_paths) // BATCHES
+        paths = jax.tree.map(lambda *batches: np.stack(batches), *(draw(self, batch) for batch in range(BATCHES)))
+        problem = Problem(self.samples_per_dimension, self.scale, self.noise_variance, self.integral(), np.arange(few))
+        first = Memory(np.eye(num), np.full((num, num), self.second_moment() + self.noise_variance))
         memory, convergence = fixed_point(
-            partial(_sweep, self, teacher=teacher, noise=noise), start, damping=self.damping, tolerance=self.tolerance,
-            max_sweeps=self.max_sweeps, progress=progress,
+            sweep, jax.tree.map(lambda array: np.stack([array] * BATCHES), first), constants=(problem, paths),
+            damping=self.damping, tolerance=self.tolerance, max_sweeps=self.max_sweeps, progress=progress,
             remedy="lower `damping` (0.3), use a smaller `time_step` or fewer `steps`, raise `paths` or `max_sweeps`",
         )  # fmt: skip
-        gap = _paths(self, memory, teacher, noise)
-        arrays = _observables(self, memory, gap, teacher)
+        mean, error = observables(memory, problem, paths)
+        arrays = {**mean, **{f"{name}_error": value for name, value in error.items()}}
+        for name in ("response", "response_error"):
+            arrays[name] = arrays[name] / self.time_step
         return make_result(self, arrays, convergence=convergence)
 
     def second_moment(self) -> float:
@@ -114,140 +136,7 @@ class DiagonalNetwork(System):
         return float(np.dot(np.square(self.teacher_values), self.teacher_probabilities))
 
     def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-        """Gaussian data and the gradient flow in θ by a Runge-Kutta method of fourth order."""
-        samples = max(1, round(self.samples_per_dimension * dimension))
-        data_key, noise_key = jax.random.split(key)
-        data = jax.random.normal(data_key, (samples, dimension)) / jnp.sqrt(1.0 * dimension)
-        label_noise = jnp.sqrt(self.noise_variance) * jax.random.normal(noise_key, (samples,))
-        teacher = jnp.asarray(_stratified(self, dimension))
+        """Gaussian data; the same time steps as the theory's, so that they differ by the size alone."""
+        from ._diagonal_network_simulation import simulate_diagonal
 
-        def residual(theta):
-            return data @ (_weights(self.scale, theta) - teacher) - label_noise
-
-        def slope(theta):
-            return -data.T @ residual(theta) * dimension / samples
-
-        def advance(theta, _):
-            h = self.time_step
-            a = slope(theta)
-            b = slope(theta + h / 2 * a)
-            c = slope(theta + h / 2 * b)
-            new = theta + h / 6 * (a + 2 * b + 2 * c + slope(theta + h * c))
-            return new, new
-
-        first = jnp.zeros(dimension)
-        _, path = lax.scan(advance, first, None, length=self.steps)
-        theta = jnp.concatenate([first[None], path])
-        gap = _weights(self.scale, theta) - teacher
-        left = jax.vmap(residual)(theta)
-        return {**_one_time(gap, teacher, axis=1), "train_loss": jnp.mean(left**2, axis=1),
-                "correlation": gap @ gap.T / dimension}  # fmt: skip
-
-
-class Memory(NamedTuple):
-    """R_r and C_r."""
-
-    response: Float[Array, "n n"]
-    covariance: Float[Array, "n n"]
-
-
-def _weights(scale: float, theta):
-    return 2 * scale**2 * jnp.sinh(2 * theta)
-
-
-def _stratified(system: DiagonalNetwork, num: int) -> np.ndarray:
-    """Values of β* in their exact proportions (the remainder to the likeliest)."""
-    counts = np.floor(np.array(system.teacher_probabilities) * num + 1e-9).astype(int)
-    counts[np.argmax(system.teacher_probabilities)] += num - counts.sum()
-    return np.repeat(system.teacher_values, counts)
-
-
-def _draw(system: DiagonalNetwork):
-    """β* and white noise of the paths: antithetic pairs, shuffled so that any prefix has the right mixture."""
-    half = (system.paths + 1) // 2
-    shuffle, normal = jax.random.split(jax.random.key(system.seed))
-    teacher = jax.random.permutation(shuffle, jnp.asarray(_stratified(system, half)))
-    white = jax.random.normal(normal, (half, system.steps + 1))
-    return jnp.repeat(teacher, 2), jnp.stack([white, -white], axis=1).reshape(2 * half, -1)
-
-
-def _paths(system: DiagonalNetwork, memory: Memory, teacher, noise) -> Float[Array, "path n"]:
-    """w = β - β* along every path, by the implicit trapezoidal rule (a monotone scalar equation in each step)."""
-    num = system.steps + 1
-    weights = trapezoid(num, system.time_step)
-    jitter = 1e-11 * jnp.trace(memory.covariance) / num * jnp.eye(num)
-    root = jnp.linalg.cholesky((memory.covariance + memory.covariance.T) / 2 + jitter)
-    source = -(noise @ root.T) @ weights.T / jnp.sqrt(system.samples_per_dimension)
-    kernel = weights @ memory.response
-    amplitude = 2 * system.scale**2
-
-    def advance(carry, n):
-        gap, theta = carry
-        known = source[:, n] - gap @ jnp.where(jnp.arange(num) < n, kernel[n], 0.0)
-        own = kernel[n, n]
-
-        def newton(_, x):
-            value = x + own * (amplitude * jnp.sinh(2 * x) - teacher) - known
-            return x - value / (1 + 2 * own * amplitude * jnp.cosh(2 * x))
-
-        theta = lax.fori_loop(0, 8, newton, theta)
-        return (gap.at[:, n].set(amplitude * jnp.sinh(2 * theta) - teacher), theta), None
-
-    start = (jnp.zeros((len(teacher), num)), jnp.zeros(len(teacher)))
-    (gap, _), _ = lax.scan(advance, start, jnp.arange(num))
-    return gap
-
-
-def _sweep(system: DiagonalNetwork, memory: Memory, *, teacher, noise) -> Memory:
-    gap = _paths(system, memory, teacher, noise)
-    correlation = gap.T @ gap / len(gap)
-    few = slice(0, min(system.response_paths, len(gap)))
-    answer = _response(system, memory, gap[few] + teacher[few, None])
-    response = causal_inverse(jnp.eye(len(answer)) + answer / system.samples_per_dimension)
-    return Memory(response, response @ (correlation + system.noise_variance) @ response.T)
-
-
-def _response(system: DiagonalNetwork, memory: Memory, beta: Float[Array, "path n"]) -> Float[Array, "n n"]:
-    """Integrated R_w = E[D (1 + T R_r D)⁻¹] T = E[(1/D + T R_r)⁻¹] T with D = 4a² cosh 2θ."""
-    weights = trapezoid(system.steps + 1, system.time_step)
-    kernel = weights @ memory.response
-    slope = 2 * jnp.sqrt(4 * system.scale**4 + beta**2)
-
-    def one(total, inverse_slope):
-        return total + causal_inverse(jnp.diag(inverse_slope) + kernel), None
-
-    total, _ = lax.scan(one, jnp.zeros_like(kernel), 1 / slope)
-    return total / len(beta) @ weights
-
-
-def _one_time(gap, teacher, axis: int) -> dict[str, jax.Array]:
-    beta = gap + teacher
-    return {
-        "test_excess": jnp.mean(gap**2, axis=axis),
-        "overlap": jnp.mean(beta * teacher, axis=axis) / jnp.maximum(jnp.mean(teacher**2), 1e-300),
-        "norm1": jnp.mean(jnp.abs(beta), axis=axis),
-    }
-
-
-@in_x64
-def _observables(system: DiagonalNetwork, memory: Memory, gap, teacher) -> dict[str, jax.Array]:
-    few = slice(0, min(system.response_paths, len(gap)))
-    integrated = _response(system, memory, gap[few] + teacher[few, None])
-    return {
-        **_one_time(gap.T, teacher, axis=1),
-        "test_excess_error": _standard_error(gap, teacher, system),
-        "train_loss": jnp.diagonal(memory.covariance),
-        "correlation": gap.T @ gap / len(gap),
-        "response": integrated / system.time_step,
-    }
-
-
-def _standard_error(gap, teacher, system: DiagonalNetwork) -> Float[Array, " n"]:
-    """Monte Carlo error of the mean of w², given the exact proportions of the teacher's values."""
-    square, variance = gap**2, 0.0
-    for value in dict.fromkeys(system.teacher_values):
-        chosen = (teacher == value)[:, None]
-        share = jnp.maximum(chosen.mean(), 1e-300)
-        mean = jnp.mean(square * chosen, axis=0) / share
-        variance += jnp.mean(chosen * (square - mean) ** 2, axis=0)
-    return jnp.sqrt(variance / len(gap))
+        return simulate_diagonal(self, key=key, dimension=dimension)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from coulombgas._checks import InputError
@@ -26,9 +28,10 @@ class Convergence:
 
 
 def fixed_point(
-    sweep: Callable[[State], State],
+    sweep: Callable[..., State],
     start: State,
     *,
+    constants: tuple[Any, ...] = (),
     damping: float,
     tolerance: float,
     max_sweeps: int,
@@ -38,8 +41,9 @@ def fixed_point(
     r"""Iterate :math:`x \leftarrow (1-d)\,x + d\,F(x)` until :math:`|F(x)-x|_\infty/(1+|F(x)|_\infty)` is small.
 
     Args:
-        sweep: F, from a pytree of arrays to the same pytree.
+        sweep: F, from a pytree of arrays, followed by ``constants``, to the same pytree.
         start: first guess.
+        constants: pytrees that F takes besides; the program is compiled once for a function and its shapes.
         damping: d, the share of the new value, in (0, 1].
         tolerance: residual at which to stop.
         max_sweeps: number of evaluations of F allowed.
@@ -50,17 +54,10 @@ def fixed_point(
         NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite. There is
             no unconverged result: a solution of half-solved equations would be a made-up number.
     """
-
-    @jax.jit
-    def advance(old):
-        new = sweep(old)
-        change = [abs(b - a).max() / (1 + abs(b).max()) for a, b in zip(*map(jax.tree.leaves, (old, new)), strict=True)]
-        mixed = jax.tree.map(lambda a, b: (1 - damping) * a + damping * b, old, new)
-        return mixed, jax.numpy.stack(change).max()
-
-    state, residual, done = start, np.inf, 0
+    state = jax.tree.map(lambda array: jnp.asarray(array, dtype=jnp.result_type(array)), start)
+    residual, done = np.inf, 0
     for done in range(1, max_sweeps + 1):
-        state, change = advance(state)
+        state, change = _advance(sweep, state, constants, damping)
         residual = float(change)
         if progress is not None:
             progress(done, max_sweeps)
@@ -72,3 +69,11 @@ def fixed_point(
         f"the fixed point has not converged: residual {residual:.2e} after {done} sweeps, tolerance {tolerance:.0e}: "
         f"{remedy}."
     )
+
+
+@partial(jax.jit, static_argnums=0)
+def _advance(sweep: Callable[..., State], old: State, constants: tuple[Any, ...], damping: Any):
+    new = sweep(old, *constants)
+    change = [abs(b - a).max() / (1 + abs(b).max()) for a, b in zip(*map(jax.tree.leaves, (old, new)), strict=True)]
+    mixed = jax.tree.map(lambda a, b: (1 - damping) * a + damping * b, old, new)
+    return mixed, jnp.stack(change).max()

@@ -1,6 +1,6 @@
 """The independent route for linear regression: modes of the dynamics averaged over the Marchenko-Pastur law."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,60 +34,80 @@ def marchenko_pastur_quadrature(system: "LinearRegression") -> "xr.Dataset":
     """
     num = 2 * system.steps + 200
     eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, num)
-    ratio = system.samples_per_dimension
-    mode, moved = _modes(system, eigenvalue)
-    lost = 1 - weight @ (moved * (1 + mode))  # ∫ρ x², from 1 - x² = λ d (1 + x) with d = (1 - x)/λ
-    excess = system.signal * lost + system.noise_variance / ratio * (weight @ moved**2)
-    train = system.signal * (weight @ mode**2) + system.noise_variance * (1 - weight @ (moved * (1 + mode)) / ratio)
+    moved = _moved(system, eigenvalue)
+    excess, train = _losses(system, eigenvalue, weight, moved)
     if system.batch_fraction < 1:
-        extra_test, extra_train = _batch_noise(system, eigenvalue, weight, train)
+        _, at_query = _losses(system, eigenvalue, weight, _ahead(system, moved))
+        extra_test, extra_train = _batch_noise(system, eigenvalue, weight, at_query)
         excess, train = excess + extra_test, train + extra_train
-    return make_result(system, {"test_excess": excess.T, "train_loss": train.T})
+    return make_result(system, {"test_excess": excess, "train_loss": train})
 
 
-def _modes(system: "LinearRegression", eigenvalue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x_n(λ) and (1 - x_n)/λ, arrays (node, step)."""
+def _losses(system: "LinearRegression", eigenvalue: np.ndarray, weight: np.ndarray, moved: np.ndarray):
+    """Test excess and training loss of modes x = 1 - λd, from d (node, step)."""
+    ratio, mode = system.samples_per_dimension, 1 - eigenvalue[:, None] * moved
+    gone = weight @ (moved * (1 + mode))  # 1 - ∫ρ x², from 1 - x² = λ d (1 + x)
+    excess = system.signal * (1 - gone) + system.noise_variance / ratio * (weight @ moved**2)
+    return excess, system.signal * (weight @ mode**2) + system.noise_variance * (1 - gone / ratio)
+
+
+def _moved(system: "LinearRegression", eigenvalue: np.ndarray) -> np.ndarray:
+    """(1 - x_n(λ))/λ, array (node, step)."""
     if system.method == "gradient-flow":
-        return _flow_modes(system.mass, system.times(), eigenvalue)
-    rate, beta = system.learning_rate, 0.0 if system.method == "gd" else system.momentum
+        return _flow_moved(system.mass, system.times(), eigenvalue)
     moved = before = np.zeros_like(eigenvalue)
     history = [moved]
     for _ in range(system.steps):
-        ahead = moved + beta * (moved - before)
+        ahead = moved + _momentum(system) * (moved - before)
         query = ahead if system.method == "nesterov" else moved
-        moved, before = ahead + rate * (1 - eigenvalue * query), moved
+        moved, before = ahead + system.learning_rate * (1 - eigenvalue * query), moved
         history.append(moved)
-    moved = np.stack(history, axis=1)
-    return 1 - eigenvalue[:, None] * moved, moved
+    return np.stack(history, axis=1)
 
 
-def _flow_modes(mass: float, time: np.ndarray, eigenvalue: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _momentum(system: "LinearRegression") -> float:
+    return 0.0 if system.method == "gd" else system.momentum
+
+
+def _ahead(system: "LinearRegression", state: np.ndarray) -> np.ndarray:
+    """Where the gradient is taken, step by step along the last axis: ahead of the state for Nesterov only."""
+    if system.method != "nesterov":
+        return state
+    return state + _momentum(system) * np.diff(state, axis=-1, prepend=state[..., :1])
+
+
+def _flow_moved(mass: float, time: np.ndarray, eigenvalue: np.ndarray) -> np.ndarray:
     if mass == 0:
-        exponent = -eigenvalue[:, None] * time
-        return np.exp(exponent), -np.expm1(exponent) / eigenvalue[:, None]
+        return -np.expm1(-eigenvalue[:, None] * time) / eigenvalue[:, None]
     root = np.sqrt(1 - 4 * mass * eigenvalue + 0j)[:, None]
     slow, fast = (-1 + root) / (2 * mass), (-1 - root) / (2 * mass)
     mode = ((slow * np.exp(fast * time) - fast * np.exp(slow * time)) / (slow - fast)).real
-    return mode, (1 - mode) / eigenvalue[:, None]
+    return (1 - mode) / eigenvalue[:, None]
 
 
-def _batch_noise(system: "LinearRegression", eigenvalue: np.ndarray, weight: np.ndarray, train: np.ndarray):
-    """What independent masks add: a Volterra equation for the training loss, a sum for the test loss."""
-    if system.method == "nesterov":
-        raise NotImplementedError("the quadrature of mini-batch noise covers gd and heavy-ball")
-    ratio, extra = system.samples_per_dimension, 1 / system.batch_fraction - 1
-    beta = 0.0 if system.method == "gd" else system.momentum
-    pulse, before = np.full_like(eigenvalue, system.learning_rate), np.zeros_like(eigenvalue)
-    test_kernel: list[Any] = [0.0]
-    train_kernel: list[Any] = [0.0]
+def _batch_noise(system: "LinearRegression", eigenvalue: np.ndarray, weight: np.ndarray, loss: np.ndarray):
+    """What independent masks add to test and training loss.
+
+    A mask injects noise in proportion to the squared residuals where the gradient is taken, ``loss`` without masks;
+    their total obeys a Volterra equation, and both losses are sums over its past.
+    """
+    pulse = _pulse(system, eigenvalue)
+    scale = (1 / system.batch_fraction - 1) / system.samples_per_dimension
+    to_test, to_train = scale * (weight @ pulse**2), scale * ((weight * eigenvalue) @ pulse**2)
+    to_query = scale * ((weight * eigenvalue) @ _ahead(system, pulse) ** 2)
+    total, num = np.array(loss, float), len(loss)
+    for n in range(1, num):
+        total[n] += to_query[n:0:-1] @ total[:n]
+    return tuple(np.array([kernel[n:0:-1] @ total[:n] for n in range(num)]) for kernel in (to_test, to_train))
+
+
+def _pulse(system: "LinearRegression", eigenvalue: np.ndarray) -> np.ndarray:
+    """State at every lag after a unit kick of the gradient, array (node, lag); nothing at lag 0."""
+    now, before = np.full_like(eigenvalue, system.learning_rate), np.zeros_like(eigenvalue)
+    history = [before]
     for _ in range(system.steps):
-        test_kernel.append(weight @ pulse**2 * extra / ratio)
-        train_kernel.append(weight @ (eigenvalue * pulse**2) * extra / ratio)
-        ahead = pulse + beta * (pulse - before)
-        pulse, before = ahead - system.learning_rate * eigenvalue * pulse, pulse
-    to_test, to_train = np.array(test_kernel), np.array(train_kernel)
-    loss = np.array(train, float)
-    for n in range(1, system.steps + 1):
-        loss[n] += to_train[n:0:-1] @ loss[:n]
-    test = np.array([to_test[n:0:-1] @ loss[:n] for n in range(system.steps + 1)])
-    return test, loss - train
+        history.append(now)
+        ahead = now + _momentum(system) * (now - before)
+        query = ahead if system.method == "nesterov" else now
+        now, before = ahead - system.learning_rate * eigenvalue * query, now
+    return np.stack(history, axis=1)

@@ -14,6 +14,7 @@ DISCRETE = [
     {"samples_per_dimension": 0.45, "learning_rate": 0.1, "batch_fraction": 0.3},
     {"samples_per_dimension": 1.4, "learning_rate": 0.1, "batch_fraction": 0.25, "method": "heavy-ball",
      "momentum": 0.7},
+    {"samples_per_dimension": 0.8, "learning_rate": 0.1, "batch_fraction": 0.3, "method": "nesterov", "momentum": 0.7},
 ]  # fmt: skip
 
 
