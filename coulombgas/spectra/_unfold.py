@@ -97,11 +97,12 @@ def isolated_levels(levels: np.ndarray, *, factor: float | int = 6.0, window: in
 
 def _isolated(levels: np.ndarray, factor: float | int, window: int) -> int:
     gaps = np.diff(levels)
-    for index in range(min(levels.size // 10, gaps.size - window - 1), 0, -1):
-        inside = gaps[index : index + window].mean()
-        if gaps[index - 1] > factor * inside:
-            return index
-    return 0
+    last = min(levels.size // 10, gaps.size - window - 1)
+    if last < 1:
+        return 0
+    inside = np.lib.stride_tricks.sliding_window_view(gaps[1 : last + window], window).mean(axis=1)
+    apart = np.flatnonzero(gaps[:last] > factor * inside)
+    return int(apart[-1]) + 1 if apart.size else 0
 
 
 def _counting_function(
