@@ -135,7 +135,7 @@ def _select(
     for array in _arrays(checkpoint, log, several):
         if isinstance(array, BadArray):
             if _matches(array.name, patterns):
-                log.problem(where, array.reason)
+                log.problem(where, array.reason, rest=several or checkpoint.path.suffix != ".npy")
             continue
         skip = reason_to_skip(array)
         if skip is not None:
@@ -188,7 +188,8 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 def _nothing(checkpoints: Sequence[Checkpoint], patterns: Sequence[str], log: _Log) -> str:
     where = str(checkpoints[0].path)
     if log.problems:
-        return f"{where}: no usable matrix; the first problem of {len(log.problems)}: {log.problems[0]}"
+        first = log.problems[0].removeprefix(f"{where}: ")
+        return f"{where}: {first}" if len(log.problems) == 1 else f"{where}: no usable matrix: {first}"
     if log.skipped:
         return f"{where}: no weight matrix among the selected arrays; the first of {len(log.skipped)}: {log.skipped[0]}"
     every = _Log(keep_going=True)

@@ -25,22 +25,24 @@ def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
     """
     try:
         import torch  # pyright: ignore[reportMissingImports]
-    except ImportError:
+
+        load = torch.load  # a directory of that name on the path imports as well, and has none
+    except (ImportError, AttributeError):
         raise InputError(
             f"{path}: a PyTorch file needs PyTorch: pip install coulombgas[torch], or convert it to safetensors."
         ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what is then refused
-        content = _load(torch, path)
+        content = _load(load, path)
     yield from _tensors(torch, "", content, 0)
 
 
-def _load(torch: Any, path: Path) -> Any:
+def _load(load: Any, path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # files from before PyTorch 1.6 cannot be mapped
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise InputError(f"{path}: {_reason(error)}") from None
 

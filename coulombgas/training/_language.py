@@ -86,7 +86,10 @@ class LanguageState(NamedTuple):
 
 
 class LanguageTrainer:
-    """Compiled updates and losses of one configuration on one corpus."""
+    """Compiled updates and losses of one configuration on one corpus.
+
+    Trainers of the same configuration and text are equal, so that a process compiles their programs once.
+    """
 
     def __init__(self, config: LanguageTraining, corpus: Corpus):
         length = config.size.context + 1
@@ -99,13 +102,21 @@ class LanguageTrainer:
         self._windows = validation_windows(config, corpus)
         self._keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(config.seed)))(jnp.arange(config.replicas))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LanguageTrainer) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[LanguageTraining, str]:
+        return self.config, self.corpus.digest
+
     def start(self) -> LanguageState:
         """Random weights for every replica."""
-        vocabulary = len(self.corpus.alphabet)
-        model = eqx.filter_vmap(lambda key: init_gpt(self.config.size, vocabulary, key=jax.random.fold_in(key, 0)))(
-            self._keys
-        )
-        return LanguageState(model, jax.vmap(self._optimizer.init)(model), jnp.zeros(self.config.replicas))
+        model = _initialise(self.config.size, len(self.corpus.alphabet), self._keys)
+        params: Any = model  # optax's own annotations know dictionaries and arrays only
+        return LanguageState(model, jax.vmap(self._optimizer.init)(params), jnp.zeros(self.config.replicas))
 
     def advance(self, state: LanguageState, first: int, last: int) -> LanguageState:
         """Updates ``first`` … ``last − 1`` of every replica; the same program whatever the segment."""
@@ -113,7 +124,8 @@ class LanguageTrainer:
 
     def validation_loss(self, state: LanguageState) -> np.ndarray:
         """Loss on the validation windows, in nats a character, shape (replica,)."""
-        return np.asarray(_validate(self, state.model, self._windows), dtype=np.float64)
+        loss = _validate(state.model, self._windows, self.config.compute_dtype)
+        return np.asarray(loss, dtype=np.float64)
 
     def update(self, key: Array, model: GPT, memory: PyTree, step: Array) -> tuple[GPT, PyTree, Array]:
         """One update of one replica: a batch of random windows, a gradient, the optimiser."""
@@ -127,7 +139,7 @@ class LanguageTrainer:
         loss, gradient = jax.value_and_grad(next_token_loss)(
             model, batch, key=jax.random.fold_in(at, 1), dtype=_DTYPES[config.compute_dtype]
         )
-        params: Any = model  # optax's own annotations know dictionaries and arrays only
+        params: Any = model
         change, memory = self._optimizer.update(gradient, memory, params)
         updated: Any = optax.apply_updates(params, change)
         return updated, memory, loss
@@ -166,6 +178,11 @@ def validation_windows(config: LanguageTraining, corpus: Corpus) -> Array:
 
 
 @eqx.filter_jit
+def _initialise(size: GPTSize, vocabulary: int, keys: Array) -> GPT:
+    return jax.vmap(lambda key: init_gpt(size, vocabulary, key=jax.random.fold_in(key, 0)))(keys)
+
+
+@eqx.filter_jit
 def _advance(trainer: LanguageTrainer, keys: Array, state: LanguageState, first: Array, last: Array) -> LanguageState:
     def step(index: Array, state: LanguageState) -> LanguageState:
         model, memory, loss = jax.vmap(trainer.update, in_axes=(0, 0, 0, None))(
@@ -177,8 +194,8 @@ def _advance(trainer: LanguageTrainer, keys: Array, state: LanguageState, first:
 
 
 @eqx.filter_jit
-def _validate(trainer: LanguageTrainer, model: GPT, windows: Array) -> Array:
-    dtype = _DTYPES[trainer.config.compute_dtype]
-    return jax.vmap(lambda one: jax.lax.map(lambda w: next_token_loss(one, w[None], dtype=dtype), windows).mean())(
-        model
-    )
+def _validate(model: GPT, windows: Array, dtype: str) -> Array:
+    def loss(one: GPT) -> Array:
+        return jax.lax.map(lambda w: next_token_loss(one, w[None], dtype=_DTYPES[dtype]), windows).mean()
+
+    return jax.vmap(loss)(model)
