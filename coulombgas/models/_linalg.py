@@ -5,14 +5,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-_UNROLL_UP_TO = 16  # beyond it a batched matrix product of the backend is faster
+_UNROLL_UP_TO = 64  # beyond it a batched matrix product of the backend is as fast and compiles sooner
+_BLOCK = 16  # terms, or columns, unrolled into one operation
 _FUSE_UP_TO = 4  # below it computing an entry twice costs less than storing it
 
 
 def matmul(a: Array, b: Array) -> Array:
     """Σ_k a_ik b_kj for each replica: (i, k, *r), (k, j, *r) → (i, j, *r).
 
-    For small matrices the sum is unrolled over whole replica vectors.
+    Up to a size the sum is unrolled over whole replica vectors.
     """
     inner = a.shape[1]
     if max(a.ndim, b.ndim) == 2:
@@ -21,6 +22,7 @@ def matmul(a: Array, b: Array) -> Array:
         return jnp.einsum("ik...,kj...->ij...", a, b)
     total = a[:, 0, None] * b[None, 0]
     for k in range(1, inner):
+        total = total if k % _BLOCK else materialise(total)
         total = total + a[:, k, None] * b[None, k]
     return total if inner <= _FUSE_UP_TO else materialise(total)
 
@@ -35,7 +37,7 @@ def materialise(x: Array) -> Array:
 
     def stored(x: Array) -> Array:
         some = lax.index_in_dim(x.reshape(-1), 0, keepdims=False)
-        return lax.cond(some > 0, lambda x: x, lax.optimization_barrier, x)
+        return lax.cond(some != 0, lambda x: x, lax.optimization_barrier, x)
 
     return lax.platform_dependent(x, cpu=stored, default=lax.optimization_barrier)
 
@@ -54,19 +56,37 @@ def identity_like(a: Array) -> Array:
 def cholesky(a: Array) -> Array:
     """Lower triangular L with L Lᵀ = a, shape (i, i, *r); NaN where a is not positive definite.
 
-    Column by column from the earlier ones, in plain arithmetic: LAPACK calls inside a loop of updates would queue for
-    the thread pool that runs them, and two at a time on two cores wait for each other for ever.
+    In plain arithmetic, panel by panel: LAPACK calls inside a loop of updates would queue for the thread pool that runs
+    them, and two at a time on two cores wait for each other for ever.
     """
-    if a.shape[0] > _UNROLL_UP_TO:
+    size = a.shape[0]
+    if size > _UNROLL_UP_TO:
         return _cholesky_loop(a)
+    rest = ((0, 0),) * (a.ndim - 2)
+    return jnp.stack([jnp.pad(column, ((j, 0), *rest)) for j, column in enumerate(_cholesky_columns(a))], axis=1)
+
+
+def _cholesky_columns(a: Array) -> list[Array]:
+    """The columns of L from the diagonal on: a panel of them, then those of what it leaves."""
+    size = a.shape[0]
+    columns = _cholesky_panel(a, size if size <= _BLOCK else _BLOCK // 2)
+    width = len(columns)
+    if width == size:
+        return columns
+    below = jnp.stack([column[width - j :] for j, column in enumerate(columns)], axis=1)
+    left = materialise(a[width:, width:] - matmul(below, transpose(below)))
+    return columns + _cholesky_columns(left)
+
+
+def _cholesky_panel(a: Array, width: int) -> list[Array]:
+    """The first columns of L from the diagonal on, each from the earlier ones."""
     columns: list[Array] = []
-    for j in range(a.shape[0]):
+    for j in range(width):
         column = a[j:, j]
         for k, earlier in enumerate(columns):
             column = column - earlier[j - k :] * earlier[j - k]
         columns.append(materialise(column * lax.rsqrt(column[0])))
-    padded = [jnp.pad(column, ((j, 0), *((0, 0),) * (a.ndim - 2))) for j, column in enumerate(columns)]
-    return jnp.stack(padded, axis=1)
+    return columns
 
 
 def _cholesky_loop(a: Array) -> Array:

@@ -1,5 +1,6 @@
 """The compiled heart: a chunk of replicas of one setting through any number of updates."""
 
+import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from coulombgas.models import Model, Setting, fold, key_words, purpose
 from ._devices import on_mesh
 from ._optimizer import Optimizer, apply_optimizer, start_optimizer
 
+_CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # no effect where vectors are shorter
 HEALTHY = -1
 """``failed_step`` of a replica that has not diverged."""
 
@@ -93,12 +95,26 @@ def start_chunk(program: Program, setting: Setting, keys: Array, init: str) -> C
     return on_mesh(program.mesh, start, setting, keys)
 
 
-@eqx.filter_jit
 def advance_chunk(
     program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
 ) -> ChunkState:
     """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program."""
+    return _compiled_advance()(program, setting, keys, state, first, last)
 
+
+@functools.cache
+def _compiled_advance() -> Callable[..., ChunkState]:
+    """The loop with the compiler's options for the CPU, or without where this compiler knows them no more."""
+    try:
+        jax.block_until_ready(jax.jit(lambda x: x + 1, compiler_options=_CPU_OPTIONS)(np.float32(0)))
+    except jax.errors.JaxRuntimeError:
+        return eqx.filter_jit(_advance)
+    return eqx.filter_jit(_advance, compiler_options=_CPU_OPTIONS)  # pyright: ignore[reportCallIssue]
+
+
+def _advance(
+    program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
+) -> ChunkState:
     def advance(shared: tuple[Setting, Array, Array], each: tuple[Array, ChunkState]) -> ChunkState:
         setting, first, last = shared
         keys, state = each

@@ -16,9 +16,7 @@ from coulombgas.models import (
     free_scalar_field,
     from_config,
     matrix_dyson_of,
-    normals,
 )
-from coulombgas.models._rbm_chains import collapsed_chain, collapsed_step, gram_chain, naive_chain
 
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
 COVARIANCE = ROTATION @ np.diag(1 / np.array([4.0, 5.0, 5.0, 8.0])) @ ROTATION.T
@@ -78,46 +76,6 @@ def test_gradient_vanishes_on_average_at_the_fixed_point(model):
         leaf = np.asarray(leaf, dtype=np.float64)
         error = leaf.std(axis=-1) / np.sqrt(leaf.shape[-1])
         assert (np.abs(leaf.mean(axis=-1)) <= 5 * error + 1e-6).all()
-
-
-@pytest.mark.parametrize("gibbs_steps", [1, 2, 3, 5, 8])
-def test_collapsed_step_is_the_power_series(gibbs_steps, x64):
-    matrix = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)))
-    power, covariance, a = collapsed_step(matrix, mu2=9.0, sigma_h2=0.5, gibbs_steps=gibbs_steps)
-    a = np.asarray(a)
-    np.testing.assert_allclose(power, np.linalg.matrix_power(a, gibbs_steps), rtol=1e-10)
-    series = sum(np.linalg.matrix_power(a, j) for j in range(2 * gibbs_steps)) / 9.0
-    np.testing.assert_allclose(covariance, series, rtol=1e-10)
-
-
-def test_samplers_have_the_same_first_and_second_moments():
-    """Chains after k steps from one state: 5 standard errors on 4 + 10 moments of two comparisons."""
-    model = GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=2, sigma_h2=0.8)
-    keys = fold(jnp.array([[5], [6]], jnp.uint32), jnp.arange(6000, dtype=jnp.uint32))
-    matrix = jnp.broadcast_to(0.8 * np.asarray(normals(jnp.array([1, 1], jnp.uint32), (4, 3)))[..., None], (4, 3, 6000))
-    bias = jnp.full((4, 6000), 0.7)
-    chain = jnp.broadcast_to(np.asarray(normals(jnp.array([2, 1], jnp.uint32), (4, 9)))[..., None], (4, 9, 6000))
-
-    def moments(samples):
-        gram = np.einsum("ibr,jbr->ijr", samples, samples)
-        return [np.asarray(samples, np.float64).mean(axis=1), gram[np.tril_indices(4)]]
-
-    naive = moments(naive_chain(model, matrix, bias, chain, keys))
-    fast = moments(collapsed_chain(model, matrix, bias, chain, fold(keys, 1)))
-    for a, b in zip(naive, fast, strict=True):
-        error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
-        assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
-    wrong = moments(naive_chain(GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=1), matrix, bias, chain, keys))
-    assert (np.abs(wrong[1].mean(axis=-1) - fast[1].mean(axis=-1)) > 5 * error).any()
-
-    factor = jnp.linalg.cholesky(chain[..., 0] @ chain[..., 0].T)
-    factor = jnp.broadcast_to(factor[..., None], (4, 4, 6000))
-    gram = gram_chain(model, matrix, factor, fold(keys, 2), 9)
-    without_bias = collapsed_chain(model, matrix, None, chain, fold(keys, 3))
-    a, b = moments(gram)[1], moments(without_bias)[1]
-    error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
-    assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
-    np.testing.assert_allclose(a.var(axis=-1), b.var(axis=-1), rtol=0.15)
 
 
 def test_rbm_leaves_its_domain():

@@ -31,7 +31,7 @@ def test_replica_draws_the_same_alone_and_in_company():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_normals_are_normal(dtype, x64):
-    draws = np.asarray(normals(words(1, 4000), (50,), dtype), dtype=np.float64).ravel()
+    draws = np.asarray(jax.jit(lambda k: normals(k, (50,), dtype))(words(1, 4000)), dtype=np.float64).ravel()
     assert scipy.stats.kstest(draws, "norm").pvalue > FALSE_ALARM
     assert abs(scipy.stats.kurtosis(draws)) < 4 * np.sqrt(24 / draws.size)
     # the control: a scale wrong by 3%
@@ -39,7 +39,8 @@ def test_normals_are_normal(dtype, x64):
 
 
 def test_normals_of_one_key_and_of_neighbouring_keys_are_uncorrelated():
-    draws = np.asarray(normals(fold(words(2, 1), jnp.arange(20_000, dtype=jnp.uint32)), (20,)), dtype=np.float64)
+    keys = fold(words(2, 1), jnp.arange(20_000, dtype=jnp.uint32))
+    draws = np.asarray(jax.jit(lambda k: normals(k, (20,)))(keys), dtype=np.float64)
     correlation = np.corrcoef(draws) - np.eye(20)
     assert np.abs(correlation).max() < 5 / np.sqrt(draws.shape[1])  # 190 pairs, 5 sigma: 1e-4
     lagged = np.mean(draws[:, 1:] * draws[:, :-1], axis=1) * np.sqrt(draws.shape[1])
@@ -49,7 +50,7 @@ def test_normals_of_one_key_and_of_neighbouring_keys_are_uncorrelated():
 
 
 def test_tails_reach_five_and_a_half_sigma():
-    draws = np.abs(np.asarray(normals(words(3, 200_000), (100,))))
+    draws = np.abs(np.asarray(jax.jit(lambda k: normals(k, (100,)))(words(3, 100_000))))
     for level in (4.0, 5.0):
         expected = draws.size * 2 * scipy.stats.norm.sf(level)
         assert abs((draws > level).sum() - expected) < 5 * np.sqrt(expected)
