@@ -172,7 +172,6 @@ def rice_spacing(board: Board) -> None:
     exp(-(S^2 + Delta^2)/(4s^2)) I_0(S Delta/(2s^2)).
     """
     gap, theta = sp.Symbol("Delta", nonnegative=True), sp.Symbol("theta", real=True)
-    k = sp.Symbol("k", integer=True, positive=True)
     a, b = sp.symbols("a b", real=True)
     board.line(
         "Stationary $X=X_s+\\delta$ with $\\delta_{ii}\\sim N(0,s^2)$, "
@@ -189,26 +188,7 @@ def rice_spacing(board: Board) -> None:
         sp.expand_log(sp.log(S) + polar - radial - angular, force=True),
         by=sp.simplify,
     )
-    board.zero(
-        "$\\oint\\cos^{2k}\\theta=\\frac{2k-1}{2k}\\oint\\cos^{2k-2}\\theta$, from the "
-        "total derivative of $\\cos^{2k-1}\\theta\\sin\\theta$:",
-        sp.expand(
-            sp.diff(sp.cos(theta) ** (2 * k - 1) * sp.sin(theta), theta)
-            - (2 * k * sp.cos(theta) ** (2 * k) - (2 * k - 1) * sp.cos(theta) ** (2 * k - 2))
-        ), by=sp.simplify,
-    )  # fmt: skip
-    wallis = 2 * sp.pi * sp.gamma(2 * k + 1) / (2 ** (2 * k) * sp.gamma(k + 1) ** 2)
-    board.zero(
-        "solved by $2\\pi\\binom{2k}{k}4^{-k}$.", sp.gammasimp(wallis / wallis.subs(k, k - 1)) - (2 * k - 1) / (2 * k)
-    )
-    z = sp.Symbol("z", positive=True)
-    board.zero(
-        "So $\\oint e^{z\\cos\\theta}d\\theta=2\\pi I_0(z)$, term by term in $z$.",
-        sp.gammasimp(
-            wallis * z ** (2 * k) / sp.gamma(2 * k + 1) / (2 * sp.pi * (z / 2) ** (2 * k) / sp.gamma(k + 1) ** 2)
-        )
-        - 1,
-    )
+    _bessel_series(board, theta)
     derived = sp.exp(radial) * 2 * sp.pi * sp.besseli(0, S * gap / (2 * s**2))
     law = symbolic.rice_spacing()
     board.zero("The library states the same.", derived / in_library(law, law.density, gap, s) - 1, by=sp.simplify)
@@ -221,6 +201,30 @@ def rice_spacing(board: Board) -> None:
         "At $\\Delta=0$ it is the surmise.",
         derived.subs(gap, 0) - in_library(surmise, surmise.density, s),
         by=sp.simplify,
+    )
+
+
+def _bessel_series(board: Board, theta: sp.Symbol) -> None:
+    """The angular integral of e^{z cos θ} is 2π I_0(z), by its power series."""
+    k, z = sp.Symbol("k", integer=True, positive=True), sp.Symbol("z", positive=True)
+    board.zero(
+        "$\\oint\\cos^{2k}\\theta=\\frac{2k-1}{2k}\\oint\\cos^{2k-2}\\theta$, from the "
+        "total derivative of $\\cos^{2k-1}\\theta\\sin\\theta$:",
+        sp.expand(
+            sp.diff(sp.cos(theta) ** (2 * k - 1) * sp.sin(theta), theta)
+            - (2 * k * sp.cos(theta) ** (2 * k) - (2 * k - 1) * sp.cos(theta) ** (2 * k - 2))
+        ), by=sp.simplify,
+    )  # fmt: skip
+    wallis = 2 * sp.pi * sp.gamma(2 * k + 1) / (2 ** (2 * k) * sp.gamma(k + 1) ** 2)
+    board.zero(
+        "solved by $2\\pi\\binom{2k}{k}4^{-k}$.", sp.gammasimp(wallis / wallis.subs(k, k - 1)) - (2 * k - 1) / (2 * k)
+    )
+    board.zero(
+        "So $\\oint e^{z\\cos\\theta}d\\theta=2\\pi I_0(z)$, term by term in $z$.",
+        sp.gammasimp(
+            wallis * z ** (2 * k) / sp.gamma(2 * k + 1) / (2 * sp.pi * (z / 2) ** (2 * k) / sp.gamma(k + 1) ** 2)
+        )
+        - 1,
     )
 
 

@@ -71,7 +71,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 def _both(config: Config, scale: float, duration: float):
     system = DiagonalNetwork(samples_per_dimension=config.samples_per_dimension, scale=scale, steps=config.steps,
-                             time_step=duration / config.steps, paths=config.paths, response_paths=config.paths // 10,
+                             time_step=duration / config.steps, paths=config.paths, response_paths=config.paths // 4,
                              damping=0.7, max_sweeps=120)  # fmt: skip
     return system.solve(), simulate(system, dimension=config.dimension, replicas=config.replicas, seed=config.seed)
 

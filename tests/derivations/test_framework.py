@@ -41,7 +41,11 @@ def test_numerical_comparison_sees_one_part_in_1e30():
 def test_numerical_comparison_takes_functions_of_mpmath_numbers():
     import mpmath
 
-    Board().same_numerically("Same.", lambda u: mpmath.exp(u), sp.exp(x), {x: (0, 1)})
+    board = Board()
+    board.same_numerically("Same.", lambda u: mpmath.exp(u), sp.exp(x), {x: (0, 1)})
+    assert board.num_numerical == 1
+    with pytest.raises(NotProved):
+        board.same_numerically("Another.", lambda u: mpmath.exp(2 * u), sp.exp(x), {x: (0, 1)})
 
 
 def test_docstring_gives_paper_numbers_and_statement():
