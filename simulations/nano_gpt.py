@@ -6,7 +6,8 @@ uses, and with SGD, the only optimiser whose noise the Coulomb gas describes: Ad
 own scale, so that the noise is no longer (α²/B) times a gradient covariance, and T = α/B is not a temperature of it.
 
 Pooled over the matrices of a run: the mean spacing ratio <r> (0.5307 for a GOE, 0.3863 for Poisson) and Brody's
-exponent (1 for a GOE, 0 for Poisson); per matrix: bulk variance, spikes, tail.
+exponent (1 for a GOE, 0 for Poisson); per matrix: bulk variance, spikes, tail: how many matrices have one beyond
+noise, its exponent, and which of power law, log-normal and exponential describes it best.
 """
 
 import sys
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
 from coulombgas.inference import NetworkAnalysis, analyse
+from coulombgas.inference._tail import MODELS
 from coulombgas.models import gpt_size, read_corpus
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import RATIO_MEANS, LayerSpectrum, mp_density
@@ -114,12 +116,15 @@ def pooled(analysis: NetworkAnalysis) -> dict[str, Any]:
     ratios = [layer.ratio for layer in analysis if layer.ratio is not None]
     brody = [layer.repulsion.brody for layer in analysis if layer.repulsion is not None]
     spikes = [layer.spikes for layer in analysis if layer.spikes is not None]
+    tails = [layer.tail for layer in analysis if layer.tail is not None and layer.tail.preferred != "none"]
     return {
         "ratio": _weighted([ratio.mean for ratio in ratios], [ratio.error for ratio in ratios]),
         "brody": _weighted([one.mean for one in brody], [one.sd for one in brody]),
         "matrices": len(analysis),
         "matrices_with_spikes": sum(one.num_spikes > 0 for one in spikes),
         "mean_spikes": float(np.mean([one.num_spikes for one in spikes])) if spikes else None,
+        "tails": {name: sum(tail.preferred == name for tail in tails) for name in MODELS},
+        "tail_exponent": float(np.median([tail.exponent.mean for tail in tails])) if tails else None,
         "mean_stable_rank": float(np.mean([layer.spectrum.stable_rank for layer in analysis])),
         "bulk_variance": float(np.mean([one.bulk.variance.mean for one in spikes])) if spikes else None,
     }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_positive
+from coulombgas._checks import InputError, check_non_negative
 
 from ._interval import Interval
 from ._layer_motion import LayerMotion, layer_motion
@@ -89,7 +89,7 @@ def follow(
     if len(analysis.steps) < 2:
         raise InputError("`analysis` must be of at least two checkpoints with known steps.")
     if weight_decay is not None:
-        check_positive("weight_decay", weight_decay)
+        check_non_negative("weight_decay", weight_decay)
     groups: dict[str, list[LayerAnalysis]] = {}
     for layer in analysis:
         groups.setdefault(layer.name, []).append(layer)
@@ -180,6 +180,8 @@ def _temperature(
         )
     if weight_decay is None or learning_rate is None:
         return None, "no temperature: the bulk is stationary, but learning rate and weight decay are not given"
+    if weight_decay == 0:
+        return None, "no temperature: without weight decay nothing confines the weights against the noise"
     rates = np.broadcast_to(np.asarray(learning_rate, dtype=np.float64), (steps.size - 1,))
     memory = float(np.exp(-2 * weight_decay * np.sum(rates * np.diff(steps))))
     if memory > _FORGOTTEN:

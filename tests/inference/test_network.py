@@ -191,6 +191,8 @@ def test_temperature_only_where_its_assumptions_hold():
     assert "keeps" in frozen.statement
     (unknown,) = follow(trajectory(no_signal, fresh=True))
     assert "not given" in unknown.statement
+    (free,) = follow(trajectory(no_signal, fresh=True), learning_rate=0.1, weight_decay=0.0)
+    assert "without weight decay" in free.statement
     (short,) = follow(trajectory(no_signal, steps=(0, 100)), learning_rate=0.1, weight_decay=0.1)
     assert "fewer than" in short.statement
     (good,) = follow(trajectory(no_signal, fresh=True), learning_rate=0.1, weight_decay=0.1)

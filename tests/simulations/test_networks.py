@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
-from simulations import bbp, nano_gpt, phase_diagram
+from simulations import bbp, initialisation, nano_gpt, phase_diagram
 
 
 def test_spike_predictions_meet_at_the_critical_step():
@@ -80,6 +80,23 @@ def test_bad_settings_are_named(build, match):
 
 
 @pytest.mark.slow
+def test_every_matrix_of_an_untrained_transformer_is_marchenko_pastur(reduced):
+    """Shares within 3.3 binomial errors of their rates, <r> within 3.3 standard errors: false alarm 1e-3 each."""
+    outcome = initialisation.run(initialisation.Config(size="tiny" if reduced else "char", seeds=10 if reduced else 26))
+    every, num = outcome.numbers["all"], outcome.numbers["all"]["matrices"]
+    assert num == (150 if reduced else 1014)
+    limit = 3.3 * np.sqrt(0.05 * 0.95 / num)
+    assert abs(every["variance_covered"]["value"] - 0.95) < limit
+    assert abs(every["aspect_covered"]["value"] - 0.95) < limit
+    assert every["false_spikes"]["value"] < 0.01 + 3.3 * np.sqrt(0.01 * 0.99 / num)
+    assert every["marchenko_pastur"]["value"] > 0.99 - 3.3 * np.sqrt(0.01 * 0.99 / num)
+    assert abs(every["ratio"]["sigmas"]) < 3.3
+    # controls: independent levels are told apart; a signal at twice the BBP threshold is seen in most matrices
+    assert every["ratio"]["value"] - 0.3863 > 10 * every["ratio"]["error"]
+    assert every["control_found"]["value"] > (0.7 if reduced else 0.95)
+
+
+@pytest.mark.slow
 def test_key_matrices_start_as_a_gas_of_random_levels(tmp_path):
     """At initialisation <r> of the pooled key matrices is the GOE's within 4 standard errors (false alarm 6e-5)."""
     (tmp_path / "t.txt").write_text("the level repels the level and the gas is warm. " * 200)
@@ -90,6 +107,7 @@ def test_key_matrices_start_as_a_gas_of_random_levels(tmp_path):
     first = row["steps"][0]
     assert first["matrices"] == 4
     assert first["matrices_with_spikes"] == 0
+    assert first["tails"] == {"power law": 0, "log-normal": 0, "exponential": 0}
     assert first["bulk_variance"] == pytest.approx(0.02**2, rel=0.05)
     ratio = first["ratio"]
     assert abs(ratio["value"] - outcome.numbers["goe_ratio"]) < 4 * ratio["error"]
