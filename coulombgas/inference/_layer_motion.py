@@ -125,9 +125,8 @@ def _with_temperature(noise: Interval, move: float, learning_rate: float | Seque
         return LayerMotion(noise=noise, temperature=None, move=move, statement=statement)
     rate = float(np.mean(learning_rate))
     temperature = Interval(*(value / (2 * rate) for value in noise))
-    statement += (
-        f": its noise has temperature {temperature.mean:.3g} [{temperature.lower:.3g}, {temperature.upper:.3g}]"
-    )
+    limits = f"[{temperature.lower:.3g}, {temperature.upper:.3g}]"
+    statement += f"; noise of temperature {temperature.mean:.3g} {limits} in units of the loss"
     return LayerMotion(noise=noise, temperature=temperature, move=move, statement=statement)
 
 

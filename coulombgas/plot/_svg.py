@@ -118,9 +118,9 @@ class Chart:
         for value in ticks(self.x_range, self.x_log):
             (x,) = self._x(np.array([value]))
             parts.append(f'<path d="M{x:.1f} {top:.1f}V{base:.1f}" stroke="{_GRID}"/>')
-            parts.append(
-                f'<text x="{x:.1f}" y="{base + 12:.1f}" text-anchor="middle" fill="{_SOFT}">{_number(value)}</text>'
-            )
+            label = _number(value)
+            x, anchor = (x, "middle") if x + 3.2 * len(label) < self.width else (self.width - 1, "end")  # stay inside
+            parts.append(f'<text x="{x:.1f}" y="{base + 12:.1f}" text-anchor="{anchor}" fill="{_SOFT}">{label}</text>')
         for value in ticks(self.y_range, self.y_log, 4):
             (y,) = self._y(np.array([value]))
             parts.append(f'<path d="M{left:.1f} {y:.1f}H{self.width - right:.1f}" stroke="{_GRID}"/>')
