@@ -5,6 +5,7 @@ import functools
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 
@@ -150,6 +151,6 @@ def _positive(name: str, value: Number | Width) -> Array:
     array = jnp.asarray(value, jnp.result_type(float))
     if isinstance(array, Tracer):
         return eqx.error_if(array, ~jnp.all(array > 0), f"`{name}` must be positive and finite.")
-    for entry in jnp.ravel(array)[jnp.argsort(jnp.ravel(array))[:1]]:  # the smallest stands for all
-        check_positive(name, float(entry))
+    if array.size:
+        check_positive(name, float(np.min(np.asarray(array))))  # the smallest, or a NaN, stands for all
     return array

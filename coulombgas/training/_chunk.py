@@ -86,9 +86,7 @@ class _Chunk:
         """One segment; returns the length of the next, so that it takes about the wished time."""
         following = min(self.step + segment, target)
         started = time.monotonic()
-        state = advance_chunk(
-            self.program, self.setting, self.keys, self.state, np.int32(self.step), np.int32(following)  # pyright: ignore[reportArgumentType]
-        )  # fmt: skip
+        state = advance_chunk(self.program, self.setting, self.keys, self.state, self.step, following)
         self.state: ChunkState = jax.block_until_ready(state)
         elapsed, done = time.monotonic() - started, following - self.step
         self.step = following

@@ -96,10 +96,10 @@ def start_chunk(program: Program, setting: Setting, keys: Array, init: str) -> C
 
 
 def advance_chunk(
-    program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
+    program: Program, setting: Setting, keys: Array, state: ChunkState, first: int, last: int
 ) -> ChunkState:
     """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program."""
-    return _compiled_advance()(program, setting, keys, state, first, last)
+    return _compiled_advance()(program, setting, keys, state, np.int32(first), np.int32(last))
 
 
 @functools.cache

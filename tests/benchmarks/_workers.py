@@ -1,6 +1,6 @@
 """Train in processes of their own, one a core: throughput with two processes, and memory of a fresh one.
 
-``python _workers.py SPEC`` is such a process: SPEC is JSON, the arguments of ``train`` with ``model`` as configuration and
+``python _workers.py SPEC`` is such a process: SPEC is JSON, the arguments of ``train``, ``model`` as configuration, and
 ``core`` to be bound to. It compiles, says "ready", waits for a line, trains, and prints wall seconds, CPU seconds
 and its peak memory in GiB.
 """

@@ -1,7 +1,7 @@
 """How much does one update of one student cost, against the papers' way (one seed at a time)?
 
-N = 2. Reference: the released NumPy code, measured once on one core of a machine like ours at 160 µs an update (B = 16),
-so two processes of it do one every 80 µs; and a one-at-a-time NumPy loop run here beside ours.
+N = 2. Reference: the released NumPy code, measured once on one core of a machine like ours at 160 µs an update
+(B = 16), so two processes of it do one every 80 µs; and a one-at-a-time NumPy loop run here beside ours.
 """
 
 import time
@@ -58,8 +58,10 @@ def main() -> None:
     }
     wall, cpu = (1e6 * value for value in throughput(run))
     rows.append((16, "quenched", "2", cpu, wall, "", "", REFERENCE_US / 2 / wall))
-    header = ("B", "inputs", "processes", "CPU µs/update", "wall µs/update", "NumPy µs", "NumPy/CPU", "reference/wall")
-    table(rows, header, "teacher-student, N = 2; reference: the papers' code at B = 16 in two processes")
+    header = ("B", "inputs", "proc.", "CPU µs", "wall µs", "NumPy µs", "×NumPy", "×ref.")
+    table(
+        rows, header, "one update of a student; ×NumPy: by CPU time, ×ref.: the papers' code at B = 16 in 2 processes"
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The RBM's chains: one draw for k Gibbs steps, its memory, and the same law through every sampler."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +25,10 @@ def test_collapsed_step_is_the_power_series(gibbs_steps, x64):
     np.testing.assert_allclose(covariance, series, rtol=1e-10)
 
 
+def jitted(draw, model, *arguments):
+    return jax.jit(partial(draw, model))(*arguments)
+
+
 def test_samplers_have_the_same_first_and_second_moments():
     """Chains after k steps from one state: 5 standard errors on 4 + 10 moments of two comparisons."""
     model = GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=2, sigma_h2=0.8)
@@ -35,18 +41,19 @@ def test_samplers_have_the_same_first_and_second_moments():
         gram = np.einsum("ibr,jbr->ijr", samples, samples)
         return [np.asarray(samples, np.float64).mean(axis=1), gram[np.tril_indices(4)]]
 
-    naive = moments(naive_chain(model, matrix, bias, chain, keys))
-    fast = moments(collapsed_chain(model, matrix, bias, chain, fold(keys, 1)))
+    naive = moments(jitted(naive_chain, model, matrix, bias, chain, keys))
+    fast = moments(jitted(collapsed_chain, model, matrix, bias, chain, fold(keys, 1)))
     for a, b in zip(naive, fast, strict=True):
         error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
         assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
-    wrong = moments(naive_chain(GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=1), matrix, bias, chain, keys))
+    single = GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=1)
+    wrong = moments(jitted(naive_chain, single, matrix, bias, chain, keys))
     assert (np.abs(wrong[1].mean(axis=-1) - fast[1].mean(axis=-1)) > 5 * error).any()
 
     factor = jnp.linalg.cholesky(chain[..., 0] @ chain[..., 0].T)
     factor = jnp.broadcast_to(factor[..., None], (4, 4, 6000))
-    gram = gram_chain(model, matrix, factor, fold(keys, 2), 9)
-    without_bias = collapsed_chain(model, matrix, None, chain, fold(keys, 3))
+    gram = jitted(partial(gram_chain, batch_size=9), model, matrix, factor, fold(keys, 2))
+    without_bias = jitted(collapsed_chain, model, matrix, None, chain, fold(keys, 3))
     a, b = moments(gram)[1], moments(without_bias)[1]
     error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
     assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
@@ -101,6 +108,8 @@ def test_memory_widens_the_levels(gibbs_steps, reduced):
 
     At α → 0 the factor is ``chain_factor``. 3.5 standard errors on two modes: false alarm 1e-3; control: no memory.
     """
+    if reduced and gibbs_steps == 3:
+        pytest.skip("one k is enough in the reduced form")
     model = GaussianRBM(target=KAPPA, gibbs_steps=gibbs_steps, sampler="gram")
     rate, batch, replicas = 0.1, 512, 20_000 if reduced else 200_000
     run = train(model, learning_rate=rate, batch_size=batch, replicas=replicas, steps=150, init="fixed-point", seed=3)

@@ -17,40 +17,61 @@ from coulombgas.training import interrupted_run, train
 
 SMALL = GaussianRBM(num_visible=3)
 RUN = {"learning_rate": (0.05, 0.02), "batch_size": 4, "replicas": 12, "steps": 20, "record": 2, "chunk": 5}
-COMMAND = [
-    sys.executable, "-m", "coulombgas", "simulate", "rbm", "--learning-rate", "0.05", "0.02", "--batch-size", "8",
-    "--num-visible", "4", "--replicas", "24", "--steps", "40000", "--record", "10000", "40000", "--resume",
-    "--checkpoint-seconds", "0.05",
-]  # fmt: skip
 
 
-def start(out: Path) -> subprocess.Popen:
+def start(out: Path, steps: int = 40_000) -> subprocess.Popen:
+    command = [
+        sys.executable, "-m", "coulombgas", "simulate", "rbm", "--learning-rate", "0.05", "0.02", "--batch-size", "8",
+        "--num-visible", "3", "--replicas", "24", "--steps", str(steps), "--record", str(steps // 4), str(steps),
+        "--resume", "--checkpoint-seconds", "0.05", "--out", str(out),
+    ]  # fmt: skip
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    return subprocess.Popen(
-        [*COMMAND, "--out", str(out)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(out: Path) -> None:
-    _, errors = (process := start(out)).communicate(timeout=200)
+def finish(out: Path, steps: int) -> None:
+    _, errors = (process := start(out, steps)).communicate(timeout=300)
     assert process.returncode == 0, errors
+
+
+def snapshot_times(out: Path) -> list[int]:
+    """When the snapshots of the run under way were written."""
+    times = []
+    for file in (out.parent / f".{out.name}.partial" / "state").glob("*.npz"):
+        try:
+            times.append(file.stat().st_mtime_ns)
+        except FileNotFoundError:  # replaced meanwhile
+            continue
+    return times
+
+
+def kill_at_work(out: Path, steps: int, random: np.random.Generator) -> bool:
+    """SIGKILL a run that has begun to leave snapshots, some time later; False if it had ended by then."""
+    process, before, deadline = start(out, steps), time.time_ns(), time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if any(written > before for written in snapshot_times(out)):
+            break
+        time.sleep(0.01)
+    time.sleep(random.uniform(0.0, 0.6))
+    alive = process.poll() is None
+    process.kill()
+    process.communicate()
+    return alive
 
 
 @pytest.mark.slow
 def test_killed_runs_resume_bit_for_bit(tmp_path, reduced):
-    finish(tmp_path / "whole.zarr")
+    """20 kills in the full form. A store that could be seen half-written would not have the shape of the whole one."""
+    kills, steps = (2, 40_000) if reduced else (20, 500_000)
+    finish(tmp_path / "whole.zarr", steps)
     expected = read_spectra(tmp_path / "whole.zarr")
     random, out = np.random.default_rng(0), tmp_path / "killed.zarr"
-    kills = 0
-    for _ in range(2 if reduced else 20):
-        process = start(out)
-        time.sleep(random.uniform(2.0, 5.0))
-        kills += process.poll() is None
-        process.kill()
-        process.communicate()
-        assert not out.exists() or (read_spectra(out).eigenvalue.shape == expected.eigenvalue.shape)
-    finish(out)
-    assert kills
+    killed = 0
+    for _ in range(kills):
+        killed += kill_at_work(out, steps, random)
+        assert not out.exists() or read_spectra(out).eigenvalue.shape == expected.eigenvalue.shape
+    finish(out, steps)
+    assert killed >= 1 if reduced else killed == kills
     found = read_spectra(out)
     assert np.array_equal(found.eigenvalue.values, expected.eigenvalue.values)
     assert np.array_equal(found.failed_step.values, expected.failed_step.values)
