@@ -78,7 +78,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def _matrices(model: GPT, index: int, config: Config) -> list[_Matrix]:
-    residual = 0.02 / np.sqrt(2 * len(model.blocks))
+    residual = 0.02 / float(np.sqrt(2 * len(model.blocks)))
     rng, found = np.random.default_rng([config.seed, index]), []
     for name, value in named_arrays(model):
         if value.ndim != 2:

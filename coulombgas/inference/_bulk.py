@@ -34,9 +34,11 @@ class BulkFit:
 
     Attributes:
         variance: variance v of the noise entries, mean and 95% interval.
+        best_variance: most probable variance at the mean of ``rows``: together with it, and not with the mean of
+            ``variance``, it places the levels, because the product of both is known far better than either.
         rows: effective number ν of independent rows; the longer side for independent entries.
         aspect: N/ν.
-        edge, lower_edge: Marchenko-Pastur edges at the posterior means.
+        edge, lower_edge: Marchenko-Pastur edges at the mean of ``rows`` and ``best_variance``.
         num_levels: bulk levels that entered.
         num_spikes: levels set aside above them.
         distance: largest distance of the counting function from the fitted law, in levels.
@@ -46,6 +48,7 @@ class BulkFit:
     """
 
     variance: Interval
+    best_variance: float
     rows: Interval
     aspect: Interval
     edge: float
@@ -139,6 +142,10 @@ class _Problem:
         log_ratio = np.log(rng.chisquare(dof) / dof)
         return self.sum / dof * np.exp(-np.sqrt(max(1 + self.kurtosis / 2, 1e-3)) * log_ratio)
 
+    def best_variance(self, rows: float) -> float:
+        """Most probable v at ν = ``rows``."""
+        return self.sum / float(self._degrees(np.array([rows]))[0])
+
     def _degrees(self, nu: np.ndarray) -> np.ndarray:
         """n(ν' − Σ 1/ℓ): degrees of freedom left in Σx, each spike of strength ℓ taking its share."""
         effective = nu - self.spikes.size
@@ -181,13 +188,15 @@ def bulk_potential(strength: Numeric, ratio: Numeric) -> Any:
 
 
 def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit:
-    mean_rows, mean_variance = float(nu.mean()), float(variance.mean())
+    mean_rows = float(nu.mean())
+    best_variance = problem.best_variance(mean_rows)
     spikes = problem.spikes.size
-    lower, upper = mp_edges(mean_variance, mean_rows - spikes, problem.size)
-    counted = problem.size * mp_cdf(problem.bulk, mean_variance, mean_rows - spikes, problem.size)
+    lower, upper = mp_edges(best_variance, mean_rows - spikes, problem.size)
+    counted = problem.size * mp_cdf(problem.bulk, best_variance, mean_rows - spikes, problem.size)
     distance = float(np.abs(counted - np.arange(problem.size) - 0.5).max())
     return BulkFit(
         variance=summarise(variance),
+        best_variance=best_variance,
         rows=_interval(nu),
         aspect=_interval((problem.size + spikes) / nu),
         edge=upper,

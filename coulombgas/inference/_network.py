@@ -30,6 +30,7 @@ from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
 MIN_BULK_LEVELS = 8
 MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
+_COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
 _LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -71,6 +72,11 @@ class LayerAnalysis:
     def name(self) -> str:
         """Name of the matrix."""
         return self.spectrum.name
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the bulk is compatible with noise: Marchenko-Pastur, of a matrix of full rank."""
+        return self.spikes is not None and self.spikes.bulk.fits and self.spectrum.rank == self.spectrum.columns
 
     @property
     def step(self) -> int | None:
@@ -252,7 +258,9 @@ def _fit_spikes(
         return None
     fit = find_spikes(levels, spectrum.rows, level=level, kurtosis=spectrum.kurtosis, seed=seed)
     bulk = fit.bulk
-    if not bulk.fits:
+    if spectrum.rank < spectrum.columns:
+        warnings.append("no matrix of independent entries, because it lacks rank: variance and edge are descriptive")
+    elif not bulk.fits:
         warnings.append(
             f"bulk is not Marchenko-Pastur: the levels are displaced by up to {bulk.distance:.1f} mean spacings "
             f"(random: {bulk.distance_limit:.1f}); variance and edge are descriptive"
@@ -291,6 +299,13 @@ def _spacings(
     if bulk.size < MIN_SPACING_LEVELS:
         warnings.append(f"{bulk.size} bulk levels are too few for spacings")
         return {}
+    gaps = np.diff(bulk)
+    together = np.count_nonzero(gaps < _COINCIDENT * gaps.mean())
+    if together > 0.02 * gaps.size:
+        warnings.append(
+            f"{together} of {bulk.size} bulk levels coincide with the next: a symmetry or repeated entries, "
+            "not repulsion, decides their spacings"
+        )
     unfolded = _unfold(bulk, spikes, method)
     if unfolded is None:
         warnings.append("spacings not analysed: the levels cannot be unfolded")
@@ -312,7 +327,7 @@ def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -
     try:
         if analytic and spikes is not None:
             bulk = spikes.bulk
-            law = {"variance": bulk.variance.mean, "rows": bulk.rows.mean - bulk.num_spikes, "columns": bulk.num_levels}
+            law = {"variance": bulk.best_variance, "rows": bulk.rows.mean - bulk.num_spikes, "columns": bulk.num_levels}
             return unfold(singular_values**2, method="marchenko-pastur", outliers=(0, 0), **law)
         return unfold(singular_values, method="spline" if method == "auto" else method)
     except InputError:

@@ -136,8 +136,8 @@ def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, n
     """
     variance, rows = bulk.variance_draws, bulk.rows_draws
     columns = bulk.num_levels + bulk.num_spikes
-    plugged = spike_strength(np.array(eigenvalue), variance.mean(), rows.mean(), columns)
-    sd = outlier_sd(plugged, float(variance.mean()), float(rows.mean()), columns) * np.sqrt((num_near + 1) / 2)
+    plugged = spike_strength(np.array(eigenvalue), bulk.best_variance, bulk.rows.mean, columns)
+    sd = outlier_sd(plugged, bulk.best_variance, bulk.rows.mean, columns) * np.sqrt((num_near + 1) / 2)
     position = eigenvalue + sd * rng.standard_normal(variance.size)
     return np.sqrt(spike_strength(position, variance, rows, columns) * rows * variance)
 
@@ -164,11 +164,11 @@ def level_sds(fit: SpikeFit, *, edge: bool = False) -> Any:
     bulk = fit.bulk
     columns = bulk.num_levels + bulk.num_spikes
     if edge:
-        scale = edge_scale(np.asarray(bulk.variance.mean), np.asarray(bulk.rows.mean), columns)[1]
+        scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)[1]
         return _TRACY_WIDOM_SD * scale
     top = np.array([spike.eigenvalue for spike in fit.spikes[::-1]])
-    strength = spike_strength(top, np.asarray(bulk.variance.mean), np.asarray(bulk.rows.mean), columns)
-    return outlier_sd(strength, bulk.variance.mean, bulk.rows.mean, columns)
+    strength = spike_strength(top, np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)
+    return outlier_sd(strength, bulk.best_variance, bulk.rows.mean, columns)
 
 
 def _robust_count(levels: np.ndarray, rows: int, level: float) -> int:
@@ -198,13 +198,13 @@ def _p_values(levels: np.ndarray, bulk: BulkFit, count: int) -> np.ndarray:
 
 def _threshold(bulk: BulkFit, level: float) -> float:
     columns = bulk.num_levels
-    centre, scale = edge_scale(np.asarray(bulk.variance.mean), np.asarray(bulk.rows.mean - bulk.num_spikes), columns)
+    centre, scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean - bulk.num_spikes), columns)
     return float(centre + edge_quantile(level) * scale)
 
 
 def _spikes(levels: np.ndarray, bulk: BulkFit, p_values: np.ndarray, seed: int) -> tuple[Spike, ...]:
     rng = np.random.default_rng([seed, 1])
-    columns, rows, variance = levels.size, bulk.rows.mean, bulk.variance.mean
+    columns, rows, variance = levels.size, bulk.rows.mean, bulk.best_variance
     top = levels[::-1][: p_values.size]
     strengths = spike_strength(top, np.asarray(variance), np.asarray(rows), columns)
     near = _num_near(top, outlier_sd(strengths, variance, rows, columns))
@@ -241,7 +241,7 @@ def _number_posterior(levels: np.ndarray, bulk: BulkFit, most: int) -> dict[str,
     start = max(bulk.num_spikes - _CANDIDATES // 2, 0)
     candidates = np.arange(start, min(start + _CANDIDATES, most) + 1)
     ranks = candidates[:-1]
-    rows, columns, variance = bulk.rows.mean, levels.size, bulk.variance.mean
+    rows, columns, variance = bulk.rows.mean, levels.size, bulk.best_variance
     top = levels[::-1][ranks]
     centre, scale = edge_scale(np.asarray(variance), rows - ranks, columns - ranks)
     as_noise = edge_log_density((top - centre) / scale) - np.log(scale)

@@ -169,7 +169,7 @@ def _temperature(
     last = layers[-1].spikes
     if last is None:
         return None, "no temperature: too few levels for a bulk"
-    if not last.bulk.fits:
+    if not layers[-1].is_noise:
         return None, "no temperature: the bulk is not Marchenko-Pastur, so its levels are not those of noise alone"
     if np.count_nonzero(_later_half(steps)) < _MIN_STEPS or drift is None:
         return None, f"no temperature: fewer than {_MIN_STEPS} records in the later half cannot show equilibrium"

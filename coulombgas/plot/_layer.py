@@ -36,11 +36,11 @@ def density_curves(layer: LayerAnalysis, bins: int = 60) -> DensityCurves:
         return DensityCurves(edges, heights, empty, empty, empty)
     bulk = fit.bulk
     rows, columns = bulk.rows.mean - bulk.num_spikes, bulk.num_levels
-    lower, upper = mp_edges(bulk.variance.mean, rows, columns)
+    lower, upper = mp_edges(bulk.best_variance, rows, columns)
     angle = np.linspace(0, np.pi, 160)
     x = np.sqrt(lower) + (np.sqrt(upper) - np.sqrt(lower)) * (1 - np.cos(angle)) / 2
     share = columns / values.size
-    y = share * 2 * x * mp_density(x**2, bulk.variance.mean, rows, columns)
+    y = share * 2 * x * mp_density(x**2, bulk.best_variance, rows, columns)
     spikes = np.sqrt([spike.eigenvalue for spike in fit.spikes])
     return DensityCurves(edges, heights, x, y, spikes)
 

@@ -130,7 +130,7 @@ def render_network(
 
 def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) -> dict[str, Any]:
     tags = ["spikes"] if layer.spikes and layer.spikes.num_spikes else []
-    tags += ["misfit"] if layer.spikes is None or not layer.spikes.bulk.fits else []
+    tags += ["misfit"] if not layer.is_noise else []
     tags += ["warned"] if layer.warnings else []
     return {
         "name": printable(layer.name),
@@ -151,7 +151,7 @@ def _cells(layer: LayerAnalysis) -> list[_Cell]:
     if fit is None:
         cells += [_Cell(text="–")] * 4
     else:
-        word, pill = ("random", "on") if fit.bulk.fits else ("not random", "off")
+        word, pill = ("random", "on") if layer.is_noise else ("not random", "off")
         cells += [
             _interval_cell(fit.bulk.variance),
             _Cell(text=word, value=fit.bulk.distance / fit.bulk.distance_limit, pill=pill),
@@ -257,7 +257,7 @@ def _text(interval: Any) -> str:
 
 def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
     fitted = [layer.spikes for layer in shown if layer.spikes is not None]
-    random = sum(fit.bulk.fits for fit in fitted)
+    random = sum(layer.is_noise for layer in shown)
     learnt = sum(fit.num_spikes > 0 for fit in fitted)
     parts = [f"{len(shown)} weight {'matrix' if len(shown) == 1 else 'matrices'}"]
     if len(analysis.steps) > 1:
@@ -284,7 +284,7 @@ def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Ca
         ),
         Card(
             label="bulk of pure noise",
-            value=f"{sum(fit.bulk.fits for fit in fitted)} of {len(fitted)}",
+            value=f"{sum(layer.is_noise for layer in shown)} of {len(fitted)}",
             note="Marchenko-Pastur fits the bulk levels",
         ),
         Card(label="spikes", value=str(spikes), note=f"false in {100 * analysis.level:g}% of noise matrices"),

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from coulombgas._checks import InputError
 
 _CHUNK = 1 << 22  # entries converted to float64 at a time
+_MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
 _RANK_TOLERANCE = 1e-13  # eigenvalues this far below the largest are rounding noise of a float32 matrix
 
 
@@ -48,7 +49,8 @@ class LayerSpectrum:
     step: int | None = None
     """Training step of the checkpoint, when known."""
     kurtosis: float = 0.0
-    """Excess kurtosis of the entries: 0 Gaussian, −1.2 uniform; it sets how sharply the variance is known."""
+    """Excess kurtosis of the entries: 0 Gaussian, −1.2 uniform; it sets how sharply the variance is known. Entries
+    beyond σ(MN)^{1/4}, the BBP threshold, are left out: each of them makes a spike and is no part of the bulk."""
     participation: Participation | None = None
     """Spread of the singular vectors, when they were computed."""
     change: Change | None = field(default=None, repr=False)
@@ -120,11 +122,11 @@ class NetworkSpectra(Sequence):
 
 def layer_spectrum(
     name: str,
-    matrix: np.ndarray,
+    matrix: Any,
     *,
     step: int | None = None,
     vectors: bool = True,
-    initial: np.ndarray | None = None,
+    initial: Any = None,
 ) -> LayerSpectrum:
     """Levels of WᵀW, kurtosis of the entries and participation numbers of the singular vectors of one matrix.
 
@@ -150,14 +152,14 @@ def layer_spectrum(
     else:
         levels = np.linalg.eigvalsh(gram)
     levels = np.maximum(levels, 0.0)
-    shape = (int(matrix.shape[0]), int(matrix.shape[1]))
+    shape = (int(np.shape(matrix)[0]), int(np.shape(matrix)[1]))
     layer = LayerSpectrum(name, shape, levels, step, kurtosis, participation)
     if initial is None:
         return layer
     return LayerSpectrum(name, shape, levels, step, kurtosis, participation, _change(layer, matrix, initial))
 
 
-def _tall(name: str, matrix: np.ndarray) -> np.ndarray:
+def _tall(name: str, matrix: Any) -> np.ndarray:
     array = np.asarray(matrix)
     if array.ndim != 2:
         raise InputError(f"{name}: not a matrix, shape {array.shape}.")
@@ -177,24 +179,52 @@ def _chunks(tall: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 def _gram(name: str, tall: np.ndarray) -> tuple[np.ndarray, float]:
     gram = np.zeros((tall.shape[1], tall.shape[1]))
-    moments, bad = np.zeros(4), 0
-    for _, block in _chunks(tall):
-        finite = np.isfinite(block)
-        if not finite.all():
-            bad += int(block.size - np.count_nonzero(finite))
-            continue
-        gram += block.T @ block
-        square = block * block
-        moments += block.sum(), square.sum(), (square * block).sum(), (square * square).sum()
+    bad, largest, total = 0, 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # answered below
+        for _, block in _chunks(tall):
+            finite = np.isfinite(block)
+            if not finite.all():
+                bad += int(block.size - np.count_nonzero(finite))
+                continue
+            gram += block.T @ block
+            largest = max(largest, float(block.max()), -float(block.min()))
+            total += float(np.vdot(block, block))
     if bad:
         raise InputError(f"{name}: {bad} of {tall.size} entries are NaN or infinite.")
     if not np.isfinite(gram).all():
         raise InputError(f"{name}: entries too large to square.")
-    m1, m2, m3, m4 = moments / tall.size
-    variance = m2 - m1**2
-    fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
-    kurtosis = fourth / variance**2 - 3 if variance > 1e-12 * m2 and variance > 0 else 0.0
-    return gram, float(max(kurtosis, -2.0))
+    return gram, _kurtosis(tall, largest, total / tall.size)
+
+
+def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
+    """Excess kurtosis of the entries that make no spike of their own."""
+    if largest == 0.0:
+        return 0.0
+    cut, variance, kurtosis = largest, mean_square, 0.0
+    for index in range(_MAX_CUTS):
+        previous, cut = cut, min(cut, float(np.sqrt(variance)) * tall.size**0.25)
+        if index and cut == previous:
+            break
+        moments, num = _moments(tall, cut)
+        if tall.size - num > tall.shape[1] // 2 or moments[1] == 0:  # no outliers: the matrix is sparse
+            break
+        m1, m2, m3, m4 = moments / num
+        central = m2 - m1**2
+        fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
+        kurtosis = fourth / central**2 - 3 if central > 1e-12 * m2 and central > 0 else 0.0
+        variance = m2 * cut**2
+    return float(max(kurtosis, -2.0))
+
+
+def _moments(tall: np.ndarray, cut: float) -> tuple[np.ndarray, int]:
+    """Sums of the first four powers of the entries up to ``cut``, in its units, and how many there are."""
+    moments, num = np.zeros(4), 0
+    for _, block in _chunks(tall):
+        kept = block[np.abs(block) <= cut] / cut
+        square = kept * kept
+        moments += kept.sum(), square.sum(), np.vdot(square, kept), np.vdot(square, square)
+        num += kept.size
+    return moments, num
 
 
 def _participation(tall: np.ndarray, levels: np.ndarray, right: np.ndarray) -> Participation:
@@ -208,7 +238,7 @@ def _participation(tall: np.ndarray, levels: np.ndarray, right: np.ndarray) -> P
     return Participation(np.divide(second**2, fourth, out=np.ones_like(fourth), where=fourth > 0), short)
 
 
-def _change(layer: LayerSpectrum, matrix: np.ndarray, initial: np.ndarray) -> Change:
+def _change(layer: LayerSpectrum, matrix: Any, initial: Any) -> Change:
     if np.shape(initial) != np.shape(matrix):
         raise InputError(f"{layer.name}: shape {np.shape(matrix)}, but {np.shape(initial)} at initialisation.")
     before = layer_spectrum(layer.name, initial, step=layer.step, vectors=False)

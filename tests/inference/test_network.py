@@ -85,6 +85,8 @@ UNUSUAL = {
     "identity": (np.eye(50), "all levels are equal"),
     "diagonal": (np.diag(np.arange(1.0, 60)), "not Marchenko-Pastur"),
     "heavy": (RNG.standard_cauchy((80, 50)), "not Marchenko-Pastur"),
+    "antisymmetric": ((a := RNG.normal(size=(60, 60))) - a.T, "30 of 60 bulk levels coincide"),
+    "adapter": (RNG.normal(size=(90, 12)) @ RNG.normal(size=(12, 80)), "it lacks rank"),
     "scaled": (1e-18 * RNG.normal(size=(5, 4)), "too few"),
 }  # fmt: skip
 
@@ -95,6 +97,30 @@ def test_unusual_matrices_say_what_is_unusual(case):
     layer = analyse_layer(layer_spectrum("w", matrix))
     assert any(message in line for line in layer.warnings), layer.warnings
     json.dumps(layer.as_dict())
+
+
+def test_one_huge_entry_is_a_spike_and_leaves_the_bulk_alone():
+    """The fourth moment of all entries, 150 times the Gaussian one, would pull the fit off by a third."""
+    matrix = np.random.default_rng(13).normal(size=(200, 100))
+    matrix[3, 4] = 50.0
+    spectrum = layer_spectrum("w", matrix)
+    assert abs(spectrum.kurtosis) < 4 * np.sqrt(24 / matrix.size)
+    layer = analyse_layer(spectrum)
+    assert layer.is_noise
+    assert layer.spikes.num_spikes == 1
+    assert layer.spikes.bulk.variance.contains(1.0)
+    assert layer.spikes.bulk.aspect.contains(0.5)
+    assert layer.tail.preferred == "none"
+
+
+def test_a_bulk_of_few_levels_is_placed_by_best_variance():
+    """Ten levels of 20 000 rows: variance and rows are known to 20% each, their product to 1%, where the levels lie."""
+    rng = np.random.default_rng(14)
+    fits = [analyse_layer(layer_spectrum("w", rng.normal(size=(20_000, 10)))) for _ in range(20)]
+    assert sum(layer.is_noise for layer in fits) >= 18  # 1%: probability of fewer 1e-3
+    bulk = fits[0].spikes.bulk
+    assert bulk.best_variance * bulk.rows.mean == pytest.approx(20_000, rel=0.02)
+    assert bulk.variance.sd / bulk.variance.mean > 0.1
 
 
 def test_scale_does_not_matter():

@@ -226,6 +226,12 @@ def test_layer_spectrum_agrees_with_the_singular_values_of_any_orientation():
     np.testing.assert_allclose(found.long, (1 / (right**4).sum(axis=1))[::-1], rtol=1e-5)
 
 
+def test_a_matrix_may_be_a_list_and_too_large_to_square_without_a_warning():
+    assert layer_spectrum("w", [[1.0, 2.0], [2.0, 1.0]]).eigenvalues.tolist() == pytest.approx([1.0, 9.0])
+    with pytest.raises(InputError, match="too large to square"):
+        layer_spectrum("w", np.full((3, 3), 1e200))
+
+
 def test_rank_and_zero_matrices():
     rng = np.random.default_rng(0)
     low = rng.normal(size=(30, 3)) @ rng.normal(size=(3, 20))
