@@ -125,6 +125,8 @@ def _show(analysis) -> None:
     steps = len(analysis.steps) > 1
     header = ["matrix", *(["step"] if steps else []), "shape", "variance [95%]", "edge", "spikes", "stable rank"]
     header += ["exponent [95%]", "tail", "Brody q [95%]", "<r>", "notes"]
+    compared = any(layer.spectrum.change for layer in analysis)
+    header += ["moved", "alignment"] if compared else []
     rows = []
     for layer in analysis:
         fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
@@ -136,11 +138,12 @@ def _show(analysis) -> None:
             f"{fit.bulk.edge:.3g}" if fit else "–",
             fit.num_spikes if fit else "–",
             f"{layer.stable_rank.mean:.1f}" if layer.stable_rank else "–",
-            _interval(tail and tail.exponent),
+            _interval(tail.exponent if tail and tail.preferred != "none" else None),
             tail.preferred if tail else "–",
             _interval(repulsion and repulsion.brody),
             f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",
             len(layer.warnings) or "",
+            *(_change(layer.spectrum.change) if compared else []),
         ])  # fmt: skip
     print_table(header, rows)
     _footnotes(analysis)
@@ -156,6 +159,11 @@ def _footnotes(analysis) -> None:
         print(f"{count} of {len(analysis)} matrices: {kind}.")
     if analysis.spectra.skipped:
         print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
+
+
+def _change(change) -> list[str]:
+    """Distance from initialisation in units of its norm, and the cosine with it."""
+    return [f"{change.relative_distance:.2f}", f"{change.alignment:.2f}"] if change else ["–", "–"]
 
 
 def _interval(interval) -> str:

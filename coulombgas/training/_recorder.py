@@ -77,7 +77,9 @@ class SpectrumRecorder:
         self._raise_pending()
         selected = {name: _copy(value) for name, value in named_arrays(params) if self._wants(name, value)}
         if not selected:
-            raise InputError(f"`select` {self._patterns} matches no matrix among the parameters.")
+            names = [name for name, value in named_arrays(params) if len(value.shape) - self._replica_axis >= 2]
+            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "") if names else "there is none"
+            raise InputError(f"`select` {' '.join(self._patterns)!r} matches no matrix among the parameters: {shown}.")
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True, name="spectrum-recorder")
             self._thread.start()

@@ -51,6 +51,14 @@ def test_select_table_and_out(checkpoint, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_comparison_with_initialisation_has_columns(checkpoint, capsys):
+    assert main(["spectra", str(checkpoint), "--initial", str(checkpoint), "--select", "*.key.*"]) == 0
+    shown = capsys.readouterr().out
+    assert "alignment" in shown
+    assert "1.00" in shown
+    assert "none" in shown  # and then no exponent is shown: the edge of a noise bulk has none
+
+
 def test_bad_file_is_one_line_and_status_2(tmp_path, capsys):
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(struct.pack("<Q", 10 * 2**30) + b"{}")

@@ -86,7 +86,7 @@ def test_errors_reach_the_loop(tmp_path):
     with pytest.raises(cg.InputError, match="NaN"):
         recorder.flush()
     recorder.close()
-    with pytest.raises(cg.InputError, match="matches no matrix"):
+    with pytest.raises(cg.InputError, match=r"matches no matrix among the parameters: block\.0\.key, c_attn"):
         SpectrumRecorder(tmp_path / "s.zarr", select="nothing", every=1)(1, params())
 
 
