@@ -58,8 +58,8 @@ def layer_motion(
     """
     singular = np.sqrt(levels[:, : levels.shape[1] - num_spikes])
     interval = np.diff(steps)
-    if len(steps) < 3 or singular.shape[1] <= 2 * _DEGREE:
-        return _none(float("nan"), "fewer than three records, or too few levels")
+    if len(steps) < 3 or singular.shape[1] <= 2 * _DEGREE or interval.min() <= 0:
+        return _none(float("nan"), "fewer than three records at ascending steps, or too few levels")
     short = np.flatnonzero(interval == interval.min())
     moves = _moves(singular, short)
     follows = np.diff(short) == 1

@@ -29,17 +29,18 @@ class Recording:
         import zarr
 
         self.path = Path(path)
+        self._shapes = {name: tuple(int(side) for side in shape) for name, shape in matrices.items()}
         self._group: Any  # zarr's attributes and members are typed as unions of everything JSON and Zarr know
         if self.path.exists():
             self._group = zarr.open_group(self.path, mode="a")
-            self._check(matrices)
+            self._check()
             self._truncate(int(self._group.attrs["complete"]))
             return
         self._group = zarr.open_group(self.path, mode="w")
-        shapes = {name: [int(side) for side in shape] for name, shape in matrices.items()}
-        self._group.attrs.update({"format": FORMAT, "complete": 0, "matrices": shapes, **attrs})
+        stored = {name: list(shape) for name, shape in self._shapes.items()}
+        self._group.attrs.update({"format": FORMAT, "complete": 0, "matrices": stored, **attrs})
         self._create("step", (0,), "i8", ("record",))
-        for name, shape in shapes.items():
+        for name, shape in self._shapes.items():
             self._create(
                 f"eigenvalue.{name}", (0, replicas, min(shape)), "f8", ("record", "replica", f"mode_{min(shape)}")
             )
@@ -61,7 +62,22 @@ class Recording:
         self._truncate(int(np.searchsorted(steps, step, side="right")))
 
     def append(self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]]) -> None:
-        """Add one record: for each matrix the spectra of all replicas. It counts once it is whole."""
+        """Add one record: for each matrix the spectra of all replicas. It counts once it is whole.
+
+        Raises:
+            InputError: when steps do not ascend, or the matrices are not those of the first record.
+        """
+        last = self.last_step
+        if last is not None and step <= last:
+            raise InputError(f"`step` must ascend from record to record, got {step} after {last}.")
+        for name in sorted(self._shapes.keys() ^ spectra.keys()):
+            where = (
+                "the first record but not in this one" if name in self._shapes else "this record but not in the first"
+            )
+            raise InputError(f"{name} is in {where}: record the same matrices every time.")
+        for name, replicas in spectra.items():
+            if replicas[0].shape != self._shapes[name]:
+                raise InputError(f"{name} had shape {self._shapes[name]} in the first record, now {replicas[0].shape}.")
         for name, replicas in spectra.items():
             self._group[f"eigenvalue.{name}"].append(np.stack([layer.eigenvalues for layer in replicas])[None])
             self._group[f"kurtosis.{name}"].append(np.array([[layer.kurtosis for layer in replicas]]))
@@ -72,11 +88,11 @@ class Recording:
         chunks = (_RECORDS_A_CHUNK, *shape[1:])
         self._group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, dimension_names=dims)
 
-    def _check(self, matrices: Mapping[str, Sequence[int]]) -> None:
+    def _check(self) -> None:
         if self._group.attrs.get("format") != FORMAT:
             raise InputError(f"`out` {str(self.path)!r} exists and is no recording: choose another path.")
         found = {name: tuple(shape) for name, shape in self._group.attrs["matrices"].items()}
-        if found != {name: tuple(shape) for name, shape in matrices.items()}:
+        if found != self._shapes:
             raise InputError(f"`out` {str(self.path)!r} records other matrices: choose another path.")
 
     def _truncate(self, complete: int) -> None:

@@ -281,6 +281,7 @@ def test_motion_that_is_no_diffusion_is_not_called_noise():
     levels, steps = shaken_levels(0)
     assert "do not move" in layer_motion(levels[:1].repeat(30, axis=0), steps, 0).statement
     assert "fewer than three records" in layer_motion(levels[:2], steps[:2], 0).statement
+    assert "ascending steps" in layer_motion(levels, 0 * steps, 0).statement
     assert "too few evenly spaced" in layer_motion(levels[:4], np.array([1, 2, 5, 9]), 0).statement
 
 

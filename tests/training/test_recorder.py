@@ -90,6 +90,24 @@ def test_errors_reach_the_loop(tmp_path):
         SpectrumRecorder(tmp_path / "s.zarr", select="nothing", every=1)(1, params())
 
 
+@pytest.mark.parametrize(
+    ("step", "second", "match"),
+    [
+        (1, {"w": jnp.eye(3)}, "`step` must ascend from record to record, got 1 after 1"),
+        (2, {"w": jnp.ones((4, 3))}, r"w had shape \(3, 3\) in the first record, now \(4, 3\)"),
+        (2, {"w": jnp.eye(3), "v": jnp.eye(3)}, "v is in this record but not in the first"),
+        (2, {"u": jnp.eye(3)}, "u is in this record but not in the first"),
+    ],
+)
+def test_records_must_fit_each_other(tmp_path, step, second, match):
+    recorder = SpectrumRecorder(tmp_path / "r.zarr", every=1)
+    recorder(1, {"w": jnp.eye(3)})
+    recorder(step, second)
+    with pytest.raises(cg.InputError, match=match):
+        recorder.close()
+    assert read_recording(tmp_path / "r.zarr").steps == (1,)
+
+
 def test_refusals(tmp_path):
     (tmp_path / "r.zarr").mkdir()
     with pytest.raises(cg.InputError, match="exists already"):
