@@ -1,0 +1,154 @@
+r"""A smooth function with unknown smoothness: cubic splines under a random-curvature prior, errors over clusters.
+
+The prior is :math:`p(\theta\mid\tau) \propto \exp(-\tfrac\tau2 \int f''^2)`, flat in straight lines and in log τ (the
+Bayesian smoothing spline of Wahba); its bands know what smoothing costs. f'' is by x, or by a coordinate u in which the
+data are spread more evenly. The observations enter through their information and score; where clusters (replicas)
+scatter more than these say, as with noise that remembers, the bands widen by as much.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import BSpline
+
+DEGREE = 3
+_STRENGTHS = np.logspace(-10, 6, 49)
+_NEGLIGIBLE = 1e-8
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Cubic splines on clamped knots."""
+
+    knots: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of splines."""
+        return len(self.knots) - DEGREE - 1
+
+    def design(self, x: np.ndarray, derivative: int = 0) -> np.ndarray:
+        """Value or derivative of every spline, (point, spline); beyond the ends as at the ends."""
+        inside = np.clip(x, self.knots[0], self.knots[-1])
+        if derivative == 0:
+            return BSpline.design_matrix(inside, self.knots, DEGREE).toarray()
+        return BSpline(self.knots, np.eye(self.size), DEGREE)(inside, nu=derivative)
+
+    def roughness(self) -> np.ndarray:
+        r""":math:`\int f''^2 dx` as a quadratic form, x in units of its range; exact since f'' is piecewise linear."""
+        edges = np.unique(self.knots)
+        nodes, weights = np.polynomial.legendre.leggauss(2)
+        half = np.diff(edges) / 2
+        points = (edges[:-1] + half)[:, None] + half[:, None] * nodes
+        curvature = self.design(points.ravel(), 2)
+        form = curvature.T @ (curvature * (half[:, None] * weights).ravel()[:, None])
+        return form * (edges[-1] - edges[0]) ** 3
+
+    def spread_roughness(self) -> np.ndarray:
+        """The same with u in the place of x, u being the coordinate in which the knots are even."""
+        second = np.diff(np.eye(self.size), 2, axis=0)
+        return second.T @ second * float(self.size) ** 3
+
+
+def spread(values: np.ndarray, count: int) -> np.ndarray:
+    """``count`` + 1 points from the lowest value to the highest: equal parts of half the data, half a uniform law."""
+    ordered = np.unique(values)  # a common start counts once
+    even = (ordered - ordered[0]) / (ordered[-1] - ordered[0])
+    return np.interp(np.linspace(0, 1, count + 1), (np.linspace(0, 1, ordered.size) + even) / 2, ordered)
+
+
+def make_basis(values: np.ndarray, num_basis: int) -> Basis:
+    """Knots half where the data are, half evenly over their range."""
+    places = spread(values, num_basis - DEGREE)
+    pad = 1e-9 * (places[-1] - places[0])
+    return Basis(np.concatenate([[places[0] - pad] * (DEGREE + 1), places[1:-1], [places[-1] + pad] * (DEGREE + 1)]))
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Mixture over the smoothness of Gaussians in the coefficients.
+
+    Attributes:
+        mean: (coefficient,).
+        strengths: weight of each smoothness.
+        means: (smoothness, coefficient).
+        covariances: (smoothness, coefficient, coefficient), scatter of the clusters included.
+        response: derivative of ``mean`` by ``linear``, (coefficient, coefficient).
+        dispersion: scatter of the clusters in units of what independent observations give.
+    """
+
+    mean: np.ndarray
+    strengths: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    response: np.ndarray
+    dispersion: float
+
+    def draw(self, rng: np.random.Generator, num: int) -> np.ndarray:
+        """(draw, coefficient)."""
+        counts = rng.multinomial(num, self.strengths)
+        rows = []
+        for mean, covariance, count in zip(self.means, self.covariances, counts, strict=True):
+            values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+            root = vectors * np.sqrt(np.maximum(values, 0.0))
+            rows.append(mean + rng.standard_normal((count, len(mean))) @ root.T)
+        return rng.permutation(np.concatenate(rows))
+
+
+def smooth(information: np.ndarray, linear: np.ndarray, roughness: np.ndarray, scores: np.ndarray | None) -> Posterior:
+    """Posterior of the coefficients.
+
+    Args:
+        information: of the observations, (coefficient, coefficient).
+        linear: information times coefficients that the observations alone prefer.
+        roughness: quadratic form of the prior.
+        scores: derivative of the log likelihood in each cluster, (cluster, coefficient); None for no errors over them.
+    """
+    unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-14 * np.trace(information)))  # noise may span decades
+    scale = np.exp(-2 * np.mean(np.log(unit)))
+    roughness, information = unit[:, None] * roughness * unit, unit[:, None] * information * unit
+    information = information + 1e-12 * np.eye(len(unit))
+    meat, dispersion = (information, 1.0) if scores is None else _cluster_information(information, scores * unit)
+    information, linear, meat = information / dispersion, linear * unit / dispersion, meat / dispersion**2
+    prior = (scale / dispersion * _STRENGTHS)[:, None, None] * roughness
+    inverses = np.linalg.inv(information + prior)
+    means = inverses @ linear
+    log_determinants = -np.linalg.slogdet(inverses)[1]
+    evidence = (len(linear) - 2) / 2 * np.log(_STRENGTHS) - log_determinants / 2 + means @ linear / 2
+    weights = np.exp(evidence - evidence.max())
+    weights = np.where(weights < _NEGLIGIBLE, 0.0, weights)
+    weights /= weights.sum()
+    likely = weights > 0
+    weights, inverses, rows, both = weights[likely], inverses[likely], means[likely] * unit, unit[:, None] * unit
+    covariances = inverses @ (meat + prior[likely]) @ inverses * both
+    response = np.einsum("s,sij->ij", weights, inverses) * both / dispersion
+    return Posterior(weights @ rows, weights, rows, covariances, response, dispersion)
+
+
+def _cluster_information(information: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:
+    """What replaces the information in the middle of the sandwich, and its size relative to the information.
+
+    The scatter of the scores of clusters in the metric of the information, unity for independent observations, shrunk
+    towards a multiple of unity (Ledoit and Wolf, J. Multivar. Anal. 88 (2004) 365) since clusters are few; nowhere
+    below unity.
+    """
+    values, vectors = np.linalg.eigh(information)
+    good = values > 1e-9 * values[-1]
+    to_unit = vectors[:, good] / np.sqrt(values[good])
+    whitened = scores @ to_unit * np.sqrt(len(scores))
+    scatter = _ledoit_wolf(whitened)
+    size, axes = np.linalg.eigh(scatter)
+    excess = (axes * (np.maximum(size, 1.0) - 1.0)) @ axes.T
+    back = vectors[:, good] * np.sqrt(values[good])
+    return information + back @ excess @ back.T, float(max(1.0, np.trace(scatter) / len(scatter)))
+
+
+def _ledoit_wolf(samples: np.ndarray) -> np.ndarray:
+    num, size = samples.shape
+    sample = samples.T @ samples / num
+    target = np.trace(sample) / size * np.eye(size)
+    distance = np.sum((sample - target) ** 2)
+    squares = np.sum(samples**2, axis=1)
+    noise = (np.sum(squares**2) / num - np.sum(sample**2)) / num  # sum over r of |x x' - S|^2, over num^2
+    share = min(1.0, noise / distance) if distance > 0 else 1.0
+    return share * target + (1 - share) * sample
