@@ -9,6 +9,7 @@ from ._optimizer import Optimizer as Optimizer
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
 from ._recording import is_recording as is_recording
+from ._recording import read_recorded_ensemble as read_recorded_ensemble
 from ._recording import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
@@ -25,6 +26,7 @@ __all__ = [
     "merge_spectra",
     "merge_stores",
     "named_arrays",
+    "read_recorded_ensemble",
     "read_recording",
     "train",
     "train_language_model",

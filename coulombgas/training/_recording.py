@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError
 from coulombgas._types import PathType
-from coulombgas.spectra import LayerSpectrum, NetworkSpectra
+from coulombgas.spectra import LayerSpectrum, NetworkSpectra, make_spectra
 
 FORMAT = "coulombgas-recording/1"
 _RECORDS_A_CHUNK = 16
@@ -151,3 +152,48 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
         ]
     layers.sort(key=lambda layer: layer.step or 0)
     return NetworkSpectra(tuple(layers), (str(path),))
+
+
+def read_recorded_ensemble(
+    path: PathType, name: str, *, learning_rate: float | int | None = None, batch_size: int | None = None
+) -> xr.Dataset:
+    """One matrix of all replicas of a recording as ``Spectra``: what temperatures are inferred from.
+
+    :func:`coulombgas.inference.temperature_from_motion` finds drift, noise and temperature in it, given eight replicas
+    and evenly spaced steps.
+
+    Args:
+        path: Zarr group written by a recorder with a replica axis.
+        name: name of the matrix.
+        learning_rate, batch_size: of the training; known when ``coulombgas simulate gpt`` made the recording.
+
+    Returns:
+        Spectra of WᵀW, dims (setting, replica, step, mode).
+
+    Raises:
+        InputError: when it is no recording, has no such matrix, or learning rate or batch size are not known.
+    """
+    import zarr
+
+    if not is_recording(path):
+        raise InputError(f"{path}: not a recording of spectra.")
+    group: Any = zarr.open_group(Path(path), mode="r")
+    complete, shapes = int(group.attrs["complete"]), dict(group.attrs["matrices"])
+    if name not in shapes or not complete:
+        raise InputError(f"`name` {name!r} has no record in {path}; recorded are {', '.join(shapes)}.")
+    config = dict(group.attrs.get("config", {}))
+    given = {"learning_rate": learning_rate, "batch_size": batch_size}
+    known: dict[str, Any] = {word: config.get(word) if value is None else value for word, value in given.items()}
+    for word, value in known.items():
+        if value is None:
+            raise InputError(f"`{word}` is not stored in {path}: give it.")
+    levels = np.asarray(group[f"eigenvalue.{name}"][:complete])
+    return make_spectra(
+        np.moveaxis(levels, 0, 1)[None],
+        learning_rate=[known["learning_rate"]],
+        batch_size=[known["batch_size"]],
+        model={"name": "recording", "matrix": name, "shape": list(shapes[name])},
+        step=np.asarray(group["step"][:complete]),
+        training=config,
+        source=str(path),
+    )

@@ -7,7 +7,7 @@ import pytest
 import zarr
 
 import coulombgas as cg
-from coulombgas.training import SpectrumRecorder, is_recording, named_arrays, read_recording
+from coulombgas.training import SpectrumRecorder, is_recording, named_arrays, read_recorded_ensemble, read_recording
 
 RNG = np.random.default_rng(0)
 
@@ -62,6 +62,22 @@ def test_replicas(tmp_path):
     np.testing.assert_allclose(read_recording(tmp_path / "r.zarr", replica=1)[0].eigenvalues, [4, 4, 4])
     with pytest.raises(cg.InputError, match="`replica` must lie between 0 and 1, got 2"):
         read_recording(tmp_path / "r.zarr", replica=2)
+
+
+def test_an_ensemble_of_replicas_becomes_spectra(tmp_path):
+    path, weights = tmp_path / "r.zarr", RNG.normal(size=(3, 5, 4, 3))
+    with SpectrumRecorder(path, every=10, replica_axis=True) as recorder:
+        for index, value in enumerate(weights):
+            recorder(10 * index, {"w": value})
+    found = read_recorded_ensemble(path, "w", learning_rate=0.1, batch_size=4)
+    assert found.eigenvalue.dims == ("setting", "replica", "step", "mode")
+    assert found.step.values.tolist() == [0, 10, 20]
+    expected = np.linalg.svd(weights[2, 4], compute_uv=False)[::-1] ** 2
+    np.testing.assert_allclose(found.eigenvalue.values[0, 4, 2], expected, rtol=1e-9)
+    with pytest.raises(cg.InputError, match="`batch_size` is not stored"):
+        read_recorded_ensemble(path, "w", learning_rate=0.1)
+    with pytest.raises(cg.InputError, match="`name` 'v' has no record"):
+        read_recorded_ensemble(path, "v")
 
 
 def test_a_record_cut_off_by_a_crash_does_not_exist(tmp_path):
