@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.dmft import DiagonalNetwork, simulate
+from coulombgas.dmft import DiagonalNetwork, compare, simulate
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main
@@ -50,8 +50,14 @@ FULL = Config(lazy_to_rich=(8.0, 3.0, 1.0, 0.5, 0.2), search=(0.1, 0.03, 0.01, 1
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Solve and simulate every scale; ``store`` is for trained spectra and not used."""
     del store
-    left = {a: _both(config, a, min(config.lazy_time / (4 * a**2), 3.0)) for a in config.lazy_to_rich}
-    right = {a: _both(config, a, 1.0 * np.log(1 / a**2)) for a in config.search}
+    durations = [min(config.lazy_time / (4 * a**2), 3.0) for a in config.lazy_to_rich]
+    durations += [np.log(1 / a**2) for a in config.search]
+    runs = []
+    for a, duration in zip((*config.lazy_to_rich, *config.search), durations, strict=True):
+        runs.append((a, _both(config, a, duration)))
+        if progress is not None:
+            progress(len(runs), len(durations))
+    left, right = dict(runs[: len(config.lazy_to_rich)]), dict(runs[len(config.lazy_to_rich) :])
     descent = {f"{a:g}": _descent_time(*right[a]) for a in config.search}
     lengths = [np.log(1 / a) for a in config.search]
     slope = np.polyfit(lengths, [descent[f"{a:g}"] for a in config.search], 1)[0] if len(lengths) > 1 else float("nan")
@@ -61,8 +67,8 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
         "time_of_descent": descent,
         "time_of_descent_per_log_inverse_scale": float(slope),
         "residual": {f"{a:g}": theory.attrs["residual"] for a, (theory, _) in {**left, **right}.items()},
-        "largest_difference_from_copies": {
-            f"{a:g}": float(abs(copies.test_excess.mean("replica") - theory.test_excess).max())
+        "largest_z": {
+            f"{a:g}": {name: compare(theory, copies).worst()[name] for name in ("test_excess", "train_loss", "norm1")}
             for a, (theory, copies) in {**left, **right}.items()
         },
     }
@@ -91,12 +97,14 @@ def draw(left: dict, right: dict) -> Figure:
             (lambda a: 4 * a**2, lambda a: 1 / np.log(1 / a**2)), strict=True,
         ):  # fmt: skip
             for a, (theory, copies) in runs.items():
-                (line,) = axis.plot(theory.time * unit(a), theory[quantity], label=f"a = {a:g}")
-                mean = copies[quantity].mean("replica")
-                axis.plot(copies.time[::4] * unit(a), mean[::4], "o", ms=2.5, color=line.get_color())
+                (line,) = axis.plot(theory.time[1:] * unit(a), theory[quantity][1:], label=f"a = {a:g}")
+                mean, scatter = copies[quantity].mean("replica"), copies[quantity].std("replica", ddof=1)
+                some = slice(1, None, 3)
+                axis.errorbar(copies.time[some] * unit(a), mean[some], scatter[some] / copies.sizes["replica"] ** 0.5,
+                              fmt="o", ms=2.5, lw=1, color=line.get_color())  # fmt: skip
             axis.legend()
         first, second = np.ravel(axes)
-        first.set(xlabel="4a²t", ylabel="test loss", title="lazy to rich", xscale="symlog")
+        first.set(xlabel="4a²t", ylabel="test loss", title="lazy to rich", xscale="log")
         second.set(xlabel="t / ln(1/a²)", ylabel="training loss", title="search to descent")
     return figure
 

@@ -1,11 +1,13 @@
-"""`coulombgas simulate dmft NAME`: solve a dynamical mean-field theory, and check it against finite copies."""
+"""`coulombgas simulate dmft NAME`: solve a dynamical mean-field theory, and check it against finite copies.
 
-import math
-from dataclasses import dataclass
+A command is the parameters of a system, whose fields are its flags, and what all commands share.
+"""
+
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-Method = Literal["gd", "heavy-ball", "nesterov", "gradient-flow"]
+from coulombgas import dmft
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +27,22 @@ class Command:
     json: bool = False
     """Print one JSON document."""
 
-    def system(self) -> Any:
-        """The parameters for coulombgas.dmft."""
-        raise NotImplementedError
+    parameters: ClassVar[Any]
+    """Class of the parameters."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Quantities to print; all one-time quantities when empty."""
 
-    def columns(self) -> tuple[str, ...]:
-        """Quantities to print; all one-time quantities when empty."""
-        return ()
+    def __post_init__(self) -> None:
+        """Values are checked when the system is built, in ``run``."""
+
+    def system(self) -> dmft.System:
+        """The parameters alone."""
+        return self.parameters(**{field.name: getattr(self, field.name) for field in fields(self.parameters)})
 
     def run(self) -> int:
         """Solve, simulate if asked, print, draw."""
         from coulombgas._files import check_output
         from coulombgas.cli._console import progress_bar
-        from coulombgas.dmft import compare, simulate
 
         if self.figure is not None:
             check_output(self.figure, overwrite=self.overwrite, argument="figure")
@@ -45,13 +50,15 @@ class Command:
         with progress_bar("solving") as advance:
             theory = system.solve(progress=advance)
         comparison = None
-        if self.dimension:
+        if self.dimension and self.replicas:
             with progress_bar("finite copies") as advance:
-                copies = simulate(
+                copies = dmft.simulate(
                     system, dimension=self.dimension, replicas=self.replicas, seed=self.seed, progress=advance
                 )
-            comparison = compare(theory, copies)
-        names = self.columns() or tuple(str(n) for n in theory.data_vars if theory[n].dims == ("step",))
+            comparison = dmft.compare(theory, copies)
+        names = self.columns or tuple(
+            str(n) for n in theory.data_vars if theory[n].dims == ("step",) and not str(n).endswith("_error")
+        )
         (self._print_json if self.json else self._print_table)(theory, comparison, names)
         self._draw(theory, comparison, names)
         return 0
@@ -98,203 +105,55 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GOE(Command):
+class GOE(Command, dmft.GOEDynamics):
     """Linear dynamics in a GOE landscape."""
 
-    shift: float = 2.0
-    """z, the curvature added to the matrix (spectrum z − 2 … z + 2)."""
-    time_step: float = 0.05
-    """Length of a step."""
-    steps: int = 100
-    """Number of steps."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import GOEDynamics
-
-        return GOEDynamics(shift=self.shift, time_step=self.time_step, steps=self.steps)
+    parameters = dmft.GOEDynamics
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearRegression(Command):
+class LinearRegression(Command, dmft.LinearRegression):
     """Linear regression: gradient descent, momentum, mini-batches, gradient flow."""
 
-    samples_per_dimension: float
-    """α = P/N."""
-    learning_rate: float = 0.1
-    """η; for gradient-flow the time step."""
-    noise_variance: float = 0.0
-    """σ² of the labels."""
-    signal: float = 1.0
-    """|w*|²/N."""
-    method: Method = "gd"
-    """Which algorithm."""
-    momentum: float = 0.0
-    """β of heavy-ball and nesterov."""
-    mass: float = 0.0
-    """Inertia of the gradient flow."""
-    batch_fraction: float = 1.0
-    """Share of the samples in a step (multi-pass SGD)."""
-    steps: int = 100
-    """Number of steps."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import LinearRegression as System
-
-        return System(
-            samples_per_dimension=self.samples_per_dimension, learning_rate=self.learning_rate, steps=self.steps,
-            noise_variance=self.noise_variance, signal=self.signal, method=self.method, momentum=self.momentum,
-            mass=self.mass, batch_fraction=self.batch_fraction,
-        )  # fmt: skip
-
-    def columns(self) -> tuple[str, ...]:
-        return ("test_excess", "train_loss")
+    parameters = dmft.LinearRegression
+    columns = ("test_excess", "train_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomFeatures(Command):
+class RandomFeatures(Command, dmft.RandomFeatures):
     """Random features: non-Hermitian dynamics, loss not monotone."""
 
-    samples_per_dimension: float
-    """α = P/M."""
-    features_per_dimension: float
-    """ν = N/M."""
-    noise_variance: float = 0.0
-    """σ² of the labels."""
-    time_points: tuple[float, ...] = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)
-    """Times, ascending."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import RandomFeatures as System
-
-        return System(
-            samples_per_dimension=self.samples_per_dimension, features_per_dimension=self.features_per_dimension,
-            noise_variance=self.noise_variance, time_points=self.time_points,
-        )  # fmt: skip
+    parameters = dmft.RandomFeatures
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikedMatrixTensor(Command):
+class SpikedMatrixTensor(Command, dmft.SpikedMatrixTensor):
     """Spiked matrix-tensor model: descent on a rugged sphere."""
 
-    power: int = 3
-    """p of the tensor."""
-    matrix_noise: float = 0.5
-    """Δ₂; inf for no matrix."""
-    tensor_noise: float = 2.0
-    """Δ_p; inf for no tensor."""
-    initial_overlap: float = 0.1
-    """Overlap with the signal at the start."""
-    learning_rate: float = 0.1
-    """η; for gradient-flow the time step."""
-    method: Method = "gd"
-    """Which algorithm."""
-    momentum: float = 0.0
-    """β of heavy-ball and nesterov."""
-    mass: float = 0.0
-    """Inertia of the gradient flow."""
-    constraint: Literal["sphere", "ridge"] = "sphere"
-    """Unit norm at every step, or a quadratic penalty."""
-    ridge: float = 0.0
-    """Strength of the penalty."""
-    steps: int = 100
-    """Number of steps."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import SpikedMatrixTensor as System
-
-        return System(
-            power=self.power, matrix_noise=self.matrix_noise, tensor_noise=self.tensor_noise, mass=self.mass,
-            initial_overlap=self.initial_overlap, learning_rate=self.learning_rate, method=self.method,
-            momentum=self.momentum, constraint=self.constraint, ridge=self.ridge, steps=self.steps,
-        )  # fmt: skip
+    parameters = dmft.SpikedMatrixTensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagonalNetwork(Command):
+class DiagonalNetwork(Command, dmft.DiagonalNetwork):
     """Diagonal linear network: from the lazy to the rich regime."""
 
-    samples_per_dimension: float
-    """α = n/d."""
-    scale: float = 1.0
-    """a, size of the initial weights."""
-    noise_variance: float = 0.0
-    """σ² of the labels."""
-    teacher_values: tuple[float, ...] = (0.0, math.sqrt(5), -math.sqrt(5))
-    """Values of the teacher's coefficients."""
-    teacher_probabilities: tuple[float, ...] = (0.8, 0.1, 0.1)
-    """Their probabilities."""
-    time_step: float = 0.05
-    """Length of a step."""
-    steps: int = 60
-    """Number of steps."""
-    paths: int = 4000
-    """Monte Carlo paths."""
-    damping: float = 0.7
-    """Share of the new functions in a sweep."""
-    max_sweeps: int = 60
-    """Sweeps allowed."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import DiagonalNetwork as System
-
-        return System(
-            samples_per_dimension=self.samples_per_dimension, scale=self.scale, noise_variance=self.noise_variance,
-            teacher_values=self.teacher_values, teacher_probabilities=self.teacher_probabilities, steps=self.steps,
-            time_step=self.time_step, paths=self.paths, damping=self.damping, max_sweeps=self.max_sweeps,
-            seed=self.seed,
-        )  # fmt: skip
+    parameters = dmft.DiagonalNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepLinear(Command):
+class DeepLinear(Command, dmft.DeepLinear):
     """Two-layer linear network that learns features, and the spike in its weights."""
 
-    samples_per_dimension: float
-    """α = P/D."""
-    width_per_dimension: float = 1.0
-    """ν = N/D."""
-    feature_strength: float = 1.0
-    """γ; small is lazy."""
-    noise_variance: float = 0.0
-    """σ² of the labels."""
-    method: Literal["gd", "gradient-flow"] = "gd"
-    """Gradient descent of learning rate time-step, or the flow."""
-    time_step: float = 0.05
-    """Learning rate, or length of a step."""
-    steps: int = 60
-    """Number of steps."""
-    damping: float = 0.7
-    """Share of the new functions in a sweep."""
-    max_sweeps: int = 300
-    """Sweeps allowed."""
-
-    def system(self) -> Any:
-        from coulombgas.dmft import DeepLinear as System
-
-        return System(
-            samples_per_dimension=self.samples_per_dimension, width_per_dimension=self.width_per_dimension,
-            feature_strength=self.feature_strength, noise_variance=self.noise_variance, method=self.method,
-            time_step=self.time_step, steps=self.steps, damping=self.damping, max_sweeps=self.max_sweeps,
-        )  # fmt: skip
+    parameters = dmft.DeepLinear
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnePassSGD(Command):
-    """Linear regression by SGD with fresh samples: exact at finite size (--dimension is part of the system)."""
+class OnePassSGD(Command, dmft.OnePassSGD):
+    """Linear regression by SGD with fresh samples: exact at finite size."""
 
-    batch_size: int
-    """Samples in a step."""
-    learning_rate: float = 0.1
-    """η."""
-    noise_variance: float = 0.0
-    """σ² of the labels."""
-    steps: int = 100
-    """Number of steps."""
+    dimension: int = 0
+    """N, which is the size of the copies too; needed."""
+    replicas: int = 0
+    """Finite copies to run beside the theory; 0 for the theory alone."""
 
-    def system(self) -> Any:
-        from coulombgas.dmft import OnePassSGD as System
-
-        return System(
-            dimension=self.dimension, batch_size=self.batch_size, learning_rate=self.learning_rate,
-            noise_variance=self.noise_variance, steps=self.steps,
-        )  # fmt: skip
+    parameters = dmft.OnePassSGD

@@ -5,13 +5,14 @@ an xarray Dataset; ``simulate(system, dimension=..., replicas=...)`` runs finite
 side. A fixed point that is not reached raises :class:`NotConvergedError` with the residual and the remedy.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._compare import Comparison as Comparison
 from ._compare import compare as compare
+from ._convergence import Convergence as Convergence
+from ._convergence import NotConvergedError as NotConvergedError
 from ._deep_linear import DeepLinear as DeepLinear
 from ._diagonal_network import DiagonalNetwork as DiagonalNetwork
-from ._fixed_point import Convergence as Convergence
-from ._fixed_point import NotConvergedError as NotConvergedError
-from ._fixed_point import fixed_point as fixed_point
 from ._goe import GOEDynamics as GOEDynamics
 from ._goe import goe_response as goe_response
 from ._linear_regression import LinearRegression as LinearRegression
@@ -22,6 +23,9 @@ from ._spiked_matrix_tensor import SpikedMatrixTensor as SpikedMatrixTensor
 from ._system import System as System
 from ._tensor_covariance import algorithmic_threshold as algorithmic_threshold
 from ._tensor_covariance import planted_fixed_point as planted_fixed_point
+
+if TYPE_CHECKING:
+    from ._fixed_point import fixed_point as fixed_point
 
 __all__ = [
     "Comparison",
@@ -42,3 +46,12 @@ __all__ = [
     "planted_fixed_point",
     "simulate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Parameters, and so the command line, load without JAX; what computes at once does not."""
+    if name == "fixed_point":
+        from ._fixed_point import fixed_point
+
+        return fixed_point
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,7 +39,9 @@ class _Blocks:
     """The pieces of L that do not depend on σ, restricted to the steps that W has seen."""
 
     def __init__(self, system: "DeepLinear", theory: "xr.Dataset", step: int) -> None:
-        weights = np.asarray(system.integral())[step]
+        from ._deep_linear_solution import time_integral
+
+        weights = np.asarray(time_integral(system))[step]
         seen = np.flatnonzero(weights)
         square = np.ix_(seen, seen)
         self.nu, gamma = system.width_per_dimension, system.feature_strength

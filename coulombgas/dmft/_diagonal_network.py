@@ -1,19 +1,22 @@
 """Diagonal linear networks β = u² - v²: lazy and rich regimes by a Monte Carlo fixed point over single-site paths."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float
 
-from coulombgas._checks import check_choice, check_count, check_finite_array, check_non_negative, check_positive, fail
+from coulombgas._checks import (
+    check_choice,
+    check_count,
+    check_finite,
+    check_finite_array,
+    check_non_negative,
+    check_positive,
+    fail,
+)
 from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
-from ._causal import running_sum, trapezoid
-from ._diagonal_network_paths import BATCHES, Memory, Problem, draw, observables, sweep
-from ._fixed_point import fixed_point
 from ._system import System, make_result
 
 if TYPE_CHECKING:
@@ -79,8 +82,9 @@ class DiagonalNetwork(System):
         check_count("paths", self.paths, 100)
         check_count("response_paths", self.response_paths, 20)
         check_count("max_sweeps", self.max_sweeps)
+        check_count("seed", self.seed, 0)
         check_positive("tolerance", self.tolerance)
-        if not 0 < self.damping <= 1:
+        if not 0 < check_finite("damping", self.damping) <= 1:
             fail("damping", "must lie in (0, 1]", self.damping)
         values = check_finite_array("teacher_values", self.teacher_values, ndim=1)
         weights = check_finite_array("teacher_probabilities", self.teacher_probabilities, ndim=1)
@@ -101,11 +105,6 @@ class DiagonalNetwork(System):
     def times(self) -> np.ndarray:
         return self.time_step * np.arange(self.steps + 1)
 
-    def integral(self) -> Float[Array, "n n"]:
-        """Matrix of the time integral: the trapezoidal rule for the flow, running sums for mirror descent."""
-        num = self.steps + 1
-        return trapezoid(num, self.time_step) if self.method == "gradient-flow" else self.time_step * running_sum(num)
-
     @in_x64
     def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
         """`test_excess`, `train_loss`, `overlap`, `norm1`, `correlation`, `response`, each with its `NAME_error`.
@@ -116,26 +115,16 @@ class DiagonalNetwork(System):
         Raises:
             NotConvergedError: with the residual, when the sweeps run out.
         """
-        num, few = self.steps + 1, min(self.paths, self.response_paths) // BATCHES
-        paths = jax.tree.map(lambda *batches: np.stack(batches), *(draw(self, batch) for batch in range(BATCHES)))
-        problem = Problem(self.samples_per_dimension, self.scale, self.noise_variance, self.integral(), np.arange(few))
-        first = Memory(np.eye(num), np.full((num, num), self.second_moment() + self.noise_variance))
-        memory, convergence = fixed_point(
-            sweep, jax.tree.map(lambda array: np.stack([array] * BATCHES), first), constants=(problem, paths),
-            damping=self.damping, tolerance=self.tolerance, max_sweeps=self.max_sweeps, progress=progress,
-            remedy="lower `damping` (0.3), use a smaller `time_step` or fewer `steps`, raise `paths` or `max_sweeps`",
-        )  # fmt: skip
-        mean, error = observables(memory, problem, paths)
-        arrays = {**mean, **{f"{name}_error": value for name, value in error.items()}}
-        for name in ("response", "response_error"):
-            arrays[name] = arrays[name] / self.time_step
+        from ._diagonal_network_solution import solve_diagonal
+
+        arrays, convergence = solve_diagonal(self, progress)
         return make_result(self, arrays, convergence=convergence)
 
     def second_moment(self) -> float:
         """E β*²."""
         return float(np.dot(np.square(self.teacher_values), self.teacher_probabilities))
 
-    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
         """Gaussian data; the same time steps as the theory's, so that they differ by the size alone."""
         from ._diagonal_network_simulation import simulate_diagonal
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._diagonal_network_paths import one_time, stratified, weights
+from ._diagonal_network_solution import one_time, stratified, weights
 
 if TYPE_CHECKING:
     from ._diagonal_network import DiagonalNetwork

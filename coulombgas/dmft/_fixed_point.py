@@ -1,7 +1,6 @@
 """Damped iteration to a self-consistent set of two-time functions, with the residual it stopped at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -9,22 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coulombgas._checks import InputError
 from coulombgas._types import Progress
 
+from ._convergence import Convergence, NotConvergedError
+
 State = TypeVar("State")
-
-
-class NotConvergedError(InputError):
-    """A self-consistent solution was not reached; the message gives the residual and the remedy."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Convergence:
-    """How a fixed point was reached: last relative change of any two-time function and the sweeps it took."""
-
-    residual: float
-    sweeps: int
 
 
 def fixed_point(

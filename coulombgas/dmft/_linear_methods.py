@@ -1,40 +1,25 @@
-"""First-order methods as pairs of lag kernels, and the step sizes at which they stay stable.
+"""First-order methods, and the step sizes at which they stay stable on a quadratic loss."""
 
-Every method keeps a state h and evaluates the gradient v at a query point y: ``y = 1 - T_y v``, ``h = 1 - T_h v`` with
-lower-triangular Toeplitz matrices T (starting from h = 1, at rest). The gradient flow is the implicit midpoint rule,
-which is second order; its queries are the midpoints.
-"""
+from typing import Any
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from coulombgas._checks import fail
+from coulombgas._checks import check_choice, check_count, check_finite, check_non_negative, check_positive, fail
 
 METHODS = ("gd", "heavy-ball", "nesterov", "gradient-flow")
 
 
-def lag_kernels(
-    method: str, num: int, *, learning_rate: float, momentum: float, mass: float
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    r"""Kernels (T_y, T_h) of a method at ``num`` lags.
-
-    gd: η at every positive lag; heavy ball: η(1 - βᵏ)/(1 - β) at lag k; Nesterov: the same for the state and
-    η(1 - βᵏ⁺¹)/(1 - β) for the query; flow with inertia, m ḧ + ḣ = -v: the midpoint rule of step η.
-    """
-    lag = jnp.arange(num)
-    if method == "gradient-flow":
-        pulse = 2 * learning_rate / (2 * mass + learning_rate)
-        decay = (2 * mass - learning_rate) / (2 * mass + learning_rate)
-        grid = jnp.arange(num + 1)
-        tail = (1 + decay) / (1 - decay) * (1 - decay ** jnp.maximum(grid - 1, 0))
-        state = jnp.where(grid > 0, learning_rate * pulse / 2 * (1 + tail), 0.0)
-        return (state[:-1] + state[1:]) / 2, state[:-1]
-    beta = 0.0 if method == "gd" else momentum
-    state = learning_rate * (1 - beta**lag) / (1 - beta)
-    if method == "nesterov":
-        query = learning_rate * (1 - beta ** (lag + 1)) / (1 - beta)
-        return query.at[0].set(0.0), state
-    return state, state
+def check_method(system: Any) -> None:
+    """Method, learning rate, momentum, mass and steps of a system, each in its range and used by the method."""
+    check_choice("method", system.method, METHODS)
+    check_positive("learning_rate", system.learning_rate)
+    check_count("steps", system.steps)
+    check_non_negative("mass", system.mass)
+    if not 0 <= check_finite("momentum", system.momentum) < 1:
+        fail("momentum", "must lie in [0, 1)", system.momentum)
+    if system.momentum and system.method in ("gd", "gradient-flow"):
+        fail("momentum", f"does nothing with method {system.method!r}: use heavy-ball or nesterov (flow: mass)",
+             system.momentum)  # fmt: skip
+    if system.mass and system.method != "gradient-flow":
+        fail("mass", "belongs to method 'gradient-flow': use heavy-ball for a discrete method", system.mass)
 
 
 def largest_learning_rate(method: str, momentum: float, largest_eigenvalue: float) -> float:

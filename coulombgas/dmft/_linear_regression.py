@@ -1,19 +1,15 @@
 """Linear regression in high dimensions: full-batch and mini-batch first-order methods and flows."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from coulombgas._checks import check_choice, check_count, check_in_interval, check_non_negative, check_positive, fail
+from coulombgas._checks import check_in_interval, check_non_negative, check_positive, fail
 from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
-from ._causal import series_inverse, series_product, series_sqrt, stein, toeplitz, volterra
-from ._linear_methods import METHODS, check_stable, lag_kernels
+from ._linear_methods import check_method, check_stable
 from ._system import System, make_result
 
 if TYPE_CHECKING:
@@ -57,20 +53,10 @@ class LinearRegression(System):
     name = "linear-regression"
 
     def __post_init__(self):
-        check_choice("method", self.method, METHODS)
+        check_method(self)
         check_positive("samples_per_dimension", self.samples_per_dimension)
-        check_positive("learning_rate", self.learning_rate)
         check_non_negative("noise_variance", self.noise_variance)
         check_non_negative("signal", self.signal)
-        check_non_negative("mass", self.mass)
-        check_count("steps", self.steps)
-        if not 0 <= self.momentum < 1:
-            fail("momentum", "must lie in [0, 1)", self.momentum)
-        if self.momentum and self.method in ("gd", "gradient-flow"):
-            fail("momentum", f"does nothing with method {self.method!r}: use heavy-ball or nesterov (flow: mass)",
-                 self.momentum)  # fmt: skip
-        if self.mass and self.method != "gradient-flow":
-            fail("mass", "belongs to method 'gradient-flow': use heavy-ball for a discrete method", self.mass)
         check_in_interval("batch_fraction", self.batch_fraction, 1e-6, 1.0)
         check_stable(self.method, self.learning_rate, self.momentum, (1 + self.samples_per_dimension**-0.5) ** 2)
         if self.batch_fraction < 1:
@@ -97,7 +83,9 @@ class LinearRegression(System):
         `overlap` is that of w with w*, `correlation` is <h_n·h_k>/N, `residual` the covariance of the training
         residuals, `response` that of h_n to a unit gradient field at step k.
         """
-        return make_result(self, _solve(*self._kernels(), *self._numbers()))
+        from ._linear_regression_solution import solve_linear_regression
+
+        return make_result(self, solve_linear_regression(self))
 
     @in_x64
     def decompose(self) -> "xr.Dataset":
@@ -106,12 +94,12 @@ class LinearRegression(System):
         The correlation of two learners that share a source but not the others separates the sources: an ensemble of K
         learners with an independent source divides that variance by K.
         """
-        alpha, _, signal, _ = self._numbers()
-        kernels = self._kernels()
-        full = _solve(*kernels, *self._numbers())
-        quiet = _solve(*kernels, alpha, self.noise_variance, signal, 0.0)
-        clean = _solve(*kernels, alpha, 0.0, signal, 0.0)
-        bias = signal * (1 - full["overlap"]) ** 2
+        from ._linear_regression_solution import solve_linear_regression
+
+        full = solve_linear_regression(self)
+        quiet = solve_linear_regression(self, masks=False)
+        clean = solve_linear_regression(self, masks=False, labels=False)
+        bias = self.signal * (1 - full["overlap"]) ** 2
         parts = {
             "bias": bias,
             "variance_data": clean["test_excess"] - bias,
@@ -139,19 +127,11 @@ class LinearRegression(System):
         noise = float("inf") if np.isnan(noise) else float(noise)
         return self.signal * max(0.0, 1 - alpha) + noise
 
-    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
         """Gaussian data, a random teacher, the method itself; the response from a pulse along a random probe."""
         from ._linear_regression_simulation import simulate_linear_regression
 
         return simulate_linear_regression(self, key=key, dimension=dimension)
-
-    def _kernels(self):
-        return lag_kernels(
-            self.method, self.steps + 1, learning_rate=self.learning_rate, momentum=self.momentum, mass=self.mass
-        )
-
-    def _numbers(self) -> tuple[float, float, float, float]:
-        return self.samples_per_dimension, self.noise_variance, self.signal, 1 / self.batch_fraction - 1
 
 
 def mini_batch_gain(system: LinearRegression) -> float:
@@ -172,62 +152,3 @@ def mini_batch_gain(system: LinearRegression) -> float:
         variance = variance * (1 + 2 * beta + 2 * beta**2 - 2 * beta * (1 + beta) * first / (1 - second))
     # the squared pulse response of the queries is variance·η² and couples to Δ² through λ; weight carries one λ
     return float(weight @ (system.learning_rate**2 * eigenvalue * variance)) / system.samples_per_dimension
-
-
-def _solve(query, state, alpha, noise_variance, signal, extra):
-    return _two_time(query, state, alpha, noise_variance, signal, extra, noisy=extra > 0)
-
-
-@partial(jax.jit, static_argnames="noisy")
-def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
-    num = len(query)
-    unit = jnp.zeros_like(query).at[0].set(1.0)
-    # r(z) = R_Δ solves τ r² + (1 + τ/α - τ) r - 1 = 0, the closed form of R_Δ = (1 + (1 + T R_Δ)⁻¹ T/α)⁻¹
-    line = unit + (1 / alpha - 1) * query
-    root = series_sqrt(series_product(line, line) + 4 * query)
-    residual = 2 * series_inverse(line + root)
-    history = series_inverse(unit + series_product(query, residual))
-    kick = series_product(history, query)
-    through = series_product(kick, residual)
-    flat = jnp.ones((num, num))
-    start = jnp.cumsum(history)
-    around = through / jnp.sqrt(alpha)
-    loop, kick_matrix, answer = toeplitz(around), toeplitz(kick), toeplitz(residual)
-
-    def query_covariance(batch):
-        push = loop @ (noise_variance * flat + batch) @ loop.T
-        return stein(around, signal * jnp.outer(start, start) + push)
-
-    def residual_diagonal(covariance, batch):
-        own = kick_matrix @ batch @ kick_matrix.T / alpha**2
-        return _diagonal(answer, covariance + noise_variance * flat + own)
-
-    def batch_noise():
-        echo = stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2  # of a pulse at step 0
-        gain = extra * _diagonal(answer, echo)
-        zero = jnp.zeros((num, num))
-        return jnp.diag(extra * volterra(gain.at[0].set(0.0), residual_diagonal(query_covariance(zero), zero)))
-
-    batch = batch_noise() if noisy else jnp.zeros((num, num))
-    covariance = query_covariance(batch)
-    force = answer @ (covariance + noise_variance * flat + batch) @ answer.T
-    # the state h = b - P u_v, its covariance with itself and with the query
-    pulse = toeplitz(series_product(state, unit - series_product(residual, kick)))
-    base = 1 - jnp.cumsum(series_product(state, series_product(residual, history)))
-    correlation = signal * jnp.outer(base, base) + pulse @ force @ pulse.T / alpha
-    cross = signal * jnp.outer(base, start) + pulse @ force @ kick_matrix.T / alpha
-    own = pulse @ answer @ (cross.T + noise_variance * flat) / alpha
-    train = correlation + noise_variance * flat - own - own.T + pulse @ force @ pulse.T / alpha**2
-    return {
-        "test_excess": jnp.diagonal(correlation),
-        "train_loss": jnp.diagonal(train),
-        "overlap": 1 - base,
-        "correlation": correlation,
-        "residual": train,
-        "response": -pulse,
-    }
-
-
-def _diagonal(matrix, covariance):
-    """Diagonal of M C Mᵀ."""
-    return jnp.sum((matrix @ covariance) * matrix, axis=1)

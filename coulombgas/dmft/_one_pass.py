@@ -1,17 +1,13 @@
 """One-pass SGD on Gaussian data: a closed recursion, exact at finite size."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from coulombgas._checks import check_count, check_non_negative, check_positive, fail
 from coulombgas._types import Progress
 
-from ._linear_regression_simulation import _on_sphere
 from ._system import System, make_result
 
 if TYPE_CHECKING:
@@ -82,25 +78,10 @@ class OnePassSGD(System):
         eta = self.learning_rate
         return eta * self.dimension / self.batch_size * self.noise_variance / (2 - eta * self._curvature())
 
-    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
         """The recursion with drawn batches; ``dimension`` must be the system's own."""
         if dimension != self.dimension:
             fail("dimension", f"must be the system's own, {self.dimension}", dimension)
-        teacher_key, batches = jax.random.split(key)
-        teacher = _on_sphere(teacher_key, dimension) * jnp.sqrt(self.signal)
+        from ._one_pass_simulation import simulate_one_pass
 
-        def advance(point, step):
-            data_key, noise_key = jax.random.split(jax.random.fold_in(batches, step))
-            data = jax.random.normal(data_key, (self.batch_size, dimension))
-            noise = jnp.sqrt(dimension * self.noise_variance) * jax.random.normal(noise_key, (self.batch_size,))
-            new = point - self.learning_rate * data.T @ (data @ point + noise) / self.batch_size
-            return new, new
-
-        _, path = lax.scan(advance, teacher, jnp.arange(self.steps))
-        path = jnp.concatenate([teacher[None], path])
-        correlation = path @ path.T / dimension
-        return {
-            "test_excess": jnp.diagonal(correlation),
-            "overlap": 1 - path @ teacher / (dimension * max(self.signal, 1e-300)),
-            "correlation": correlation,
-        }
+        return simulate_one_pass(self, key=key)

@@ -1,16 +1,14 @@
 """Random features: a non-Hermitian dynamics whose loss need not fall monotonically, by double Laplace inversion."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from coulombgas._checks import check_count, check_finite_array, check_non_negative, check_positive, fail
 from coulombgas._types import Progress
 
-from ._fixed_point import NotConvergedError
+from ._convergence import NotConvergedError
 from ._system import System, make_result
 from ._talbot import invert, invert_two
 
@@ -94,24 +92,11 @@ class RandomFeatures(System):
         low, high = sorted((self.samples_per_dimension, self.features_per_dimension))
         return 0.0 if low >= 1 else float("inf") if low == high else (1 - low) / (1 - low / high)
 
-    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
         """One draw of data, features and teacher in M = ``dimension``; the flow exactly, by the modes of its kernel."""
-        samples = max(1, round(self.samples_per_dimension * dimension))
-        features = max(1, round(self.features_per_dimension * dimension))
-        keys = jax.random.split(key, 4)
-        data, lift = _matrices(keys[0], keys[1], samples, features, dimension)
-        teacher = jax.random.normal(keys[2], (dimension,))
-        teacher = teacher * jnp.sqrt(dimension / jnp.sum(teacher**2))
-        noise = jnp.sqrt(self.noise_variance) * jax.random.normal(keys[3], (samples,))
-        path = flow_of_features(data, lift, teacher, noise, jnp.asarray(self.times()))
-        correlation = path @ path.T / dimension
-        residual = path @ data.T / jnp.sqrt(1.0 * dimension) + noise
-        return {
-            "test_excess": jnp.diagonal(correlation),
-            "train_loss": jnp.mean(residual**2, axis=1),
-            "overlap": 1 - path @ teacher / dimension,
-            "correlation": correlation,
-        }
+        from ._random_features_simulation import simulate_random_features
+
+        return simulate_random_features(self, key=key, dimension=dimension)
 
     def resolvent(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         r"""(G, R_1, R_3) off the negative real axis.
@@ -173,23 +158,3 @@ class RandomFeatures(System):
         gain = gg * (qq * b * slope + qq * pp * a)
         carried = (gg * (1 + qq * b * constant) + gain * noise) / (1 - gain)
         return carried, pp * (carried + noise)
-
-
-def _matrices(data_key, feature_key, samples: int, features: int, dimension: int):
-    return (
-        jax.random.normal(data_key, (samples, dimension)),
-        jax.random.normal(feature_key, (features, dimension)),
-    )
-
-
-def flow_of_features(data, lift, teacher, noise, time) -> jax.Array:
-    r"""h(t) (time, dimension) of :math:`\dot v = A\Psi^\top(\Psi h + \epsilon)/P`, :math:`h = w^* - A^\top v/N`."""
-    samples, dimension = data.shape
-    features = lift.shape[0]
-    mixed = data @ lift.T / jnp.sqrt(1.0 * samples * features)
-    eigenvalue, vector = jnp.linalg.eigh(mixed.T @ mixed)
-    eigenvalue = jnp.maximum(eigenvalue, 0.0)
-    drive = lift @ (data.T @ (data @ teacher + jnp.sqrt(1.0 * dimension) * noise)) / samples
-    grown = jnp.where(eigenvalue > 1e-12, -jnp.expm1(-time[:, None] * eigenvalue) / jnp.maximum(eigenvalue, 1e-12),
-                      time[:, None])  # fmt: skip
-    return teacher - (grown * (vector.T @ drive)) @ vector.T @ lift / features

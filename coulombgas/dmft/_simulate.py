@@ -7,8 +7,6 @@ fresh disorder in every replica, so each system runs its own scan; the rules on 
 
 from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from coulombgas._checks import InputError, check_count
@@ -47,6 +45,9 @@ def simulate(
     Raises:
         InputError: for counts below 1, or a replica that is not finite.
     """
+    import jax
+    import jax.numpy as jnp
+
     dimension, replicas = check_count("dimension", dimension, 2), check_count("replicas", replicas)
     chunk = min(replicas, check_count("chunk", 8 if chunk is None else chunk))
     root = jax.random.key(seed)

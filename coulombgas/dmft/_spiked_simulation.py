@@ -9,6 +9,7 @@ from jax import lax
 from coulombgas._checks import fail
 
 from ._linear_regression_simulation import _on_sphere
+from ._spiked_solution import step_constraint, step_schedule
 
 if TYPE_CHECKING:
     from ._spiked_matrix_tensor import SpikedMatrixTensor
@@ -68,9 +69,7 @@ def _landscape(system: "SpikedMatrixTensor", matrix_key, tensor_key, signal):
 def _run(system: "SpikedMatrixTensor", force, start, kick):
     if system.method == "gradient-flow" and not system.mass:
         return _run_flow(system, force, start, kick)
-    from ._spiked_matrix_tensor import step_constraint
-
-    constraint, schedule = step_constraint(system), system.schedule()
+    constraint, schedule = step_constraint(system), step_schedule(system)
 
     def advance(carry, item):
         (point, before), (n, rate, momentum, ahead) = carry, item

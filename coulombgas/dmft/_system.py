@@ -6,13 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from coulombgas._types import Progress
 from coulombgas._version import __version__
 
-from ._fixed_point import Convergence
+from ._convergence import Convergence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +31,7 @@ class System:
         """Two-time functions, losses and overlaps in the limit of infinite size."""
 
     @abstractmethod
-    def simulate_replica(self, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
         """One copy of the finite system, drawn and run: the same quantities as ``solve`` without averages."""
 
     @abstractmethod

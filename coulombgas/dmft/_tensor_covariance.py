@@ -6,7 +6,7 @@ import numpy as np
 
 from coulombgas._checks import fail
 
-from ._fixed_point import NotConvergedError
+from ._convergence import NotConvergedError
 
 
 class Covariance:

@@ -69,6 +69,23 @@ def test_comparison_and_figure(capsys, tmp_path):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_flags_are_the_fields_of_the_parameters():
+    """And a value reaches the system: the flags are inherited, not written again."""
+    from dataclasses import fields
+
+    from coulombgas.cli import _simulate_dmft as commands
+    from coulombgas.cli._main import COMMANDS
+
+    names = [where.split(":")[1] for words, where in COMMANDS.items() if words[:2] == ("simulate", "dmft")]
+    assert len(names) == 7
+    for name in names:
+        command = getattr(commands, name)
+        assert {field.name for field in fields(command.parameters)} < {field.name for field in fields(command)}
+    system = commands.DeepLinear(samples_per_dimension=2.0, signal=0.7, seed=3).system()
+    assert (type(system).__name__, system.signal) == ("DeepLinear", 0.7)
+    assert "seed" not in system.config()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -77,6 +94,7 @@ def test_comparison_and_figure(capsys, tmp_path):
         (["spiked-matrix-tensor", "--power", "1"], "`power` must be at least 2"),
         (["deep-linear", "--samples-per-dimension", "2", "--max-sweeps", "2"], "residual"),
         (["one-pass-sgd", "--batch-size", "4"], "dimension"),
+        ([*REGRESSION, "--method", "adam"], "`method` must be one of 'gd'"),
         (["perceptron"], "unknown command"),
     ],
 )
@@ -85,6 +103,20 @@ def test_refuses_with_one_line_and_status_2(capsys, arguments, message):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_help_of_a_system_needs_no_jax():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom coulombgas.cli._main import main\n"
+        "try: main(['simulate', 'dmft', 'deep-linear', '--help'])\nexcept SystemExit: pass\n"
+        "print('jax' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "--feature-strength" in shown
+    assert shown.splitlines()[-1] == "False"
 
 
 def test_without_a_name_the_help_lists_them(capsys):

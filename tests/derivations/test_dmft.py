@@ -24,7 +24,7 @@ def test_the_library_expands_the_derived_response():
     import numpy as np
 
     from coulombgas._precision import x64
-    from coulombgas.dmft._linear_methods import lag_kernels
+    from coulombgas.dmft._linear_kernels import lag_kernels
 
     eta, alpha = sp.Rational(3, 10), sp.Rational(17, 10)
     _, answer = dmft._responses(3)

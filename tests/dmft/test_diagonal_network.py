@@ -6,8 +6,8 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 from coulombgas.dmft import DiagonalNetwork, LinearRegression, compare, simulate
-from coulombgas.dmft._diagonal_network_paths import implicit_point
 from coulombgas.dmft._diagonal_network_simulation import implicit_residual
+from coulombgas.dmft._diagonal_network_solution import implicit_point
 
 # The quoted curves are those of 60 explicit steps, read at n = 0, 7, 15, 30, 60: with these the quoted
 # Marchenko-Pastur numbers are reproduced to all their digits (alpha = 0.6, noise 0.1, 4a²η = 0.1024).
@@ -133,6 +133,7 @@ def test_monte_carlo_errors_cover_the_scatter_of_seeds():
         ({"teacher_values": (float("inf"), 0.0, 1.0)}, "NaN or infinite"),
         ({"damping": 0.0}, r"\(0, 1\]"),
         ({"paths": 10}, "at least 100"),
+        ({"seed": -1}, "`seed` must be at least 0, got -1"),
         ({"method": "adam"}, "'gradient-flow', 'mirror-descent'"),
         ({"method": "mirror-descent", "time_step": 0.5}, "must be below 0.125, where mirror descent is unstable"),
     ],

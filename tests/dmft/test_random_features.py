@@ -7,7 +7,7 @@ import pytest
 
 from coulombgas._precision import x64 as in_x64
 from coulombgas.dmft import RandomFeatures, compare, simulate
-from coulombgas.dmft._random_features import flow_of_features
+from coulombgas.dmft._random_features_simulation import flow_of_features
 from coulombgas.dmft._talbot import invert, invert_two
 
 

@@ -8,7 +8,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ._causal import causal_inverse
+from coulombgas._types import Progress
+
+from ._causal import causal_inverse, running_sum, trapezoid
+from ._fixed_point import Convergence, fixed_point
 
 if TYPE_CHECKING:
     from ._diagonal_network import DiagonalNetwork
@@ -42,6 +45,25 @@ class Paths(NamedTuple):
     teacher: Numbers
     weight: Numbers
     noise: Numbers
+
+
+def solve_diagonal(system: "DiagonalNetwork", progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
+    """Everything that ``DiagonalNetwork.solve`` reports."""
+    num, few = system.steps + 1, min(system.paths, system.response_paths) // BATCHES
+    flow = system.method == "gradient-flow"
+    integral = trapezoid(num, system.time_step) if flow else system.time_step * running_sum(num)
+    problem = Problem(system.samples_per_dimension, system.scale, system.noise_variance, integral, np.arange(few))
+    paths = jax.tree.map(lambda *batches: np.stack(batches), *(draw(system, batch) for batch in range(BATCHES)))
+    first = Memory(np.eye(num), np.full((num, num), system.second_moment() + system.noise_variance))
+    memory, convergence = fixed_point(
+        sweep, jax.tree.map(lambda array: np.stack([array] * BATCHES), first), constants=(problem, paths),
+        damping=system.damping, tolerance=system.tolerance, max_sweeps=system.max_sweeps, progress=progress,
+        remedy="lower `damping` (0.3), use a smaller `time_step` or fewer `steps`, raise `paths` or `max_sweeps`",
+    )  # fmt: skip
+    mean, error = observables(memory, problem, paths)
+    arrays = {**mean, **{f"{name}_error": value for name, value in error.items()}}
+    return {name: value / system.time_step if name.startswith("response") else value
+            for name, value in arrays.items()}, convergence  # fmt: skip
 
 
 def weights(scale: Any, theta: Any):
