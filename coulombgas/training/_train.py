@@ -96,7 +96,12 @@ def train(
     if not isinstance(model, Model):
         fail("model", "must be a Model such as GaussianRBM(...)", model)
     settings = make_settings(learning_rate, batch_size, combine)
-    replicas, steps = check_count("replicas", replicas), check_count("steps", steps, 0)
+    replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)
+    seed, first_replica = (
+        _below("seed", check_count("seed", seed, 0), 32),
+        check_count("first_replica", first_replica, 0),
+    )
+    _below("first_replica", first_replica + replicas - 1, 32, " for the last replica")
     check_choice("dtype", dtype, ("float32", "float64"))
     if chunk is not None:
         check_count("chunk", chunk)
@@ -105,10 +110,10 @@ def train(
         model=model,
         settings=settings,
         replicas=replicas,
-        first_replica=check_count("first_replica", first_replica, 0),
+        first_replica=first_replica,
         steps=steps,
         recorded=make_record(record, steps),
-        seed=check_count("seed", seed, 0),
+        seed=seed,
         init=check_choice("init", init, ("random", "fixed-point")),
         dtype=dtype,
         optimizer=(Optimizer(optimizer) if isinstance(optimizer, str) else optimizer).check(),  # pyright: ignore[reportArgumentType]
@@ -123,6 +128,13 @@ def train(
         return _in_memory(plan, progress)
     with _only_one(Path(out)):
         return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
+
+
+def _below(argument: str, value: int, bits: int, what: str = "") -> int:
+    """A whole number that fits the words of the random numbers' keys and counters."""
+    if value >= 2**bits:
+        fail(argument, f"must be below 2^{bits} = {2**bits}{what}", value)
+    return value
 
 
 def _only_one(out: Path) -> Any:

@@ -20,9 +20,13 @@ RUN: dict[str, Any] = {"learning_rate": 0.05, "batch_size": 4, "replicas": 10, "
 
 def relative_widths(model: Model, **run: Any) -> tuple[np.ndarray, np.ndarray]:
     """Measured over predicted s² of each level group of one or two modes, and its standard error."""
-    spectra = train(model, init="fixed-point", seed=11, **run)
+    return widths_of(train(model, init="fixed-point", seed=11, **run), model)
+
+
+def widths_of(spectra: Any, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """The same of one setting's spectra."""
     levels = spectra.eigenvalue.values[0, :, -1].astype(np.float64)
-    rate, batch = run["learning_rate"], run["batch_size"]
+    rate, batch = float(spectra.learning_rate[0]), int(spectra.batch_size[0])
     width2 = model.width2_per_temperature(learning_rate=rate, batch_size=batch) * rate / batch
     found, error = [], []
     for group in level_groups(model.fixed_point):
@@ -128,9 +132,10 @@ def test_rbm_follows_the_laws_of_the_paper(reduced):
     """s² = 2σ_h² T x_s and the six mean levels; each within 3.5 standard errors: false alarm 6e-3 over 12 numbers."""
     model, replicas = GaussianRBM(), 400 if reduced else 4000
     run = {"learning_rate": 0.02, "batch_size": 16, "replicas": replicas, "steps": 4000}
-    found, error = relative_widths(model, **run)
+    spectra = train(model, init="fixed-point", seed=11, **run)
+    found, error = widths_of(spectra, model)
     assert (np.abs(found[1:] - 1) < 3.5 * error[1:] + 0.06).all()  # 0.06: next order in α and T
-    levels = train(model, init="fixed-point", seed=11, **run).eigenvalue.values[0, :, -1].astype(np.float64)
+    levels = spectra.eigenvalue.values[0, :, -1].astype(np.float64)
     means = levels / model.fixed_point
     predicted = (1.0060, 0.9970, 0.9947, 0.9915, 0.9844, 0.9696)
     groups = (slice(9, 10), slice(7, 9), slice(5, 7), slice(3, 5), slice(1, 3), slice(0, 1))
@@ -219,6 +224,9 @@ def test_two_processes_give_the_spectra_of_one(tmp_path):
         ({"learning_rate": (0.1, 0.1)}, "repeat a setting"),
         ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
         ({"replicas": 0}, "`replicas` must be at least 1"),
+        ({"seed": 2**32}, "`seed` must be below 2"),
+        ({"steps": 2**31}, "`steps` must be below 2"),
+        ({"first_replica": 2**32 - 9}, "`first_replica` must be below 2.* for the last replica"),
         ({"steps": -1}, "`steps` must be at least 0"),
         ({"record": [30]}, "`record` must lie between 0 and `steps` = 20"),
         ({"init": "warm"}, "`init` must be one of"),
@@ -235,15 +243,17 @@ def test_bad_input_is_named(change, message):
 
 
 def test_merge_joins_replicas_and_settings_and_refuses_the_rest():
-    whole = train(SMALL, **RUN)
-    parts = [train(SMALL, **{**RUN, "replicas": 5}, first_replica=first) for first in (5, 0)]
+    model, run = TeacherStudent(), {**RUN, "chunk": 5}
+    whole = train(model, **run)
+    parts = [train(model, **{**run, "replicas": 5}, first_replica=first) for first in (5, 0)]
     merged = merge_spectra(parts)
     np.testing.assert_allclose(merged.eigenvalue.values, whole.eigenvalue.values, rtol=1e-5)
-    both = merge_spectra([whole, train(SMALL, **{**RUN, "batch_size": 8})])
+    other = train(model, **{**run, "batch_size": 8})
+    both = merge_spectra([whole, other])
     assert both.batch_size.values.tolist() == [4, 8]
     with pytest.raises(InputError, match="replica 0 is in part 0 too"):
         merge_spectra([whole, whole])
-    with pytest.raises(InputError, match="model mu2"):
-        merge_spectra([whole, train(GaussianRBM(num_visible=3, mu2=10.0), **RUN)])
+    with pytest.raises(InputError, match="model noise"):
+        merge_spectra([whole, train(TeacherStudent(noise=0.2), **run)])
     with pytest.raises(InputError, match="same replicas"):
-        merge_spectra([whole, train(SMALL, **{**RUN, "batch_size": 8, "replicas": 3})])
+        merge_spectra([whole, other.isel(replica=slice(3))])
