@@ -337,6 +337,38 @@ def test_torch_files_need_torch_and_are_read_with_weights_only(tmp_path, monkeyp
         load_spectra(path)
 
 
+@pytest.mark.filterwarnings("ignore")  # PyTorch's own, about the files made here
+def test_files_of_a_real_pytorch(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    module = torch.nn.Linear(12, 8)
+    content = {"model": module.state_dict(), "half": torch.randn(9, 7).bfloat16(), "epoch": 3}
+    torch.save(content, tmp_path / "new.pt")
+    torch.save(content, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    expected = np.linalg.svd(module.weight.detach().numpy().astype(float), compute_uv=False)[::-1] ** 2
+    for name in ("new.pt", "old.pth"):
+        found = load_spectra(tmp_path / name)
+        assert found.names == ("model.weight", "half")
+        np.testing.assert_allclose(found[0].eigenvalues, expected, rtol=1e-6)
+    marker = tmp_path / "executed"
+
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(marker), "w"))
+
+    torch.save({"w": torch.randn(4, 3), "x": Bomb()}, tmp_path / "evil.pt")
+    torch.save({"w": torch.randn(4, 3), "x": Bomb()}, tmp_path / "evil_old.pt", _use_new_zipfile_serialization=False)
+    torch.save(module, tmp_path / "module.pt")
+    (tmp_path / "raw.bin").write_bytes(pickle.dumps(Bomb()))
+    for name in ("evil.pt", "evil_old.pt", "module.pt", "raw.bin"):
+        with pytest.raises(InputError, match="besides tensors; it is never executed") as error:
+            load_spectra(tmp_path / name)
+        assert "\n" not in str(error.value)
+    assert not marker.exists()
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "new.pt").read_bytes()[:-500])
+    with pytest.raises(InputError, match="damaged, or no PyTorch file"):
+        load_spectra(tmp_path / "cut.pt")
+
+
 def test_one_matrix_at_a_time(tmp_path):
     """Memory is that of the largest matrix, not of the file."""
     rng = np.random.default_rng(0)
