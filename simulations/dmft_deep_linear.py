@@ -15,7 +15,7 @@ from coulombgas._types import Progress
 from coulombgas.dmft import DeepLinear, compare, simulate
 from coulombgas.plot import house_style, new_figure
 
-from ._experiment import Outcome, main
+from ._experiment import Outcome, main, mean_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Config:
     """Learning rate."""
     steps: int = 40
     """Steps of gradient descent."""
-    every: int = 10
+    every: int = 4
     """Steps between two outliers."""
     dimension: int = 120
     """D of the finite copies."""
@@ -44,7 +44,7 @@ class Config:
     """Seed of the copies."""
 
 
-FULL = Config(time_step=0.02, steps=120, dimension=600, replicas=12)
+FULL = Config(time_step=0.02, steps=120, every=8, dimension=600, replicas=12)
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
@@ -63,7 +63,10 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
         comparison = compare(theory, copies)
         numbers[f"{gamma:g}"] = {
             "outliers": tops,
-            "simulated_top": copies.top_singular_value.mean("replica").values[list(steps)],
+            "simulated_top": {
+                step: mean_of(copies.top_singular_value.values[:, step], top[0] if top else None)
+                for step, top in tops.items()
+            },
             "final_test_loss": float(theory.test_excess[-1]),
             "largest_z": comparison.worst(),
             "residual": theory.attrs["residual"],

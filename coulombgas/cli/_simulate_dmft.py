@@ -131,6 +131,7 @@ class SpikedMatrixTensor(Command, dmft.SpikedMatrixTensor):
     """Spiked matrix-tensor model: descent on a rugged sphere."""
 
     parameters = dmft.SpikedMatrixTensor
+    columns = ("overlap", "energy", "norm", "multiplier", "response_to_first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +139,7 @@ class DiagonalNetwork(Command, dmft.DiagonalNetwork):
     """Diagonal linear network: from the lazy to the rich regime."""
 
     parameters = dmft.DiagonalNetwork
+    columns = ("test_excess", "train_loss", "overlap", "norm1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,7 @@ class DeepLinear(Command, dmft.DeepLinear):
     """Two-layer linear network that learns features, and the spike in its weights."""
 
     parameters = dmft.DeepLinear
+    columns = ("test_excess", "train_loss", "overlap", "readout")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,14 @@ from coulombgas._precision import x64 as in_float64
 
 RBM = FokkerPlanck("x*(1/kappa - 1/(mu2 - x))", noise="g", domain=(0, "mu2"), positive=["kappa"])
 WELL = FokkerPlanck("x - x**3", "g")
+LINEAR = FokkerPlanck("-a*x", "g")
+USUAL = {"kappa": 4.0, "mu2": 9.0, "g2": 0.1}
+
+
+@pytest.fixture(scope="module")
+def rbm():
+    """The RBM at its usual parameters, solved once; six levels everywhere, so that one program serves all."""
+    return RBM.eigensystem(USUAL)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +43,11 @@ def test_small_noise_levels_of_the_rbm():
     exact = RBM.at(kappa=4, mu2=9, g2=0.02)
     zero, minimum = exact.fixed_points
     corrected = [float(sum(exact.harmonic_levels(zero, 1)[0])), float(sum(exact.harmonic_levels(minimum, 2)[1]))]
-    np.testing.assert_allclose(corrected, RBM.spectrum(kappa=4, mu2=9, g2=0.02, num=3)[1:], rtol=0.01)
+    np.testing.assert_allclose(corrected, RBM.spectrum(kappa=4, mu2=9, g2=0.02)[1:3], rtol=0.01)
 
 
 EXACT = {
-    "ornstein-uhlenbeck": (FokkerPlanck("-a*x", "g"), {"a": 1.7, "g": 0.3}, lambda n: 1.7 * n),
+    "ornstein-uhlenbeck": (LINEAR, {"a": 1.7, "g": 0.3}, lambda n: 1.7 * n),
     "box": (FokkerPlanck("0", "g", domain=(1, "b")), {"b": 3.0, "g": 0.5}, lambda n: (0.25 * np.pi * n) ** 2),
     "half line": (FokkerPlanck("-x", "g", domain=(None, 0)), {"g": 0.4}, lambda n: 2.0 * n),
     "singular end": (FokkerPlanck("a - x", "sqrt(x)", domain=(0, None)), {"a": 0.3}, lambda n: 1.0 * n),
@@ -79,7 +87,7 @@ def test_transcendental_drift():
 
 def test_gradients_agree_with_finite_differences():
     def first(kappa, mu2, g2):
-        return RBM.spectrum(kappa=kappa, mu2=mu2, g2=g2, num=2)[1]
+        return RBM.spectrum(kappa=kappa, mu2=mu2, g2=g2)[1]
 
     at = (4.0, 9.0, 0.1)
     with in_float64():
@@ -93,20 +101,19 @@ def test_gradients_agree_with_finite_differences():
     np.testing.assert_allclose(lean, [first(4.0, 9.0, 0.1), first(5.0, 9.0, 0.1)], rtol=1e-9)
 
 
-def test_eigenfunctions_are_orthonormal_and_parity_holds():
-    system = RBM.eigensystem(kappa=4, mu2=9, g2=0.1, num=4)
+def test_eigenfunctions_are_orthonormal_and_parity_holds(rbm):
     x = np.linspace(0, 8.9, 4001)
-    waves = np.array([system.eigenfunction(n, x) for n in range(4)])
+    waves = np.array([rbm.eigenfunction(n, x) for n in range(4)])
     overlaps = np.trapezoid(waves[:, None] * waves[None, :], x, axis=-1)
     np.testing.assert_allclose(overlaps, np.eye(4), atol=1e-5)
-    np.testing.assert_allclose(np.abs(waves[0]), np.sqrt(system.stationary(x)), atol=1e-10)
-    slope = (system.eigenfunction(2, 1e-4) - system.eigenfunction(2, 0.0)) / 1e-4
+    np.testing.assert_allclose(np.abs(waves[0]), np.sqrt(rbm.stationary(x)), atol=1e-10)
+    slope = (rbm.eigenfunction(2, 1e-4) - rbm.eigenfunction(2, 0.0)) / 1e-4
     assert abs(slope) < 1e-3
 
 
 def test_evolution_is_the_exact_one_of_ornstein_and_uhlenbeck():
-    equation, times = FokkerPlanck("-a*x", "g"), np.array([0.2, 1.0, 5.0])
-    density = equation.eigensystem(a=1.0, g=0.5).evolve(0.8, times)
+    times = np.array([0.2, 1.0, 5.0])
+    density = LINEAR.eigensystem(a=1.0, g=0.5, num=5).evolve(0.8, times)
     x = np.linspace(-2.5, 2.5, 41)
     expected = np.array([
         stats.norm.pdf(x, 0.8 * np.exp(-t), 0.5 * np.sqrt(1 - np.exp(-2 * t))) for t in times
@@ -118,31 +125,29 @@ def test_evolution_is_the_exact_one_of_ornstein_and_uhlenbeck():
     np.testing.assert_allclose(density.cdf(0.1), below, atol=1e-7)
 
 
-def test_evolution_from_a_density_relaxes_to_the_stationary_law():
-    system = RBM.eigensystem(kappa=4, mu2=9, g2=0.1)
+def test_evolution_from_a_density_relaxes_to_the_stationary_law(rbm):
     start = stats.norm(3.0, 0.4)
-    density = system.evolve(lambda x: start.pdf(np.asarray(x)), [0.0, 300.0])
+    density = rbm.evolve(lambda x: start.pdf(np.asarray(x)), [0.0, 300.0])
     np.testing.assert_allclose(density.mass, 1, atol=1e-8)
     x = np.linspace(0.5, 7.0, 9)
     np.testing.assert_allclose(density(x)[0], start.pdf(x), atol=1e-6)
-    np.testing.assert_allclose(density(x)[1], system.stationary(x), atol=1e-8)
+    np.testing.assert_allclose(density(x)[1], rbm.stationary(x), atol=1e-8)
     for initial, message in ((lambda x: 0 * x, "integral 1"), (20.0, "inside it")):
         with pytest.raises(InputError, match=message):
-            system.evolve(initial, 1.0)
+            rbm.evolve(initial, 1.0)
     with pytest.raises(InputError, match="`time` must not be negative"):
-        system.evolve(3.0, -1.0)
+        rbm.evolve(3.0, -1.0)
 
 
 @pytest.mark.slow
-def test_langevin_paths_follow_the_eigen_expansion(reduced):
+def test_langevin_paths_follow_the_eigen_expansion(rbm, reduced):
     """False-alarm rate 1e-3 (one test, fixed key); the controls, another time and another noise, must fail."""
     num = 3000 if reduced else 30_000
-    time, params = 4.0, {"kappa": 4.0, "mu2": 9.0, "g2": 0.1}
-    paths = RBM.sample_paths(params, key=jax.random.key(7), start=np.ones(num), time=time, num_steps=1500)
-    system = RBM.eigensystem(params)
-    assert stats.kstest(paths, system.evolve(1.0, time).cdf).pvalue > 1e-3
-    assert stats.kstest(paths, system.evolve(1.0, 1.5 * time).cdf).pvalue < 1e-6
-    hotter = RBM.eigensystem({**params, "g2": 0.25})
+    time = 4.0
+    paths = RBM.sample_paths(USUAL, key=jax.random.key(7), start=np.ones(num), time=time, num_steps=1500)
+    assert stats.kstest(paths, rbm.evolve(1.0, time).cdf).pvalue > 1e-3
+    assert stats.kstest(paths, rbm.evolve(1.0, 1.5 * time).cdf).pvalue < 1e-6
+    hotter = RBM.eigensystem({**USUAL, "g2": 0.25})
     assert stats.kstest(paths, hotter.evolve(1.0, time).cdf).pvalue < 1e-6
 
 
