@@ -30,6 +30,8 @@ class Report:
     """Report arrays and files that cannot be used on stderr, and show the rest."""
     level: float = 0.01
     """Probability of a false spike in a matrix of pure noise."""
+    vectors: bool = True
+    """Also find vectors that are localised: doubles the time for large matrices."""
     learning_rate: float | None = None
     """Learning rate of the run, mean over its steps: for effective temperatures along a trajectory."""
     weight_decay: float | None = None
@@ -71,6 +73,7 @@ class Report:
             initial=self.initial,
             keep_going=self.keep_going,
             level=self.level,
+            vectors=self.vectors,
             seed=self.seed,
         )
         heading: dict[str, Any] = {} if self.title is None else {"title": self.title}

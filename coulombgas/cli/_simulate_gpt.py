@@ -1,5 +1,6 @@
 """``coulombgas simulate gpt``: train transformers and record the spectra of their matrices."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,7 @@ def _summary(run: "LanguageRun") -> dict:
 def _print(run: "LanguageRun") -> None:
     mean = run.losses.mean("replica")
     steps = run.losses.step.values.tolist()
-    rows = list(zip(steps, mean.train_loss.values.tolist(), mean.validation_loss.values.tolist(), strict=True))
+    train = ["–" if math.isnan(loss) else loss for loss in mean.train_loss.values.tolist()]
+    rows = list(zip(steps, train, mean.validation_loss.values.tolist(), strict=True))
     print_table(("step", "training loss", "validation loss"), rows, title=f"{run.path} (nats a character)")
     print(f"entropy of single characters: {run.corpus.unigram_entropy:.4f}; {run.path}/report.html shows the spectra.")

@@ -30,6 +30,8 @@ class Spectra:
     """Report arrays and files that cannot be used on stderr, and analyse the rest."""
     level: float = 0.01
     """Probability of a false spike in a matrix of pure noise."""
+    vectors: bool = True
+    """Also find vectors that are localised: doubles the time for large matrices."""
     seed: int = 0
     """Seed of the posterior draws."""
 
@@ -47,6 +49,7 @@ class Spectra:
             initial=self.initial,
             keep_going=self.keep_going,
             level=self.level,
+            vectors=self.vectors,
             seed=self.seed,
         )
         self._write(analysis)
@@ -78,7 +81,7 @@ class Spectra:
             path.write_text(json.dumps(json_ready(document), indent=2) + "\n", encoding="utf-8")
 
 
-def read_and_analyse(paths, *, select, initial, keep_going, level, seed):
+def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True):
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
     from coulombgas.inference import analyse
     from coulombgas.spectra import load_spectra
@@ -92,7 +95,9 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed):
         spectra = read_recording(recording, select=select)
     else:
         with progress_bar("reading") as progress:
-            spectra = load_spectra(path, select=select, initial=initial, keep_going=keep_going, progress=progress)
+            spectra = load_spectra(
+                path, select=select, initial=initial, vectors=vectors, keep_going=keep_going, progress=progress
+            )
     complain(spectra.problems)
     with progress_bar("analysing") as progress:
         return analyse(spectra, level=level, seed=seed, progress=progress)

@@ -165,10 +165,11 @@ def _finish(run: _Run, state: LanguageState) -> None:
     _save_weights(run.directory, "final", state.model)
     documents = {
         "config.json": {**run.identity, "source": run.trainer.corpus.source, "versions": package_versions()},
-        "losses.json": run.history,
+        # before the first update there is no training loss: null, because JSON knows no NaN
+        "losses.json": [{**entry, "train": entry["train"] if entry["step"] else None} for entry in run.history],
     }
     for name, document in documents.items():
-        (run.directory / name).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        (run.directory / name).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
     (run.directory / _CHECKPOINT).unlink(missing_ok=True)
     for file in run.directory.glob("state-*.npz"):
         file.unlink()

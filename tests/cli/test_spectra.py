@@ -47,6 +47,10 @@ def test_select_table_and_out(checkpoint, tmp_path, capsys):
     assert "b.query" not in shown
     full = json.loads(out.read_text())
     assert full["matrices"][0]["rigidity"]["length"]
+    assert len(full["matrices"][0]["localisation"]) == 2
+    assert main(["spectra", str(checkpoint), "--no-vectors", "--out", str(out), "--overwrite"]) == 0
+    assert json.loads(out.read_text())["matrices"][0]["localisation"] is None
+    capsys.readouterr()
     assert main(["spectra", str(checkpoint), "--out", str(out)]) == 2
     assert "exists already" in capsys.readouterr().err
 

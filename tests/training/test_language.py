@@ -49,6 +49,9 @@ def test_spectra_and_weights_are_kept(run):
     initial = cg.load_spectra(run.path / "initial_1.safetensors", select="*.attn.key")
     np.testing.assert_allclose(recording[0].eigenvalues, initial[0].eigenvalues, rtol=1e-6)
     assert json.loads((run.path / "config.json").read_text())["config"]["steps"] == 60
+    losses = json.loads((run.path / "losses.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    assert [entry["step"] for entry in losses] == [0, 30, 60]
+    assert losses[0]["train"] is None
 
 
 def test_a_replica_does_not_depend_on_its_company(run, corpus, tmp_path):
