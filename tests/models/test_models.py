@@ -17,6 +17,7 @@ from coulombgas.models import (
     from_config,
     matrix_dyson_of,
 )
+from coulombgas.symbolic import teacher_student_scatter2, teacher_student_width2
 
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
 COVARIANCE = ROTATION @ np.diag(1 / np.array([4.0, 5.0, 5.0, 8.0])) @ ROTATION.T
@@ -80,6 +81,16 @@ def test_gradient_vanishes_on_average_at_the_fixed_point(model):
         leaf = np.asarray(leaf, dtype=np.float64)
         error = leaf.std(axis=-1) / np.sqrt(leaf.shape[-1])
         assert (np.abs(leaf.mean(axis=-1)) <= 5 * error + 1e-6).all()
+
+
+@pytest.mark.parametrize("teacher", [(2.0, 2.0), (1.0, 2.0, 2.0)])
+def test_teacher_student_states_the_derived_width_and_scatter(teacher):
+    setting, size = {"learning_rate": 0.3, "batch_size": 4}, len(teacher)
+    quenched = TeacherStudent(teacher=teacher, noise=0.2)
+    width2 = quenched.width2_per_temperature(**setting) * 0.3 / 4
+    np.testing.assert_allclose(width2, teacher_student_width2(0.3, 4, 0.2, size), rtol=1e-12)
+    assert quenched.width2_scatter(**setting) == pytest.approx(teacher_student_scatter2(0.3, 4, size) ** 0.5)
+    assert TeacherStudent(teacher=teacher, inputs="fresh").width2_scatter(**setting) == 0.0
 
 
 def test_rbm_leaves_its_domain():
