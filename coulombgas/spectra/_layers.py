@@ -205,7 +205,7 @@ def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
         previous, cut = cut, min(cut, float(np.sqrt(variance)) * tall.size**0.25)
         if index and cut == previous:
             break
-        moments, num = _moments(tall, cut)
+        moments, num = _moments(tall, cut, everything=cut >= largest)
         if tall.size - num > tall.shape[1] // 2 or moments[1] == 0:  # no outliers: the matrix is sparse
             break
         m1, m2, m3, m4 = moments / num
@@ -216,11 +216,11 @@ def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
     return float(max(kurtosis, -2.0))
 
 
-def _moments(tall: np.ndarray, cut: float) -> tuple[np.ndarray, int]:
+def _moments(tall: np.ndarray, cut: float, *, everything: bool) -> tuple[np.ndarray, int]:
     """Sums of the first four powers of the entries up to ``cut``, in its units, and how many there are."""
     moments, num = np.zeros(4), 0
     for _, block in _chunks(tall):
-        kept = block[np.abs(block) <= cut] / cut
+        kept = (block.ravel() if everything else block[np.abs(block) <= cut]) / cut
         square = kept * kept
         moments += kept.sum(), square.sum(), np.vdot(square, kept), np.vdot(square, square)
         num += kept.size
