@@ -30,6 +30,8 @@ class Report:
     """Report arrays and files that cannot be used on stderr, and show the rest."""
     level: float = 0.01
     """Probability of a false spike in a matrix of pure noise."""
+    replica: int = 0
+    """Which of the seeds of a recording."""
     vectors: bool = True
     """Also find vectors that are localised: doubles the time for large matrices."""
     learning_rate: float | None = None
@@ -74,6 +76,7 @@ class Report:
             keep_going=self.keep_going,
             level=self.level,
             vectors=self.vectors,
+            replica=self.replica,
             seed=self.seed,
         )
         heading: dict[str, Any] = {} if self.title is None else {"title": self.title}

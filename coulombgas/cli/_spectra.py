@@ -32,6 +32,8 @@ class Spectra:
     """Probability of a false spike in a matrix of pure noise."""
     vectors: bool = True
     """Also find vectors that are localised: doubles the time for large matrices."""
+    replica: int = 0
+    """Which of the seeds of a recording."""
     seed: int = 0
     """Seed of the posterior draws."""
 
@@ -50,6 +52,7 @@ class Spectra:
             keep_going=self.keep_going,
             level=self.level,
             vectors=self.vectors,
+            replica=self.replica,
             seed=self.seed,
         )
         self._write(analysis)
@@ -81,7 +84,7 @@ class Spectra:
             path.write_text(json.dumps(json_ready(document), indent=2) + "\n", encoding="utf-8")
 
 
-def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True):
+def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True, replica=0):
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
     from coulombgas.inference import analyse
     from coulombgas.spectra import load_spectra
@@ -92,7 +95,7 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     path = paths[0] if len(paths) == 1 else paths
     recording = _recording(paths)
     if recording is not None:
-        spectra = read_recording(recording, select=select)
+        spectra = read_recording(recording, replica=replica, select=select)
     else:
         with progress_bar("reading") as progress:
             spectra = load_spectra(

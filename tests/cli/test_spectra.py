@@ -101,3 +101,5 @@ def test_recordings_are_trajectories(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "spectra.zarr"):
         assert main(["spectra", str(path), "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)) == 2
+    assert main(["spectra", str(tmp_path), "--replica", "1"]) == 2
+    assert "`replica` must lie between 0 and 0, got 1" in capsys.readouterr().err
