@@ -15,8 +15,8 @@ def test_momentum_is_faster_and_starts_at_the_same_place():
     module = experiment("momentum")
     numbers = module.run(module.Config(strengths=(2.0, 2.3, 2.6), steps=240)).numbers
     places = np.array(list(numbers["threshold"].values()))
-    assert np.ptp(places) < 0.15
-    assert abs(places - numbers["algorithmic_threshold"]).max() < 0.2
+    assert np.ptp(places) < 0.05
+    assert abs(places - numbers["algorithmic_threshold"]).max() < 0.08
     assert numbers["steps_to_half"]["heavy-ball"] < 0.7 * numbers["steps_to_half"]["gd"]
 
 
