@@ -123,7 +123,7 @@ def test_widths_and_repulsion_of_species(reduced):
 @pytest.mark.slow
 def test_modes_leave_zero_at_the_escape_rate(reduced):
     config = learning_curves.Config(
-        replicas=8, steps=200, record=4, kappas=(4.0, 6.5), escape_replicas=400 if reduced else 4000
+        replicas=8, steps=200, record=4, num_modes=3, kappas=(4.0, 6.5), escape_replicas=400 if reduced else 4000
     )
     numbers = learning_curves.run(config).numbers
     for escape in numbers["escape"]:
