@@ -9,7 +9,9 @@ import tyro
 class Calibrate:
     """Draw parameters and data from a model, fit them, and test whether the truth ranks uniformly.
 
-    MODEL is one of single, pair, density, group, rice, known-gap, product, gaussian, poisson, brody, mixture.
+    MODEL is one of single, pair, density, group, rice, known-gap, product, gaussian, poisson, brody, mixture (laws of
+    levels and spacings), temperature, response, spectrum (T of a setting), scaling, joint-scaling (the rule across
+    settings).
     """
 
     model: tyro.conf.Positional[str]
@@ -17,7 +19,7 @@ class Calibrate:
     num: int = 400
     """Simulated data sets."""
     num_observations: int = 200
-    """Observations in each."""
+    """Observations in each, or replicas of each setting."""
     simulate_with: str | None = None
     """Another model that makes the data: a control that must fail."""
     figure: str | None = None

@@ -23,9 +23,11 @@ class Fit:
     """Replace an existing output directory."""
     model: str | None = None
     """Fit one model of the papers to every level group instead: single, pair, density, group, rice, known-gap, product,
-    gaussian, poisson, brody or mixture."""
+    gaussian, poisson, brody or mixture; or spectrum: T of a Gaussian RBM from widths and means of all its levels."""
     leading_order: bool = False
     """Use s² = T·(s²/T), right for T → 0 only, instead of the response measured on ensembles."""
+    joint: bool = False
+    """Fit the scaling rule and the temperatures of all settings in one posterior."""
     seed: int = 0
     """Seed of the sampler."""
 
@@ -44,10 +46,13 @@ class Fit:
         from coulombgas.inference import fit_model, fit_temperature
 
         with progress_bar("fitting") as progress:
-            if self.model is not None:
+            if self.model not in (None, "spectrum"):
                 fit = fit_model(spectra, self.model, seed=self.seed)
             else:
-                fit = fit_temperature(spectra, leading_order=self.leading_order, seed=self.seed, progress=progress)
+                fit = fit_temperature(
+                    spectra, leading_order=self.leading_order, joint=self.joint, seed=self.seed, progress=progress,
+                    whole_spectrum=self.model == "spectrum",
+                )  # fmt: skip
         self._write(fit)
         self._show(fit)
         return 0

@@ -6,23 +6,21 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpyro.handlers import condition, trace, uncondition
 from numpyro.handlers import seed as seeded
-from numpyro.primitives import Messenger
+from numpyro.handlers import trace
 from scipy import stats
 
-from coulombgas._checks import InputError, check_count
+from coulombgas._checks import check_count
 from coulombgas._precision import in_x64
 
-from ._catalogue import bound, find_model
+from ._arviz import effective_sample_size
+from ._calibrated import Case, find_case
 from ._interval import highest_density
 from ._nuts import sample_batch
-from ._paper_models import Observations
 
-Program = Callable[[Any], None]
-_RANKS = 255
+_RANKS = (255, 127, 63, 31)
 _BINS = 16
-_BLOCK_SIZE = 3
+_POORLY_MIXED = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +29,21 @@ class Calibration:
 
     Attributes:
         model: what was calibrated.
-        ranks: for each parameter the rank of the truth among 255 thinned draws, shape (data set, *parameter).
+        ranks: for each parameter the rank of the truth among thinned draws, shape (data set, *parameter).
+        num_ranks: for each parameter how many ranks there are: one more than thinned draws.
         coverage: for each parameter the fraction of truths inside the highest-density interval of each probability.
         p_values: for each parameter the χ² p-value of its rank histogram.
         divergences: of all fits together.
+        worst_ess: for each parameter the effective sample size that 98% of the fits exceed.
     """
 
     model: str
     ranks: dict[str, np.ndarray] = field(repr=False)
+    num_ranks: dict[str, int]
     coverage: dict[str, dict[float, float]]
     p_values: dict[str, float]
     divergences: int
+    worst_ess: dict[str, float]
 
     @property
     def num(self) -> int:
@@ -61,6 +63,7 @@ class Calibration:
                 "num": self.num,
                 "p_value": self.p_values[name],
                 "coverage": {f"{probability:g}": value for probability, value in self.coverage[name].items()},
+                "worst_ess": self.worst_ess[name],
                 "passed": self.p_values[name] > 1e-3 / len(self.p_values),
             }
             for name in self.ranks
@@ -85,35 +88,41 @@ class Calibration:
         """Rank histograms with the band in which 99% of bins belong."""
         import importlib
 
-        return importlib.import_module("coulombgas.plot").plot_ranks(self.ranks, num_ranks=_RANKS + 1, title=self.model)
+        scaled = {name: ranks * (256 // self.num_ranks[name]) for name, ranks in self.ranks.items()}
+        return importlib.import_module("coulombgas.plot").plot_ranks(scaled, num_ranks=256, title=self.model)
 
 
 @in_x64
 def calibrate(
-    model: str | Program,
+    model: str | Callable[[Any], None],
     prior: Mapping[str, Any] | None = None,
     *,
     num: int = 400,
     num_observations: int = 200,
     template: Any = None,
-    simulate_with: str | Program | None = None,
+    simulate_with: str | Callable[[Any], None] | None = None,
     gap: float = 1.0,
     seed: int = 0,
-    num_chains: int = 4,
+    num_chains: int = 2,
     num_warmup: int = 300,
     num_draws: int = 500,
 ) -> Calibration:
     """Calibrate a model against its own simulations.
 
-    Any NumPyro program with one argument will do: its observed sites are drawn from the program itself and then
-    conditioned on, all data sets in one compiled batch.
+    Every model that a fit of this package samples has a name here: those of ``CATALOGUE``, "temperature" and "response"
+    (T of a setting from its level groups), "spectrum" (the whole RBM), "scaling" and "joint-scaling" (the rule across
+    settings). Any NumPyro program with one argument will do as well: its observed sites are drawn from the program
+    itself and then conditioned on.
+
+    Ranks are those among as many thinned draws as are nearly independent: 255, 127, 63 or 31, by the effective sample
+    size that 98% of the fits exceed.
 
     Args:
-        model: a name of the catalogue ("pair", "rice", …), or a program with ``template``.
+        model: a name ("pair", "rice", "temperature", …), or a program with ``template``.
         prior: distributions that replace those of the model, by site name, in simulation and fit alike.
         num: data sets.
-        num_observations: observations in each, for models of the catalogue.
-        template: argument of a program that is not of the catalogue; its observed values count for their shape only.
+        num_observations: observations in each, or replicas of each setting.
+        template: argument of a program that is not known by name; its observed values count for their shape only.
         simulate_with: another model that makes the data (a control: the wrong law must fail).
         gap: known gap Δ for the models that take one.
         seed: seed of everything.
@@ -128,116 +137,73 @@ def calibrate(
     Source: Talts et al., arXiv:1804.06788.
     """
     check_count("num", num, 20)
-    program, template, name = _resolve(model, template, num_observations, gap)
-    maker = program if simulate_with is None else _resolve(simulate_with, template, num_observations, gap)[0]
-    prior = dict(prior or {})
-    truth, observed = _simulate(maker, program, prior, template, num, seed)
-
-    def fitted(data):
-        with Reprior(prior):
-            condition(uncondition(program), data["observed"])(data["template"])
-
-    repeated = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (num, *np.shape(leaf))), template)
+    options = {"template": template, "num_observations": num_observations, "gap": gap, "prior": dict(prior or {})}
+    case = find_case(model, **options)
+    maker = case if simulate_with is None else find_case(simulate_with, **options)
+    truth, observed = _simulate(maker, num, seed)
+    data = case.insert(dict(zip(case.observed, observed, strict=True)))
     draws = sample_batch(
-        fitted, {"observed": observed, "template": repeated}, truth, seed=seed + 1, num_chains=num_chains,
-        num_warmup=num_warmup, num_draws=num_draws, max_depth=5,
+        case.program, data, case.start(truth, data), seed=seed + 1, num_chains=num_chains, num_warmup=num_warmup,
+        num_draws=num_draws, **case.sampler,
     )  # fmt: skip
-    names = [site for site in truth if site in draws.sites]
-    ranks = {site: _ranks(truth[site], draws.sites[site]) for site in names}
+    names = [name for name in draws.sites if name in truth]
+    own = {name: case.size_of(name, truth[name]) for name in names}
+    sites = {name: case.size_of(name, draws.sites[name]) for name in names}
+    thinned = {name: _thin(sites[name]) for name in names}
+    ranks = {name: (thinned[name].draws < own[name][:, None]).sum(axis=1) for name in names}
     return Calibration(
-        model=name,
+        model=case.name,
         ranks=ranks,
-        coverage={site: _coverage(truth[site], draws.sites[site]) for site in names},
-        p_values={site: uniformity(ranks[site]) for site in names},
+        num_ranks={name: thinned[name].draws.shape[1] + 1 for name in names},
+        coverage={name: _coverage(own[name], sites[name]) for name in names},
+        p_values={name: uniformity(ranks[name], thinned[name].draws.shape[1] + 1) for name in names},
         divergences=int(draws.diverging.sum()),
+        worst_ess={name: thinned[name].worst_ess for name in names},
     )
 
 
-class Reprior(Messenger):
-    """Effect handler that replaces the distributions of unobserved sites."""
-
-    def __init__(self, prior: Mapping[str, Any]):
-        super().__init__()
-        self.prior = prior
-
-    def process_message(self, msg: dict) -> None:
-        """Swap the distribution of a site that ``prior`` names."""
-        if msg["type"] == "sample" and not msg["is_observed"] and msg["name"] in self.prior:
-            msg["fn"] = self.prior[msg["name"]].expand(msg["fn"].batch_shape)
-
-
-def uniformity(ranks: np.ndarray, num_ranks: int = _RANKS + 1) -> float:
+def uniformity(ranks: np.ndarray, num_ranks: int = 256) -> float:
     """p-value of χ² for uniform ranks 0 … num_ranks − 1 in 16 bins (fewer for few data sets)."""
     flat = ranks.ravel()
-    bins = int(np.clip(len(flat) // 5, 2, _BINS))
+    bins = int(2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS))))  # divides num_ranks: equal expectations
     counts = np.histogram(flat, bins=bins, range=(0, num_ranks))[0]
     return float(stats.chisquare(counts).pvalue)
 
 
-def _resolve(model: str | Program, template: Any, num_observations: int, gap: float) -> tuple[Program, Any, str]:
-    if not isinstance(model, str):
-        if template is None:
-            raise InputError("`template` is needed to calibrate a program: give the argument it is called with.")
-        return model, template, getattr(model, "__name__", "program")
-    chosen = find_model(model)
-    shape = (num_observations, _BLOCK_SIZE) if chosen.observable == "levels" else (num_observations,)
-    blank = np.tile(np.arange(1.0, shape[1] + 1), (shape[0], 1)) if len(shape) > 1 else np.ones(shape)
-    return bound(chosen), Observations(blank, np.ones(num_observations, dtype=bool), np.float64(gap)), model
+def _simulate(maker: Case, num: int, seed: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Parameters from the prior and data from the maker, for every data set at once: (truth, observed)."""
 
+    def one(key) -> dict[str, Any]:
+        drawn = trace(seeded(maker.maker, key)).get_trace(maker.template)
+        return {n: site["value"] for n, site in drawn.items() if site["type"] in ("sample", "deterministic")}
 
-def _simulate(maker: Program, program: Program, prior: Mapping[str, Any], template: Any, num: int, seed: int):
-    """Parameters from the prior and data from the maker, for every data set at once."""
-
-    def sites(key) -> dict[str, dict]:
-        with Reprior(prior):
-            return trace(seeded(maker, key)).get_trace(template)
-
-    def one(key):
-        with Reprior(prior):
-            drawn = trace(seeded(uncondition(maker), key)).get_trace(template)
-        return {name: site["value"] for name, site in drawn.items() if site["type"] == "sample"}
-
-    plain = sites(jax.random.key(0))
-    observed_names = [n for n, site in plain.items() if site["type"] == "sample" and site["is_observed"]]
     values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), num))
-    observed = {_observed_site(program, template): values[n] for n in observed_names}
-    truth = {n: np.asarray(v) for n, v in values.items() if n not in observed_names}
-    return _known_to(program, template, truth), {n: np.asarray(v) for n, v in observed.items()}
+    values = {name: np.asarray(value) for name, value in values.items()}
+    truth = {name: value for name, value in values.items() if name not in maker.observed}
+    return truth, [values[name] for name in maker.observed]
 
 
-def _observed_site(program: Program, template: Any) -> str:
-    drawn = trace(seeded(program, jax.random.key(0))).get_trace(template)
-    return next(name for name, site in drawn.items() if site["type"] == "sample" and site["is_observed"])
+@dataclass(frozen=True)
+class _Thinned:
+    draws: np.ndarray
+    worst_ess: float
 
 
-def _known_to(program: Program, template: Any, truth: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The truth for every parameter of the program; 1 where a control's maker does not have it."""
-    drawn = trace(seeded(program, jax.random.key(0))).get_trace(template)
-    own = {n: site for n, site in drawn.items() if site["type"] == "sample" and not site["is_observed"]}
-    num = len(next(iter(truth.values())))
-    return {n: truth.get(n, np.ones((num, *np.shape(site["value"])))) for n, site in own.items()}
-
-
-def _ranks(truth: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    thinned = _thin(draws)
-    return (thinned < truth[:, None]).sum(axis=1)
-
-
-def _thin(draws: np.ndarray) -> np.ndarray:
-    """255 draws of each data set, evenly from all chains."""
+def _thin(draws: np.ndarray) -> _Thinned:
+    """As many draws of each data set as are nearly independent, evenly from all chains."""
+    columns = draws.reshape(*draws.shape[:3], -1)[..., 0]  # one element of a vector stands for all
+    ess = [effective_sample_size(column) for column in columns]
+    worst = float(np.quantile(ess, _POORLY_MIXED))
     flat = draws.reshape(draws.shape[0], -1, *draws.shape[3:])
-    return flat[:, np.linspace(0, flat.shape[1] - 1, _RANKS).astype(int)]
+    number = next((number for number in _RANKS if number <= min(worst, flat.shape[1])), _RANKS[-1])
+    return _Thinned(flat[:, np.linspace(0, flat.shape[1] - 1, number).astype(int)], worst)
 
 
 def _coverage(truth: np.ndarray, draws: np.ndarray) -> dict[float, float]:
     columns = np.moveaxis(draws.reshape(len(draws), -1, *draws.shape[3:]), 1, -1).reshape(truth.size, -1)
     result = {}
     for probability in (0.5, 0.9, 0.95):
-        inside = [
-            low <= value <= high
-            for value, (low, high) in zip(
-                truth.ravel(), (highest_density(column, probability) for column in columns), strict=True
-            )
-        ]
+        intervals = (highest_density(column, probability) for column in columns)
+        inside = [low <= value <= high for value, (low, high) in zip(truth.ravel(), intervals, strict=True)]
         result[probability] = float(np.mean(inside))
     return result

@@ -26,6 +26,7 @@ class PaperModel:
         start: function of the standardised values to starting parameters.
         scales: parameters in units of the eigenvalue.
         title: one line.
+        even: parameters that are sampled with either sign, of which the size alone means something.
     """
 
     name: str
@@ -34,6 +35,7 @@ class PaperModel:
     start: Callable[[np.ndarray, float], dict[str, float]]
     scales: tuple[str, ...]
     title: str
+    even: tuple[str, ...] = ()
 
     @property
     def observed(self) -> str:
@@ -74,7 +76,9 @@ _PAPER_MODELS = (
         "density", models.pair_density, "level", _level_start, ("center", "width"), "levels of a degenerate pair"
     ),
     PaperModel("group", models.degenerate_group, "levels", _level_start, ("center", "width"), "n degenerate levels"),
-    PaperModel("rice", models.near_degenerate_pair, "spacing", _rice_start, ("gap", "width"), "pair, unknown gap"),
+    PaperModel(
+        "rice", models.near_degenerate_pair, "spacing", _rice_start, ("gap", "width"), "pair, unknown gap", ("gap",)
+    ),
     PaperModel("known-gap", models.known_gap_pair, "spacing", _pair_start, ("width",), "pair, gap of its targets"),
     PaperModel("product", models.product_pair, "spacing", _pair_start, ("width",), "pair, eigenvalue equation"),
     PaperModel("gaussian", models.gaussian_spacing, "spacing", _pair_start, ("width",), "pair without repulsion"),
@@ -155,6 +159,7 @@ def stack_observations(problems: list[np.ndarray], gaps: list[float]) -> Observa
 
 def restore(model: PaperModel, name: str, draws: np.ndarray, data: Standardised) -> np.ndarray:
     """Draws of a parameter in the units of the eigenvalue."""
+    draws = np.abs(draws) if name in model.even else draws
     if name not in model.scales:
         return draws
     return draws * data.scale + (data.shift if name == "center" else 0.0)

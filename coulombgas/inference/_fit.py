@@ -5,17 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from coulombgas._checks import InputError
 from coulombgas._types import Progress
 
 from ._arviz import effective_sample_size, r_hat
-from ._data import GroupData, SettingData, collect_settings
+from ._data import SettingData, collect_settings
 from ._interval import summarise
-from ._models import GroupEnergy, group_width
-from ._nuts import Draws, sample_batch
+from ._joint import fit_jointly
+from ._nuts import Draws
 from ._response import ResponseCurve
 from ._result import LevelFit, SettingFit, TemperatureFit, diagnostic_warnings
 from ._scaling import fit_scaling
-from ._temperature import find_curves, groups_used, sample_temperatures, temperature_warnings
+from ._spectrum import sample_spectra
+from ._temperature import find_curves, groups_used, sample_temperatures, sample_widths, temperature_warnings
 
 
 def fit_temperature(
@@ -24,6 +26,8 @@ def fit_temperature(
     step: int = -1,
     tolerance: float = 1e-3,
     leading_order: bool = False,
+    joint: bool = False,
+    whole_spectrum: bool = False,
     seed: int = 0,
     num_chains: int = 4,
     num_warmup: int = 400,
@@ -46,6 +50,11 @@ def fit_temperature(
         step: index of the recorded step to use, the last by default.
         tolerance: how near two fixed points make one level group, relative to the largest.
         leading_order: use s² = T·(s²/T) as it stands, right for T → 0 only, and only the groups of two and more.
+        joint: fit the scaling rule and the temperatures of all settings in one posterior, from their energies, instead
+            of the rule from the settings' posteriors; ``scaling.draws["temperature"]`` are the temperatures given the
+            rule.
+        whole_spectrum: for a Gaussian RBM, infer T from the means of the levels too, which move with T; sharper, and
+            wrong where the means move for another reason (quenched data).
         seed: seed of the sampler.
         num_chains, num_warmup, num_draws: chains, adaptation steps and draws a chain.
         progress: called with (done, total).
@@ -54,32 +63,32 @@ def fit_temperature(
         The fit; ``print(fit.table())`` shows it.
 
     Raises:
-        InputError: when the spectra cannot carry a temperature: one replica, no fluctuation, impossible levels.
+        InputError: when the spectra cannot carry a temperature: one replica, no fluctuation, impossible levels; for
+            options that exclude each other.
 
     Source: ALP24 (14)-(18), (73)-(75), sections III and IV.
     """
+    if whole_spectrum and (joint or leading_order):
+        raise InputError("`whole_spectrum` has a response of its own: leave `joint` and `leading_order` away.")
     settings = collect_settings(spectra, step=step, tolerance=tolerance)
     tell = progress or (lambda done, total: None)
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
-    groups = [group for setting in settings for group in setting.groups]
     tell(0, 3)
-    widths = _sample_widths(groups, options)
+    widths = sample_widths(settings, options)
     tell(1, 3)
-    curves = None if leading_order else find_curves(settings)
-    temperatures = sample_temperatures(settings, curves, options)
+    if whole_spectrum:
+        temperatures, curves = sample_spectra(settings, options)
+    else:
+        curves = None if leading_order else find_curves(settings)
+        temperatures = sample_temperatures(settings, curves, options)
     tell(2, 3)
     fits = _assemble(settings, curves, widths, temperatures, seed)
-    scaling = fit_scaling(fits, **options) if len(fits) > 1 else None
+    scaling = None
+    if len(fits) > 1:
+        scaling = fit_jointly(settings, curves, fits, options) if joint else fit_scaling(fits, **options)
     tell(3, 3)
-    return TemperatureFit(
-        settings=tuple(fits), scaling=scaling, method="leading-order" if leading_order else "response"
-    )
-
-
-def _sample_widths(groups: Sequence[GroupData], options: dict) -> Draws:
-    energy = np.array([group.energy for group in groups])
-    freedom = np.array([float(group.freedom) for group in groups])
-    return sample_batch(group_width, GroupEnergy(energy, freedom), {"width": np.sqrt(energy / freedom)}, **options)
+    method = "leading-order" if leading_order else "whole-spectrum" if whole_spectrum else "response"
+    return TemperatureFit(settings=tuple(fits), scaling=scaling, method=method)
 
 
 def _assemble(

@@ -109,6 +109,9 @@ class ModelFit:
         return container({"posterior": self.dataset()})
 
 
+_MAX_OBSERVATIONS = 20_000
+
+
 @dataclass(frozen=True)
 class Problem:
     """A level group ready for a model."""
@@ -117,6 +120,7 @@ class Problem:
     group: GroupData
     data: Standardised
     gap: float
+    warnings: tuple[str, ...] = ()
 
 
 def fit_model(
@@ -127,8 +131,8 @@ def fit_model(
     tolerance: float | None = None,
     seed: int = 0,
     num_chains: int = 4,
-    num_warmup: int = 500,
-    num_draws: int = 1000,
+    num_warmup: int = 300,
+    num_draws: int = 500,
 ) -> ModelFit:
     """Fit one model of the papers to every level group it applies to, in one compiled batch.
 
@@ -164,12 +168,21 @@ def collect_problems(
             if (group.size == 1) != (model.name == "single") or (gapped and group.size != 2):
                 continue
             targets = setting.model.fixed_point[list(group.modes)]
-            data = standardise(observable_of(group, model.observable), model.observable)
-            problems.append(Problem(setting, group, data, float(np.ptp(targets)) / data.scale))
+            values, warnings = _enough(observable_of(group, model.observable))
+            data = standardise(values, model.observable)
+            problems.append(Problem(setting, group, data, float(np.ptp(targets)) / data.scale, warnings))
     if not problems:
         wanted = "single levels" if model.name == "single" else "pairs of levels" if gapped else "degenerate levels"
         raise InputError(f"`model` {model.name!r} needs {wanted}, which these spectra do not have: try another model.")
     return problems
+
+
+def _enough(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """At most 20 000 observations, evenly chosen: every step of the sampler looks at each."""
+    if len(values) <= _MAX_OBSERVATIONS:
+        return values, ()
+    chosen = np.linspace(0, len(values) - 1, _MAX_OBSERVATIONS).astype(int)
+    return values[chosen], (f"{_MAX_OBSERVATIONS} of {len(values)} observations used, evenly chosen",)
 
 
 def fit_problems(model: PaperModel, problems: Sequence[Problem], options: dict) -> list[GroupModelFit]:
@@ -188,7 +201,7 @@ def _fit_shape(model: PaperModel, problems: Sequence[Problem], options: dict) ->
     initial = {name: np.array([start[name] for start in starts]) for name in starts[0]}
     # gap and width, or repulsion and mean, are correlated: a full mass matrix and small steps
     careful = {"dense_mass": True, "target_accept": 0.95} if len(initial) > 1 else {}
-    draws = sample_batch(bound(model), data, initial, **careful, **options)
+    draws = sample_batch(bound(model), data, initial, abreast=False, **careful, **options)
     return [
         _group_fit(model, problem, {n: v[i] for n, v in draws.sites.items()}, int(draws.diverging[i].sum()))
         for i, problem in enumerate(problems)
@@ -205,5 +218,5 @@ def _group_fit(model: PaperModel, problem: Problem, sites: dict, divergences: in
         values=problem.data.values * problem.data.scale + problem.data.shift, draws=draws,
         parameters={name: summarise(value) for name, value in draws.items()}, r_hat=worst,
         ess=min(effective_sample_size(value) for value in draws.values()), divergences=divergences,
-        warnings=(*setting.warnings, *diagnostic_warnings(worst, divergences)),
+        warnings=(*setting.warnings, *problem.warnings, *diagnostic_warnings(worst, divergences)),
     )  # fmt: skip

@@ -1,10 +1,15 @@
-"""One compiled No-U-Turn sampler per model, batched over problems and chains.
+"""One compiled No-U-Turn sampler per model, shared by all problems and chains.
 
-NumPyro's ``MCMC`` compiles once per object; here the data are traced arguments, so that a second call with the same
-shapes compiles nothing, and many problems of one shape (settings, level groups, layers) run in one program.
+NumPyro's ``MCMC`` compiles once per object; here the data are traced arguments and a program takes a fixed number of
+chains, so that any number of problems (settings, level groups, layers, data sets) of one shape compiles once. Problems
+that are a handful of numbers run sixteen chains abreast; problems with many observations run chain after chain, because
+chains abreast wait for the longest trajectory among them. Either way the runs are spread over the processor's cores.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,20 +21,23 @@ from numpyro.infer import util
 from numpyro.infer.hmc import hmc
 
 from coulombgas._checks import check_count
-from coulombgas._precision import in_x64
+from coulombgas._precision import x64
 
 Model = Callable[[Any], None]
 """A NumPyro model of one problem; its single argument is a pytree of arrays."""
 
-# These programs are small and mostly control flow: the full optimiser costs seconds and gains nothing.
-_FAST_COMPILATION = {"xla_backend_optimization_level": 1}
+_LANES = 16
+
+# A program of few numbers is control flow: optimising it costs seconds and gains nothing. One of many is arithmetic.
+_CONTROL_FLOW = {"xla_backend_optimization_level": 0}
+_ARITHMETIC = {"xla_backend_optimization_level": 1}
 
 
 class Draws(NamedTuple):
     """Draws of a batch of problems.
 
-    ``sites[name]`` is (problem, chain, draw, ...), in the constrained space and with deterministic sites;
-    ``diverging`` and ``num_steps`` are (problem, chain, draw).
+    ``sites[name]`` is (problem, chain, draw, ...), in the constrained space and with deterministic sites, without those
+    whose name begins with an underscore; ``diverging`` and ``num_steps`` are (problem, chain, draw).
     """
 
     sites: dict[str, np.ndarray]
@@ -37,7 +45,14 @@ class Draws(NamedTuple):
     num_steps: np.ndarray
 
 
-@in_x64
+class _Options(NamedTuple):
+    num_warmup: int
+    num_draws: int
+    dense_mass: bool
+    target_accept: float
+    max_depth: int
+
+
 def sample_batch(
     model: Model,
     data: Any,
@@ -50,8 +65,9 @@ def sample_batch(
     dense_mass: bool = False,
     target_accept: float = 0.9,
     max_depth: int = 6,
+    abreast: bool = True,
 ) -> Draws:
-    """NUTS for every problem of a batch at once.
+    """NUTS for every problem of a batch.
 
     Args:
         model: a module-level function (it is the key of the compilation cache).
@@ -64,25 +80,62 @@ def sample_batch(
         dense_mass: adapt a full mass matrix instead of a diagonal one.
         target_accept: acceptance the step size is adapted to; higher is slower and safer.
         max_depth: doublings of a trajectory; a batch waits for its longest one, and few parameters need few steps.
+        abreast: run sixteen chains abreast; False, for problems of many observations, runs them one by one.
 
     Returns:
-        The draws, without the padding of the batch.
+        The draws.
     """
     check_count("num_chains", num_chains)
     check_count("num_warmup", num_warmup, 20)
     check_count("num_draws", num_draws, 20)
-    data = jax.tree.map(lambda leaf: np.asarray(leaf), data)
+    data = jax.tree.map(np.asarray, data)
     initial = {name: np.asarray(value, dtype=np.float64) for name, value in initial.items()}
     num = len(next(iter(initial.values())))
-    padded = max(4, 1 << (num - 1).bit_length())
-    data, initial = jax.tree.map(lambda leaf: pad_rows(leaf, padded), (data, initial))
-    program = _compiled(model, num_chains, num_warmup, num_draws, dense_mass, target_accept, max_depth)
-    sites, diverging, num_steps = program(jax.random.key(seed), data, initial)
-    return Draws(
-        {name: np.asarray(value)[:num] for name, value in sites.items()},
-        np.asarray(diverging)[:num],
-        np.asarray(num_steps)[:num],
+    lanes = _LANES if abreast else 1
+    options = _Options(num_warmup, num_draws, dense_mass, target_accept, max_depth)
+    runs = list(_runs(num, num_chains, lanes, data, initial))
+    results = _execute(_compiled(model, lanes, options), seed, runs)
+    sites, diverging, num_steps = jax.tree.map(
+        lambda *parts: np.concatenate(parts)[: num * num_chains].reshape(num, num_chains, *parts[0].shape[1:]), *results
     )
+    return Draws({name: value for name, value in sites.items() if name[0] != "_"}, diverging, num_steps)
+
+
+def _runs(num: int, num_chains: int, lanes: int, data: Any, initial: dict) -> Iterator[tuple]:
+    """Problem and chain of each lane with their data, a program's worth at a time; the last problem fills up."""
+    total = num * num_chains
+    for first in range(0, total, lanes):
+        problem, chain = np.divmod(np.minimum(np.arange(first, first + lanes), total - 1), num_chains)
+        own = jax.tree.map(lambda leaf, rows=problem: leaf[rows], (data, initial))
+        yield (np.stack([problem, chain], axis=1), *own)
+
+
+def _execute(program: Callable, seed: int, runs: list[tuple]) -> list[Any]:
+    """All runs, the first alone because it may compile, the others on all cores."""
+
+    def execute(run: tuple) -> Any:
+        with _on_the_processor():
+            return jax.tree.map(np.asarray, program(jax.random.key(seed), *run))
+
+    first = execute(runs[0])
+    if len(runs) == 1:
+        return [first]
+    with ThreadPoolExecutor(min(len(runs) - 1, _cores())) as pool:
+        return [first, *pool.map(execute, runs[1:])]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _on_the_processor() -> Iterator[None]:
+    """float64 on the CPU, whatever accelerators there are: such programs are all control flow."""
+    with ExitStack() as stack:
+        stack.enter_context(x64())
+        with suppress(RuntimeError):  # a JAX told to forget the CPU
+            stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
+        yield
 
 
 def padded_size(num: int) -> int:
@@ -95,61 +148,41 @@ def padded_size(num: int) -> int:
     return size
 
 
-def pad_rows(array: np.ndarray, size: int) -> np.ndarray:
-    """Repeat the last row until there are ``size`` of them."""
-    missing = size - len(array)
-    return array if missing <= 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+@lru_cache(maxsize=64)
+def _compiled(model: Model, lanes: int, options: _Options):
+    def chain(key, index, data, initial):
+        own = jax.random.fold_in(jax.random.fold_in(key, index[0]), index[1])
+        return _chain(model, own, data, initial, options)
+
+    def several(key, index, data, initial):
+        return jax.vmap(lambda *own: chain(key, *own))(index, data, initial)
+
+    def one(key, index, data, initial):
+        result = chain(key, *jax.tree.map(lambda leaf: leaf[0], (index, data, initial)))
+        return jax.tree.map(lambda leaf: leaf[None], result)
+
+    if lanes == 1:
+        return jax.jit(one, compiler_options=_ARITHMETIC)
+    return jax.jit(several, compiler_options=_CONTROL_FLOW)
 
 
-@lru_cache(maxsize=256)
-def _compiled(
-    model: Model,
-    num_chains: int,
-    num_warmup: int,
-    num_draws: int,
-    dense_mass: bool,
-    target_accept: float,
-    max_depth: int,
-):
-    def problem(key, data, initial):
-        chain_keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(num_chains))
-        return jax.vmap(
-            lambda k: _chain(model, k, data, initial, num_warmup, num_draws, dense_mass, target_accept, max_depth)
-        )(chain_keys)
-
-    def program(key, data, initial):
-        num = len(next(iter(initial.values())))
-        keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(num))
-        return jax.vmap(problem)(keys, data, initial)
-
-    return jax.jit(program, compiler_options=_FAST_COMPILATION)
-
-
-def _chain(
-    model: Model,
-    key,
-    data,
-    initial,
-    num_warmup: int,
-    num_draws: int,
-    dense_mass: bool,
-    target_accept: float,
-    max_depth: int,
-):
-    """One chain of one problem, in the unconstrained space, started near ``initial``."""
+def _chain(model: Model, key, data, initial, options: _Options):
+    """One chain of one problem, in the unconstrained space as one vector, started near ``initial``."""
     key_start, key_run = jax.random.split(key)
+    centre, unravel = ravel_pytree(util.unconstrain_fn(model, (data,), {}, initial))
 
-    def potential(position):
-        return util.potential_energy(model, (data,), {}, position)
+    def potential(vector):
+        return util.potential_energy(model, (data,), {}, unravel(vector))
 
-    centre = util.unconstrain_fn(model, (data,), {}, initial)
     scale2 = _curvature_scale2(potential, centre)
-    start = _jittered(key_start, centre, scale2)
+    # two posterior widths (at most 1 unconstrained) around the centre, so that r_hat means something
+    spread = jnp.minimum(2.0 * jnp.sqrt(scale2), 1.0)
+    start = centre + spread * jax.random.normal(key_start, centre.shape)
     init_kernel, kernel = hmc(potential, algo="NUTS")
-    inverse_mass = jnp.diag(scale2) if dense_mass else scale2
+    inverse_mass = jnp.diag(scale2) if options.dense_mass else scale2
     state = init_kernel(
-        start, num_warmup, step_size=0.5, inverse_mass_matrix=inverse_mass, dense_mass=dense_mass, rng_key=key_run,
-        max_tree_depth=max_depth, target_accept_prob=target_accept,
+        start, options.num_warmup, step_size=0.5, inverse_mass_matrix=inverse_mass, dense_mass=options.dense_mass,
+        rng_key=key_run, max_tree_depth=options.max_depth, target_accept_prob=options.target_accept,
     )  # fmt: skip
 
     def step(carry, _):
@@ -157,22 +190,16 @@ def _chain(
         return carry, (carry.z, carry.diverging, carry.num_steps)
 
     # warm-up and draws in one loop: the kernel is compiled once, which is most of the compilation
-    _, (positions, diverging, num_steps) = jax.lax.scan(step, state, length=num_warmup + num_draws)
-    positions = jax.tree.map(lambda leaf: leaf[num_warmup:], positions)
-    sites = jax.vmap(lambda z: util.constrain_fn(model, (data,), {}, z, return_deterministic=True))(positions)
-    return sites, diverging[num_warmup:], num_steps[num_warmup:]
+    _, recorded = jax.lax.scan(step, state, length=options.num_warmup + options.num_draws)
+    positions, diverging, num_steps = jax.tree.map(lambda leaf: leaf[options.num_warmup :], recorded)
+    sites = jax.vmap(
+        lambda vector: util.constrain_fn(model, (data,), {}, unravel(vector), return_deterministic=True)
+    )(positions)  # fmt: skip
+    return sites, diverging, num_steps
 
 
 def _curvature_scale2(potential, centre):
     """Inverse diagonal of the Hessian where it is positive, else 1: a first mass matrix."""
-    flat, unravel = ravel_pytree(centre)
-    diagonal = jnp.diagonal(jax.hessian(lambda vector: potential(unravel(vector)))(flat))
+    diagonal = jnp.diagonal(jax.hessian(potential)(centre))
     good = jnp.isfinite(diagonal) & (diagonal > 0)
     return jnp.where(good, 1.0 / jnp.where(good, diagonal, 1.0), 1.0)
-
-
-def _jittered(key, centre, scale2):
-    """Start two posterior widths (at most 1 unconstrained) around the centre, so that r_hat means something."""
-    flat, unravel = ravel_pytree(centre)
-    spread = jnp.minimum(2.0 * jnp.sqrt(scale2), 1.0)
-    return unravel(flat + spread * jax.random.normal(key, flat.shape))

@@ -7,6 +7,7 @@ names the distributions of the parameters. Without values a model draws its own:
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
@@ -86,7 +87,8 @@ def _group_size(data: Observations) -> int:
 
 def near_degenerate_pair(data: Observations, prior: Prior) -> None:
     """Spacings of two levels whose targets differ by an unknown gap: the matrix law, Rice (derived here)."""
-    gap = numpyro.sample("gap", prior["gap"])
+    # the law is even in the gap: with either sign allowed the sampler meets no edge at 0
+    gap = jnp.abs(numpyro.sample("gap", Mirrored(prior["gap"])))
     width = numpyro.sample("width", prior["width"])
     _observe("spacing", RiceSpacing(gap, width), data)
 
@@ -128,6 +130,25 @@ def poisson_to_wigner(data: Observations, prior: Prior) -> None:
     parts = [WignerSurmise(mean_spacing / jnp.sqrt(jnp.pi)), PoissonSpacing(mean_spacing)]
     weights = dist.Categorical(probs=jnp.stack([fraction, 1.0 - fraction]))
     _observe("spacing", dist.MixtureGeneral(weights, parts, support=dist.constraints.positive), data)
+
+
+class Mirrored(dist.Distribution):
+    """A law of a positive quantity, half of it on either side of 0."""
+
+    @property
+    def support(self):
+        return dist.constraints.real
+
+    def __init__(self, base, *, validate_args=None):
+        self.base = base
+        super().__init__(batch_shape=base.batch_shape, validate_args=validate_args)
+
+    def log_prob(self, value):
+        return self.base.log_prob(jnp.abs(value)) - jnp.log(2.0)
+
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()):
+        key_size, key_sign = jax.random.split(key)
+        return self.base.sample(key_size, sample_shape) * jax.random.rademacher(key_sign, self.shape(sample_shape))
 
 
 class FoldedNormal(dist.Distribution):

@@ -26,7 +26,7 @@ from coulombgas.spectra import LevelGroup, level_groups
 
 from ._data import group_freedom
 
-_GRID = 48
+GRID = 48
 _RELAXATIONS = 4.0
 _SNAPSHOTS = 4
 _MAX_STEPS = 12_000
@@ -64,11 +64,16 @@ class ResponseCurve:
 
 @dataclass(frozen=True)
 class Measured:
-    """Width ratios of ensembles: ``temperature`` (point,), ``log_ratio`` and ``error`` (point, group)."""
+    """Width ratios of ensembles: ``temperature`` (point,), ``log_ratio`` and ``error`` (point, group).
+
+    ``mean`` and ``mean_error`` (point, group) are the mean levels with their Monte Carlo error.
+    """
 
     temperature: np.ndarray
     log_ratio: np.ndarray
     error: np.ndarray
+    mean: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    mean_error: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def linear_log_ratio(model: Model, groups: tuple[LevelGroup, ...], learning_rate: float) -> np.ndarray:
@@ -137,9 +142,9 @@ def measure_response(
         levels = run.eigenvalue.values[index].astype(np.float64)
         levels = levels[np.isfinite(levels).all(axis=(1, 2))]
         width2 = model.width2_per_temperature(learning_rate=learning_rate, batch_size=size) * learning_rate / size
-        rows.append([_group_ratio(levels[..., list(g.modes)], float(width2[g.modes[0]])) for g in groups])
-    table = np.array(rows)
-    return Measured(learning_rate / np.array(sizes, dtype=float), table[..., 0], table[..., 1])
+        own = [(levels[..., list(group.modes)], float(width2[group.modes[0]])) for group in groups]
+        rows.append([(*_group_ratio(*pair), *_group_mean(pair[0])) for pair in own])
+    return Measured(learning_rate / np.array(sizes, dtype=float), *np.moveaxis(np.array(rows), -1, 0))
 
 
 def _group_ratio(levels: np.ndarray, width2: float) -> tuple[float, float]:
@@ -148,6 +153,12 @@ def _group_ratio(levels: np.ndarray, width2: float) -> tuple[float, float]:
     centre = levels.mean() if size == 1 else levels.mean(axis=-1, keepdims=True)
     energy = ((levels - centre) ** 2).sum(axis=-1).mean(axis=1) / (group_freedom(size) * width2)
     return float(np.log(energy.mean())), float(energy.std(ddof=1) / energy.mean() / np.sqrt(len(energy)))
+
+
+def _group_mean(levels: np.ndarray) -> tuple[float, float]:
+    """Mean level of a group and its error; snapshots of a replica count as dependent."""
+    means = levels.mean(axis=(1, 2))
+    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
 def fit_curve(measured: Measured, linear: np.ndarray, source: str, *, order: int = 2) -> ResponseCurve:
@@ -159,32 +170,43 @@ def fit_curve(measured: Measured, linear: np.ndarray, source: str, *, order: int
         source: how it was found.
         order: highest power of T; at most the number of points.
     """
-    order = min(order, len(measured.temperature))
     unit = measured.temperature.max()
-    grid = np.linspace(0.0, unit, _GRID)
-    design, fine = (
-        np.stack([(t / unit) ** k for k in range(1, order + 1)], axis=1) for t in (measured.temperature, grid)
-    )
-    values, errors = np.empty((_GRID, len(linear))), np.empty((_GRID, len(linear)))
-    for g in range(len(linear)):
-        weight = 1.0 / measured.error[:, g]
-        covariance = np.linalg.inv((design * weight[:, None] ** 2).T @ design)
-        coefficients = covariance @ (design.T @ (weight**2 * (measured.log_ratio[:, g] - linear[g])))
-        values[:, g] = linear[g] + fine @ coefficients
-        errors[:, g] = np.sqrt(np.einsum("pi,ij,pj->p", fine, covariance, fine))
-    return ResponseCurve(grid, values, errors, source)
+    grid = np.linspace(0.0, unit, GRID)
+    powers = tuple(range(1, min(order, len(measured.temperature)) + 1))
+    rest = measured.log_ratio - linear
+    values, errors = smooth(measured.temperature / unit, rest, measured.error, grid / unit, powers)
+    return ResponseCurve(grid, linear + values, errors, source)
+
+
+def smooth(
+    at: np.ndarray, values: np.ndarray, errors: np.ndarray, grid: np.ndarray, powers: tuple[int, ...],
+    scale: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Weighted polynomial Σ c_k T^k over the given powers, and its error: each (grid point, group).
+
+    ``scale`` (group,) multiplies the first coefficient afterwards.
+    """
+    design, fine = (np.stack([points**k for k in powers], axis=1) for points in (at, grid))
+    curve, deviation = np.empty((len(grid), values.shape[1])), np.empty((len(grid), values.shape[1]))
+    for g in range(values.shape[1]):
+        weight2 = errors[:, g] ** -2
+        covariance = np.linalg.inv((design * weight2[:, None]).T @ design)
+        own = fine if scale is None else np.column_stack([scale[g] * fine[:, 0], fine[:, 1:]])
+        curve[:, g] = own @ (covariance @ (design.T @ (weight2 * values[:, g])))
+        deviation[:, g] = np.sqrt(np.einsum("pi,ij,pj->p", own, covariance, own))
+    return curve, deviation
 
 
 def exact_curve(model: Model, groups: tuple[LevelGroup, ...], learning_rate: float, highest: float) -> ResponseCurve:
     """The curve with effect 1 alone, for temperatures so low that nothing else counts."""
     linear = linear_log_ratio(model, groups, learning_rate)
-    grid = np.linspace(0.0, check_positive("highest", highest), _GRID)
-    return ResponseCurve(grid, np.tile(linear, (_GRID, 1)), np.zeros((_GRID, len(groups))), "linear theory")
+    grid = np.linspace(0.0, check_positive("highest", highest), GRID)
+    return ResponseCurve(grid, np.tile(linear, (GRID, 1)), np.zeros((GRID, len(groups))), "linear theory")
 
 
 def matrix_curve(teacher: np.ndarray, groups: tuple[LevelGroup, ...], width2: float, highest: float) -> ResponseCurve:
     """Effect 3 for additive noise: eigenvalues of diag(teacher) + GOE of width s, sampled directly on a grid of T."""
-    grid = np.linspace(0.0, highest, _GRID)
+    grid = np.linspace(0.0, highest, GRID)
     matrices = _goe(len(teacher))
     ratios = np.zeros((len(grid), len(groups), 2))
     for point, temperature in enumerate(grid[1:], start=1):
@@ -254,10 +276,10 @@ def response_for(
         shift = linear_log_ratio(model, groups, learning_rate) - linear_log_ratio(model, groups, reference)
         curve = fit_curve(measured, linear_log_ratio(model, groups, reference), "tabulated ensembles", order=3)
         return ResponseCurve(curve.temperature, curve.log_ratio + shift, curve.error, curve.source)
-    return trained_curve(model, learning_rate, _sizes(learning_rate, leading), progress)
+    return trained_curve(model, learning_rate, ensemble_sizes(learning_rate, leading), progress)
 
 
-def _sizes(learning_rate: float, leading: float) -> tuple[int, ...]:
+def ensemble_sizes(learning_rate: float, leading: float) -> tuple[int, ...]:
     """Batch sizes that put T = α/B at about 1 and 1.8 times the leading estimate, which tends to be low."""
     wanted = {max(1, round(learning_rate / (factor * leading))) for factor in (1.0, 1.8)}
     return tuple(sorted(wanted))

@@ -29,14 +29,16 @@ def tabulated(model: Model) -> tuple[float, Measured] | None:
         expected, value = content["model"][key], own[key]
         if np.shape(value) != np.shape(expected) or not np.allclose(np.asarray(value), expected, rtol=1e-6):
             return None
-    columns = (np.array(content[name]) for name in ("temperature", "log_ratio", "error"))
+    columns = (
+        np.array(content[n]) for n in ("temperature", "log_ratio", "error", "mean", "mean_error") if n in content
+    )
     return content["learning_rate"], Measured(*columns)
 
 
 def write_response_table(
-    path: PathType | None = None, *, replicas: int = 768, seed: int = 1, progress: Progress | None = None
+    path: PathType | None = None, *, replicas: int = 1536, seed: int = 1, progress: Progress | None = None
 ) -> None:
-    """Train the ensembles of the table (about three minutes) and write it, by default into the package.
+    """Train the ensembles of the table (about two minutes) and write it, by default into the package.
 
     Args:
         path: where to write; an existing file is replaced.
@@ -45,12 +47,13 @@ def write_response_table(
         progress: called with (done, total) replica-updates.
     """
     model = GaussianRBM()
+    call = f"from coulombgas.inference import write_response_table as w; w(replicas={replicas}, seed={seed})"
     measured = measure_response(
         model, learning_rate=LEARNING_RATE, batch_sizes=BATCH_SIZES, replicas=replicas, seed=seed, progress=progress
     )
     config = model.config()
     content = {
-        "command": "python -c 'from coulombgas.inference import write_response_table as w; w()'",
+        "command": f"python -c '{call}'",
         "model": {key: config[key] for key in _KEYS},
         "learning_rate": LEARNING_RATE,
         "replicas": replicas,
@@ -58,6 +61,8 @@ def write_response_table(
         "temperature": measured.temperature.tolist(),
         "log_ratio": measured.log_ratio.round(6).tolist(),
         "error": measured.error.round(6).tolist(),
+        "mean": measured.mean.round(6).tolist(),
+        "mean_error": measured.mean_error.round(6).tolist(),
     }
     target = Path(str(resources.files(_PACKAGE).joinpath(TABLE))) if path is None else path
     with atomic_file(target, overwrite=True) as temporary:

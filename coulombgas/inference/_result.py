@@ -122,6 +122,9 @@ class ScalingFit:
         prefactor: c; with an exponent that is not identified, its value at exponent 1.
         scatter: standard deviation of log T̂ between settings beyond the posterior error of each.
         warnings: what a reader must know.
+        wider_prior: a, b and scatter once more, as priors twice as wide have them.
+        method: "two-stage" (from the settings' posteriors of T) or "joint" (one posterior from all energies; then
+            ``draws["temperature"]``, (chain, draw, setting), are the temperatures given the rule).
     """
 
     draws: Mapping[str, np.ndarray] = field(repr=False)
@@ -133,6 +136,8 @@ class ScalingFit:
     ess: float
     divergences: int
     warnings: tuple[str, ...] = ()
+    wider_prior: Mapping[str, Interval] = field(default_factory=dict)
+    method: str = "two-stage"
 
     def record(self) -> dict[str, Any]:
         """The rule in plain Python objects."""
@@ -148,6 +153,8 @@ class ScalingFit:
             "ess": self.ess,
             "divergences": self.divergences,
             "warnings": list(self.warnings),
+            "wider_prior": {name: value.as_dict() for name, value in self.wider_prior.items()},
+            "method": self.method,
         }
 
 
@@ -158,7 +165,7 @@ class TemperatureFit:
     Attributes:
         settings: one :class:`SettingFit` for each setting.
         scaling: the scaling rule, None for a single setting.
-        method: "response" (temperature at any noise) or "leading-order".
+        method: "response" (temperature at any noise), "whole-spectrum" or "leading-order".
     """
 
     settings: tuple[SettingFit, ...]

@@ -11,7 +11,7 @@ from coulombgas._files import atomic_file
 from coulombgas._types import PathType
 from coulombgas._version import __version__
 
-from ._interval import summarise
+from ._interval import Interval, summarise
 from ._result import LevelFit, ScalingFit, SettingFit, TemperatureFit
 
 FORMAT = "coulombgas-fit/1"
@@ -70,7 +70,8 @@ def _posterior(fit: TemperatureFit) -> xr.Dataset:
         "center": ((*dims, "level"), np.stack([level.center_draws for _, level in levels], axis=-1)),
     }
     if fit.scaling:
-        variables |= {name: (dims, value) for name, value in fit.scaling.draws.items()}
+        for name, value in fit.scaling.draws.items():
+            variables[f"rule_{name}" if name == "temperature" else name] = ((*dims, "setting")[: value.ndim], value)
     shape = fit.settings[0].temperature_draws.shape
     coords = {
         "chain": np.arange(shape[0]),
@@ -115,6 +116,10 @@ def _describe(fit: TemperatureFit) -> dict[str, Any]:
     if fit.scaling:
         scaling = {name: getattr(fit.scaling, name) for name in ("r_hat", "ess", "divergences")}
         scaling |= {"warnings": list(fit.scaling.warnings), "sites": sorted(fit.scaling.draws)}
+        scaling |= {
+            "method": fit.scaling.method,
+            "wider_prior": {n: list(v) for n, v in fit.scaling.wider_prior.items()},
+        }
     return {"settings": settings, "scaling": scaling, "method": fit.method}
 
 
@@ -141,7 +146,9 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
 def _load_scaling(meta: dict | None, posterior: xr.Dataset) -> ScalingFit | None:
     if meta is None:
         return None
-    draws = {name: posterior[name].values for name in meta.pop("sites")}
+    stored = {name: f"rule_{name}" if name == "temperature" else name for name in meta.pop("sites")}
+    draws = {name: posterior[variable].values for name, variable in stored.items()}
+    meta["wider_prior"] = {name: Interval(*value) for name, value in meta.get("wider_prior", {}).items()}
     known = {name: summarise(draws[name]) if name in draws else None for name in _EXPONENTS}
     return ScalingFit(
         **{**meta, "warnings": tuple(meta["warnings"])},

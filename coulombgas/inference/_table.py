@@ -48,14 +48,16 @@ def temperature_table(fit: TemperatureFit) -> str:
 def scaling_lines(scaling: ScalingFit) -> list[str]:
     """The scaling rule in words."""
     named = (
-        ("learning-rate exponent a", scaling.alpha_exponent),
-        ("batch-size exponent b", scaling.batch_exponent),
-        ("scatter between settings", scaling.scatter),
+        ("alpha_exponent", "learning-rate exponent a", scaling.alpha_exponent),
+        ("batch_exponent", "batch-size exponent b", scaling.batch_exponent),
+        ("scatter", "scatter between settings", scaling.scatter),
     )
-    lines = ["scaling rule  T = c · α^a / B^b"]
-    for name, value in named:
+    how = ", jointly with the temperatures" if scaling.method == "joint" else ""
+    lines = [f"scaling rule  T = c · α^a / B^b{how}; in brackets 95%, then 95% under priors twice as wide"]
+    for key, name, value in named:
         shown = "not identified" if value is None else f"{value.mean:.3f}  [{value.lower:.3f}, {value.upper:.3f}]"
-        lines.append(f"  {name:26}{shown}")
+        wider = scaling.wider_prior.get(key)
+        lines.append(f"  {name:26}{shown}{'' if wider is None else f'  [{wider.lower:.3f}, {wider.upper:.3f}]'}")
     return lines
 
 
@@ -154,9 +156,15 @@ def comparison_table(comparison: "Comparison") -> str:
 
 def calibration_table(calibration: "Calibration") -> str:
     """A calibration as text."""
-    header = ("parameter", "data sets", "uniform ranks, p", "50%", "90%", "95%")
+    header = ("parameter", "data sets", "uniform ranks, p", "50%", "90%", "95%", "ess >")
     rows = [
-        [name, f"{calibration.num}", f"{calibration.p_values[name]:.3g}", *(f"{100 * c:.1f}%" for c in cover.values())]
+        [
+            name,
+            f"{calibration.num}",
+            f"{calibration.p_values[name]:.3g}",
+            *(f"{100 * c:.1f}%" for c in cover.values()),
+            f"{calibration.worst_ess[name]:.0f}",
+        ]
         for name, cover in calibration.coverage.items()
     ]
     verdict = "calibrated" if calibration.passed() else "NOT calibrated (false-alarm rate 0.001)"

@@ -47,27 +47,55 @@ def groups_used(setting: SettingData, curve: ResponseCurve | None) -> list[bool]
     return several if curve is None and any(several) else [True] * len(several)
 
 
+def sample_widths(settings: Sequence[SettingData], options: dict) -> Draws:
+    """Posterior of the width of every level group: one group at s²/T = 1 has the temperature s²."""
+    size = _padded_groups(settings)
+    groups = [group for setting in settings for group in setting.groups]
+    energy, freedom = (np.array([getattr(g, name) for g in groups], dtype=float) for name in ("energy", "freedom"))
+    ones = np.ones((len(groups), size - 1))
+    first = np.broadcast_to(np.arange(size) == 0, (len(groups), size))
+    columns = {"energy": energy, "freedom": freedom, "width2_per_temperature": np.ones(len(groups))}
+    rows = {name: np.concatenate([column[:, None], ones], axis=1) for name, column in columns.items()}
+    data = SettingEnergies(**rows, used=first)
+    draws = sample_batch(common_temperature, data, {"temperature": energy / freedom}, **options)
+    return draws._replace(sites={"width": np.sqrt(draws.sites["temperature"])})
+
+
+def _padded_groups(settings: Sequence[SettingData]) -> int:
+    most = max(len(setting.groups) for setting in settings)
+    return -(-most // _PADDED_GROUPS) * _PADDED_GROUPS
+
+
 def sample_temperatures(
     settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, options: dict
 ) -> Draws:
     """Posterior of the temperature of every setting."""
-    most = max(len(setting.groups) for setting in settings)
-    size = -(-most // _PADDED_GROUPS) * _PADDED_GROUPS
-    all_curves = [None] * len(settings) if curves is None else list(curves)
-    rows = [_energies(setting, curve, size) for setting, curve in zip(settings, all_curves, strict=True)]
-    energies = SettingEnergies(*(np.stack(column) for column in zip(*rows, strict=True)))
+    energies = setting_energies(settings, curves)
     ratio = np.where(energies.used, energies.energy / energies.width2_per_temperature, 0.0).sum(axis=1)
     initial = {"temperature": ratio / np.where(energies.used, energies.freedom, 0.0).sum(axis=1)}
     if curves is None or all(curve.constant for curve in curves):
         return sample_batch(common_temperature, energies, initial, **options)
-    data = SettingResponse(
-        energies,
+    initial["_response_error"] = np.zeros(energies.energy.shape)
+    data = SettingResponse(energies, *response_tables(curves, energies.energy.shape[1]))
+    return sample_batch(response_temperature, data, initial, **options)
+
+
+def setting_energies(settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None) -> SettingEnergies:
+    """Energies of all settings, (setting, group), with the responses that are the same at every temperature."""
+    size = _padded_groups(settings)
+    all_curves = [None] * len(settings) if curves is None else list(curves)
+    rows = [_energies(setting, curve, size) for setting, curve in zip(settings, all_curves, strict=True)]
+    return SettingEnergies(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def response_tables(curves: Sequence[ResponseCurve], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grids, log ratios and errors of all settings; 0 where :func:`setting_energies` has a constant ratio already."""
+    ratios = [curve.log_ratio * (not curve.constant) for curve in curves]
+    return (
         np.stack([curve.temperature for curve in curves]),
-        np.stack([_columns(curve.log_ratio, size) for curve in curves]),
+        np.stack([_columns(ratio, size) for ratio in ratios]),
         np.stack([_columns(curve.error, size) for curve in curves]),
     )
-    initial["response_error"] = np.zeros((len(settings), size))
-    return sample_batch(response_temperature, data, initial, **options)
 
 
 def _columns(table: np.ndarray, size: int) -> np.ndarray:

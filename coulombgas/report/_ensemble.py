@@ -5,7 +5,7 @@ from typing import Any
 
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType
-from coulombgas.inference import SettingFit, TemperatureFit
+from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.plot import plot_fit
 from coulombgas.plot._fit import pairs_of, scaling_axes
 from coulombgas.spectra._schema import package_versions
@@ -14,6 +14,7 @@ from ._html import Card, Section, Table, render_page
 
 _MAX_PANELS = 6
 _VISIBLE_SCATTER = 0.02
+_MOVED = 0.5
 
 
 def ensemble_report(
@@ -124,9 +125,13 @@ def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[
     settings = tuple(setting for each in fits.values() for setting in each.settings)
     merged = TemperatureFit(settings=settings, scaling=None, method="")
     sections = [
-        Section(heading="Temperatures", text=notes, tables=[_temperature_table(settings)],
-                figures=_temperature_figures(merged))
-    ]  # fmt: skip
+        Section(
+            heading="Temperatures",
+            text=(*notes, _temperature_prior(list(fits.values()))),
+            tables=[_temperature_table(settings)],
+            figures=_temperature_figures(merged),
+        )
+    ]
     for name, each in fits.items():
         sections += _fit_sections(name, each)
     return [*sections, _widths_section(settings), _method_section()]
@@ -144,9 +149,49 @@ def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
             (plot_fit(fit, "scaling", along=axis), f"The rule along the {axis.replace('_', ' ')}.") for axis in axes
         ]
         heading = f"Scaling rule: {name}" if name else "Scaling rule"
-        sections.append(Section(heading=heading, text=(text, *fit.scaling.warnings), figures=figures))
+        table = _sensitivity_table(fit.scaling)
+        sections.append(
+            Section(heading=heading, text=(text, _PRIORS, *fit.scaling.warnings), tables=[table], figures=figures)
+        )
     shown = [index for index, setting in enumerate(fit.settings) if pairs_of(setting)][:_MAX_PANELS]
     return sections + [_setting_section(fit, index, folded=number > 0) for number, index in enumerate(shown)]
+
+
+_PRIORS = (
+    "Before the data the exponents are Normal(1, 1) and the scatter is HalfNormal(0.5): wide, but with few settings "
+    "the posterior leans on them. The table repeats the fit under priors twice as wide and tells by how many posterior "
+    "standard deviations the ends of the interval move; beyond 0.5 the settings are too few to overrule the prior."
+)
+_SENSITIVITY_HEADER = ("quantity", "mean", "95% interval", "under priors twice as wide", "moves by (sd)")
+
+
+def _sensitivity_table(scaling: ScalingFit) -> Table:
+    """What priors twice as wide do to each interval."""
+    named = (
+        ("exponent of the learning rate", "alpha_exponent", scaling.alpha_exponent),
+        ("exponent of 1/batch size", "batch_exponent", scaling.batch_exponent),
+        ("scatter of log T", "scatter", scaling.scatter),
+    )
+    rows, flags = [], []
+    for label, name, own in named:
+        wider = scaling.wider_prior.get(name)
+        if own is None or wider is None:
+            continue
+        moved = max(abs(wider.lower - own.lower), abs(wider.upper - own.upper)) / own.sd
+        rows.append((
+            label, f"{own.mean:.3f}", f"{own.lower:.3f} to {own.upper:.3f}", f"{wider.lower:.3f} to {wider.upper:.3f}",
+            f"{moved:.2f}",
+        ))  # fmt: skip
+        flags.append(moved > _MOVED)
+    return Table(header=_SENSITIVITY_HEADER, rows=rows, flags=flags)
+
+
+def _temperature_prior(fits: Sequence[TemperatureFit]) -> str:
+    shift = max((value for fit in fits for value in prior_sensitivity(fit)), default=0.0)
+    return (
+        "The prior of log T is Normal(0, 10), twenty orders of magnitude either way. If it counted twice, no log T "
+        f"would move by more than {shift:.2g} posterior standard deviations."
+    )
 
 
 def _temperature_figures(fit: TemperatureFit) -> list:

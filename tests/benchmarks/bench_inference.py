@@ -1,18 +1,22 @@
-"""How long do 14 settings with the scaling rule take, and what does batching buy?
+"""How long do 14 settings with the scaling rule take, and what does sharing one program buy?
 
 The papers' notebook takes 391 s for its histogram fits with jackknife of 14 settings. Compared here: our fit of 14
-settings of 3000 spacings, compilation included and not; and effective samples a second against the same width posterior
-sampled one problem after the other by random-walk Metropolis in plain NumPy.
+settings of 3000 spacings, compilation included and not; and effective samples a second of NUTS against the same model
+in plain NumPyro, one ``MCMC`` object for all problems (its best case) with its chains vectorised.
 """
 
+import resource
 import time
 
+import jax
 import numpy as np
 from _timing import best_of, table
+from numpyro.infer import MCMC, NUTS
 
-from coulombgas.inference import fit_temperature, sample_batch
+from coulombgas._precision import x64
+from coulombgas.inference import fit_model, fit_temperature, sample_batch
 from coulombgas.inference._arviz import effective_sample_size
-from coulombgas.inference._models import WIDE, GroupEnergy, group_width
+from coulombgas.inference._models import SettingEnergies, common_temperature
 from coulombgas.spectra import make_spectra
 
 NOTEBOOK_SECONDS = 391.0
@@ -34,57 +38,77 @@ def synthetic(settings, replicas: int = 3000):
     )  # fmt: skip
 
 
-def plain_numpy(energy: float, freedom: float, draws: int = 4000) -> np.ndarray:
-    """Random-walk Metropolis for log width, one problem, tuned step."""
-    rng = np.random.default_rng(0)
-    step = 2.4 / np.sqrt(2 * freedom)
+def cpu_seconds() -> float:
+    """User and system time of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
-    def density(log):
-        return -0.5 * (log / WIDE) ** 2 - freedom * log - 0.5 * energy * np.exp(-2 * log)
 
-    log = 0.5 * np.log(energy / freedom)
-    value, path = density(log), np.empty(draws)
-    for i in range(draws):
-        proposal = log + step * rng.standard_normal()
-        new = density(proposal)
-        if np.log(rng.random()) < new - value:
-            log, value = proposal, new
-        path[i] = log
-    return path
+def fits() -> None:
+    """Times of whole fits."""
+    spectra, one, ten = synthetic(SETTINGS), synthetic(SETTINGS[:1]), synthetic(SETTINGS[:10])
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    fit_temperature(spectra)
+    first, first_cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    rows = [["papers' notebook, 14 settings (recorded)", NOTEBOOK_SECONDS, 1.0]]
+    rows.append([f"14 settings, compilation included ({first_cpu:.1f} s of CPU)", first, NOTEBOOK_SECONDS / first])
+    for name, data in (("14 settings", spectra), ("1 setting", one), ("10 settings", ten)):
+        seconds = best_of(lambda data=data: fit_temperature(data).settings[0].temperature.mean, repeat=2)
+        rows.append([f"{name}, compiled", seconds, NOTEBOOK_SECONDS / seconds])
+    for model in ("pair", "rice"):
+        seconds = best_of(lambda model=model: fit_model(one, model).groups[0].ess, repeat=1)
+        rows.append([f"1 setting, model {model} on all 3000 spacings, compiled", seconds, NOTEBOOK_SECONDS / seconds])
+    table(rows, ["fit", "seconds", "times faster"])
+
+
+def problems(num: int) -> tuple[SettingEnergies, dict[str, np.ndarray]]:
+    """Settings of four level groups each."""
+    shape = (num, 4)
+    freedom = np.full(shape, 6000.0)
+    energy = freedom * np.random.default_rng(1).chisquare(6000, shape) / 6000
+    return SettingEnergies(energy, freedom, np.ones(shape), freedom > 0), {"temperature": np.ones(num)}
+
+
+def plain_numpyro(data: SettingEnergies, num: int) -> tuple[float, float]:
+    """Effective samples a second of one problem after the other, compilation included and not."""
+    rows = [jax.tree.map(lambda leaf, row=row: leaf[row], data) for row in range(num)]
+    with x64():
+        sampler = MCMC(
+            NUTS(common_temperature, target_accept_prob=0.9), num_warmup=500, num_samples=1000, num_chains=4,
+            chain_method="vectorized", progress_bar=False, jit_model_args=True,
+        )  # fmt: skip
+        start, sizes, times = time.perf_counter(), [], []
+        for seed, row in enumerate(rows):
+            sampler.run(jax.random.key(seed), row)
+            sizes.append(effective_sample_size(np.asarray(sampler.get_samples(group_by_chain=True)["temperature"])))
+            times.append(time.perf_counter() - start)
+    return sum(sizes) / times[-1], sum(sizes[1:]) / (times[-1] - times[0])
+
+
+def ours(data: SettingEnergies, initial: dict[str, np.ndarray]) -> tuple[float, float]:
+    """The same by ``sample_batch``, all problems at once."""
+    speeds = []
+    for seed in (0, 1):
+        start = time.perf_counter()
+        draws = sample_batch(common_temperature, data, initial, seed=seed)
+        sizes = [effective_sample_size(row) for row in draws.sites["temperature"]]
+        speeds.append(sum(sizes) / (time.perf_counter() - start))
+    return speeds[0], speeds[1]
+
+
+def samplers(num: int = 24) -> None:
+    """Effective samples a second."""
+    data, initial = problems(num)
+    jax.clear_caches()
+    theirs, mine = plain_numpyro(data, num), ours(data, initial)
+    rows = [["plain NumPyro, one problem at a time", *theirs, 1.0], ["sample_batch", *mine, mine[1] / theirs[1]]]
+    header = ["temperature of four level groups, 24 settings", "ess / s with compilation", "compiled", "ratio"]
+    table(rows, header)
 
 
 def main() -> None:
-    spectra = synthetic(SETTINGS)
-    start = time.perf_counter()
-    fit_temperature(spectra)
-    first = time.perf_counter() - start
-    again = best_of(lambda: fit_temperature(spectra).settings[0].temperature.mean, repeat=2)
-    one = synthetic(SETTINGS[:1])
-    single = best_of(lambda: fit_temperature(one).settings[0].temperature.mean, repeat=2)
-    ten = synthetic(SETTINGS[:10])
-    fit_temperature(ten)
-    several = best_of(lambda: fit_temperature(ten).settings[0].temperature.mean, repeat=2)
-    table(
-        [
-            ["papers' notebook, 14 settings (recorded)", NOTEBOOK_SECONDS, 1.0],
-            ["14 settings, compilation included", first, NOTEBOOK_SECONDS / first],
-            ["14 settings, compiled", again, NOTEBOOK_SECONDS / again],
-            ["1 setting, compiled", single, NOTEBOOK_SECONDS / single],
-            ["10 settings, compiled", several, NOTEBOOK_SECONDS / several],
-        ],
-        ["fit", "seconds", "times faster"],
-    )
-    energy, freedom = np.full(64, 6000.0), np.full(64, 6000.0)
-    data, initial = GroupEnergy(energy, freedom), {"width": np.sqrt(energy / freedom)}
-    seconds = best_of(lambda: sample_batch(group_width, data, initial).sites["width"], repeat=2)
-    ours = sum(effective_sample_size(row) for row in sample_batch(group_width, data, initial).sites["width"]) / seconds
-    start = time.perf_counter()
-    path = plain_numpy(6000.0, 6000.0)
-    theirs = effective_sample_size(path[None]) / (time.perf_counter() - start)
-    table(
-        [["plain NumPy, one problem at a time", theirs, 1.0], ["batched NUTS, 64 problems", ours, ours / theirs]],
-        ["width posterior", "effective samples / s", "ratio"],
-    )
+    fits()
+    samplers()
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
 """Ranks and coverage: every law is calibrated, the wrong one is not."""
 
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 
 from coulombgas._checks import InputError
 from coulombgas.inference import CATALOGUE, calibrate
 from coulombgas.inference._calibrate import uniformity
+from coulombgas.inference._calibrated import CALIBRATED
 
 OPTIONS = {"num_chains": 2, "num_warmup": 200, "num_draws": 256}
-FULL = ("pair", "rice", "known-gap", "density", "single", "group", "product", "gaussian", "poisson", "brody", "mixture")
+LAWS = ("pair", "rice", "known-gap", "density", "single", "group", "product", "gaussian", "poisson", "brody", "mixture")
+SETTINGS = ("temperature", "response", "spectrum", "scaling", "joint-scaling")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize("name", LAWS + SETTINGS)
 def test_ranks_are_uniform_and_intervals_cover(name, reduced):
-    if reduced and name not in ("pair", "known-gap", "density"):
-        pytest.skip("reduced run: the other laws are calibrated with COULOMBGAS_FULL=1")
+    if reduced and name not in ("pair", "rice", "temperature", "scaling"):
+        pytest.skip("reduced run: the others are calibrated with COULOMBGAS_FULL=1")
     num, observations = (100, 60) if reduced else (400, 200)
     options = OPTIONS if reduced else {}
     result = calibrate(name, num=num, num_observations=observations, seed=4, **options)
@@ -48,4 +52,17 @@ def test_unknown_model_and_missing_template():
         calibrate(lambda data: None)
     with pytest.raises(InputError, match="num"):
         calibrate("pair", num=3)
-    assert set(FULL) == set(CATALOGUE)
+    assert set(LAWS) == set(CATALOGUE)
+    assert set(LAWS + SETTINGS) == set(CALIBRATED)
+
+
+def test_a_program_of_ones_own_under_another_prior():
+    def counts(data):
+        rate = numpyro.sample("rate", dist.Gamma(2.0, 1.0))
+        with numpyro.plate("observation", 20):
+            numpyro.sample("count", dist.Poisson(rate), obs=data)
+
+    prior = {"rate": dist.Gamma(5.0, 0.5)}
+    result = calibrate(counts, prior, template=np.ones(20), num=100, seed=2, **OPTIONS)
+    assert result.passed(1e-3)
+    assert result.model == "counts"

@@ -7,7 +7,6 @@ import pytest
 
 from coulombgas._checks import InputError
 from coulombgas.inference import fit_temperature, load_fit
-from coulombgas.inference._scaling import identified_exponents
 from coulombgas.spectra import read_spectra
 
 SETTINGS = ((0.1, 16), (0.1, 64), (0.02, 16), (0.02, 64))
@@ -43,16 +42,6 @@ def test_every_temperature_is_near_the_truth_with_the_error_of_the_cramer_rao_bo
         assert setting.r_hat < 1.01
         assert setting.divergences == 0
         assert setting.warnings == ()
-
-
-def test_scaling_rule_holds_one_one_and_excludes_the_others(four):
-    a, b, scatter = four.scaling.alpha_exponent, four.scaling.batch_exponent, four.scaling.scatter
-    assert a.contains(1.0)
-    assert b.contains(1.0)
-    assert scatter.lower < 0.1
-    for exponents in ((1.0, 0.5), (0.5, 1.0)):
-        distance = max(abs(a.mean - exponents[0]) / a.sd, abs(b.mean - exponents[1]) / b.sd)
-        assert distance > 2  # four settings leave one degree of freedom for the scatter
 
 
 def test_json_schema(four):
@@ -93,14 +82,6 @@ def test_table_dataset_and_posterior(four):
 
 def test_one_setting_has_no_scaling_rule(teacher_student):
     assert fit_temperature(teacher_student()).scaling is None
-
-
-def test_exponents_that_the_settings_do_not_identify():
-    ones, twos = np.array([0.1, 0.1, 0.1]), np.array([4.0, 8.0, 16.0])
-    assert identified_exponents(ones, twos) == (False, True)
-    assert identified_exponents(twos, ones) == (True, False)
-    assert identified_exponents(twos, 3 * twos) == (False, False)
-    assert identified_exponents(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])) == (True, True)
 
 
 def test_groups_agree_on_the_temperature_of_a_leading_order_rbm(rbm_at_leading_order):

@@ -76,16 +76,52 @@ def test_far_levels_have_no_response_and_near_ones_have():
     assert curve.ratio(1e-4 / 4) == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.slow
-def test_temperature_of_hot_machines(reduced):
-    # T = 0.0125, where the leading formula is 29% low; the response table was made at another learning rate
-    replicas = 256 if reduced else 2000
-    run = train(
-        GaussianRBM(), learning_rate=0.05, batch_size=4, replicas=replicas, steps=2000, init="fixed-point", seed=11
+EIGHT = (100, 50, 25, 16, 10, 8, 5, 4)  # batch sizes at α = 0.05: T from 0.0005 to 0.0125, at another α than the table
+
+
+@pytest.fixture(scope="module")
+def machines(reduced):
+    sizes = (EIGHT[0], EIGHT[-1]) if reduced else EIGHT
+    replicas = 256 if reduced else 1500
+    return train(
+        GaussianRBM(), learning_rate=0.05, batch_size=sizes, replicas=replicas, steps=2000, init="fixed-point", seed=11
     )
-    only = fit_temperature(run).settings[0]
+
+
+def ratios(fit):
+    """T̂/T of each setting and its posterior standard deviation."""
+    temperatures = [(s.temperature, s.true_temperature) for s in fit.settings]
+    return np.array([(t.mean / true, t.sd / true) for t, true in temperatures]).T
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True])
+def test_temperature_from_cold_to_hot(machines, whole):
+    fit = fit_temperature(machines, whole_spectrum=whole)
+    found, sd = ratios(fit)
     # s² grows more slowly than T up there, so an error of s² counts almost double in T; 3.5 posterior sd, rate 5e-4
-    assert abs(only.temperature.mean - 0.0125) < 3.5 * only.temperature.sd
-    assert only.temperature.sd < 0.06 * 0.0125
-    control = fit_temperature(run, leading_order=True).settings[0]
-    assert control.temperature.upper < 0.9 * 0.0125
+    assert np.all(np.abs(found - 1) < 3.5 * sd)
+    assert np.all(sd < 0.06)
+    # bias below 3% beyond what 3 standard errors explain
+    assert abs(found.mean() - 1) < 0.03 + 3 * np.sqrt((sd**2).sum()) / len(sd)
+    assert fit.method == ("whole-spectrum" if whole else "response")
+    # the Cramér-Rao bound of a cold machine is that of its widths: log T to sqrt(2 / 10 replicas); means only help
+    assert sd[0] < 1.3 * np.sqrt(0.2 / machines.sizes["replica"])
+    assert all(setting.r_hat < 1.02 for setting in fit.settings)
+
+
+@pytest.mark.slow
+def test_the_leading_formula_is_cold_for_hot_machines(machines):
+    hot = fit_temperature(machines, leading_order=True).settings[-1]
+    assert hot.temperature.upper < 0.9 * hot.true_temperature
+
+
+def test_the_table_knows_the_means_too():
+    _, measured = tabulated(GaussianRBM())
+    model = GaussianRBM()
+    first = [group.modes[0] for group in learnt_groups(model)]
+    shift = measured.mean - model.fixed_point[first]
+    theory = np.array([mean_levels(model, t)[first] for t in measured.temperature]) - model.fixed_point[first]
+    # first order in T with corrections of relative order T and α
+    assert np.abs(shift / theory - 1)[0].max() < 0.3
+    assert measured.mean_error.max() < 0.01

@@ -1,0 +1,103 @@
+"""The linear scaling rule as a posterior, on ensembles that obey it and on one that does not."""
+
+import numpy as np
+import pytest
+
+from coulombgas._checks import InputError
+from coulombgas.inference import fit_temperature
+from coulombgas.inference._scaling import identified_exponents
+from coulombgas.models import TeacherStudent
+from coulombgas.spectra import make_spectra
+from coulombgas.training import train
+
+ALPHAS, BATCHES = (0.05, 0.1, 0.2), (4, 16, 64)
+
+
+def trained(replicas, *, seed, averaged=True):
+    """Students at nine settings; without averaging a batch is one sample B times over, and its noise that of B = 1."""
+    model = TeacherStudent(teacher=(2.0, 2.0), noise=0.1, inputs="fresh")
+    run = train(
+        model, learning_rate=ALPHAS, batch_size=BATCHES if averaged else 1, replicas=replicas, steps=160,
+        init="fixed-point", seed=seed,
+    )  # fmt: skip
+    if averaged:
+        return run
+    repeated = np.repeat(run.eigenvalue.values, len(BATCHES), axis=0)
+    # nothing may be copied between settings: each takes its own third of the replicas
+    part = repeated.shape[1] // len(BATCHES)
+    blocks = [row[(i % len(BATCHES)) * part :][:part] for i, row in enumerate(repeated)]
+    return make_spectra(
+        np.stack(blocks), learning_rate=np.repeat(ALPHAS, len(BATCHES)), batch_size=np.tile(BATCHES, len(ALPHAS)),
+        model=model.config(), target=model.target_modes, fixed_point=model.fixed_point,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def obeying(reduced):
+    return trained(300 if reduced else 2000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def fits(obeying):
+    return {joint: fit_temperature(obeying, joint=joint) for joint in (False, True)}
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_linear_rule_is_inside_and_others_are_five_sd_away(fits, joint):
+    scaling = fits[joint].scaling
+    a, b = scaling.alpha_exponent, scaling.batch_exponent
+    # 3.5 posterior sd: false-alarm rate 5e-4 each
+    assert abs(a.mean - 1) < 3.5 * a.sd
+    assert abs(b.mean - 1) < 3.5 * b.sd
+    assert (b.mean - 0.5) / b.sd > 5
+    assert (a.mean - 0.5) / a.sd > 5
+    assert scaling.scatter.lower < 0.05
+    assert scaling.r_hat < 1.02
+    assert scaling.divergences == 0
+
+
+def test_noise_that_does_not_average_over_the_batch_refutes_the_rule(reduced):
+    scaling = fit_temperature(trained(3 * (300 if reduced else 2000), seed=4, averaged=False)).scaling
+    assert (1 - scaling.batch_exponent.mean) / scaling.batch_exponent.sd > 5
+    assert abs(scaling.batch_exponent.mean) < 0.1
+    assert abs(scaling.alpha_exponent.mean - 1) < 0.2
+
+
+def test_two_stages_and_one_posterior_agree_where_settings_are_well_known(fits):
+    alone, together = fits[False].scaling, fits[True].scaling
+    for name in ("alpha_exponent", "batch_exponent"):
+        first, second = getattr(alone, name), getattr(together, name)
+        assert abs(first.mean - second.mean) < 0.4 * first.sd
+        assert second.sd == pytest.approx(first.sd, rel=0.3)
+    # the rule lends strength: temperatures given it are at least as well known as alone, and nearer to it
+    given = np.log(together.draws["temperature"])
+    own = np.array([np.log(setting.temperature_draws).std() for setting in fits[True].settings])
+    assert given.shape[2] == len(own)
+    assert np.all(given.std(axis=(0, 1)) < 1.05 * own)
+    assert "jointly" in fits[True].table()
+
+
+def test_priors_twice_as_wide_move_nothing_with_many_settings_and_much_with_three(fits, teacher_student):
+    scaling = fits[False].scaling
+    for name in ("alpha_exponent", "batch_exponent"):
+        own, wider = getattr(scaling, name), scaling.wider_prior[name]
+        assert max(abs(own.lower - wider.lower), abs(own.upper - wider.upper)) < 0.5 * own.sd
+    assert not any("prior counts" in warning for warning in scaling.warnings)
+    few = fit_temperature(teacher_student(((0.1, 16), (0.1, 64), (0.05, 16)))).scaling
+    assert any("prior counts" in warning for warning in few.warnings)
+    assert few.wider_prior["scatter"].upper > few.scatter.upper
+
+
+def test_exponents_that_the_settings_do_not_identify():
+    ones, twos = np.array([0.1, 0.1, 0.1]), np.array([4.0, 8.0, 16.0])
+    assert identified_exponents(ones, twos) == (False, True)
+    assert identified_exponents(twos, ones) == (True, False)
+    assert identified_exponents(twos, 3 * twos) == (False, False)
+    assert identified_exponents(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])) == (True, True)
+
+
+def test_options_that_exclude_each_other(teacher_student):
+    with pytest.raises(InputError, match="whole_spectrum"):
+        fit_temperature(teacher_student(), whole_spectrum=True, joint=True)
+    with pytest.raises(InputError, match="Gaussian RBM"):
+        fit_temperature(teacher_student(), whole_spectrum=True)
