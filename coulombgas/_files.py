@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ._checks import InputError
 
-_OURS = ("zarr.json", ".zgroup", "report.html", "fit.nc", "losses.json", "checkpoint.json")
+_OURS = ("zarr.json", ".zgroup", "report.html", "fit.nc", "losses.json", "checkpoint.json", "numbers.json")
 """A directory that holds one of these was written by this library, or is a store: only such a one is ever replaced."""
 
 

@@ -86,10 +86,11 @@ def _number(equation: Any, expression: Any, config: Config, kappa: float, noise2
 
 
 def draw(config: Config, equation: Any, wells: list[dict], curves: list[dict]) -> Figure:
-    """Rows: potential V/g², well of the Schrödinger operator, ground state; columns: κ."""
+    """Rows: potential V/g², well of the Schrödinger operator with its levels, ground state; columns: κ."""
     columns = len(config.kappas)
     with house_style():
         figure, axes = new_figure(columns, 3, height=2.6)
+        lowest = 0.0
         for index, (well, curve) in enumerate(zip(wells, curves, strict=True)):
             column, label = index // len(config.noise2), f"$g^2$ = {well['noise2']:g}"
             parts = (equation.action, equation.hamiltonian.potential)
@@ -97,11 +98,16 @@ def draw(config: Config, equation: Any, wells: list[dict], curves: list[dict]) -
                 _number(equation, part, config, well["kappa"], well["noise2"])(curve["x"]) for part in parts
             )
             axes[0, column].plot(curve["x"], action - action.min(), label=label)
-            axes[1, column].plot(curve["x"], wall)
+            (line,) = axes[1, column].plot(curve["x"], wall)
+            for level in well["levels"]:
+                inside = np.where(wall < level, level, np.nan)
+                axes[1, column].plot(curve["x"], inside, lw=0.7, color=line.get_color(), alpha=0.8)
             axes[2, column].plot(curve["x"], curve["ground_state"])
+            lowest = min(lowest, float(wall.min()))
+        highest = max(well["levels"][min(2, len(well["levels"]) - 1)] for well in wells)
         for column, kappa in enumerate(config.kappas):
             axes[0, column].set(title=f"κ = {kappa:g}, μ² = {config.mu2:g}", ylabel="$V/g^2$", ylim=(0, 20))
-            axes[1, column].set(ylabel="well of $H$", ylim=(-1, 3))
+            axes[1, column].set(ylabel="well of $H$ and its levels", ylim=(1.2 * lowest, 1.3 * highest))
             axes[2, column].set(ylabel=r"ground state $\sqrt{p_s}$", xlabel="$x$")
         axes[0, 0].legend()
     return figure

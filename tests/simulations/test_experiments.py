@@ -7,7 +7,9 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from coulombgas._files import check_output
 from simulations import (
     fokker_planck,
     learning_curves,
@@ -17,7 +19,7 @@ from simulations import (
     teacher_student_scaling,
     two_layer,
 )
-from simulations._experiment import main, mean_of, measured, std_of
+from simulations._experiment import Outcome, main, mean_of, measured, save, std_of
 
 
 def _agrees(number):
@@ -173,6 +175,14 @@ def test_an_existing_folder_is_not_overwritten(tmp_path, capsys):
     config = fokker_planck.Config()
     assert main(fokker_planck.run, config, config, name="fokker_planck", argv=["--out", str(tmp_path)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_folder_of_an_experiment_is_overwritten_when_asked(tmp_path):
+    for value in (1, 2):
+        outcome = Outcome(numbers={"value": value}, figure=Figure())
+        save(outcome, fokker_planck.Config(), tmp_path / "wells", name="wells", seconds=0.0, overwrite=value > 1)
+        check_output(tmp_path / "wells", overwrite=True)
+    assert json.loads((tmp_path / "wells" / "numbers.json").read_text()) == {"value": 2}
 
 
 def test_intervals_of_means_and_standard_deviations():
