@@ -44,7 +44,7 @@ class Config:
 
 
 FULL = Config(lazy_to_rich=(8.0, 3.0, 1.0, 0.5, 0.2), search=(0.1, 0.03, 0.01, 1e-3, 1e-4), steps=120, paths=20000,
-              dimension=2000, replicas=20)  # fmt: skip
+              dimension=800, replicas=20)  # fmt: skip
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:

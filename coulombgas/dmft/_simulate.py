@@ -5,7 +5,9 @@ eigenvalues. Here the product is the whole trajectory (two-time overlaps, respon
 fresh disorder in every replica, so each system runs its own scan; the rules on keys and chunks are the engine's.
 """
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,11 +54,7 @@ def simulate(
     chunk = min(replicas, check_count("chunk", 8 if chunk is None else chunk))
     root = jax.random.key(seed)
     keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(replicas))
-
-    @jax.jit
-    def run(keys):
-        return jax.vmap(lambda key: system.simulate_replica(key=key, dimension=dimension))(keys)
-
+    run = _program(system, dimension)
     parts: list[dict[str, np.ndarray]] = []
     for first in range(0, replicas, chunk):
         last = min(first + chunk, replicas)
@@ -67,6 +65,14 @@ def simulate(
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     _check_finite(arrays)
     return make_result(system, arrays, replicas=True).assign_attrs(seed=seed, dimension=dimension)
+
+
+@functools.lru_cache(maxsize=16)
+def _program(system: System, dimension: int) -> Callable[[Any], dict[str, Any]]:
+    """The compiled replicas of a system, kept for further calls of the same sizes."""
+    import jax
+
+    return jax.jit(jax.vmap(lambda key: system.simulate_replica(key=key, dimension=dimension)))
 
 
 def _check_finite(arrays: dict[str, np.ndarray]) -> None:

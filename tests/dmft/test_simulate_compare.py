@@ -9,9 +9,19 @@ from coulombgas.dmft import LinearRegression, compare, simulate
 SYSTEM = LinearRegression(samples_per_dimension=1.5, learning_rate=0.2, noise_variance=0.2, steps=6)
 
 
+@pytest.fixture(scope="module")
+def theory():
+    return SYSTEM.solve()
+
+
+@pytest.fixture(scope="module")
+def copies():
+    return simulate(SYSTEM, dimension=10, replicas=5, chunk=2)
+
+
 def test_a_replica_is_the_same_in_any_ensemble_and_chunk():
-    few = simulate(SYSTEM, dimension=30, replicas=3, seed=9, chunk=2)
-    many = simulate(SYSTEM, dimension=30, replicas=7, seed=9, chunk=5)
+    few = simulate(SYSTEM, dimension=10, replicas=3, seed=9, chunk=2)
+    many = simulate(SYSTEM, dimension=10, replicas=7, seed=9, chunk=5)
     np.testing.assert_allclose(few.test_excess, many.test_excess[:3], rtol=1e-12)
     assert not np.allclose(few.test_excess[0, -1], few.test_excess[1, -1])
 
@@ -22,16 +32,14 @@ def test_progress_reaches_the_total():
     assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_results_carry_their_axes_and_configuration():
-    theory = SYSTEM.solve()
+def test_results_carry_their_axes_and_configuration(theory, copies):
     assert theory.correlation.dims == ("step", "step_prime")
     assert '"linear-regression"' in theory.attrs["config"]
-    assert simulate(SYSTEM, dimension=10, replicas=2).correlation.dims == ("replica", "step", "step_prime")
+    assert copies.correlation.dims == ("replica", "step", "step_prime")
 
 
-def test_z_scores_of_a_known_ensemble():
-    theory = SYSTEM.solve()
-    copies = simulate(SYSTEM, dimension=20, replicas=4)
+def test_z_scores_of_a_known_ensemble(theory, copies):
+    copies = copies.isel(replica=slice(4))
     shift = xr.DataArray([0.1, 0.1, 0.3, 0.3], dims="replica")
     copies["test_excess"] = (0 * copies.test_excess + theory.test_excess + shift).transpose("replica", "step")
     result = compare(theory, copies)
@@ -39,16 +47,22 @@ def test_z_scores_of_a_known_ensemble():
     assert {row[0] for row in result.table()} == set(result.names)
 
 
-def test_figure_has_a_curve_and_scores_for_each_quantity():
-    figure = compare(SYSTEM.solve(), simulate(SYSTEM, dimension=20, replicas=3)).plot()
+def test_errors_of_the_theory_are_added_in_quadrature(theory, copies):
+    plain = compare(theory, copies).data["test_excess_error"]
+    both = compare(theory.assign(test_excess_error=("step", np.full(7, 0.3))), copies).data["test_excess_error"]
+    np.testing.assert_allclose(both**2, plain**2 + 0.09, rtol=1e-9)
+
+
+def test_figure_has_a_curve_and_scores_for_each_quantity(theory, copies):
+    figure = compare(theory, copies).plot()
     assert len(figure.axes) == 2 * 3
 
 
-def test_other_figures():
+def test_other_figures(theory):
     from coulombgas.plot import plot_decomposition, plot_dynamics
 
     assert plot_decomposition(SYSTEM.decompose()).axes
-    assert len(plot_dynamics({"a": SYSTEM.solve(), "b": SYSTEM.solve()}, "train_loss").axes[0].lines) == 2
+    assert len(plot_dynamics({"a": theory, "b": theory}, "train_loss").axes[0].lines) == 2
 
 
 @pytest.mark.parametrize(
@@ -59,9 +73,9 @@ def test_other_figures():
         (SYSTEM, 1, "at least 2 replicas"),
     ],
 )
-def test_refuses_what_does_not_belong_together(other, replicas, message):
+def test_refuses_what_does_not_belong_together(other, replicas, message, copies):
     with pytest.raises(ValueError, match=message):
-        compare(SYSTEM.solve(), simulate(other, dimension=10, replicas=replicas))
+        compare(other.solve(), copies.isel(replica=slice(replicas)))
 
 
 @pytest.mark.parametrize("values", [{"dimension": 1}, {"replicas": 0}, {"chunk": 0}])
