@@ -139,7 +139,7 @@ def test_every_sampler_trains_to_the_same_law(reduced):
         return train(model, init="fixed-point", seed=seed, **run).eigenvalue.values[0, :, 0]
 
     def smallest_p(one, two):
-        return min(float(stats.ks_2samp(a, b)[1]) for a, b in zip(one.T, two.T, strict=True))
+        return min(stats.ks_2samp(a, b).pvalue for a, b in zip(one.T, two.T, strict=True))  # pyright: ignore[reportAttributeAccessIssue]
 
     naive = levels(1, sampler="naive")
     assert smallest_p(naive, levels(2, sampler="collapsed")) > 1e-3 / 6
