@@ -126,10 +126,13 @@ def draw(stores: dict[str, xr.Dataset], widths: list[dict], config: Config) -> F
         grid = np.linspace(0, 1.05 * level.max(), 100)
         unit = config.label_noise * np.sqrt(config.learning_rate / config.batch_size)
         axes[0, 0].plot(grid, unit * np.sqrt(grid), "k-", lw=1, label=r"$\sqrt{T s}\,\nu$, no free parameter")
+        axes[0, 0].plot(level, [w["width"]["predicted"] for w in widths], "k_", ms=9, label="at this α, B")
         axes[0, 0].set(title="one species a mode", xlabel="teacher level $s$", ylabel="width of the mode")
         axes[0, 0].legend()
         for index, teacher in enumerate(config.pairs):
             _draw_pair(axes[0, 1 + index], levels_of(stores[f"pair_{index}"], 0), teacher, config)
+        axes[0, 1].set_ylim(0, 1.5 * axes[0, 1].get_ylim()[1])  # room for the legend of all three
+        axes[0, 1].legend(loc="upper left")
     return figure
 
 
@@ -147,7 +150,6 @@ def _draw_pair(axes: Axes, levels: np.ndarray, teacher: tuple[float, float], con
     axes.stairs(height, edges, color="k", lw=1, label="matrix with source")
     axes.plot(grid, density, "C1--", lw=1.2, label="generalised semicircle")
     axes.set(title=f"levels {teacher[0]:g}, {teacher[1]:g}", xlabel="singular value")
-    axes.legend()
 
 
 if __name__ == "__main__":
