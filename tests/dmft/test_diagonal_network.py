@@ -43,8 +43,8 @@ def test_flow_is_second_order_and_has_its_closed_form():
     """Without noise, α → ∞ leaves one equation, dt = dβ / (4a²cosh(2θ)(β* - β)); at one step both must agree too."""
     values = {"samples_per_dimension": 1e9, "scale": 0.8, "teacher_values": (1.2,), "teacher_probabilities": (1.0,)}
     ends = [
-        1.2 * float(DiagonalNetwork(time_step=0.8 / num, steps=num, paths=400, response_paths=20, **values)
-                    .solve().overlap[-1])
+        1.2 * float(DiagonalNetwork(time_step=0.8 / num, steps=16, paths=400, response_paths=20, **values)
+                    .solve().overlap[num])
         for num in (8, 16)
     ]  # fmt: skip
     errors = [quad(lambda b: 1 / (2 * np.sqrt(4 * 0.8**4 + b**2) * (1.2 - b)), 0, end)[0] - 0.8 for end in ends]
@@ -77,7 +77,6 @@ def test_flow_of_a_finite_copy_converges_to_an_independent_solver_at_second_orde
     """SciPy's Radau on the same data, drawn again with the same key."""
     import jax
 
-    system = DiagonalNetwork(samples_per_dimension=0.6, scale=0.1, time_step=0.2, steps=20)
     key = jax.random.key(3)
     data = np.asarray(jax.random.normal(jax.random.split(key)[0], (12, 20))) / 20**0.5
     teacher = np.repeat((0.0, 5**0.5, -(5**0.5)), (16, 2, 2))
@@ -91,8 +90,6 @@ def test_flow_of_a_finite_copy_converges_to_an_independent_solver_at_second_orde
         fine = DiagonalNetwork(samples_per_dimension=0.6, scale=0.1, time_step=4 / num, steps=num)
         errors.append(fine.simulate_replica(key=key, dimension=20)["norm1"][-1] - np.abs(exact).mean())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.2)
-    coarse = system.simulate_replica(key=key, dimension=20)
-    assert float(coarse["train_loss"][-1]) < 0.05 * float(coarse["train_loss"][0])
 
 
 @pytest.mark.slow
