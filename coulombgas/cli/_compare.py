@@ -10,13 +10,15 @@ class Compare:
     """Rank laws of the spacings of pairs by leave-one-out prediction, with standard errors.
 
     Laws of spacings: known-gap (Rice), rice, pair (Wigner), product, gaussian, poisson, brody, mixture. Laws of levels:
-    density, single.
+    density, single. With --scaling: the linear rule T ∝ α/B against free exponents, by leaving settings out.
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]]
     """Spectra: one or more files or stores."""
     laws: tuple[str, ...] = ("known-gap", "product", "gaussian", "poisson", "brody")
     """Laws to compare, all of spacings or all of levels."""
+    scaling: bool = False
+    """Compare scaling rules of the temperature over settings instead of laws."""
     tolerance: float = 0.1
     """How near two fixed points make a pair, relative to the largest."""
     json: bool = False
@@ -35,9 +37,12 @@ class Compare:
         if not self.laws:
             raise InputError("`laws` is empty: name at least one law.")
         spectra = [read_spectra(path) for path in self.paths]
-        from coulombgas.inference import compare_laws
+        from coulombgas.inference import compare_laws, compare_scaling, fit_temperature
 
-        comparison = compare_laws(spectra, self.laws, tolerance=self.tolerance, seed=self.seed)
+        if self.scaling:
+            comparison = compare_scaling(fit_temperature(spectra, seed=self.seed), seed=self.seed)
+        else:
+            comparison = compare_laws(spectra, self.laws, tolerance=self.tolerance, seed=self.seed)
         if self.json:
             write_json(comparison.as_dict())
         else:
