@@ -48,11 +48,15 @@ def simulate_deep_linear(system: "DeepLinear", *, key: jax.Array, dimension: int
     path = jnp.concatenate([error(start)[None], path])
     readout = jnp.concatenate([start[0][None], readout])
     top = jnp.concatenate([_largest(start[1])[None], top])
-    residual = path @ data.T / scale + noise
+    return _report(path, readout, top, path @ data.T / scale + noise, teacher)
+
+
+def _report(path, readout, top, residual, teacher) -> dict[str, jax.Array]:
+    dimension, width = len(teacher), readout.shape[1]
     return {
         "test_excess": jnp.mean(path**2, axis=1),
         "train_loss": jnp.mean(residual**2, axis=1),
-        "overlap": 1 - path @ teacher / (dimension * max(system.signal, 1e-300)),
+        "overlap": 1 - path @ teacher / jnp.maximum(teacher @ teacher, 1e-300),
         "readout": jnp.mean(readout**2, axis=1),
         "correlation": path @ path.T / dimension,
         "readout_correlation": readout @ readout.T / width,

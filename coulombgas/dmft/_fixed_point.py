@@ -31,7 +31,7 @@ def fixed_point(
     Args:
         sweep: F, from a pytree of arrays, followed by ``constants``, to the same pytree.
         start: first guess.
-        constants: pytrees that F takes besides; the program is compiled once for a function and its shapes.
+        constants: pytrees that F takes besides; one program serves a function and its shapes.
         damping: d, the share of the new value, in (0, 1].
         tolerance: residual at which to stop.
         max_sweeps: number of evaluations of F allowed.
@@ -39,24 +39,21 @@ def fixed_point(
         progress: called with (sweeps done, ``max_sweeps``).
 
     Raises:
-        NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite. There is
-            no unconverged result: a solution of half-solved equations would be a made-up number.
+        NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite.
     """
     state = jax.tree.map(lambda array: jnp.asarray(array, dtype=jnp.result_type(array)), start)
-    residual, done = np.inf, 0
+    residual = np.inf
     for done in range(1, max_sweeps + 1):
-        state, change = _advance(sweep, state, constants, damping)
-        residual = float(change)
+        state, residual = _advance(sweep, state, constants, damping)
+        residual = float(residual)
         if progress is not None:
             progress(done, max_sweeps)
         if not np.isfinite(residual):
             raise NotConvergedError(f"the fixed point diverged at sweep {done} (residual {residual}): {remedy}.")
         if residual <= tolerance:
             return state, Convergence(residual=residual, sweeps=done)
-    raise NotConvergedError(
-        f"the fixed point has not converged: residual {residual:.2e} after {done} sweeps, tolerance {tolerance:.0e}: "
-        f"{remedy}."
-    )
+    raise NotConvergedError(f"the fixed point has not converged: residual {residual:.2e} after {max_sweeps} sweeps, "
+                            f"tolerance {tolerance:.0e}: {remedy}.")  # fmt: skip
 
 
 @partial(jax.jit, static_argnums=0)

@@ -57,7 +57,13 @@ def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
     batch = batch_noise() if noisy else jnp.zeros((num, num))
     covariance = query_covariance(batch)
     force = answer @ (covariance + noise_variance * flat + batch) @ answer.T
-    # the state h = b - P u_v, its covariance with itself and with the query
+    return _state_functions(state, history, kick, residual, force, alpha, noise_variance, signal)
+
+
+def _state_functions(state, history, kick, residual, force, alpha, noise_variance, signal):
+    """What is reported of the state h = b - P u_v: its covariance with itself and with the query."""
+    unit, flat = jnp.zeros_like(state).at[0].set(1.0), jnp.ones_like(force)
+    answer, kick_matrix, start = toeplitz(residual), toeplitz(kick), jnp.cumsum(history)
     pulse = toeplitz(series_product(state, unit - series_product(residual, kick)))
     base = 1 - jnp.cumsum(series_product(state, series_product(residual, history)))
     correlation = signal * jnp.outer(base, base) + pulse @ force @ pulse.T / alpha

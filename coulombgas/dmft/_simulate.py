@@ -5,8 +5,8 @@ eigenvalues. Here the product is the whole trajectory (two-time overlaps, respon
 fresh disorder in every replica, so each system runs its own scan; the rules on keys and chunks are the engine's.
 """
 
-import functools
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,14 +31,14 @@ def simulate(
     chunk: int | None = None,
     progress: Progress | None = None,
 ) -> "xr.Dataset":
-    """Draw and run ``replicas`` finite copies of a system.
+    """Draw and run finite copies of a system.
 
     Args:
         system: parameters, such as :class:`LinearRegression`.
         dimension: size of the copies (N, D, d or M of the equations).
         replicas: number of copies, each with its own disorder.
         seed: replica i depends on (seed, i) only, whatever the number of replicas and the chunks.
-        chunk: replicas computed at once (memory); by default 8.
+        chunk: replicas computed at once (memory), 8 by default.
         progress: called with (replicas done, ``replicas``).
 
     Returns:
@@ -51,23 +51,27 @@ def simulate(
     import jax.numpy as jnp
 
     dimension, replicas = check_count("dimension", dimension, 2), check_count("replicas", replicas)
-    chunk = min(replicas, check_count("chunk", 8 if chunk is None else chunk))
-    root = jax.random.key(seed)
-    keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(replicas))
-    run = _program(system, dimension)
-    parts: list[dict[str, np.ndarray]] = []
+    chunk, parts = min(replicas, check_count("chunk", 8 if chunk is None else chunk)), []
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(replicas))
     for first in range(0, replicas, chunk):
-        last = min(first + chunk, replicas)
-        part = run(keys[jnp.minimum(jnp.arange(first, first + chunk), replicas - 1)])  # one shape, one compilation
-        parts.append({name: np.asarray(value)[: last - first] for name, value in part.items()})
+        num = min(chunk, replicas - first)
+        part = _program(system, dimension)(
+            keys[jnp.minimum(jnp.arange(first, first + chunk), replicas - 1)]
+        )  # one shape, one compilation
+        parts.append({name: np.asarray(value)[:num] for name, value in part.items()})
         if progress is not None:
-            progress(last, replicas)
+            progress(first + num, replicas)
+    return make_result(system, _together(parts), replicas=True).assign_attrs(seed=seed, dimension=dimension)
+
+
+def _together(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """One array for each quantity, all of it finite."""
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     _check_finite(arrays)
-    return make_result(system, arrays, replicas=True).assign_attrs(seed=seed, dimension=dimension)
+    return arrays
 
 
-@functools.lru_cache(maxsize=16)
+@lru_cache(maxsize=16)
 def _program(system: System, dimension: int) -> Callable[[Any], dict[str, Any]]:
     """The compiled replicas of a system, kept for further calls of the same sizes."""
     import jax
