@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from coulombgas import InputError
 from coulombgas.models import (
@@ -17,6 +18,7 @@ from coulombgas.models import (
     from_config,
     matrix_dyson_of,
 )
+from coulombgas.spectra import model_config, read_spectra
 from coulombgas.symbolic import teacher_student_scatter2, teacher_student_width2
 
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
@@ -91,6 +93,28 @@ def test_teacher_student_states_the_derived_width_and_scatter(teacher):
     np.testing.assert_allclose(width2, teacher_student_width2(0.3, 4, 0.2, size), rtol=1e-12)
     assert quenched.width2_scatter(**setting) == pytest.approx(teacher_student_scatter2(0.3, 4, size) ** 0.5)
     assert TeacherStudent(teacher=teacher, inputs="fresh").width2_scatter(**setting) == 0.0
+
+
+def test_released_students_scatter_as_far_as_their_quenched_inputs_say(released_data):
+    """χ² of s² over its stated mean in five settings, 5 degrees of freedom; false alarm 1e-3. Controls: no scatter
+    between input sets, and a wrong normalisation of the noise."""
+    deviations, own_errors, errors = [], [], []
+    for path in sorted((released_data / "teacher_student").glob("*.npz")):
+        spectra = read_spectra(path)
+        model = from_config(model_config(spectra))
+        assert isinstance(model, TeacherStudent)
+        rate, batch = float(spectra.learning_rate[0]), int(spectra.batch_size[0])
+        levels = spectra.eigenvalue.values[0, :, -1]
+        energy = (levels[:, 1] - levels[:, 0]) ** 2 / 4
+        width2 = model.width2_per_temperature(learning_rate=rate, batch_size=batch)[0] * rate / batch
+        deviations.append(energy.mean() / width2 - 1)
+        own_errors.append(energy.std() / np.sqrt(len(energy)) / width2)
+        errors.append(np.hypot(own_errors[-1], model.width2_scatter(learning_rate=rate, batch_size=batch)))
+    deviations, own_errors, errors = map(np.array, (deviations, own_errors, errors))
+    assert len(deviations) == 5
+    assert (deviations**2 / errors**2).sum() < stats.chi2.isf(1e-3, 5)
+    assert (deviations**2 / own_errors**2).sum() > 5 * stats.chi2.isf(1e-3, 5)
+    assert ((2 * (1 + deviations) - 1) ** 2 / errors**2).sum() > 5 * stats.chi2.isf(1e-3, 5)
 
 
 def test_rbm_leaves_its_domain():
