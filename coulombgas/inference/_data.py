@@ -225,10 +225,34 @@ def _oddities(group: GroupData) -> list[str]:
     limit = stats.chi2.isf(_OUTLIER_RATE / len(energies), size)
     if robust > 0 and len(energies) >= _FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
         found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
+    if len(energies) < _FEW_REPLICAS and _one_stands_out(group):
+        found.append(
+            f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
+        )
     width = np.sqrt(group.energy / group.freedom)
     if abs(group.levels.mean() - group.center) > 3 * width + 0.02 * abs(group.center):
         found.append(f"{where}: their mean is {group.levels.mean():.4g}, training may not have reached the fixed point")
     return found
+
+
+def _one_stands_out(group: GroupData) -> bool:
+    """Whether one of a few replicas contradicts the others, by the F law of its energy over that of the rest.
+
+    A single level is compared with the mean and variance of the others, which takes three replicas.
+    """
+    num, size = len(group.levels), group.freedom_per_replica
+    energies, rest = group.replica_energies, (num - 1) * size
+    others = group.energy - energies
+    if group.size == 1:
+        rest = num - 2
+        if rest < 1:
+            return False
+        # leaving replica i out, the energy about the mean falls by n/(n − 1) times its squared deviation
+        energies = energies * num / (num - 1)
+        others = group.energy - energies
+    largest = int(np.argmax(energies))
+    ratio = (energies[largest] / size) / max(others[largest] / rest, np.finfo(float).tiny)
+    return bool(num * stats.f.sf(ratio, size, rest) < _OUTLIER_RATE)
 
 
 def _replicas(count: int) -> str:

@@ -9,7 +9,7 @@ from ._models import SettingEnergies, SettingResponse, common_temperature, respo
 from ._nuts import Draws, sample_batch
 from ._response import ResponseCurve, response_for
 
-_PADDED_GROUPS = 4
+_PADDED_GROUPS = 8
 _DISAGREEMENT = 1e-4
 
 

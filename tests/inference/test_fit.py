@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coulombgas._checks import InputError
-from coulombgas.inference import fit_temperature, load_fit
+from coulombgas.inference import fit_model, fit_temperature, load_fit
 from coulombgas.spectra import read_spectra
 
 SETTINGS = ((0.1, 16), (0.1, 64), (0.02, 16), (0.02, 64))
@@ -122,6 +122,38 @@ def test_two_replicas_give_a_wide_interval_and_say_so(teacher_student):
     assert only.temperature.lower < only.true_temperature < only.temperature.upper
     assert only.temperature.upper / only.temperature.lower > 3
     assert any("only 2 replicas" in warning for warning in only.warnings)
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 10])
+def test_an_outlier_among_few_replicas_is_told_or_left_out(teacher_student, replicas):
+    spectra = teacher_student(replicas=replicas)
+    assert not any("proportion" in warning for warning in fit_temperature(spectra).settings[0].warnings)
+    values = spectra.eigenvalue.values.copy()
+    values[0, 1, 0, 1] += 1000 * 0.008
+    only = fit_temperature(changed(spectra, values)).settings[0]
+    assert any("proportion" in warning or "left out" in warning for warning in only.warnings)
+
+
+def test_zero_replicas_are_left_out_when_few_and_refused_when_many(teacher_student):
+    spectra = teacher_student()
+    values = spectra.eigenvalue.values.copy()
+    values[:, :3] = 0.0
+    only = fit_temperature(changed(spectra, values)).settings[0]
+    assert any("3 replicas" in warning and "left out" in warning for warning in only.warnings)
+    values[:, :80] = 0.0
+    with pytest.raises(InputError, match="cannot have"):
+        fit_temperature(changed(spectra, values))
+
+
+@pytest.mark.parametrize("model", ["pair", "rice", "brody"])
+def test_models_of_spacings_bear_bad_data(teacher_student, model):
+    options = {"num_chains": 2, "num_warmup": 100, "num_draws": 100}
+    spectra = teacher_student(replicas=60)
+    values = spectra.eigenvalue.values.copy()
+    values[:, :3] = 2.0
+    tied = fit_model(changed(spectra, values), model, **options).groups[0]
+    assert all(np.isfinite(interval).all() for interval in tied.parameters.values())
+    assert any("exactly zero" in warning for warning in tied.warnings)
 
 
 def test_a_million_replicas(teacher_student):

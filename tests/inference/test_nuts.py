@@ -13,7 +13,7 @@ from coulombgas.inference._nuts import _compiled, _Options, padded_size
 OPTIONS = {"num_chains": 4, "num_warmup": 400, "num_draws": 1000}
 
 
-GROUPS = 4  # as every fit pads them
+GROUPS = 8  # as every fit pads them
 
 
 def problems(num: int) -> tuple[SettingEnergies, dict]:
