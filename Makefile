@@ -21,10 +21,10 @@ demo: $(STAMP)  ## train small ensembles, infer their temperatures, write demo/r
 	$(BIN)/coulombgas demo --out demo --overwrite
 
 test: $(STAMP)  ## the test suite, statistical checks in their reduced form
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
 
 test-full: $(STAMP)  ## the statistical checks at full size (hours)
-	COULOMBGAS_FULL=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
+	COULOMBGAS_FULL=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
 
 lint: $(STAMP)  ## style, banned imports, formatting
 	$(BIN)/ruff check .
