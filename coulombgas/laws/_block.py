@@ -12,6 +12,7 @@ from numpyro.distributions.util import validate_sample
 from coulombgas._checks import check_count, fail
 from coulombgas.ensembles import hermite_eigenvalues, laguerre_eigenvalues
 
+from ._compiled import compiled
 from ._constraints import ascending, ascending_nonnegative, finite, finite_positive
 from ._scaling import as_floats, inside, parameters, power_of_two, reach, resolution, resolved
 from ._symbolic import log_laguerre, log_mehta
@@ -50,6 +51,7 @@ class GaussianBlock(Distribution):
         super().__init__(batch_shape=batch_shape, event_shape=(self.n,), validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(x₁ ≤ … ≤ xₙ)."""
         value, center, width, beta = as_floats(value, self.center, self.width, self.beta)
@@ -117,6 +119,7 @@ class LaguerreBlock(Distribution):
         super().__init__(batch_shape=batch_shape, event_shape=(self.n,), validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(x₁ ≤ … ≤ xₙ)."""
         value, width, m, beta = as_floats(value, self.width, self.m, self.beta)

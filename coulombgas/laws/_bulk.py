@@ -8,6 +8,7 @@ import numpy as np
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two
@@ -51,22 +52,26 @@ class Semicircle(Distribution):
         return constraints.interval(self.center - self.radius, self.center + self.radius)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log ρ(x)."""
         value, center, radius = as_floats(value, self.center, self.radius)
         t = (value - center) / radius
         return inside(jnp.abs(t) <= 1, _semicircle_log_density(t) - jnp.log(radius))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """(φ − sin φ)/2π with cos(φ/2) = −(x − κ)/R."""
         value, center, radius = as_floats(value, self.center, self.radius)
         return _semicircle_cdf(jnp.clip((value - center) / radius, -1, 1))
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Eigenvalue below which a fraction ``q`` lies."""
         q, center, radius = as_floats(q, self.center, self.radius)
         return center + radius * quantile(_SEMICIRCLE, q)
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: the shadow of a uniform disc."""
         assert key is not None, "a PRNG key is needed"
@@ -75,11 +80,13 @@ class Semicircle(Distribution):
         return center + radius * jnp.sqrt(u[0]) * jnp.cos(2 * np.pi * u[1])
 
     @property
+    @compiled
     def mean(self) -> Any:
         """κ."""
         return jnp.broadcast_to(self.center, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """R²/4."""
         return jnp.broadcast_to(self.radius**2 / 4, self.batch_shape)
@@ -134,6 +141,7 @@ class MarchenkoPastur(Distribution):
         return constraints.interval(0.0, self.edges[1])
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log ρ(x); at x = 0 for r > 1 the logarithm of the atom's weight."""
         value, ratio, mean = as_floats(value, self.ratio, self.mean_eigenvalue)
@@ -147,6 +155,7 @@ class MarchenkoPastur(Distribution):
         log_atom = jnp.log(jnp.where(has_atom, 1 - 1 / ratio, 1.0))
         return jnp.where(has_atom & (value == 0), log_atom, bulk)
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """Fraction of the eigenvalues up to ``value``, the zero ones included."""
         value, ratio, mean = as_floats(value, self.ratio, self.mean_eigenvalue)
@@ -154,6 +163,7 @@ class MarchenkoPastur(Distribution):
         total = 1 - share + share * _bulk_cdf(value / mean, ratio)
         return jnp.where(value < 0, 0.0, total)
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Eigenvalue below which a fraction ``q`` lies; zero inside the atom."""
         q, ratio, mean = as_floats(q, self.ratio, self.mean_eigenvalue)
@@ -164,6 +174,7 @@ class MarchenkoPastur(Distribution):
             in_atom, 0.0, mean * quantile(_BULK, *jnp.broadcast_arrays(jnp.where(in_atom, 0.5, inner), ratio))
         )
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draws by inversion."""
         assert key is not None, "a PRNG key is needed"
@@ -171,11 +182,13 @@ class MarchenkoPastur(Distribution):
         return self.icdf(jax.random.uniform(key, self.shape(sample_shape), mean.dtype))
 
     @property
+    @compiled
     def mean(self) -> Any:
         """x̄."""
         return jnp.broadcast_to(self.mean_eigenvalue, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """r x̄²."""
         return jnp.broadcast_to(self.ratio * self.mean_eigenvalue**2, self.batch_shape)

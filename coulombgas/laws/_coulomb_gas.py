@@ -15,6 +15,7 @@ from coulombgas._checks import InputError, as_tuple, check_count, check_positive
 from coulombgas._precision import x64
 
 from ._annealing import anneal
+from ._compiled import compiled
 from ._constraints import ascending, finite_positive
 from ._partition import Potential, log_weight_integral, quadrature_log_z
 from ._scaling import as_floats, inside, parameters, resolution
@@ -173,6 +174,7 @@ class CoulombGas(Distribution):
         return ascending if self.ordered else constraints.real_vector
 
     @property
+    @compiled
     def log_z(self) -> Any:
         """log Z(T)."""
         (temperature,) = as_floats(self.temperature)
@@ -180,6 +182,7 @@ class CoulombGas(Distribution):
         return flat.reshape(jnp.shape(temperature))
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(x₁, …, x_N)."""
         value, temperature = as_floats(value, self.temperature)

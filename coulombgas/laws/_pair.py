@@ -9,6 +9,7 @@ import jax.scipy.special as jsp
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, parameters, power_of_two, reach
@@ -44,6 +45,7 @@ class PairDensity(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log ρ(x)."""
         value, center, width = as_floats(value, self.center, self.width)
@@ -53,17 +55,20 @@ class PairDensity(Distribution):
         distance = jnp.clip((value - center) / unit, -far, far)
         return closed_form("pair_density")(distance, jnp.zeros_like(distance), scaled_width) - jnp.log(unit)
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """½ erfc(−y) − e^{−y²/2} erf(y/√2)/√8."""
         value, center, width = as_floats(value, self.center, self.width)
         return _cdf((value - center) / width)
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Eigenvalue below which a fraction ``q`` lies."""
         q, center, width = as_floats(q, self.center, self.width)
         y = quantile(_PAIR, q)
         return center + width * jnp.where(q == 0, -jnp.inf, jnp.where(q == 1, jnp.inf, y))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: a Gaussian centre of mass, plus or minus half a Rayleigh spacing."""
         assert key is not None, "a PRNG key is needed"
@@ -75,11 +80,13 @@ class PairDensity(Distribution):
         return center + width * (mass + jax.random.rademacher(key_sign, shape, width.dtype) * half_spacing)
 
     @property
+    @compiled
     def mean(self) -> Any:
         """κ."""
         return jnp.broadcast_to(self.center, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """3s²/2."""
         return jnp.broadcast_to(1.5 * self.width**2, self.batch_shape)

@@ -8,6 +8,7 @@ import jax.scipy.special as jsp
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite_nonnegative, finite_positive
 from ._scaling import as_floats, inside, parameters, power_of_two, resolved
 from ._symbolic import closed_form
@@ -39,6 +40,7 @@ class Brody(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(S)."""
         value, q, mean = as_floats(value, self.repulsion, self.mean_spacing)
@@ -46,6 +48,7 @@ class Brody(Distribution):
         spacing = resolved(value / unit, mean / unit, power=q + 1)
         return inside(value >= 0, closed_form("brody")(spacing, q, mean / unit) - jnp.log(unit))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """1 − exp(−b s^{q+1})."""
         value, q, mean = as_floats(value, self.repulsion, self.mean_spacing)
@@ -54,6 +57,7 @@ class Brody(Distribution):
         hazard = jnp.exp((q + 1) * (_log_root(q) + jnp.log(positive)))
         return jnp.where(s > 0, -jnp.expm1(-hazard), 0.0)
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Spacing below which a fraction ``q`` lies."""
         probability, repulsion, mean = as_floats(q, self.repulsion, self.mean_spacing)
@@ -62,6 +66,7 @@ class Brody(Distribution):
         edges = jnp.where(probability == 0, 0.0, jnp.where(probability == 1, jnp.inf, jnp.nan))
         return jnp.where(inner == probability, root, edges)
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: b s^{q+1} is exponential."""
         assert key is not None, "a PRNG key is needed"
@@ -70,11 +75,13 @@ class Brody(Distribution):
         return mean * hazard ** (1 / (repulsion + 1)) * jnp.exp(-_log_root(repulsion))
 
     @property
+    @compiled
     def mean(self) -> Any:
         """D."""
         return jnp.broadcast_to(self.mean_spacing, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """D² [Γ((q+3)/(q+1))/Γ((q+2)/(q+1))² − 1]."""
         repulsion, mean = as_floats(self.repulsion, self.mean_spacing)
@@ -102,6 +109,7 @@ class PoissonSpacing(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(S)."""
         value, mean = as_floats(value, self.mean_spacing)
@@ -109,16 +117,19 @@ class PoissonSpacing(Distribution):
         spacing = resolved(value / unit, mean / unit, power=1)
         return inside(value >= 0, closed_form("poisson")(spacing, mean / unit) - jnp.log(unit))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """1 − exp(−S/D)."""
         value, mean = as_floats(value, self.mean_spacing)
         return -jnp.expm1(-jnp.maximum(value, 0) / mean)
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """−D log(1 − q)."""
         probability, mean = as_floats(q, self.mean_spacing)
         return -mean * jnp.log1p(-jnp.where((probability >= 0) & (probability <= 1), probability, jnp.nan))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws."""
         assert key is not None, "a PRNG key is needed"
@@ -126,11 +137,13 @@ class PoissonSpacing(Distribution):
         return mean * jax.random.exponential(key, self.shape(sample_shape), mean.dtype)
 
     @property
+    @compiled
     def mean(self) -> Any:
         """D."""
         return jnp.broadcast_to(self.mean_spacing, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """D²."""
         return jnp.broadcast_to(self.mean_spacing**2, self.batch_shape)

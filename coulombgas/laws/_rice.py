@@ -10,6 +10,7 @@ import numpy as np
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite_nonnegative, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two, reach, resolved
@@ -49,6 +50,7 @@ class RiceSpacing(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(S)."""
         value, gap, width = as_floats(value, self.gap, self.width)
@@ -59,16 +61,19 @@ class RiceSpacing(Distribution):
         log_density = closed_form("rice_spacing")(spacing, near_gap, scaled_width)
         return inside(value >= 0, log_density - jnp.log(unit))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """Probability of a spacing up to ``value``: one minus Marcum's Q function."""
         value, gap, width = as_floats(value, self.gap, self.width)
         return unit_cdf(jnp.maximum(value, 0) / width, gap / width)
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Spacing below which a fraction ``q`` lies."""
         q, gap, width = as_floats(q, self.gap, self.width)
         return width * quantile(_RICE, *jnp.broadcast_arrays(q, gap / width))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: the spacing of the 2×2 matrix itself."""
         assert key is not None, "a PRNG key is needed"
@@ -77,12 +82,14 @@ class RiceSpacing(Distribution):
         return jnp.hypot(gap + math.sqrt(2) * width * noise[0], math.sqrt(2) * width * noise[1])
 
     @property
+    @compiled
     def mean(self) -> Any:
         """⟨S⟩ = √π s L_{1/2}(−Δ²/4s²)."""
         gap, width = as_floats(self.gap, self.width)
         return jnp.broadcast_to(_mean_and_variance(gap, width)[0], self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """Δ² + 4s² − ⟨S⟩², without the cancellation at Δ ≫ s."""
         gap, width = as_floats(self.gap, self.width)

@@ -9,6 +9,7 @@ import jax.scipy.special as jsp
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two, resolved
@@ -57,6 +58,7 @@ class WignerSurmise(Distribution):
         return self._traced_beta if self._static_beta is None else self._static_beta
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(S)."""
         value, width = as_floats(value, self.width)
@@ -65,6 +67,7 @@ class WignerSurmise(Distribution):
         spacing = resolved(scaled, scaled_width)
         return inside(value >= 0, self._evaluate("log_density", spacing, scaled_width) - jnp.log(unit))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """Probability of a spacing up to ``value``."""
         value, width = as_floats(value, self.width)
@@ -73,6 +76,7 @@ class WignerSurmise(Distribution):
             return -jnp.expm1(-(unit**2) / 4)
         return _gamma_cdf(unit, self._beta_array(unit.dtype))
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Spacing below which a fraction ``q`` lies."""
         q, width = as_floats(q, self.width)
@@ -82,6 +86,7 @@ class WignerSurmise(Distribution):
             return width * jnp.where(q == 0, 0.0, jnp.where(q == 1, jnp.inf, jnp.where(inner == q, root, jnp.nan)))
         return width * quantile(_GAMMA, *jnp.broadcast_arrays(q, self._beta_array(q.dtype)))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: S²/4s² is exponential for β = 1 and Gamma((β+1)/2) in general."""
         assert key is not None, "a PRNG key is needed"
@@ -93,11 +98,13 @@ class WignerSurmise(Distribution):
         return 2 * width * jnp.sqrt(jax.random.gamma(key, jnp.broadcast_to(half, shape), shape, width.dtype))
 
     @property
+    @compiled
     def mean(self) -> Any:
         """⟨S⟩ = 2s Γ(β/2 + 1)/Γ((β+1)/2)."""
         return jnp.broadcast_to(self._moment("mean"), self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """⟨S²⟩ − ⟨S⟩² with ⟨S²⟩ = 2(β+1)s²."""
         return jnp.broadcast_to(self._moment("variance"), self.batch_shape)

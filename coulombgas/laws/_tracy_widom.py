@@ -14,6 +14,7 @@ from numpyro.distributions.util import validate_sample
 
 from coulombgas._checks import fail
 
+from ._compiled import compiled
 from ._constraints import finite, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, parameters, reach
@@ -85,21 +86,25 @@ class TracyWidom(Distribution):
         return cls(1, std**2 * (a + b) ** 2, std**2 * (a + b) * (1 / a + 1 / b) ** (1 / 3))
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log of the density."""
         s, scale = self._standard(value)
         return _log_density(self.beta, s) - jnp.log(scale)
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """F."""
         return _cdf(self.beta, self._standard(value)[0])
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Value below which a fraction ``q`` lies."""
         q, location, scale = as_floats(q, self.location, self.scale)
         x = quantile(_quantile_of(self.beta), q)
         return location + scale * jnp.where(q == 0, -jnp.inf, jnp.where(q == 1, jnp.inf, x))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Draws by inversion."""
         assert key is not None, "a PRNG key is needed"
@@ -109,11 +114,13 @@ class TracyWidom(Distribution):
         return location + scale * quantile(_quantile_of(self.beta), u)
 
     @property
+    @compiled
     def mean(self) -> Any:
         """Location plus scale times −1.2065335745820, −1.7710868074 or −2.3068848932."""
         return jnp.broadcast_to(self.location + self.scale * _series(self.beta, "density").mean, self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """Scale² times 1.6077810346, 0.8131947928 or 0.5177237208."""
         return jnp.broadcast_to(self.scale**2 * _series(self.beta, "density").variance, self.batch_shape)

@@ -9,6 +9,7 @@ import jax.scipy.special as jsp
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._constraints import finite, finite_nonnegative, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two, reach, resolution, resolved
@@ -60,6 +61,7 @@ class TwoSpeciesPair(Distribution):
         super().__init__(batch_shape=batch_shape, event_shape=(2,), validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(x₁, x₂)."""
         value, kappa1, kappa2, width1, width2 = as_floats(value, *species(self))
@@ -75,6 +77,7 @@ class TwoSpeciesPair(Distribution):
         log_z = math.log(2 * math.pi) + jnp.log(w1) + jnp.log(w2) + jnp.log(total) + log_mean_distance()(tau)
         return jnp.log(gap) - (y1**2 + y2**2) / 2 - log_z - 2 * jnp.log(unit)
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: the spacing by inversion, its sign, then the centre given both."""
         assert key is not None, "a PRNG key is needed"
@@ -122,6 +125,7 @@ class TwoSpeciesSpacing(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log P(S)."""
         value, gap, width1, width2 = as_floats(value, self.gap, self.width1, self.width2)
@@ -133,16 +137,19 @@ class TwoSpeciesSpacing(Distribution):
         log_density = closed_form("two_species_spacing")(spacing, near_gap, w1, w2)
         return inside(value >= 0, log_density - jnp.log(unit))
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """Probability of a spacing up to ``value``."""
         value, gap, total = self._with_total(value)
         return _spacing_cdf(*jnp.broadcast_arrays(jnp.maximum(value, 0) / total, gap / total))
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Spacing below which a fraction ``q`` lies."""
         q, gap, total = self._with_total(q)
         return total * quantile(_SPACING, *jnp.broadcast_arrays(q, gap / total))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws by inversion."""
         assert key is not None, "a PRNG key is needed"
@@ -151,12 +158,14 @@ class TwoSpeciesSpacing(Distribution):
         return self.icdf(jax.random.uniform(key, self.shape(sample_shape), dtype_of.dtype, minval=tiny))
 
     @property
+    @compiled
     def mean(self) -> Any:
         """(S₀² + Δ²)/M(Δ, S₀)."""
         args = (self.gap, self.width1, self.width2)
         return jnp.broadcast_to(closed_form("two_species_spacing", "mean")(*args), self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """⟨S²⟩ − ⟨S⟩²."""
         args = (self.gap, self.width1, self.width2)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from ._compiled import compiled
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, parameters, power_of_two
 from ._symbolic import closed_form
@@ -38,6 +39,7 @@ class TwoSpeciesDensity(Distribution):
         super().__init__(batch_shape=batch_shape, validate_args=validate_args)
 
     @validate_sample
+    @compiled
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
         """log ρ(x)."""
         value, kappa1, kappa2, width1, width2 = as_floats(value, *species(self))
@@ -48,16 +50,19 @@ class TwoSpeciesDensity(Distribution):
         x = bounded((value - kappa1) / unit, total)
         return closed_form("two_species_density")(x, jnp.zeros_like(x), delta, w1, w2) - jnp.log(unit)
 
+    @compiled
     def cdf(self, value: Any) -> Any:
         """Probability of an eigenvalue up to ``value``, by quadrature on both sides of either kink."""
         return _density_cdf(*as_floats(value, *species(self)))
 
+    @compiled
     def icdf(self, q: Any) -> Any:
         """Eigenvalue below which a fraction ``q`` lies."""
         q, *four = as_floats(q, *species(self))
         x = quantile(_DENSITY, *jnp.broadcast_arrays(q, *four))
         return jnp.where(q == 0, -jnp.inf, jnp.where(q == 1, jnp.inf, x))
 
+    @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
         """Exact draws: one of the two levels of :class:`TwoSpeciesPair`."""
         assert key is not None, "a PRNG key is needed"
@@ -67,11 +72,13 @@ class TwoSpeciesDensity(Distribution):
         return jnp.where(first, pair[..., 0], pair[..., 1])
 
     @property
+    @compiled
     def mean(self) -> Any:
         """Mean of both levels."""
         return jnp.broadcast_to(closed_form("two_species_density", "mean")(*species(self)), self.batch_shape)
 
     @property
+    @compiled
     def variance(self) -> Any:
         """Variance of both levels together."""
         kappa1, kappa2, w1, w2 = as_floats(*species(self))
