@@ -16,10 +16,10 @@ from ._criticism import predictive_checks as predictive_checks
 from ._criticism import prior_sensitivity as prior_sensitivity
 from ._fit import fit_temperature as fit_temperature
 from ._interval import Interval as Interval
+from ._layer_motion import LayerMotion as LayerMotion
 from ._model_fit import GroupModelFit as GroupModelFit
 from ._model_fit import ModelFit as ModelFit
 from ._model_fit import fit_model as fit_model
-from ._layer_motion import LayerMotion as LayerMotion
 from ._motion import Band as Band
 from ._motion import FixedPoint as FixedPoint
 from ._motion import MotionFit as MotionFit
