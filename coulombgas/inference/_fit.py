@@ -17,7 +17,14 @@ from ._response import ResponseCurve
 from ._result import LevelFit, SettingFit, TemperatureFit, diagnostic_warnings
 from ._scaling import fit_scaling
 from ._spectrum import sample_spectra
-from ._temperature import find_curves, groups_used, sample_temperatures, sample_widths, temperature_warnings
+from ._temperature import (
+    find_curves,
+    groups_used,
+    sample_temperatures,
+    sample_widths,
+    temperature_warnings,
+    with_input_scatter,
+)
 
 
 def fit_temperature(
@@ -40,10 +47,11 @@ def fit_temperature(
     :math:`P \propto \prod|x_i - x_j| \exp(-\sum (x_i-\kappa)^2/(2 s^2))` with its own width s; the temperature is
     common to the groups, :math:`s_g^2 = T\,(s_g^2/T)\,R_g(T)` with the theory's leading ratio of
     ``model.width2_per_temperature`` and the response R of :mod:`coulombgas.inference` for any T, its Monte Carlo error
-    included;
-    across settings :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. All posteriors by NUTS, batched over
-    settings and groups. Replicas are independent, and so are the groups of one replica at leading order, where
-    the elements of the fluctuating matrix are independent Gaussians.
+    included; across settings :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. Where one set of inputs
+    served all replicas of a setting, the interval of T holds how far such a set strays (``model.width2_scatter``), and
+    the scatter of the rule shows how far these did. All posteriors by NUTS, batched over settings and groups. Replicas
+    are independent, and so are the groups of one replica at leading order, where the elements of the fluctuating matrix
+    are independent Gaussians.
 
     Args:
         spectra: a ``Spectra`` dataset, or several (one for each file).
@@ -86,6 +94,7 @@ def fit_temperature(
     scaling = None
     if len(fits) > 1:
         scaling = fit_jointly(settings, curves, fits, options) if joint else fit_scaling(fits, **options)
+    fits = [with_input_scatter(fit, setting, seed=seed) for fit, setting in zip(fits, settings, strict=True)]
     tell(3, 3)
     method = "leading-order" if leading_order else "whole-spectrum" if whole_spectrum else "response"
     return TemperatureFit(settings=tuple(fits), scaling=scaling, method=method)

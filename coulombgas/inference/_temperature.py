@@ -1,13 +1,16 @@
 """The temperature of each setting: which groups speak, with which response, in one batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ._data import SettingData, inflation
+from ._interval import summarise
 from ._models import SettingEnergies, SettingResponse, common_temperature, response_temperature
 from ._nuts import Draws, sample_batch
 from ._response import ResponseCurve, response_for
+from ._result import SettingFit
 
 _PADDED_GROUPS = 8
 _DISAGREEMENT = 1e-4
@@ -117,6 +120,23 @@ def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> S
         padded([group.width2_per_temperature for group in setting.groups] * constant),
         used,
     )
+
+
+def with_input_scatter(fit: SettingFit, setting: SettingData, *, seed: int) -> SettingFit:
+    r"""The fit with the scatter between sets of quenched inputs in its temperature.
+
+    The data of one input set tell :math:`T(1+\delta)`, where δ has the relative standard deviation
+    ``model.width2_scatter`` over sets and is one number for all replicas: it enters as a factor :math:`e^{-\delta}`,
+    right at the order at which the scatter is known. Of models that have none, the fit as it is.
+    """
+    scatter = getattr(setting.model, "width2_scatter", None)
+    size = scatter(learning_rate=setting.learning_rate, batch_size=setting.batch_size) if scatter else 0.0
+    if size == 0.0:
+        return fit
+    rng = np.random.default_rng((seed, round(1e9 * setting.learning_rate), setting.batch_size))
+    draws = fit.temperature_draws * np.exp(-size * rng.standard_normal(fit.temperature_draws.shape))
+    remark = f"one set of inputs served all replicas: T is known to {size:.1%} (sd) however many there are"
+    return replace(fit, temperature=summarise(draws), temperature_draws=draws, warnings=(*fit.warnings, remark))
 
 
 def temperature_warnings(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> list[str]:

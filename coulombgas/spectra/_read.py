@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_count, check_finite_array, check_positive
+from coulombgas._checks import InputError, check_choice, check_count, check_finite_array, check_positive
 from coulombgas._types import PathType
 
 from ._levels import weights_to_levels
@@ -24,7 +24,8 @@ def read_spectra(path: PathType) -> xr.Dataset:
     Understood are: a Zarr store written by ``coulombgas simulate``; the layout of the data released with
     arXiv:2407.16427 (arrays ``W``, ``lr``, ``batch_size``, ``noise``; singular values of W are the levels); a user's
     ``.npz`` with ``eigenvalue`` (replica, mode), ``learning_rate``, ``batch_size``, ``model`` ("rbm" or
-    "teacher-student"), ``target`` (mode,), for an RBM ``mu2`` and ``sigma_h2``, for teacher-student ``noise``.
+    "teacher-student"), ``target`` (mode,), for an RBM ``mu2`` and ``sigma_h2``, for teacher-student ``noise`` and,
+    where one set of inputs served all replicas, ``inputs`` = "quenched" ("fresh" where it is not given).
 
     Args:
         path: file or directory.
@@ -118,6 +119,7 @@ def _from_released(arrays: dict[str, np.ndarray], source: str) -> xr.Dataset:
             "name": "teacher-student",
             "noise": check_positive("noise", _scalar(arrays, "noise")),
             "teacher": teacher,
+            "inputs": "quenched",  # one set of inputs served all seeds of a file
         },
         training={"layout": "released with arXiv:2407.16427", "step_unit": "epoch"},
         target=teacher,
@@ -157,7 +159,8 @@ def _describe(name: str, kappa: np.ndarray, arrays: dict[str, np.ndarray]) -> tu
     if name == "teacher-student":
         teacher = np.sort(kappa)
         noise = check_positive("noise", _scalar(arrays, "noise"))
-        return {"name": name, "teacher": teacher.tolist(), "noise": noise}, teacher, teacher
+        inputs = check_choice("inputs", str(arrays.get("inputs", "fresh")), ("fresh", "quenched"))
+        return {"name": name, "teacher": teacher.tolist(), "noise": noise, "inputs": inputs}, teacher, teacher
     mu2 = check_positive("mu2", _scalar(arrays, "mu2"))
     sigma_h2 = check_positive("sigma_h2", _scalar(arrays, "sigma_h2")) if "sigma_h2" in arrays else 1.0
     if kappa.min() <= 0:

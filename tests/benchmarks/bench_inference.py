@@ -34,7 +34,7 @@ def synthetic(settings, replicas: int = 3000):
         blocks.append(np.linalg.eigvalsh(2 * np.eye(2) + width * (draws + np.swapaxes(draws, 1, 2)) / 2))
     return make_spectra(
         np.stack(blocks)[:, :, None, :], learning_rate=[a for a, _ in settings], batch_size=[b for _, b in settings],
-        model={"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1}, target=[2.0, 2.0],
+        model={"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1, "inputs": "fresh"}, target=[2.0, 2.0],
         fixed_point=[2.0, 2.0],
     )  # fmt: skip
 

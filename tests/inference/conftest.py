@@ -26,7 +26,9 @@ def teacher_student_width(learning_rate: float, batch_size: int, size: int = 2) 
 def teacher_student():
     """A function: stationary spectra of a teacher-student model, optionally at another temperature than α/B."""
 
-    def make(settings=((0.1, 16),), *, teacher=(2.0, 2.0), replicas=400, seed=0, factor=1.0) -> xr.Dataset:
+    def make(
+        settings=((0.1, 16),), *, teacher=(2.0, 2.0), replicas=400, seed=0, factor=1.0, inputs="fresh"
+    ) -> xr.Dataset:
         rng = np.random.default_rng(seed)
         blocks = []
         for learning_rate, batch_size in settings:
@@ -36,7 +38,7 @@ def teacher_student():
             np.stack(blocks)[:, :, None, :],
             learning_rate=[a for a, _ in settings],
             batch_size=[b for _, b in settings],
-            model={"name": "teacher-student", "teacher": list(teacher), "noise": NOISE},
+            model={"name": "teacher-student", "teacher": list(teacher), "noise": NOISE, "inputs": inputs},
             target=list(teacher),
             fixed_point=list(teacher),
         )

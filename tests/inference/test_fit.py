@@ -26,7 +26,7 @@ def four():
         np.stack(blocks)[:, :, None, :],
         learning_rate=[a for a, _ in SETTINGS],
         batch_size=[b for _, b in SETTINGS],
-        model={"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1},
+        model={"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1, "inputs": "fresh"},
         target=[2.0, 2.0],
         fixed_point=[2.0, 2.0],
     )
@@ -106,6 +106,22 @@ def test_released_data(released_data):
     # the quenched inputs scatter T by up to 30%, an interval of the batch exponent without scatter would be ±0.03
     assert fit.scaling.scatter.mean > 0.05
     assert fit.scaling.batch_exponent.sd > 0.05
+    # the scatter of quenched inputs is in the intervals of T; control: the replicas alone would miss most temperatures
+    assert sum(s.temperature.contains(s.true_temperature) for s in fit.settings) >= 4
+    replicas_alone = [
+        abs(np.log(s.temperature.mean / s.true_temperature)) < 1.96 / np.sqrt(s.num_replicas) for s in fit.settings
+    ]
+    assert sum(replicas_alone) < 4
+
+
+def test_quenched_inputs_widen_the_temperature_and_not_the_width(teacher_student):
+    fresh, quenched = (fit_temperature(teacher_student(inputs=inputs)).settings[0] for inputs in ("fresh", "quenched"))
+    assert quenched.levels[0].width == fresh.levels[0].width
+    relative = [s.temperature.sd / s.temperature.mean for s in (fresh, quenched)]
+    # sqrt(2T/N) at T = 0.1/16, N = 2; 4000 draws know a standard deviation to 1.1%
+    assert relative[1] == pytest.approx(np.hypot(relative[0], np.sqrt(0.1 / 16)), rel=0.05)
+    assert any("one set of inputs" in warning for warning in quenched.warnings)
+    assert fresh.warnings == ()
 
 
 def changed(spectra, values):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
+from coulombgas._checks import InputError
 from coulombgas.spectra import make_spectra, model_config, read_spectra
 
 RBM = {
@@ -44,8 +45,12 @@ def test_user_rbm(tmp_path):
 
 def test_user_teacher_student(tmp_path):
     spectra = read_spectra(_save(tmp_path / "a.npz", STUDENT))
-    assert model_config(spectra) == {"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1}
+    assert model_config(spectra) == {"name": "teacher-student", "teacher": [2.0, 2.0], "noise": 0.1, "inputs": "fresh"}
     assert float(spectra.learning_rate[0]) == 0.1
+    quenched = read_spectra(_save(tmp_path / "b.npz", {**STUDENT, "inputs": "quenched"}))
+    assert model_config(quenched)["inputs"] == "quenched"
+    with pytest.raises(InputError, match="`inputs` must be one of 'fresh', 'quenched'"):
+        read_spectra(_save(tmp_path / "c.npz", {**STUDENT, "inputs": "stirred"}))
 
 
 def test_released_layout(tmp_path):
