@@ -49,9 +49,9 @@ def fit_temperature(
     ``model.width2_per_temperature`` and the response R of :mod:`coulombgas.inference` for any T, its Monte Carlo error
     included; across settings :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. Where one set of inputs
     served all replicas of a setting, the interval of T holds how far such a set strays (``model.width2_scatter``), and
-    the scatter of the rule shows how far these did. All posteriors by NUTS, batched over settings and groups. Replicas
-    are independent, and so are the groups of one replica at leading order, where the elements of the fluctuating matrix
-    are independent Gaussians.
+    the scatter of the rule shows how far these did. Widths and temperatures by NUTS, batched over settings and groups;
+    the rule by independent draws. Replicas are independent, and so are the groups of one replica at leading order,
+    where the elements of the fluctuating matrix are independent Gaussians.
 
     Args:
         spectra: a ``Spectra`` dataset, or several (one for each file).

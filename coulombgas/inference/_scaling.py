@@ -1,6 +1,7 @@
 """The scaling rule across settings: does only α/B count, and how far do settings scatter?"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,9 +10,9 @@ from scipy import stats
 
 from ._arviz import effective_sample_size, r_hat
 from ._interval import summarise
-from ._models import RuleData, SettingTemperatures, scaling_rule
-from ._nuts import sample_batch
+from ._models import RuleData, SettingTemperatures
 from ._result import ScalingFit, SettingFit, diagnostic_warnings
+from ._rule_posterior import sample_rule
 
 _EXPONENTS = ("alpha_exponent", "batch_exponent")
 _PADDED_SETTINGS = 16
@@ -39,20 +40,21 @@ def fit_scaling(
     """Posterior of (a, b, scatter) from the posteriors of the settings' log temperatures.
 
     The likelihood of a setting is Gaussian in log T with the mean and standard deviation of its posterior (which for
-    50 degrees of freedom is right to 1%); the scatter adds in quadrature. The same fit with priors twice as wide comes
-    with it.
+    50 degrees of freedom is right to 1%); the scatter adds in quadrature. The draws are independent ones of
+    :func:`sample_rule`. The same fit with priors twice as wide comes with it.
     """
+    del num_warmup  # the draws are independent
     alpha, batch = columns(settings)
     identified = identified_exponents(alpha, batch)
-    one, start = _problem(settings, identified)
-    data = both_priors(one)
-    initial = {name: np.stack([value, value]) for name, value in start.items()}
-    draws = sample_batch(
-        scaling_rule, data, initial, seed=seed, num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws,
-        **SAMPLER,
-    )  # fmt: skip
-    sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
-    return summarise_rule(sites, int(draws.diverging[0].sum()), identified, alpha, batch, method="two-stage")
+    one = _problem(settings, identified)
+    draw = partial(sample_rule, seed=seed, num_chains=num_chains, num_draws=num_draws)
+    rows = [draw(_under(one, prior_scale)) for prior_scale in (1.0, _WIDER)]
+    sites = {name: np.stack([row[name] for row in rows]) for name in rows[0] if known(name, identified)}
+    return summarise_rule(sites, 0, identified, alpha, batch, method="two-stage")
+
+
+def _under(problem: SettingTemperatures, prior_scale: float) -> SettingTemperatures:
+    return problem._replace(rule=problem.rule._replace(prior_scale=np.asarray(prior_scale)))
 
 
 def known(name: str, identified: tuple[bool, bool]) -> bool:
@@ -116,11 +118,8 @@ def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: 
     """Log predictive density of each setting's log temperature, (draw, setting), with free or with unit exponents."""
     alpha, batch = columns(settings)
     identified = identified_exponents(alpha, batch) if free else (False, False)
-    one, start = _problem(settings, identified)
-    options: dict[str, Any] = {"num_chains": 4, "num_warmup": 400, "num_draws": 1000}
-    data, initial = jax.tree.map(lambda leaf: np.asarray(leaf)[None], (one, start))
-    draws = sample_batch(scaling_rule, data, initial, seed=seed, **SAMPLER, **options)
-    sites = {name: value[0].ravel()[::2, None] for name, value in draws.sites.items()}
+    draws = sample_rule(_problem(settings, identified), seed=seed, num_chains=1, num_draws=2000)
+    sites = {name: value.reshape(-1, 1) for name, value in draws.items()}
     a, b = (sites[name] if known(name, identified) else 1.0 for name in _EXPONENTS)
     rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
     mean, error = log_temperatures(settings)
@@ -139,11 +138,11 @@ def log_temperatures(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.nda
     return np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
 
 
-def _problem(settings: Sequence[SettingFit], identified: tuple[bool, bool]):
+def _problem(settings: Sequence[SettingFit], identified: tuple[bool, bool]) -> SettingTemperatures:
     mean, error = log_temperatures(settings)
     rule = rule_data(*columns(settings), identified)
     size = len(rule.used)
-    return SettingTemperatures(padded(mean, size), padded(error, size), rule), initial_rule(mean, rule)
+    return SettingTemperatures(padded(mean, size), padded(error, size), rule)
 
 
 def padded(column: np.ndarray, size: int) -> np.ndarray:

@@ -5,7 +5,11 @@ import pytest
 
 from coulombgas._checks import InputError
 from coulombgas.inference import fit_temperature
-from coulombgas.inference._scaling import identified_exponents
+from coulombgas.inference._arviz import effective_sample_size
+from coulombgas.inference._models import SettingTemperatures, scaling_rule
+from coulombgas.inference._nuts import sample_batch
+from coulombgas.inference._rule_posterior import sample_rule
+from coulombgas.inference._scaling import SAMPLER, identified_exponents, initial_rule, padded, rule_data
 from coulombgas.models import TeacherStudent
 from coulombgas.spectra import make_spectra
 from coulombgas.training import train
@@ -101,3 +105,65 @@ def test_options_that_exclude_each_other(teacher_student):
         fit_temperature(teacher_student(), whole_spectrum=True, joint=True)
     with pytest.raises(InputError, match="Gaussian RBM"):
         fit_temperature(teacher_student(), whole_spectrum=True)
+
+
+SITES = ("alpha_exponent", "batch_exponent", "log_prefactor", "scatter")
+
+
+def problem(error, scatter, batches=(4, 8, 16, 32), alphas=(0.02, 0.04), prior_scale=1.0):
+    """A rule with known exponents, scatter and errors."""
+    rng = np.random.default_rng(1)
+    alpha, batch = np.meshgrid(alphas, np.array(batches, dtype=float))
+    alpha, batch = alpha.ravel(), batch.ravel()
+    log_t = np.log(alpha / batch) + rng.normal(scale=np.hypot(error, scatter), size=alpha.size)
+    rule = rule_data(alpha, batch, identified_exponents(alpha, batch))._replace(prior_scale=np.asarray(prior_scale))
+    size = len(rule.used)
+    data = SettingTemperatures(padded(log_t, size), padded(np.full(alpha.size, error), size), rule)
+    return data, initial_rule(log_t, rule)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"error": 0.05, "scatter": 0.2},
+        {"error": 0.1, "scatter": 0.0, "alphas": (0.05,)},
+        {"error": 0.3, "scatter": 0.3, "batches": (8,), "prior_scale": 2.0},
+    ],
+    ids=["both exponents", "batch only", "wide prior"],
+)
+def test_independent_draws_have_the_posterior_of_the_program(case):
+    data, start = problem(**case)
+    exact = sample_rule(data, seed=0, num_chains=4, num_draws=4000)
+    batch = SettingTemperatures(*(np.asarray(leaf)[None] for leaf in data[:2]), data.rule._make(
+        np.asarray(leaf)[None] for leaf in data.rule
+    ))  # fmt: skip
+    chain = sample_batch(
+        scaling_rule, batch, {name: value[None] for name, value in start.items()}, seed=1, num_draws=4000, **SAMPLER
+    ).sites
+    # 20 comparisons at 4 sd: false alarm 1e-3
+    assert largest_disagreement(exact, chain) < 4
+    # control: with other errors the posterior is another one
+    blurred = sample_rule(data._replace(error=4 * data.error), seed=0, num_chains=4, num_draws=4000)
+    assert largest_disagreement(blurred, chain) > 8
+
+
+def largest_disagreement(exact, chain):
+    """Largest difference of contents below some quantiles, in standard errors of both sets of draws."""
+    worst = 0.0
+    for name in SITES:
+        draws, num = chain[name][0], exact[name].size
+        for quantile in (0.05, 0.25, 0.5, 0.75, 0.95):
+            below = (draws < np.quantile(exact[name], quantile)).astype(float)
+            ess = effective_sample_size(below)
+            error = np.sqrt(quantile * (1 - quantile) * (1 / ess + 1 / num))
+            worst = max(worst, abs(below.mean() - quantile) / error)
+    return worst
+
+
+def test_a_vanishing_scatter_is_no_funnel():
+    data, _ = problem(error=0.02, scatter=0.0)
+    draws = sample_rule(data, seed=0, num_chains=4, num_draws=1000)
+    assert np.quantile(draws["scatter"], 0.95) < 0.05
+    assert np.min(draws["scatter"]) < 1e-3
+    lags = np.corrcoef(draws["scatter"][:, 1:].ravel(), draws["scatter"][:, :-1].ravel())[0, 1]
+    assert abs(lags) < 4 / np.sqrt(4000)  # independent; false alarm 6e-5
