@@ -19,7 +19,7 @@ def rbm_drift(x: Any, kappa: Any, mu2: Any) -> Any:
 
 def rbm_potential(x: Any, kappa: Any, mu2: Any) -> Any:
     r"""Potential of that drift, :math:`V(x)=-\frac{x^2}{2\kappa}-x-\mu^2\log(1-x/\mu^2)`. ALP24 (36)."""
-    x, mu2 = sp.sympify(x, strict=True), sp.sympify(mu2)
+    x, mu2 = sp.sympify(x, strict=True), sp.sympify(mu2, strict=True)
     return -(x**2) / (2 * kappa) - x - mu2 * sp.log(1 - x / mu2)
 
 

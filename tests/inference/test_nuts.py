@@ -91,3 +91,22 @@ def test_bad_counts_are_named(name):
     data, initial = problems(1)
     with pytest.raises(InputError, match=name):
         sample_batch(common_temperature, data, initial, **{**OPTIONS, name: 0})
+
+
+def test_a_chain_does_not_follow_an_impossible_rise():
+    from typing import NamedTuple
+
+    from coulombgas.inference._nuts import _stay_if_lost
+
+    class State(NamedTuple):
+        z: float
+        z_grad: float
+        potential_energy: float
+        diverging: bool
+
+    old = State(0.0, 0.1, 5.0, False)
+    for energy, moves in ((4.0, True), (900.0, True), (1e200, False), (float("nan"), False), (float("inf"), False)):
+        found = _stay_if_lost(old, State(1.0, 0.2, energy, False))
+        assert bool(found.diverging) is not moves
+        assert float(found.z) == (1.0 if moves else 0.0)
+        assert float(found.potential_energy) == (energy if moves else 5.0)

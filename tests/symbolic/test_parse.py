@@ -95,3 +95,19 @@ def test_text_is_never_evaluated_elsewhere(build, tmp_path):
     with pytest.raises((ValueError, TypeError)):
         build(f"open({str(target)!r}, 'w')")
     assert not target.exists()
+
+
+def test_the_library_gives_sympy_no_text_to_evaluate():
+    import ast
+    from pathlib import Path
+
+    import coulombgas
+
+    calls = [
+        (path.name, {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords})
+        for path in Path(coulombgas.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("sympify")
+    ]
+    assert len(calls) > 10
+    assert [name for name, keywords in calls if keywords.get("strict") != "True"] == []
