@@ -206,7 +206,7 @@ def _stay_if_lost(old: Any, new: Any) -> Any:
     NumPyro has been seen to accept such a place in the first step after an adaptation window (four of 400 chains of
     Brody's law); a chain never comes back from there.
     """
-    lost = ~(new.potential_energy < old.potential_energy + _IMPOSSIBLE_RISE)
+    lost = jnp.logical_not(new.potential_energy < old.potential_energy + _IMPOSSIBLE_RISE)
     kept = {
         name: jnp.where(lost, getattr(old, name), getattr(new, name)) for name in ("z", "z_grad", "potential_energy")
     }
