@@ -10,15 +10,12 @@ from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .inference import NetworkAnalysis as NetworkAnalysis
     from .inference import TemperatureFit as TemperatureFit
-    from .inference import analyse as analyse
     from .inference import calibrate as calibrate
     from .inference import compare_laws as compare_laws
     from .inference import fit_model as fit_model
     from .inference import fit_temperature as fit_temperature
     from .inference import load_fit as load_fit
-    from .inference import temperature_from_motion as temperature_from_motion
     from .laws import Brody as Brody
     from .laws import CoulombGas as CoulombGas
     from .laws import GaussianBlock as GaussianBlock
@@ -45,6 +42,9 @@ if TYPE_CHECKING:
     from .models import free_scalar_field as free_scalar_field
     from .models import gpt_size as gpt_size
     from .models import read_corpus as read_corpus
+    from .motion import temperature_from_motion as temperature_from_motion
+    from .networks import NetworkAnalysis as NetworkAnalysis
+    from .networks import analyse as analyse
     from .spectra import load_spectra as load_spectra
     from .spectra import read_spectra as read_spectra
     from .symbolic import FokkerPlanck as FokkerPlanck
@@ -96,17 +96,31 @@ _EXPORTS: dict[str, str] = {
     "train": "training",
     "load_spectra": "spectra",
     "read_spectra": "spectra",
-    "NetworkAnalysis": "inference",
+    "NetworkAnalysis": "networks",
     "TemperatureFit": "inference",
-    "analyse": "inference",
+    "analyse": "networks",
     "fit_temperature": "inference",
     "load_fit": "inference",
     "calibrate": "inference",
     "compare_laws": "inference",
     "fit_model": "inference",
-    "temperature_from_motion": "inference",
+    "temperature_from_motion": "motion",
 }
-_SUBPACKAGES = ("symbolic", "laws", "ensembles", "models", "training", "spectra", "inference", "dmft", "plot", "report")
+_SUBPACKAGES = (
+    "symbolic",
+    "laws",
+    "ensembles",
+    "spectra",
+    "models",
+    "training",
+    "theory",
+    "inference",
+    "networks",
+    "motion",
+    "dmft",
+    "plot",
+    "report",
+)
 
 __all__ = ["InputError", "__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from coulombgas._checks import check_count, check_in_interval, check_positive
 from coulombgas._types import Progress
-from coulombgas.inference import find_spikes
+from coulombgas.networks import find_spikes
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main, mean_of, measured

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from coulombgas._checks import InputError, check_count, check_in_interval
 from coulombgas._types import Progress
-from coulombgas.inference import LayerAnalysis, analyse_layer, fit_repulsion
 from coulombgas.models import GPT, gpt_size, init_gpt, read_corpus
+from coulombgas.networks import LayerAnalysis, analyse_layer, fit_repulsion
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import RATIO_MEANS, layer_spectrum
 from coulombgas.training import named_arrays

@@ -20,9 +20,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.inference import NetworkAnalysis, analyse
-from coulombgas.inference._tail import MODELS
 from coulombgas.models import gpt_size, read_corpus
+from coulombgas.networks import NetworkAnalysis, analyse
+from coulombgas.networks._tail import MODELS
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import RATIO_MEANS, LayerSpectrum, mp_density
 from coulombgas.training import LanguageRun, LanguageTraining, read_recording, train_language_model

@@ -11,18 +11,20 @@ import coulombgas
 
 ROOT = Path(coulombgas.__file__).parent
 LAYERS = (
-    {"_types", "_checks", "_files", "_precision", "_version"},
+    {"_types", "_checks", "_files", "_precision", "_version", "_interval", "_arviz"},
     {"symbolic"},
     {"laws", "ensembles", "spectra"},
-    {"models", "dmft"},
+    {"models"},
     {"training"},
-    {"inference"},
-    {"plot", "report", "io"},
+    {"theory"},
+    {"inference", "networks", "motion", "dmft"},
+    {"plot"},
+    {"report"},
     {"cli"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# dmft's finite-N simulators run on the training engine; results hand themselves to plot inside `.plot()`
-EXCEPTIONS = {("dmft", "training"), ("dmft", "plot"), ("inference", "plot")}
+# a comparison of mean field and simulation hands itself to plot inside `.plot()`
+EXCEPTIONS = {("dmft", "plot")}
 FREE = {"__init__", "__main__"}
 
 

@@ -86,7 +86,7 @@ class Spectra:
 
 def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True, replica=0):
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
-    from coulombgas.inference import analyse
+    from coulombgas.networks import analyse
     from coulombgas.spectra import load_spectra
     from coulombgas.training import read_recording
 
@@ -110,7 +110,7 @@ def _recording(paths):
     """The recording of spectra that a single path is or, as the directory of a run, contains."""
     from pathlib import Path
 
-    from coulombgas.training._recording import is_recording
+    from coulombgas.training import is_recording
 
     if len(paths) != 1:
         return None
@@ -126,7 +126,7 @@ def complain(problems) -> None:
 
 
 def _show(analysis) -> None:
-    from coulombgas.spectra._stored import printable
+    from coulombgas.spectra import printable
 
     from ._console import print_table
 

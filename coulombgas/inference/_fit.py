@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from coulombgas._arviz import effective_sample_size, r_hat
 from coulombgas._checks import InputError
+from coulombgas._interval import summarise
 from coulombgas._types import Progress
+from coulombgas.theory import ResponseCurve
 
-from ._arviz import effective_sample_size, r_hat
-from ._data import SettingData, collect_settings
-from ._interval import summarise
-from ._joint import fit_jointly
-from ._nuts import Draws
-from ._response import ResponseCurve
-from ._result import LevelFit, SettingFit, TemperatureFit, diagnostic_warnings
-from ._scaling import fit_scaling
-from ._spectrum import sample_spectra
-from ._temperature import (
+from ._parts import LevelFit, SettingFit, diagnostic_warnings
+from ._result import TemperatureFit
+from ._sampler import Draws
+from ._settings import SettingData, collect_settings
+from .scaling._joint import fit_jointly
+from .scaling._rule import fit_scaling
+from .temperature._groups import (
     find_curves,
     groups_used,
     sample_temperatures,
@@ -25,6 +25,7 @@ from ._temperature import (
     temperature_warnings,
     with_input_scatter,
 )
+from .temperature._spectrum import sample_spectra
 
 
 def fit_temperature(

@@ -1,42 +1,48 @@
 """A fit as xarray groups, as a NetCDF file, and back."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
 from coulombgas._files import atomic_file
+from coulombgas._interval import Interval, summarise
 from coulombgas._types import PathType
 from coulombgas._version import __version__
 
-from ._interval import Interval, summarise
-from ._result import LevelFit, ScalingFit, SettingFit, TemperatureFit
+from ._parts import LevelFit, ScalingFit, SettingFit
 
 FORMAT = "coulombgas-fit/1"
+Settings: TypeAlias = Sequence[SettingFit]
 _EXPONENTS = ("alpha_exponent", "batch_exponent")
 
 
-def fit_groups(fit: TemperatureFit) -> dict[str, xr.Dataset]:
+def fit_groups(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, xr.Dataset]:
     """Groups "posterior", "sample_stats" and "observed_data", with everything needed to rebuild the fit in attrs."""
-    return {"posterior": _posterior(fit), "sample_stats": _stats(fit), "observed_data": _observed(fit)}
+    description = json.dumps(_describe(settings, scaling, method))
+    posterior = _posterior(settings, scaling).assign_attrs(
+        format=FORMAT, coulombgas_version=__version__, description=description
+    )
+    return {"posterior": posterior, "sample_stats": _stats(settings), "observed_data": _observed(settings)}
 
 
-def save_fit(fit: TemperatureFit, path: PathType, *, overwrite: bool = False) -> None:
+def save_fit(groups: dict[str, xr.Dataset], path: PathType, *, overwrite: bool = False) -> None:
     """Write the groups to one NetCDF file; an interrupt leaves nothing behind.
 
     Raises:
         InputError: when the path exists and ``overwrite`` is false, or cannot be written.
     """
-    tree = xr.DataTree.from_dict(fit_groups(fit))
+    tree = xr.DataTree.from_dict(groups)
     with atomic_file(path, overwrite=overwrite) as temporary:
         temporary.unlink()
         tree.to_netcdf(temporary, engine="h5netcdf")
 
 
-def load_fit(path: PathType) -> TemperatureFit:
-    """Read a fit that :meth:`TemperatureFit.save` wrote.
+def load_parts(path: PathType) -> dict[str, Any]:
+    """Settings, scaling rule and method of a file that :func:`save_fit` wrote, by name.
 
     Raises:
         InputError: when the file is missing or holds something else.
@@ -58,40 +64,39 @@ def load_fit(path: PathType) -> TemperatureFit:
         first = rows.stop
         settings.append(_load_setting(meta, index, rows, posterior, observed))
     scaling = _load_scaling(description["scaling"], posterior)
-    return TemperatureFit(settings=tuple(settings), scaling=scaling, method=description["method"])
+    return {"settings": tuple(settings), "scaling": scaling, "method": description["method"]}
 
 
-def _posterior(fit: TemperatureFit) -> xr.Dataset:
+def _posterior(settings: Settings, scaling: ScalingFit | None) -> xr.Dataset:
     dims = ("chain", "draw")
-    levels = [(index, level) for index, setting in enumerate(fit.settings) for level in setting.levels]
+    levels = [(index, level) for index, setting in enumerate(settings) for level in setting.levels]
     variables: dict[str, Any] = {
-        "temperature": ((*dims, "setting"), np.stack([s.temperature_draws for s in fit.settings], axis=-1)),
+        "temperature": ((*dims, "setting"), np.stack([s.temperature_draws for s in settings], axis=-1)),
         "width": ((*dims, "level"), np.stack([level.width_draws for _, level in levels], axis=-1)),
         "center": ((*dims, "level"), np.stack([level.center_draws for _, level in levels], axis=-1)),
     }
-    if fit.scaling:
-        for name, value in fit.scaling.draws.items():
+    if scaling:
+        for name, value in scaling.draws.items():
             variables[f"rule_{name}" if name == "temperature" else name] = ((*dims, "setting")[: value.ndim], value)
-    shape = fit.settings[0].temperature_draws.shape
+    shape = settings[0].temperature_draws.shape
     coords = {
         "chain": np.arange(shape[0]),
         "draw": np.arange(shape[1]),
-        "learning_rate": ("setting", [s.learning_rate for s in fit.settings]),
-        "batch_size": ("setting", [s.batch_size for s in fit.settings]),
+        "learning_rate": ("setting", [s.learning_rate for s in settings]),
+        "batch_size": ("setting", [s.batch_size for s in settings]),
         "level_setting": ("level", [index for index, _ in levels]),
         "fixed_point": ("level", [level.center for _, level in levels]),
     }
-    attrs = {"format": FORMAT, "coulombgas_version": __version__, "description": json.dumps(_describe(fit))}
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return xr.Dataset(variables, coords=coords)
 
 
-def _stats(fit: TemperatureFit) -> xr.Dataset:
+def _stats(settings: Settings) -> xr.Dataset:
     names = ("r_hat", "ess", "divergences")
-    return xr.Dataset({name: ("setting", np.array([getattr(s, name) for s in fit.settings])) for name in names})
+    return xr.Dataset({name: ("setting", np.array([getattr(s, name) for s in settings])) for name in names})
 
 
-def _observed(fit: TemperatureFit) -> xr.Dataset:
-    flat = [level.levels.ravel() for setting in fit.settings for level in setting.levels]
+def _observed(settings: Settings) -> xr.Dataset:
+    flat = [level.levels.ravel() for setting in settings for level in setting.levels]
     sizes = [len(values) for values in flat]
     return xr.Dataset({
         "eigenvalue": ("observation", np.concatenate(flat)),
@@ -99,12 +104,12 @@ def _observed(fit: TemperatureFit) -> xr.Dataset:
     })  # fmt: skip
 
 
-def _describe(fit: TemperatureFit) -> dict[str, Any]:
-    settings = []
-    for setting in fit.settings:
+def _describe(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, Any]:
+    described = []
+    for setting in settings:
         names = ("path", "model", "learning_rate", "batch_size", "num_replicas", "r_hat", "ess", "divergences")
         level_names = ("center", "width2_per_temperature", "predicted_width", "used")
-        settings.append({
+        described.append({
             **{name: getattr(setting, name) for name in names},
             "warnings": list(setting.warnings),
             "levels": [
@@ -112,15 +117,12 @@ def _describe(fit: TemperatureFit) -> dict[str, Any]:
                 for level in setting.levels
             ],
         })  # fmt: skip
-    scaling = None
-    if fit.scaling:
-        scaling = {name: getattr(fit.scaling, name) for name in ("r_hat", "ess", "divergences")}
-        scaling |= {"warnings": list(fit.scaling.warnings), "sites": sorted(fit.scaling.draws)}
-        scaling |= {
-            "method": fit.scaling.method,
-            "wider_prior": {n: list(v) for n, v in fit.scaling.wider_prior.items()},
-        }
-    return {"settings": settings, "scaling": scaling, "method": fit.method}
+    rule = None
+    if scaling:
+        rule = {name: getattr(scaling, name) for name in ("r_hat", "ess", "divergences", "method")}
+        rule |= {"warnings": list(scaling.warnings), "sites": sorted(scaling.draws)}
+        rule |= {"wider_prior": {name: list(value) for name, value in scaling.wider_prior.items()}}
+    return {"settings": described, "scaling": rule, "method": method}
 
 
 def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, observed: xr.Dataset) -> SettingFit:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coulombgas._precision import x64
-from coulombgas.inference import LayerAnalysis
+from coulombgas.networks import LayerAnalysis
 from coulombgas.spectra import mp_density, mp_edges
 
 

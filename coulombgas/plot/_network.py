@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._checks import InputError
-from coulombgas.inference import LayerAnalysis, LayerTrajectory
+from coulombgas.networks import LayerAnalysis, LayerTrajectory
 from coulombgas.spectra import number_variance_curve, rigidity_curve
 
 from ._layer import density_curves, survival_curve, tail_curve, wigner

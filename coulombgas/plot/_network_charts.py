@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coulombgas.inference import LayerAnalysis, LayerTrajectory
-from coulombgas.inference._tail import NO_TAIL
+from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory
 from coulombgas.spectra import RATIO_MEANS
 
 from ._layer import density_curves, survival_curve, tail_curve, wigner

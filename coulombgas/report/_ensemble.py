@@ -8,7 +8,7 @@ from coulombgas._types import PathType
 from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.plot import plot_fit
 from coulombgas.plot._fit import pairs_of, scaling_axes
-from coulombgas.spectra._schema import package_versions
+from coulombgas.spectra import package_versions
 
 from ._html import Card, Section, Table, render_page
 

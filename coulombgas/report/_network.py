@@ -8,12 +8,9 @@ import numpy as np
 
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
-from coulombgas.inference import LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
-from coulombgas.inference._tail import NO_TAIL
+from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
 from coulombgas.plot._network_charts import layer_charts, overview_charts, thumbnail
-from coulombgas.spectra import RATIO_MEANS
-from coulombgas.spectra._schema import package_versions
-from coulombgas.spectra._stored import printable
+from coulombgas.spectra import RATIO_MEANS, package_versions, printable
 
 from ._html import Card
 

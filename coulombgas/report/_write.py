@@ -4,7 +4,8 @@ from typing import Any
 
 from coulombgas._checks import InputError
 from coulombgas._types import PathType
-from coulombgas.inference import NetworkAnalysis, TemperatureFit
+from coulombgas.inference import TemperatureFit
+from coulombgas.networks import NetworkAnalysis
 
 from ._ensemble import ensemble_report
 from ._network import network_report

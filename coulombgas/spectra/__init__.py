@@ -10,10 +10,12 @@ from ._layers import NetworkSpectra as NetworkSpectra
 from ._layers import Participation as Participation
 from ._layers import layer_spectrum as layer_spectrum
 from ._levels import LevelGroup as LevelGroup
+from ._levels import group_freedom as group_freedom
 from ._levels import group_levels as group_levels
 from ._levels import level_groups as level_groups
 from ._levels import level_spacings as level_spacings
 from ._levels import weights_to_levels as weights_to_levels
+from ._marchenko_pastur import Numeric as Numeric
 from ._marchenko_pastur import mp_cdf as mp_cdf
 from ._marchenko_pastur import mp_density as mp_density
 from ._marchenko_pastur import mp_edges as mp_edges
@@ -29,6 +31,7 @@ from ._rigidity import rigidity as rigidity
 from ._schema import healthy as healthy
 from ._schema import make_spectra as make_spectra
 from ._schema import model_config as model_config
+from ._schema import package_versions as package_versions
 from ._schema import validate_spectra as validate_spectra
 from ._smoothing import SmoothingDiagnosis as SmoothingDiagnosis
 from ._spacings import SpacingRatio as SpacingRatio
@@ -36,6 +39,7 @@ from ._spacings import spacing_ratio as spacing_ratio
 from ._spacings import spacing_ratios as spacing_ratios
 from ._spacings import unit_spacings as unit_spacings
 from ._stored import StoredArray as StoredArray
+from ._stored import printable as printable
 from ._unfold import Unfolding as Unfolding
 from ._unfold import unfold as unfold
 from ._vectors import Localisation as Localisation
@@ -50,6 +54,7 @@ __all__ = [
     "Localisation",
     "LongRangeStatistic",
     "NetworkSpectra",
+    "Numeric",
     "Participation",
     "SmoothingDiagnosis",
     "SpacingRatio",
@@ -57,6 +62,7 @@ __all__ = [
     "Unfolding",
     "as_matrices",
     "find_checkpoints",
+    "group_freedom",
     "group_levels",
     "healthy",
     "iterate_matrices",
@@ -73,6 +79,8 @@ __all__ = [
     "mp_quantile",
     "number_variance",
     "number_variance_curve",
+    "package_versions",
+    "printable",
     "read_spectra",
     "rigidity",
     "rigidity_curve",

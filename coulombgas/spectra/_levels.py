@@ -91,3 +91,8 @@ def weights_to_levels(weights: np.ndarray, *, kind: str = "gram") -> np.ndarray:
         return np.linalg.eigvalsh((matrices + np.swapaxes(matrices, -1, -2)) / 2)
     singular = np.linalg.svd(matrices, compute_uv=False)[..., ::-1]
     return singular**2 if kind == "gram" else singular
+
+
+def group_freedom(size: int) -> int:
+    """Degrees of freedom of one replica's group of n levels without its centre: n(n+1)/2 − 1; 1 for a single mode."""
+    return 1 if size == 1 else size * (size + 1) // 2 - 1

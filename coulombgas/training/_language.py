@@ -12,8 +12,7 @@ import optax
 from jaxtyping import Array, PyTree
 
 from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive
-from coulombgas.models._corpus import Corpus
-from coulombgas.models._transformer import GPT, SIZES, GPTSize, init_gpt, next_token_loss
+from coulombgas.models import GPT, SIZES, Corpus, GPTSize, init_gpt, next_token_loss
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 

@@ -13,9 +13,8 @@ import xarray as xr
 from coulombgas._checks import InputError
 from coulombgas._files import atomic_file, check_output, replace_directory
 from coulombgas._types import PathType, Progress
-from coulombgas.models._corpus import Corpus
-from coulombgas.models._transformer import GPT
-from coulombgas.spectra._schema import package_versions
+from coulombgas.models import GPT, Corpus
+from coulombgas.spectra import package_versions
 
 from ._language import LanguageState, LanguageTrainer, LanguageTraining
 from ._pytree_files import load_arrays, save_arrays

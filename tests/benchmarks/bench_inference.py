@@ -13,10 +13,10 @@ import numpy as np
 from _timing import best_of, table
 from numpyro.infer import MCMC, NUTS
 
+from coulombgas._arviz import effective_sample_size
 from coulombgas._precision import x64
 from coulombgas.inference import fit_model, fit_temperature, sample_batch
-from coulombgas.inference._arviz import effective_sample_size
-from coulombgas.inference._models import SettingEnergies, common_temperature
+from coulombgas.inference._programs import SettingEnergies, common_temperature
 from coulombgas.spectra import make_spectra
 
 NOTEBOOK_SECONDS = 391.0

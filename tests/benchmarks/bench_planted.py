@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from _timing import table
 
-from coulombgas.inference import find_spikes, fit_bulk, fit_tail
+from coulombgas.networks import find_spikes, fit_bulk, fit_tail
 
 VARIANCE = 0.3
 

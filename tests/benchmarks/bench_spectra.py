@@ -17,7 +17,7 @@ from _timing import best_of, table
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.optimize import minimize_scalar
 
-from coulombgas.inference import analyse, find_spikes, fit_repulsion
+from coulombgas.networks import analyse, find_spikes, fit_repulsion
 from coulombgas.spectra import layer_spectrum, mp_density, number_variance, rigidity, spacing_ratio, unfold
 
 TRUTH = 0.3

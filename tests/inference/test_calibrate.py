@@ -7,8 +7,8 @@ import pytest
 
 from coulombgas._checks import InputError
 from coulombgas.inference import CATALOGUE, calibrate
-from coulombgas.inference._calibrate import uniformity
-from coulombgas.inference._calibrated import CALIBRATED
+from coulombgas.inference.calibration._calibrate import uniformity
+from coulombgas.inference.calibration._cases import CALIBRATED
 
 OPTIONS = {"num_chains": 2, "num_warmup": 200, "num_draws": 256}
 LAWS = ("pair", "rice", "known-gap", "density", "single", "group", "product", "gaussian", "poisson", "brody", "mixture")

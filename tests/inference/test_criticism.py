@@ -14,9 +14,9 @@ from coulombgas.inference import (
     predictive_checks,
     prior_sensitivity,
 )  # fmt: skip
-from coulombgas.inference._catalogue import find_model
-from coulombgas.inference._compare import _posterior_quantiles, widely_applicable
-from coulombgas.inference._model_fit import collect_problems
+from coulombgas.inference.spacing_laws._catalogue import find_model
+from coulombgas.inference.spacing_laws._compare import _posterior_quantiles, widely_applicable
+from coulombgas.inference.spacing_laws._fit import collect_problems
 from coulombgas.models import TeacherStudent
 from coulombgas.training import train
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from coulombgas._arviz import effective_sample_size
 from coulombgas._checks import InputError
 from coulombgas.inference import fit_temperature
-from coulombgas.inference._arviz import effective_sample_size
-from coulombgas.inference._models import SettingTemperatures, scaling_rule
-from coulombgas.inference._nuts import sample_batch
-from coulombgas.inference._rule_posterior import sample_rule
-from coulombgas.inference._scaling import SAMPLER, identified_exponents, initial_rule, padded, rule_data
+from coulombgas.inference._programs import SettingTemperatures, scaling_rule
+from coulombgas.inference._sampler import sample_batch
+from coulombgas.inference.scaling._exact import sample_rule
+from coulombgas.inference.scaling._rule import SAMPLER, identified_exponents, initial_rule, padded, rule_data
 from coulombgas.models import TeacherStudent
 from coulombgas.spectra import make_spectra
 from coulombgas.training import train

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import coulombgas as cg
+from coulombgas._interval import summarise
 from coulombgas.inference import LevelFit, ScalingFit, SettingFit, TemperatureFit
-from coulombgas.inference._interval import summarise
 from coulombgas.plot import plot_density, plot_fit, plot_spacing, plot_temperature
 
 RNG = np.random.default_rng(1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
+from coulombgas._interval import summarise
 from coulombgas.inference import LevelFit, SettingFit, TemperatureFit
-from coulombgas.inference._interval import summarise
 from coulombgas.report import Card, Section, Table, ensemble_report, render_page
 
 

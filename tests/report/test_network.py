@@ -64,7 +64,7 @@ def test_trajectory_has_ridges_and_statements(tmp_path):
 
 def test_figures_for_papers():
     analysis = analyse(network(1, steps=(0, 50, 100), shape=(300, 200)))
-    from coulombgas.inference import follow
+    from coulombgas.networks import follow
 
     assert len(plot_layer(analysis[0]).axes) == 3
     assert len(plot_long_range(analysis[0]).axes) == 2

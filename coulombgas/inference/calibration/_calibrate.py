@@ -1,0 +1,226 @@
+"""Simulation-based calibration: draw parameters from the prior, data from them, fit, and see where the truth ranks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.handlers import seed as seeded
+from numpyro.handlers import trace
+from scipy import stats
+
+from coulombgas._arviz import effective_sample_size
+from coulombgas._checks import check_count
+from coulombgas._interval import highest_density
+from coulombgas._precision import in_x64
+from coulombgas.inference._sampler import sample_batch
+from coulombgas.inference._text import align
+
+from ._cases import Case, find_case
+
+_RANKS = (255, 127, 63, 31)
+_BINS = 16
+_POORLY_MIXED = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Ranks of true parameters among posterior draws; uniform when the inference is right.
+
+    Attributes:
+        model: what was calibrated.
+        ranks: for each parameter the rank of the truth among thinned draws, shape (data set, *parameter).
+        num_ranks: for each parameter how many ranks there are: one more than thinned draws.
+        coverage: for each parameter the fraction of truths inside the highest-density interval of each probability.
+        p_values: for each parameter the χ² p-value of its rank histogram.
+        divergences: of all fits together.
+        worst_ess: for each parameter the effective sample size that 98% of the fits exceed.
+    """
+
+    model: str
+    ranks: dict[str, np.ndarray] = field(repr=False)
+    num_ranks: dict[str, int]
+    coverage: dict[str, dict[float, float]]
+    p_values: dict[str, float]
+    divergences: int
+    worst_ess: dict[str, float]
+
+    @property
+    def num(self) -> int:
+        """Number of data sets."""
+        return len(next(iter(self.ranks.values())))
+
+    def passed(self, false_alarm: float = 1e-3) -> bool:
+        """Whether no parameter's ranks betray a wrong inference, at ``false_alarm`` over all parameters together."""
+        return min(self.p_values.values()) > false_alarm / len(self.p_values)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each parameter."""
+        return [
+            {
+                "model": self.model,
+                "parameter": name,
+                "num": self.num,
+                "p_value": self.p_values[name],
+                "coverage": {f"{probability:g}": value for probability, value in self.coverage[name].items()},
+                "worst_ess": self.worst_ess[name],
+                "passed": self.p_values[name] > 1e-3 / len(self.p_values),
+            }
+            for name in self.ranks
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the ranks in plain Python objects."""
+        return {
+            "model": self.model,
+            "passed": self.passed(),
+            "divergences": self.divergences,
+            "parameters": self.records(),
+        }
+
+    def table(self) -> str:
+        """The result as text."""
+        return _calibration_table(self)
+
+    def plot(self) -> Any:
+        """Rank histograms with the band in which 99% of bins belong."""
+        import importlib
+
+        scaled = {name: ranks * (256 // self.num_ranks[name]) for name, ranks in self.ranks.items()}
+        return importlib.import_module("coulombgas.plot").plot_ranks(scaled, num_ranks=256, title=self.model)
+
+
+@in_x64
+def calibrate(
+    model: str | Callable[[Any], None],
+    prior: Mapping[str, Any] | None = None,
+    *,
+    num: int = 400,
+    num_observations: int = 200,
+    template: Any = None,
+    simulate_with: str | Callable[[Any], None] | None = None,
+    gap: float = 1.0,
+    seed: int = 0,
+    num_chains: int = 2,
+    num_warmup: int = 300,
+    num_draws: int = 500,
+) -> Calibration:
+    """Calibrate a model against its own simulations.
+
+    Every model that a fit of this package samples has a name here: those of ``CATALOGUE``, "temperature" and "response"
+    (T of a setting from its level groups), "spectrum" (the whole RBM), "scaling" and "joint-scaling" (the rule across
+    settings). Any NumPyro program with one argument will do as well: its observed sites are drawn from the program
+    itself and then conditioned on.
+
+    Ranks are those among as many thinned draws as are nearly independent: 255, 127, 63 or 31, by the effective sample
+    size that 98% of the fits exceed.
+
+    Args:
+        model: a name ("pair", "rice", "temperature", …), or a program with ``template``.
+        prior: distributions that replace those of the model, by site name, in simulation and fit alike.
+        num: data sets.
+        num_observations: observations in each, or replicas of each setting.
+        template: argument of a program that is not known by name; its observed values count for their shape only.
+        simulate_with: another model that makes the data (a control: the wrong law must fail).
+        gap: known gap Δ for the models that take one.
+        seed: seed of everything.
+        num_chains, num_warmup, num_draws: of each fit.
+
+    Returns:
+        Ranks, coverage and p-values.
+
+    Raises:
+        InputError: for an unknown model, or a program without template.
+
+    Source: Talts et al., arXiv:1804.06788.
+    """
+    check_count("num", num, 20)
+    options = {"template": template, "num_observations": num_observations, "gap": gap, "prior": dict(prior or {})}
+    case = find_case(model, **options)
+    maker = case if simulate_with is None else find_case(simulate_with, **options)
+    truth, observed = _simulate(maker, num, seed)
+    data = case.insert(dict(zip(case.observed, observed, strict=True)))
+    draws = sample_batch(
+        case.program, data, case.start(truth, data), seed=seed + 1, num_chains=num_chains, num_warmup=num_warmup,
+        num_draws=num_draws, **case.sampler,
+    )  # fmt: skip
+    names = [name for name in draws.sites if name in truth]
+    own = {name: case.size_of(name, truth[name]) for name in names}
+    sites = {name: case.size_of(name, draws.sites[name]) for name in names}
+    thinned = {name: _thin(sites[name]) for name in names}
+    ranks = {name: (thinned[name].draws < own[name][:, None]).sum(axis=1) for name in names}
+    return Calibration(
+        model=case.name,
+        ranks=ranks,
+        num_ranks={name: thinned[name].draws.shape[1] + 1 for name in names},
+        coverage={name: _coverage(own[name], sites[name]) for name in names},
+        p_values={name: uniformity(ranks[name], thinned[name].draws.shape[1] + 1) for name in names},
+        divergences=int(draws.diverging.sum()),
+        worst_ess={name: thinned[name].worst_ess for name in names},
+    )
+
+
+def uniformity(ranks: np.ndarray, num_ranks: int = 256) -> float:
+    """p-value of χ² for uniform ranks 0 … num_ranks − 1 in 16 bins (fewer for few data sets)."""
+    flat = ranks.ravel()
+    bins = int(2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS))))  # divides num_ranks: equal expectations
+    counts = np.histogram(flat, bins=bins, range=(0, num_ranks))[0]
+    return float(stats.chisquare(counts).pvalue)
+
+
+def _simulate(maker: Case, num: int, seed: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Parameters from the prior and data from the maker, for every data set at once: (truth, observed)."""
+
+    def one(key) -> dict[str, Any]:
+        drawn = trace(seeded(maker.maker, key)).get_trace(maker.template)
+        return {n: site["value"] for n, site in drawn.items() if site["type"] in ("sample", "deterministic")}
+
+    values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), num))
+    values = {name: np.asarray(value) for name, value in values.items()}
+    truth = {name: value for name, value in values.items() if name not in maker.observed}
+    return truth, [values[name] for name in maker.observed]
+
+
+@dataclass(frozen=True)
+class _Thinned:
+    draws: np.ndarray
+    worst_ess: float
+
+
+def _thin(draws: np.ndarray) -> _Thinned:
+    """As many draws of each data set as are nearly independent, evenly from all chains."""
+    columns = draws.reshape(*draws.shape[:3], -1)[..., 0]  # one element of a vector stands for all
+    ess = [effective_sample_size(column) for column in columns]
+    worst = float(np.quantile(ess, _POORLY_MIXED))
+    flat = draws.reshape(draws.shape[0], -1, *draws.shape[3:])
+    number = next((number for number in _RANKS if number <= min(worst, flat.shape[1])), _RANKS[-1])
+    return _Thinned(flat[:, np.linspace(0, flat.shape[1] - 1, number).astype(int)], worst)
+
+
+def _coverage(truth: np.ndarray, draws: np.ndarray) -> dict[float, float]:
+    columns = np.moveaxis(draws.reshape(len(draws), -1, *draws.shape[3:]), 1, -1).reshape(truth.size, -1)
+    result = {}
+    for probability in (0.5, 0.9, 0.95):
+        intervals = (highest_density(column, probability) for column in columns)
+        inside = [low <= value <= high for value, (low, high) in zip(truth.ravel(), intervals, strict=True)]
+        result[probability] = float(np.mean(inside))
+    return result
+
+
+def _calibration_table(calibration: Calibration) -> str:
+    """A calibration as text."""
+    header = ("parameter", "data sets", "uniform ranks, p", "50%", "90%", "95%", "ess >")
+    rows = [
+        [
+            name,
+            f"{calibration.num}",
+            f"{calibration.p_values[name]:.3g}",
+            *(f"{100 * c:.1f}%" for c in cover.values()),
+            f"{calibration.worst_ess[name]:.0f}",
+        ]
+        for name, cover in calibration.coverage.items()
+    ]
+    verdict = "calibrated" if calibration.passed() else "NOT calibrated (false-alarm rate 0.001)"
+    title = f"model {calibration.model}: {verdict}, {calibration.divergences} divergences; coverage of the intervals"
+    return "\n".join([title, align(header, rows)])

@@ -1,0 +1,190 @@
+"""The scaling rule across settings: does only α/B count, and how far do settings scatter?"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import stats
+
+from coulombgas._arviz import effective_sample_size, r_hat
+from coulombgas._interval import summarise
+from coulombgas.inference._parts import ScalingFit, SettingFit, diagnostic_warnings
+from coulombgas.inference._programs import RuleData, SettingTemperatures
+
+from ._exact import sample_rule
+
+_EXPONENTS = ("alpha_exponent", "batch_exponent")
+_PADDED_SETTINGS = 16
+_WIDER = 2.0
+_MOVED = 0.5
+SAMPLER: dict[str, Any] = {"dense_mass": True, "target_accept": 0.95}
+
+
+def identified_exponents(learning_rate: np.ndarray, batch_size: np.ndarray) -> tuple[bool, bool]:
+    """Whether the settings tell the exponents of α and of B apart from the prefactor and from each other.
+
+    With α and B in lockstep (B ∝ α^p at all settings) only a combination of a and b is known: neither is reported.
+    """
+    alpha = np.log(learning_rate) - np.log(learning_rate).mean()
+    batch = np.log(batch_size) - np.log(batch_size).mean()
+    varies = (bool(np.ptp(alpha) > 1e-6), bool(np.ptp(batch) > 1e-6))
+    if all(varies) and np.linalg.matrix_rank(np.stack([alpha, batch]), tol=1e-6) < 2:
+        return False, False
+    return varies
+
+
+def fit_scaling(
+    settings: Sequence[SettingFit], *, seed: int, num_chains: int, num_warmup: int, num_draws: int
+) -> ScalingFit:
+    """Posterior of (a, b, scatter) from the posteriors of the settings' log temperatures.
+
+    The likelihood of a setting is Gaussian in log T with the mean and standard deviation of its posterior (which for
+    50 degrees of freedom is right to 1%); the scatter adds in quadrature. The draws are independent ones of
+    :func:`sample_rule`. The same fit with priors twice as wide comes with it.
+    """
+    del num_warmup  # the draws are independent
+    alpha, batch = columns(settings)
+    identified = identified_exponents(alpha, batch)
+    one = _problem(settings, identified)
+    draw = partial(sample_rule, seed=seed, num_chains=num_chains, num_draws=num_draws)
+    rows = [draw(_under(one, prior_scale)) for prior_scale in (1.0, _WIDER)]
+    sites = {name: np.stack([row[name] for row in rows]) for name in rows[0] if known(name, identified)}
+    return summarise_rule(sites, 0, identified, alpha, batch, method="two-stage")
+
+
+def _under(problem: SettingTemperatures, prior_scale: float) -> SettingTemperatures:
+    return problem._replace(rule=problem.rule._replace(prior_scale=np.asarray(prior_scale)))
+
+
+def known(name: str, identified: tuple[bool, bool]) -> bool:
+    """Whether the settings know a site: the exponents among them only if identified."""
+    return name not in _EXPONENTS or identified[_EXPONENTS.index(name)]
+
+
+def both_priors(data):
+    """A problem twice: with the priors as they are, and twice as wide."""
+    doubled = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), data)
+    return doubled._replace(rule=doubled.rule._replace(prior_scale=np.array([1.0, _WIDER])))
+
+
+def summarise_rule(
+    sites: dict[str, np.ndarray],
+    divergences: int,
+    identified: tuple[bool, bool],
+    alpha: np.ndarray,
+    batch: np.ndarray,
+    method: str,
+) -> ScalingFit:
+    """The result from draws under both priors, (prior, chain, draw, ...)."""
+    own = {name: value[0] for name, value in sites.items()}
+    flat = [value.reshape(*value.shape[:2], -1)[..., i] for value in own.values() for i in range(value[0, 0].size)]
+    worst = max(r_hat(value) for value in flat)
+    names = [name for name in (*_EXPONENTS, "scatter") if name in sites]
+    shown, wider = ({name: summarise(sites[name][row]) for name in names} for row in (0, 1))
+    return ScalingFit(
+        draws=own,
+        alpha_exponent=shown.get("alpha_exponent"),
+        batch_exponent=shown.get("batch_exponent"),
+        prefactor=summarise(np.exp(own["log_prefactor"])),
+        scatter=shown["scatter"],
+        r_hat=worst,
+        ess=min(effective_sample_size(value) for value in flat),
+        divergences=divergences,
+        warnings=(
+            *_remarks(identified, alpha, batch),
+            *_sensitivities(shown, wider),
+            *diagnostic_warnings(worst, divergences),
+        ),
+        wider_prior=wider,
+        method=method,
+    )
+
+
+def _sensitivities(own: dict, wider: dict) -> list[str]:
+    """Sentences about intervals that the prior makes."""
+    found = []
+    for name, value in wider.items():
+        moved = max(abs(value.lower - own[name].lower), abs(value.upper - own[name].upper))
+        if moved > _MOVED * own[name].sd:
+            found.append(
+                f"the prior counts: twice as wide it gives {name} in [{value.lower:.3g}, {value.upper:.3g}]; "
+                "more settings would settle it"
+            )
+    return found
+
+
+def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: int = 0) -> np.ndarray:
+    """Log predictive density of each setting's log temperature, (draw, setting), with free or with unit exponents."""
+    alpha, batch = columns(settings)
+    identified = identified_exponents(alpha, batch) if free else (False, False)
+    draws = sample_rule(_problem(settings, identified), seed=seed, num_chains=1, num_draws=2000)
+    sites = {name: value.reshape(-1, 1) for name, value in draws.items()}
+    a, b = (sites[name] if known(name, identified) else 1.0 for name in _EXPONENTS)
+    rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
+    mean, error = log_temperatures(settings)
+    return stats.norm.logpdf(mean, rule, np.sqrt(sites["scatter"] ** 2 + error**2))
+
+
+def columns(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.ndarray]:
+    """Learning rates and batch sizes."""
+    alpha = np.array([setting.learning_rate for setting in settings])
+    return alpha, np.array([float(setting.batch_size) for setting in settings])
+
+
+def log_temperatures(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each setting's posterior of log T."""
+    logs = [np.log(setting.temperature_draws) for setting in settings]
+    return np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
+
+
+def _problem(settings: Sequence[SettingFit], identified: tuple[bool, bool]) -> SettingTemperatures:
+    mean, error = log_temperatures(settings)
+    rule = rule_data(*columns(settings), identified)
+    size = len(rule.used)
+    return SettingTemperatures(padded(mean, size), padded(error, size), rule)
+
+
+def padded(column: np.ndarray, size: int) -> np.ndarray:
+    """Repeat the last row until there are ``size``."""
+    return np.concatenate([column, np.repeat(column[-1:], size - len(column), axis=0)])
+
+
+def rule_data(alpha: np.ndarray, batch: np.ndarray, identified: tuple[bool, bool]) -> RuleData:
+    """What the rule knows of its settings, padded to a multiple of 16."""
+    num = len(alpha)
+    size = -(-num // _PADDED_SETTINGS) * _PADDED_SETTINGS
+    return RuleData(
+        padded(np.log(alpha), size), padded(np.log(batch), size), np.arange(size) < num, np.array(identified),
+        np.asarray(1.0),
+    )  # fmt: skip
+
+
+def initial_rule(mean: np.ndarray, rule: RuleData) -> dict[str, np.ndarray]:
+    """Least squares of the rule."""
+    log_alpha, log_batch = rule.log_learning_rate[: len(mean)], rule.log_batch_size[: len(mean)]
+    design: list[np.ndarray] = [np.ones_like(mean)]
+    rest = mean.copy()
+    for column, free in ((log_alpha, rule.free[0]), (-log_batch, rule.free[1])):
+        design.append(column * free)
+        rest = rest - (~free) * column
+    solution = np.linalg.lstsq(np.stack(design, axis=1), rest, rcond=None)[0]
+    scatter = max(float(np.std(rest - np.stack(design, axis=1) @ solution)), 0.02)
+    a, b = np.where(rule.free, solution[1:], 1.0)
+    level = solution[0] + a * log_alpha.mean() - b * log_batch.mean()
+    values = {"_level": level, "scatter": scatter, "alpha_exponent": a, "batch_exponent": b}
+    return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+
+
+def _remarks(identified: tuple[bool, bool], alpha: np.ndarray, batch: np.ndarray) -> tuple[str, ...]:
+    found = []
+    for name, values, what, free in zip(
+        _EXPONENTS, (alpha, batch), ("learning rate", "batch size"), identified, strict=True
+    ):
+        if not free:
+            why = f"only one {what}" if np.ptp(values) == 0 else "learning rate and batch size vary in lockstep"
+            found.append(f"{name} is not identified ({why}); 1 assumed")
+    if len(alpha) <= 1 + sum(identified):
+        found.append("no more settings than parameters: the scatter is what its prior says")
+    return tuple(found)

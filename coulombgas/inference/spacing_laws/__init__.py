@@ -1,0 +1,1 @@
+"""The laws of spacings and levels: fitted, compared, criticised."""

@@ -1,0 +1,243 @@
+"""Fitting a model of the catalogue to level groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from coulombgas._arviz import container, effective_sample_size, r_hat
+from coulombgas._checks import InputError
+from coulombgas._files import atomic_file
+from coulombgas._interval import Interval, summarise
+from coulombgas._types import PathType
+from coulombgas.inference._parts import diagnostic_warnings
+from coulombgas.inference._sampler import sample_batch
+from coulombgas.inference._settings import GroupData, SettingData, collect_settings
+from coulombgas.inference._text import align, in_brackets, short_path
+
+from ._catalogue import (
+    PaperModel,
+    Standardised,
+    bound,
+    find_model,
+    observable_of,
+    restore,
+    stack_observations,
+    standardise,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupModelFit:
+    """A model's posterior for one level group.
+
+    Attributes:
+        path, learning_rate, batch_size: the setting.
+        center: fixed point of the group.
+        values: the observations in the units of the eigenvalue.
+        draws: posterior of each parameter, (chain, draw).
+        parameters: mean and 95% interval of each.
+        r_hat, ess, divergences, warnings: as in :class:`SettingFit`.
+    """
+
+    path: str
+    learning_rate: float
+    batch_size: int
+    center: float
+    gap: float
+    values: np.ndarray = field(repr=False)
+    draws: dict[str, np.ndarray] = field(repr=False)
+    parameters: dict[str, Interval]
+    r_hat: float
+    ess: float
+    divergences: int
+    warnings: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The fit in plain Python objects."""
+        return {
+            "path": self.path, "learning_rate": self.learning_rate, "batch_size": self.batch_size,
+            "fixed_point": self.center, "num_observations": len(self.values),
+            "parameters": {name: value.as_dict() for name, value in self.parameters.items()},
+            "r_hat": self.r_hat, "ess": self.ess, "divergences": self.divergences, "warnings": list(self.warnings),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFit:
+    """A model of the catalogue fitted to every level group it applies to."""
+
+    model: str
+    groups: tuple[GroupModelFit, ...]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each group."""
+        return [group.record() for group in self.groups]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All results in plain Python objects."""
+        return {"model": self.model, "groups": self.records()}
+
+    def table(self) -> str:
+        """All results as text."""
+        return _model_table(self)
+
+    def save(self, path: PathType, *, overwrite: bool = False) -> None:
+        """Write the draws to one NetCDF file that ArviZ reads."""
+        with atomic_file(path, overwrite=overwrite) as temporary:
+            temporary.unlink()
+            xr.DataTree.from_dict({"posterior": self.dataset()}).to_netcdf(temporary, engine="h5netcdf")
+
+    def dataset(self) -> xr.Dataset:
+        """All draws, dims (chain, draw, group)."""
+        names = self.groups[0].draws
+        stacked = {n: (("chain", "draw", "group"), np.stack([g.draws[n] for g in self.groups], axis=-1)) for n in names}
+        coords = {
+            "fixed_point": ("group", [group.center for group in self.groups]),
+            "learning_rate": ("group", [group.learning_rate for group in self.groups]),
+            "batch_size": ("group", [group.batch_size for group in self.groups]),
+        }
+        return xr.Dataset(stacked, coords=coords, attrs={"model": self.model})
+
+    @cached_property
+    def posterior(self) -> Any:
+        """All draws in what the installed ArviZ calls its container, dims (chain, draw, group)."""
+        return container({"posterior": self.dataset()})
+
+
+_MAX_OBSERVATIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A level group ready for a model."""
+
+    setting: SettingData
+    group: GroupData
+    data: Standardised
+    gap: float
+    warnings: tuple[str, ...] = ()
+
+
+def fit_model(
+    spectra: xr.Dataset | Sequence[xr.Dataset],
+    model: str,
+    *,
+    step: int = -1,
+    tolerance: float | None = None,
+    seed: int = 0,
+    num_chains: int = 4,
+    num_warmup: int = 300,
+    num_draws: int = 500,
+) -> ModelFit:
+    """Fit one model of the papers to every level group it applies to, in one compiled batch.
+
+    Args:
+        spectra: a ``Spectra`` dataset, or several.
+        model: "single", "pair", "density", "group", "rice", "known-gap", "product", "gaussian", "poisson", "brody" or
+            "mixture".
+        step: index of the recorded step.
+        tolerance: how near two fixed points make one level group; for models of near-degenerate pairs large by default,
+            so that a pair with a gap is one group.
+        seed: seed of the sampler.
+        num_chains, num_warmup, num_draws: chains, adaptation steps and draws a chain.
+
+    Raises:
+        InputError: for an unknown model, or when no group fits it.
+    """
+    chosen = find_model(model)
+    problems = collect_problems(spectra, chosen, step=step, tolerance=tolerance)
+    options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
+    return ModelFit(model=model, groups=tuple(fit_problems(chosen, problems, options)))
+
+
+def collect_problems(
+    spectra: xr.Dataset | Sequence[xr.Dataset], model: PaperModel, *, step: int = -1, tolerance: float | None = None
+) -> list[Problem]:
+    """Every level group that the model applies to."""
+    gapped = model.name in ("rice", "known-gap", "product", "gaussian")
+    if tolerance is None:
+        tolerance = 0.1 if gapped else 1e-3
+    problems = []
+    for setting in collect_settings(spectra, step=step, tolerance=tolerance):
+        for group in setting.groups:
+            if (group.size == 1) != (model.name == "single") or (gapped and group.size != 2):
+                continue
+            targets = setting.model.fixed_point[list(group.modes)]
+            values, warnings = _enough(observable_of(group, model.observable))
+            data = standardise(values, model.observable)
+            problems.append(Problem(setting, group, data, float(np.ptp(targets)) / data.scale, warnings))
+    if not problems:
+        wanted = "single levels" if model.name == "single" else "pairs of levels" if gapped else "degenerate levels"
+        raise InputError(f"`model` {model.name!r} needs {wanted}, which these spectra do not have: try another model.")
+    return problems
+
+
+def _enough(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """At most 20 000 observations, evenly chosen: every step of the sampler looks at each."""
+    if len(values) <= _MAX_OBSERVATIONS:
+        return values, ()
+    chosen = np.linspace(0, len(values) - 1, _MAX_OBSERVATIONS).astype(int)
+    return values[chosen], (f"{_MAX_OBSERVATIONS} of {len(values)} observations used, evenly chosen",)
+
+
+def fit_problems(model: PaperModel, problems: Sequence[Problem], options: dict) -> list[GroupModelFit]:
+    """One batch for each size of group."""
+    fits: dict[int, GroupModelFit] = {}
+    for shape in sorted({problem.data.values.shape[1:] for problem in problems}):
+        rows = [i for i, problem in enumerate(problems) if problem.data.values.shape[1:] == shape]
+        chosen = [problems[i] for i in rows]
+        fits |= dict(zip(rows, _fit_shape(model, chosen, options), strict=True))
+    return [fits[i] for i in range(len(problems))]
+
+
+def _fit_shape(model: PaperModel, problems: Sequence[Problem], options: dict) -> list[GroupModelFit]:
+    data = stack_observations([p.data.values for p in problems], [p.gap for p in problems])
+    starts = [model.start(p.data.values, p.gap) for p in problems]
+    initial = {name: np.array([start[name] for start in starts]) for name in starts[0]}
+    # gap and width, or repulsion and mean, are correlated: a full mass matrix and small steps
+    careful = {"dense_mass": True, "target_accept": 0.95} if len(initial) > 1 else {}
+    draws = sample_batch(bound(model), data, initial, abreast=False, **careful, **options)
+    return [
+        _group_fit(model, problem, {n: v[i] for n, v in draws.sites.items()}, int(draws.diverging[i].sum()))
+        for i, problem in enumerate(problems)
+    ]
+
+
+def _group_fit(model: PaperModel, problem: Problem, sites: dict, divergences: int) -> GroupModelFit:
+    draws = {name: restore(model, name, value, problem.data) for name, value in sites.items()}
+    worst = max(r_hat(value) for value in draws.values())
+    setting = problem.setting
+    return GroupModelFit(
+        path=setting.path, learning_rate=setting.learning_rate, batch_size=setting.batch_size,
+        center=problem.group.center, gap=problem.gap * problem.data.scale,
+        values=problem.data.values * problem.data.scale + problem.data.shift, draws=draws,
+        parameters={name: summarise(value) for name, value in draws.items()}, r_hat=worst,
+        ess=min(effective_sample_size(value) for value in draws.values()), divergences=divergences,
+        warnings=(*setting.warnings, *problem.warnings, *diagnostic_warnings(worst, divergences)),
+    )  # fmt: skip
+
+
+def _model_table(fit: ModelFit) -> str:
+    """A fitted model as text."""
+    names = list(fit.groups[0].parameters)
+    header = ("source", "α", "B", "x_s", "n", *(f"{name} [95%]" for name in names), "r_hat", "ess", "div")
+    rows = [
+        [
+            short_path(g.path),
+            f"{g.learning_rate:g}",
+            f"{g.batch_size}",
+            f"{g.center:.4g}",
+            f"{len(g.values)}",
+            *(f"{g.parameters[name].mean:.4g} {in_brackets(g.parameters[name])}" for name in names),
+            f"{g.r_hat:.3f}",
+            f"{g.ess:.0f}",
+            f"{g.divergences}",
+        ]
+        for g in fit.groups
+    ]
+    warnings = dict.fromkeys(f"! {short_path(g.path)}: {warning}" for g in fit.groups for warning in g.warnings)
+    return "\n".join([f"model {fit.model}", align(header, rows), *(["", *warnings] if warnings else [])])

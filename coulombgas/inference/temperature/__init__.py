@@ -1,0 +1,1 @@
+"""The temperature of each setting, from the energies of its level groups."""

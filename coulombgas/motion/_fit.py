@@ -1,0 +1,214 @@
+r"""Temperature from motion: potential and noise of eigenvalues from their trajectories, the model unknown.
+
+Between two records the eigenvalues move by (ALP24 (9)-(11))
+
+.. math::
+    \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_i g_j}{x_i - x_j}\Big] + \sqrt{2\delta}\,g(x_i)\,\eta_i,
+    \qquad K = -\alpha\tilde V', \quad g^2 = \alpha\,\tilde T(x)
+
+with δ updates between the records. The noise comes from the quadratic variation of what the drift leaves, the drift
+from a regression with the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred. What
+many updates do between two records, and what neighbours do at a near-collision, is that of the matrix
+(``_finite_time``), so that neither a long interval nor a close pair biases the result. :math:`\tilde T = g^2/\alpha` is
+the temperature in the units of the potential :math:`\tilde V`: T g̃² in the papers' words.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from coulombgas._checks import check_count, check_positive, fail
+from coulombgas._interval import Interval, summarise
+from coulombgas.spectra import validate_spectra
+
+from ._increments import Moves, collect_moves
+from ._regression import Estimate, estimate
+
+_GRID = 121
+_DRAWS = 4000
+_MEMORY = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """A function with its 95% credible band: ``mean``, ``lower``, ``upper``, each over the grid."""
+
+    mean: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedPoint:
+    """A stable zero of the drift.
+
+    Attributes:
+        position: x_s.
+        rate: Ω̃ = Ṽ''(x_s), relaxation rate an update in units of the learning rate.
+        temperature: T̃ = g²/α there, in units of the potential.
+        width: s = sqrt(T̃/(Ω̃(1 − αΩ̃/2))), the width of a level at this temperature (ALP24 (93)-(95)).
+    """
+
+    position: Interval
+    rate: Interval
+    temperature: Interval
+    width: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionFit:
+    """What trajectories say of the potential and of the noise.
+
+    Attributes:
+        grid: x.
+        drift: K/α over the grid.
+        potential: Ṽ over the grid, zero at its lowest mean.
+        noise: g²/α = T̃ over the grid.
+        fixed_point: the stable zero of the drift; None where the data hold none.
+        num_increments: increments that entered.
+        num_close: increments left out because two neighbours at once were within the reach of the noise.
+        memory: correlation of the noise of one increment with that of the next; 0 for independent noise.
+        dispersion: how much more replicas scatter than their increments tell, ≥ 1; the bands are wider by its root.
+        warnings: what a reader must know.
+    """
+
+    grid: np.ndarray = field(repr=False)
+    drift: Band = field(repr=False)
+    potential: Band = field(repr=False)
+    noise: Band = field(repr=False)
+    fixed_point: FixedPoint | None
+    num_increments: int
+    num_close: int
+    memory: float
+    dispersion: float
+    warnings: tuple[str, ...] = ()
+
+    def temperature(self, noise_scale: float) -> Interval | None:
+        """T = T̃/g̃² at the fixed point for a model whose g̃ there is ``noise_scale``; None without a fixed point."""
+        if self.fixed_point is None:
+            return None
+        own, factor = self.fixed_point.temperature, check_positive("noise_scale", noise_scale) ** 2
+        return Interval(own.mean / factor, own.lower / factor, own.upper / factor, own.sd / factor)
+
+    def table(self) -> str:
+        """The result as text."""
+        lines = [f"{self.num_increments} increments, {self.num_close} left out beside two close neighbours"]
+        if self.fixed_point is not None:
+            for name, value in self.fixed_point.__dict__.items():
+                lines.append(f"  {name:12}{value.mean:.5g}  [{value.lower:.5g}, {value.upper:.5g}]")
+        return "\n".join([*lines, *(f"! {warning}" for warning in self.warnings)])
+
+    def plot(self) -> Any:
+        """Drift, potential and noise with their bands."""
+        import importlib
+
+        return importlib.import_module("coulombgas.plot").plot_motion(self)
+
+
+def temperature_from_motion(
+    spectra: xr.Dataset,
+    *,
+    setting: int = 0,
+    modes: tuple[int, ...] | None = None,
+    lag: int = 1,
+    beta: float | int = 1.0,
+    num_basis: int = 24,
+    seed: int = 0,
+) -> MotionFit:
+    """Potential, noise and temperature of eigenvalues that move, without a model.
+
+    Args:
+        spectra: trajectories: a ``Spectra`` dataset with evenly spaced recorded steps, at least 8.
+        setting: which setting.
+        modes: modes that share one potential; all by default. Every mode enters the Coulomb term.
+        lag: records an increment spans; more where the noise of successive updates is correlated.
+        beta: Dyson index of the repulsion: 1 for real matrices, 2 for complex ones, 0 for sorted levels without any.
+        num_basis: splines for the drift and for the logarithm of the noise; their smoothness is inferred.
+        seed: seed of the draws for the bands.
+
+    Returns:
+        Functions of x with credible bands, for drift and noise as smooth as the data say, widened where replicas
+        scatter more than their moves tell, and the stable fixed point with its rate, temperature and width.
+
+    Raises:
+        InputError: for uneven or too few records, fewer than 8 replicas, or levels that do not move.
+    """
+    dataset = validate_spectra(spectra)
+    moves = collect_moves(dataset, setting, modes, check_count("lag", lag))
+    if not (np.isfinite(beta) and beta >= 0):
+        fail("beta", "must be at least 0", beta)
+    found = estimate(moves, check_count("num_basis", num_basis, 6), float(beta))
+    alpha = float(dataset.learning_rate.values[setting])
+    rng = np.random.default_rng(seed)
+    noises = found.noise.draw(rng, _DRAWS)
+    drifts = found.drift.draw(rng, _DRAWS) + (noises - found.noise.mean) @ found.coupling.T
+    return _summary(moves, found, drifts / alpha, noises, alpha)
+
+
+def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarray, alpha: float) -> MotionFit:
+    low, high = np.quantile(moves.start, [0.002, 0.998])
+    grid = np.linspace(low, high, _GRID)
+    design = found.basis.design(grid)
+    curves, noise = drifts @ design.T, np.exp(noises @ design.T) / alpha
+    steps = np.diff(grid) * (curves[:, 1:] + curves[:, :-1]) / 2
+    potential = -np.concatenate([np.zeros((len(curves), 1)), np.cumsum(steps, axis=1)], axis=1)
+    lowest = int(np.argmin(potential.mean(axis=0)))
+    fixed = _fixed_point(grid, curves, noise, alpha)
+    return MotionFit(
+        grid=grid,
+        drift=_band(curves),
+        potential=_band(potential - potential[:, lowest : lowest + 1]),
+        noise=_band(noise),
+        fixed_point=fixed,
+        num_increments=moves.start.size,
+        num_close=found.num_crowded,
+        memory=found.memory,
+        dispersion=found.drift.dispersion,
+        warnings=tuple(_warnings(moves, found, fixed, alpha)),
+    )
+
+
+def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: float) -> Iterator[str]:
+    if fixed is None:
+        yield "the drift has no stable zero in the data: no fixed point, no single temperature"
+    elif fixed.rate.mean * alpha * moves.updates > 1:
+        yield "records are farther apart than the relaxation time: record more often"
+    if found.num_crowded > 0.5 * moves.start.size:
+        yield "most levels have two close neighbours: record more often"
+    if abs(found.memory) > max(_MEMORY, 5 / np.sqrt(moves.start.size)):
+        factor = (1 + found.memory) / (1 - found.memory)
+        yield (
+            f"noise of successive moves is correlated ({found.memory:+.2f}): over long times it is about {factor:.2f} "
+            "times as strong; raise `lag`"
+        )
+    if moves.stray.any():
+        yield f"{int(moves.stray.sum())} increments of more than thirty times the noise around them left out as stray"
+    if moves.coarse:
+        yield "the moves are near the resolution of the stored numbers: keep more digits, or raise `lag`"
+
+
+def _band(curves: np.ndarray) -> Band:
+    lower, upper = np.quantile(curves, [0.025, 0.975], axis=0)
+    return Band(mean=curves.mean(axis=0), lower=lower, upper=upper)
+
+
+def _fixed_point(grid: np.ndarray, curves: np.ndarray, noise: np.ndarray, alpha: float) -> FixedPoint | None:
+    """The last downward zero crossing of every draw."""
+    down = (curves[:, :-1] > 0) & (curves[:, 1:] <= 0)
+    rows = np.flatnonzero(down.any(axis=1))
+    if len(rows) < 0.5 * len(curves):
+        return None
+    i = down.shape[1] - 1 - np.argmax(down[rows, ::-1], axis=1)
+    above, below = curves[rows, i], curves[rows, i + 1]
+    fraction, step = above / (above - below), np.diff(grid)[i]
+    rate = (above - below) / step
+    heat = noise[rows, i] * (1 - fraction) + noise[rows, i + 1] * fraction
+    width = np.sqrt(heat / (rate * np.maximum(1 - alpha * rate / 2, 0.1)))
+    place = grid[i] + fraction * step
+    return FixedPoint(**{
+        name: summarise(values)
+        for name, values in (("position", place), ("rate", rate), ("temperature", heat), ("width", width))
+    })  # fmt: skip

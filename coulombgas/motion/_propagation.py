@@ -1,0 +1,114 @@
+r"""What drift, noise and repulsion do between two records.
+
+One level: n updates of :math:`x' = x + K(x) + \sqrt2 g(x)\eta` from x give a mean and a variance by the recursion
+
+.. math:: m' = m + K(m) + \tfrac12 K''(m) v, \qquad v' = (1 + K'(m))^2 v + 2 g^2(m)
+
+exact for one update and for linear drift with constant noise, else up to O(v²). Its derivatives by the parameters run
+along. Two levels: a symmetric matrix that starts at diag(m_1, m_2) and collects noise of variance v on the diagonal has
+a Rice-distributed spacing, so its levels move apart by half of ⟨S⟩ − |m_1 − m_2|: v/(2S) where S is large, finite at a
+collision.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import special
+
+from ._spline import Basis
+
+_MAX_STEPS = 256
+_FAR = 14.0
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The recursion over a grid of starting points.
+
+    Attributes:
+        mean: m, (grid,).
+        variance: v, (grid,).
+        mean_slope: ∂m by the coefficients of K (per update), (grid, coefficient).
+        log_variance_slope: ∂ log v by the coefficients of log g², (grid, coefficient).
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    mean_slope: np.ndarray
+    log_variance_slope: np.ndarray
+
+
+def flow(grid: np.ndarray, basis: Basis, drift: np.ndarray, log_noise: np.ndarray, updates: int) -> Flow:
+    """Mean and variance after ``updates`` updates from every point of the grid."""
+    count = min(updates, _MAX_STEPS)
+    step = updates / count
+    mean, variance = grid.astype(np.float64), np.zeros(len(grid))
+    mean_slope, variance_slope = np.zeros((2, len(grid), basis.size))
+    for _ in range(count):
+        design = basis.design(mean)
+        noise = np.exp(design @ log_noise)
+        # beyond the data the drift stays what it was at their end
+        within = (mean > basis.knots[0]) & (mean < basis.knots[-1])
+        factor = 1 + step * np.where(within, basis.design(mean, 1) @ drift, 0.0)
+        curvature = np.where(within, basis.design(mean, 2) @ drift, 0.0)
+        mean_slope = factor[:, None] * mean_slope + step * design
+        variance_slope = (factor**2)[:, None] * variance_slope + (2 * step * noise)[:, None] * design
+        mean = mean + step * (design @ drift + curvature * variance / 2)
+        variance = factor**2 * variance + 2 * step * noise
+    return Flow(mean, variance, mean_slope, variance_slope / variance[:, None])
+
+
+@dataclass(frozen=True)
+class Repulsion:
+    """What the other levels do to each increment: mean displacement, and the share of the noise that is left."""
+
+    shift: np.ndarray
+    variance_share: np.ndarray
+    crowded: np.ndarray
+    """Two neighbours at once within the reach of the noise: pairs do not add up."""
+
+
+def repulsion(place: np.ndarray, variance: np.ndarray, mode: int, beta: float) -> Repulsion:
+    """Repulsion of one level by all others.
+
+    Args:
+        place: where each level would be without it, (increment, level).
+        variance: what noise each collects, (increment, level).
+        mode: which level.
+        beta: Dyson index; 0 for levels that ignore each other but are sorted.
+    """
+    gap = np.delete(place[:, [mode]] - place, mode, axis=1)
+    width = np.sqrt(np.sqrt(variance[:, [mode]] * np.delete(variance, mode, axis=1)))
+    distance = np.abs(gap) / width
+    side = np.where(np.delete(np.arange(place.shape[1]) < mode, mode), 1.0, -1.0)
+    # a level keeps its rank: its neighbour is on the side of the label even where the drift alone would cross
+    shift = side * width * _excess(distance, beta) / 2 + np.where(side * gap < 0, -gap, 0.0)
+    share = 1 - (0.5 - _spread(distance, beta) / 4).sum(axis=1)
+    crowded = np.sort(distance, axis=1)[:, 1] < 4.0 if distance.shape[1] > 1 else np.zeros(len(place), dtype=bool)
+    return Repulsion(shift.sum(axis=1), np.maximum(share, 0.2), crowded)
+
+
+def _excess(distance: np.ndarray, beta: float) -> np.ndarray:
+    """(⟨S⟩ − d)/s from a distance d = ``distance`` s."""
+    nodes, mean, _ = _table(float(beta))
+    far = np.maximum(distance, _FAR)
+    series = beta / far + beta * (1 - beta / 2) / far**3
+    return np.where(distance > _FAR, series, np.interp(distance, nodes, mean - nodes))
+
+
+def _spread(distance: np.ndarray, beta: float) -> np.ndarray:
+    """Var S/s²."""
+    nodes, _, variance = _table(float(beta))
+    far = np.maximum(distance, _FAR)
+    return np.where(distance > _FAR, 2 - 2 * beta / far**2, np.interp(distance, nodes, variance))
+
+
+@lru_cache(maxsize=8)
+def _table(beta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Mean and variance of the length of a vector (d, 0, …) plus β + 1 normals of variance 2, over a grid of d."""
+    nodes = np.linspace(0, _FAR + 0.5, 2401)
+    half = (beta + 1) / 2
+    scale = 2 * np.exp(special.gammaln(half + 0.5) - special.gammaln(half))
+    mean = scale * special.hyp1f1(-0.5, half, -(nodes**2) / 4)
+    return nodes, mean, nodes**2 + 2 * (beta + 1) - mean**2

@@ -1,0 +1,41 @@
+"""Layers of a network: bulk, edge, spikes, tail, repulsion, noise of the updates, and their course in training."""
+
+from ._analysis import LayerAnalysis as LayerAnalysis
+from ._analysis import NetworkAnalysis as NetworkAnalysis
+from ._analysis import analyse as analyse
+from ._analysis import analyse_layer as analyse_layer
+from ._bulk import BulkFit as BulkFit
+from ._bulk import fit_bulk as fit_bulk
+from ._layer_noise import LayerMotion as LayerMotion
+from ._repulsion import RepulsionFit as RepulsionFit
+from ._repulsion import fit_repulsion as fit_repulsion
+from ._spikes import Spike as Spike
+from ._spikes import SpikeFit as SpikeFit
+from ._spikes import find_spikes as find_spikes
+from ._tail import MODELS as MODELS
+from ._tail import NO_TAIL as NO_TAIL
+from ._tail import TailFit as TailFit
+from ._tail import fit_tail as fit_tail
+from ._trajectory import LayerTrajectory as LayerTrajectory
+from ._trajectory import follow as follow
+
+__all__ = [
+    "MODELS",
+    "NO_TAIL",
+    "BulkFit",
+    "LayerAnalysis",
+    "LayerMotion",
+    "LayerTrajectory",
+    "NetworkAnalysis",
+    "RepulsionFit",
+    "Spike",
+    "SpikeFit",
+    "TailFit",
+    "analyse",
+    "analyse_layer",
+    "find_spikes",
+    "fit_bulk",
+    "fit_repulsion",
+    "fit_tail",
+    "follow",
+]

@@ -1,0 +1,382 @@
+"""Analysis of the weight matrices of a network: bulk, spikes, tail, spacings and vectors of each, with uncertainty."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+
+from coulombgas._checks import InputError, check_in_interval
+from coulombgas._interval import Interval, summarise
+from coulombgas._types import Progress
+from coulombgas.spectra import (
+    LayerSpectrum,
+    Localisation,
+    LongRangeStatistic,
+    NetworkSpectra,
+    SpacingRatio,
+    Unfolding,
+    localisation,
+    number_variance,
+    rigidity,
+    spacing_ratio,
+    unfold,
+)
+
+from ._repulsion import RepulsionFit, fit_repulsion
+from ._spikes import LEVEL, SpikeFit, find_spikes
+from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
+
+MIN_BULK_LEVELS = 8
+MIN_SPACING_LEVELS = 20
+_MIN_TAIL_SPIKES = 5
+_COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
+_LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerAnalysis:
+    """Everything known about one matrix.
+
+    Attributes:
+        spectrum: the levels it is about.
+        spikes: bulk and outliers; None with too few levels.
+        tail: tail exponent and model comparison of the levels.
+        signal_tail: the same of the squared signal strengths θ² behind the spikes, when there are at least ten. Noise
+            pushes an outlier from θ² to about θ² + (M + N)v, which makes the tail of the levels look steeper than
+            that of the entries or signals that cause it.
+        unfolding: unfolded bulk levels.
+        repulsion: Brody's exponent.
+        ratio: mean spacing ratio.
+        number_variance, rigidity: long-range statistics, over lengths that the unfolding supports.
+        localisation: of the vectors of the longer and of the shorter side.
+        stable_rank, participation_ratio: ‖W‖²_F/‖W‖² and (Σx)²/Σx², with the spread that the noise gives them.
+        warnings: what a reader of the numbers must know, one sentence each.
+    """
+
+    spectrum: LayerSpectrum = field(repr=False)
+    spikes: SpikeFit | None = None
+    tail: TailFit | None = None
+    signal_tail: TailFit | None = None
+    unfolding: Unfolding | None = field(default=None, repr=False)
+    repulsion: RepulsionFit | None = None
+    ratio: SpacingRatio | None = None
+    number_variance: LongRangeStatistic | None = field(default=None, repr=False)
+    rigidity: LongRangeStatistic | None = field(default=None, repr=False)
+    localisation: tuple[Localisation, Localisation] | None = None
+    stable_rank: Interval | None = None
+    participation_ratio: Interval | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the matrix."""
+        return self.spectrum.name
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the bulk is compatible with noise: Marchenko-Pastur, of a matrix of full rank."""
+        return self.spikes is not None and self.spikes.bulk.fits and self.spectrum.rank == self.spectrum.columns
+
+    @property
+    def step(self) -> int | None:
+        """Training step, when known."""
+        return self.spectrum.step
+
+    def as_dict(self) -> dict[str, Any]:
+        """The analysis as JSON-able data: the row of ``coulombgas spectra --json``."""
+        bulk = self.spikes.bulk if self.spikes else None
+        return {
+            "name": self.name,
+            "shape": list(self.spectrum.shape),
+            "bulk": {"variance": _numbers(bulk and bulk.variance), "edge": bulk.edge if bulk else None},
+            "num_spikes": self.spikes.num_spikes if self.spikes else None,
+            "spikes": [
+                {"eigenvalue": spike.eigenvalue, "strength": spike.strength.as_dict(), "p_value": spike.p_value}
+                for spike in (self.spikes.spikes if self.spikes else ())
+            ],
+            "tail": {
+                "exponent": _numbers(self.tail and self.tail.exponent),
+                "preferred": self.tail.preferred if self.tail else None,
+            },
+            "spacing": {
+                "brody": _numbers(self.repulsion and self.repulsion.brody),
+                "ratio": _ratio(self.ratio),
+            },
+            "warnings": list(self.warnings),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """The row of :meth:`as_dict` with all that it leaves out."""
+        bulk = self.spikes.bulk if self.spikes else None
+        change = self.spectrum.change
+        return {
+            **self.as_dict(),
+            "step": self.step,
+            "rank": self.spectrum.rank,
+            "kurtosis": self.spectrum.kurtosis,
+            "stable_rank": _numbers(self.stable_rank),
+            "participation_ratio": _numbers(self.participation_ratio),
+            "rows": _numbers(bulk and bulk.rows),
+            "aspect": _numbers(bulk and bulk.aspect),
+            "lower_edge": bulk.lower_edge if bulk else None,
+            "marchenko_pastur": {"distance": bulk.distance, "limit": bulk.distance_limit} if bulk else None,
+            "num_spikes_probability": (
+                dict(zip(map(str, self.spikes.candidates), self.spikes.probabilities.tolist(), strict=True))
+                if self.spikes
+                else None
+            ),
+            "tail_minimum": self.tail.minimum if self.tail else None,
+            "tail_probabilities": self.tail.probabilities if self.tail else None,
+            "signal_tail": {
+                "exponent": _numbers(self.signal_tail and self.signal_tail.exponent),
+                "preferred": self.signal_tail.preferred if self.signal_tail else None,
+                "num_signals": self.signal_tail.num_tail if self.signal_tail else None,
+            },
+            "spacing_probabilities": self.repulsion.probabilities if self.repulsion else None,
+            "unfolding": self.unfolding.method if self.unfolding else None,
+            "number_variance": _long_range(self.number_variance),
+            "rigidity": _long_range(self.rigidity),
+            "localisation": [part._asdict() for part in self.localisation] if self.localisation else None,
+            "change": (
+                {
+                    "relative_distance": change.relative_distance,
+                    "spectral_distance": change.spectral_distance,
+                    "alignment": change.alignment,
+                }
+                if change
+                else None
+            ),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkAnalysis(Sequence):
+    """Analyses of all matrices of a checkpoint or a trajectory, in the order of the files."""
+
+    layers: tuple[LayerAnalysis, ...]
+    spectra: NetworkSpectra = field(repr=False)
+    level: float = LEVEL
+    """Probability of one or more false spikes in a matrix of pure noise."""
+
+    @overload
+    def __getitem__(self, index: int) -> LayerAnalysis: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[LayerAnalysis]: ...
+    def __getitem__(self, index):
+        return self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[LayerAnalysis]:
+        return iter(self.layers)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Training steps of a trajectory, ascending; empty for a single checkpoint."""
+        return self.spectra.steps
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """One JSON-able row for each matrix."""
+        return [layer.as_dict() for layer in self.layers]
+
+
+def analyse(
+    spectra: NetworkSpectra | LayerSpectrum | Sequence[LayerSpectrum],
+    *,
+    level: float = LEVEL,
+    unfolding: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> NetworkAnalysis:
+    """Analyse spectra of weight matrices.
+
+    Args:
+        spectra: what :func:`coulombgas.load_spectra` returned, or one spectrum or several.
+        level: probability of one or more false spikes in a matrix of pure noise.
+        unfolding: one of the methods of :func:`coulombgas.spectra.unfold`, or "auto": Marchenko-Pastur where it fits
+            the bulk, a spline elsewhere.
+        seed: seed of all posterior draws.
+        progress: called with (matrices done, matrices in all).
+
+    Raises:
+        InputError: for a level outside (0, 0.5) or spectra of another kind.
+    """
+    check_in_interval("level", level, 1e-12, 0.5)
+    network = _network(spectra)
+    found = []
+    for done, spectrum in enumerate(network):
+        found.append(analyse_layer(spectrum, level=level, unfolding=unfolding, seed=seed))
+        if progress is not None:
+            progress(done + 1, len(network))
+    return NetworkAnalysis(layers=tuple(found), spectra=network, level=level)
+
+
+def analyse_layer(
+    spectrum: LayerSpectrum, *, level: float = LEVEL, unfolding: str = "auto", seed: int = 0
+) -> LayerAnalysis:
+    """Analyse one matrix; what its size does not allow is left out and said in ``warnings``."""
+    levels = spectrum.eigenvalues
+    if levels[-1] <= 0:
+        return LayerAnalysis(spectrum=spectrum, warnings=("all entries are zero: nothing to analyse",))
+    warnings: list[str] = []
+    positive = levels[levels.size - spectrum.rank :]
+    if spectrum.rank < levels.size:
+        warnings.append(f"rank {spectrum.rank} of {levels.size}: vanishing levels are left out")
+    if positive[-1] - positive[0] < 1e-6 * positive[-1]:
+        return LayerAnalysis(spectrum=spectrum, warnings=(*warnings, "all levels are equal: nothing to analyse"))
+    spikes = _fit_spikes(spectrum, positive, level, seed, warnings)
+    tail = _fit_tail(positive, spikes, seed, warnings)
+    spacing = _spacings(positive, spikes, unfolding, seed, warnings)
+    return LayerAnalysis(
+        spectrum=spectrum,
+        spikes=spikes,
+        tail=tail,
+        signal_tail=_fit_signals(spikes, seed),
+        localisation=_localisation(spectrum, level, seed),
+        **_ranks(positive, spikes, seed),
+        **spacing,
+        warnings=tuple(warnings),
+    )
+
+
+def _network(spectra: Any) -> NetworkSpectra:
+    if isinstance(spectra, NetworkSpectra):
+        return spectra
+    layers = (spectra,) if isinstance(spectra, LayerSpectrum) else tuple(spectra)
+    if not layers or not all(isinstance(layer, LayerSpectrum) for layer in layers):
+        raise InputError("`spectra` must be what `load_spectra` or `layer_spectrum` return.")
+    return NetworkSpectra(layers)
+
+
+def _fit_spikes(
+    spectrum: LayerSpectrum, levels: np.ndarray, level: float, seed: int, warnings: list[str]
+) -> SpikeFit | None:
+    if levels.size < MIN_BULK_LEVELS:
+        warnings.append(f"{levels.size} levels are too few for a bulk")
+        return None
+    fit = find_spikes(levels, spectrum.rows, level=level, kurtosis=spectrum.kurtosis, seed=seed)
+    bulk = fit.bulk
+    if spectrum.rank < spectrum.columns:
+        warnings.append("no matrix of independent entries, because it lacks rank: variance and edge are descriptive")
+    elif not bulk.fits:
+        warnings.append(
+            f"bulk is not Marchenko-Pastur: the levels are displaced by up to {bulk.distance:.1f} mean spacings "
+            f"(random: {bulk.distance_limit:.1f}); variance and edge are descriptive"
+        )
+    if fit.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
+        warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
+    if not fit.converged:
+        warnings.append("number of spikes not settled: the smaller of two candidates was taken")
+    return fit
+
+
+def _fit_tail(levels: np.ndarray, spikes: SpikeFit | None, seed: int, warnings: list[str]) -> TailFit | None:
+    if levels.size < 2 * MIN_TAIL:
+        warnings.append(f"{levels.size} levels are too few for a tail")
+        return None
+    fit = fit_tail(levels, seed=seed)
+    beyond = spikes.num_spikes if spikes else 0
+    if spikes is not None and spikes.bulk.fits and beyond < _MIN_TAIL_SPIKES:
+        # the edge of a Marchenko-Pastur bulk also has a best exponent, which means nothing
+        return TailFit(**{**fit.__dict__, "preferred": NO_TAIL})
+    return fit
+
+
+def _fit_signals(spikes: SpikeFit | None, seed: int) -> TailFit | None:
+    strengths = np.array([spike.strength.mean for spike in spikes.spikes]) if spikes else np.empty(0)
+    if strengths.size < MIN_TAIL or not np.ptp(strengths) > 0:
+        return None
+    return fit_tail(np.sort(strengths**2), seed=seed)
+
+
+def _spacings(
+    levels: np.ndarray, spikes: SpikeFit | None, method: str, seed: int, warnings: list[str]
+) -> dict[str, Any]:
+    outside = spikes.num_spikes if spikes else 0
+    bulk = np.sqrt(levels[: levels.size - outside])
+    if bulk.size < MIN_SPACING_LEVELS:
+        warnings.append(f"{bulk.size} bulk levels are too few for spacings")
+        return {}
+    gaps = np.diff(bulk)
+    together = np.count_nonzero(gaps < _COINCIDENT * gaps.mean())
+    if together > 0.02 * gaps.size:
+        warnings.append(
+            f"{together} of {bulk.size} bulk levels coincide with the next: a symmetry or repeated entries, "
+            "not repulsion, decides their spacings"
+        )
+    unfolded = _unfold(bulk, spikes, method)
+    if unfolded is None:
+        warnings.append("spacings not analysed: the levels cannot be unfolded")
+        return {}
+    warnings.extend(unfolded.warnings)
+    longest = min(unfolded.diagnosis.reliable_length, unfolded.levels.size / 4)
+    lengths = np.array([length for length in _LENGTHS if length <= longest])
+    return {
+        "unfolding": unfolded,
+        "repulsion": fit_repulsion(unfolded.spacings, seed=seed),
+        "ratio": spacing_ratio(bulk),
+        "number_variance": number_variance(unfolded.levels, lengths) if lengths.size else None,
+        "rigidity": rigidity(unfolded.levels, lengths) if lengths.size else None,
+    }
+
+
+def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -> Unfolding | None:
+    analytic = method == "marchenko-pastur" or (method == "auto" and spikes is not None and spikes.bulk.fits)
+    try:
+        if analytic and spikes is not None:
+            bulk = spikes.bulk
+            law = {"variance": bulk.best_variance, "rows": bulk.rows.mean - bulk.num_spikes, "columns": bulk.num_levels}
+            return unfold(singular_values**2, method="marchenko-pastur", outliers=(0, 0), **law)
+        return unfold(singular_values, method="spline" if method == "auto" else method)
+    except InputError:
+        return None
+
+
+def _localisation(spectrum: LayerSpectrum, level: float, seed: int) -> tuple[Localisation, Localisation] | None:
+    found = spectrum.participation
+    if found is None or spectrum.columns < 2:
+        return None
+    valid = slice(spectrum.columns - spectrum.rank, None)
+    return (
+        localisation(found.long[valid], spectrum.rows, level=level, seed=seed),
+        localisation(found.short[valid], spectrum.columns, level=level, seed=seed),
+    )
+
+
+def _ranks(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> dict[str, Interval]:
+    """Stable rank and participation ratio, with the spread from the fluctuations of the spikes, bulk and edge."""
+    if spikes is None:
+        stable, participation = levels.sum() / levels[-1], levels.sum() ** 2 / (levels**2).sum()
+        return {
+            "stable_rank": Interval(float(stable), float("nan"), float("nan"), float("nan")),
+            "participation_ratio": Interval(float(participation), float("nan"), float("nan"), float("nan")),
+        }
+    from ._spikes import level_sds
+
+    rng = np.random.default_rng([seed, 2])
+    count, bulk = spikes.num_spikes, spikes.bulk
+    scale = bulk.variance_draws / bulk.variance_draws.mean()
+    low = levels[: levels.size - count]
+    top = levels[levels.size - count :] + level_sds(spikes) * rng.standard_normal((scale.size, count))
+    edge = low[-1] * scale + level_sds(spikes, edge=True) * rng.standard_normal(scale.size)
+    total = low.sum() * scale + top.sum(axis=1)
+    square = (low**2).sum() * scale**2 + (top**2).sum(axis=1)
+    largest = top.max(axis=1) if count else edge
+    return {"stable_rank": summarise(total / largest), "participation_ratio": summarise(total**2 / square)}
+
+
+def _numbers(interval: Interval | None) -> dict[str, float | None]:
+    return {name: getattr(interval, name, None) for name in ("mean", "lower", "upper")}
+
+
+def _ratio(ratio: SpacingRatio | None) -> dict[str, float | None]:
+    if ratio is None:
+        return _numbers(None)
+    lower, upper = ratio.interval
+    return {"mean": ratio.mean, "lower": lower, "upper": upper}
+
+
+def _long_range(statistic: LongRangeStatistic | None) -> dict[str, list[float]] | None:
+    return None if statistic is None else {name: value.tolist() for name, value in statistic._asdict().items()}

@@ -1,0 +1,255 @@
+r"""Spikes: levels beyond the noise edge at a stated level, how many there are, and how strong their signals.
+
+A signal θ u vᵀ in noise of variance v puts an outlier at :math:`x = (\theta^2 + Mv)(\theta^2 + Nv)/\theta^2` when
+θ⁴ > M N v² (Baik, Ben Arous, Péché; Benaych-Georges, Nadakuditi, arXiv:1103.2221); weaker signals leave no trace.
+Outliers are counted by comparing, from the largest down, with the Tracy-Widom law of the noise that remains; the
+variance of that noise comes from :func:`fit_bulk`, started from the median so that strong spikes hide no weaker ones.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from coulombgas._checks import check_in_interval
+from coulombgas._interval import Interval, summarise
+from coulombgas.spectra import Numeric, mp_quantile
+
+from ._bulk import MIN_BULK, BulkFit, fit_bulk, spike_strength
+from ._edge import edge_log_density, edge_log_survival, edge_quantile, edge_scale
+
+LEVEL = 0.01
+_MAX_ROUNDS = 30
+_LARGEST_STRENGTH = 1e4
+_CANDIDATES = 12
+_TRACY_WIDOM_SD = 1.2680
+_TOGETHER = 3.0  # a pair of equal signals is closer than that in 90% of cases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike:
+    """One outlier.
+
+    Attributes:
+        eigenvalue: where it lies.
+        strength: singular value θ of the signal behind it, corrected for the noise, mean and 95% interval.
+        p_value: probability that the largest of the remaining noise levels lies beyond it.
+        overlap_long, overlap_short: squared overlap of its singular vectors with those of the signal.
+    """
+
+    eigenvalue: float
+    strength: Interval
+    p_value: float
+    overlap_long: float
+    overlap_short: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeFit:
+    """Outliers of one matrix and the bulk below them.
+
+    Attributes:
+        bulk: posterior of the noise.
+        spikes: outliers, the largest first.
+        level: probability of one or more false spikes on pure noise.
+        threshold: value beyond which a level counts as spike.
+        candidates: numbers of spikes that were compared, shape (candidate,).
+        probabilities: their posterior probabilities.
+        converged: whether counting and fitting agreed.
+    """
+
+    bulk: BulkFit
+    spikes: tuple[Spike, ...]
+    level: float
+    threshold: float
+    candidates: np.ndarray = field(repr=False)
+    probabilities: np.ndarray = field(repr=False)
+    converged: bool = True
+
+    @property
+    def num_spikes(self) -> int:
+        """How many there are, at the stated level."""
+        return len(self.spikes)
+
+
+def find_spikes(
+    eigenvalues: np.ndarray,
+    rows: int,
+    *,
+    level: float = LEVEL,
+    kurtosis: float = 0.0,
+    aspect: str = "free",
+    num_draws: int = 2000,
+    seed: int = 0,
+) -> SpikeFit:
+    """Split the levels of a matrix into noise bulk and spikes.
+
+    Args:
+        eigenvalues: positive eigenvalues of WᵀW, ascending, shape (N,).
+        rows: longer side of the matrix, at least N.
+        level: probability of one or more false spikes when there is noise only.
+        kurtosis: excess kurtosis of the entries.
+        aspect: "free" fits the effective number of rows of the bulk, "shape" takes it as known.
+        num_draws: posterior draws.
+        seed: seed of the draws.
+
+    Raises:
+        InputError: for too few levels or a level outside (0, 0.5).
+    """
+    check_in_interval("level", level, 1e-12, 0.5)
+    levels = np.asarray(eigenvalues, dtype=np.float64)
+    options = {"kurtosis": kurtosis, "aspect": aspect, "num_draws": num_draws, "seed": seed}
+    most = max((levels.size - MIN_BULK) // 2, 0)
+    count, seen = min(_robust_count(levels, rows, level), most), []
+    bulk = fit_bulk(levels, rows, num_spikes=count, **options)
+    while len(seen) < _MAX_ROUNDS:
+        p_values = _p_values(levels, bulk, min(count + _CANDIDATES, most))
+        found = int(np.argmax(np.append(p_values >= level, True)))
+        seen.append(count)
+        if found == count:
+            break
+        # a cycle: settle for the smaller number, which claims less
+        count = found if found not in seen else min(found, count)
+        bulk = fit_bulk(levels, rows, num_spikes=count, **options)
+        if found in seen:
+            break
+    converged = bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
+    p_values = _p_values(levels, bulk, count)
+    return SpikeFit(
+        bulk=bulk,
+        spikes=_spikes(levels, bulk, p_values, seed),
+        level=level,
+        threshold=_threshold(bulk, level),
+        **_number_posterior(levels, bulk, most),
+        converged=converged,
+    )
+
+
+def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, num_near: int = 1) -> np.ndarray:
+    r"""Posterior draws of the signal strength θ behind an outlier; flat in the outlier's mean position.
+
+    The outlier fluctuates around its mean because its vectors are fixed and the noise is not; the variance follows from
+    the outlier equation (1/θ − C)² = A B of Benaych-Georges and Nadakuditi with Haar-distributed noise vectors.
+    ``num_near`` outliers whose signals cannot be told apart repel each other as the levels of a GOE of that size: the
+    variance of each is (num_near + 1)/2 times larger.
+    """
+    variance, rows = bulk.variance_draws, bulk.rows_draws
+    columns = bulk.num_levels + bulk.num_spikes
+    plugged = spike_strength(np.array(eigenvalue), bulk.best_variance, bulk.rows.mean, columns)
+    sd = outlier_sd(plugged, bulk.best_variance, bulk.rows.mean, columns) * np.sqrt((num_near + 1) / 2)
+    position = eigenvalue + sd * rng.standard_normal(variance.size)
+    return np.sqrt(spike_strength(position, variance, rows, columns) * rows * variance)
+
+
+def outlier_sd(strength: Numeric, variance: float, rows: float, columns: int) -> Any:
+    """Standard deviation of an outlier eigenvalue with signal strength ℓ = θ²/(M v) above the threshold √r."""
+    ratio = columns / rows
+    ell = np.maximum(strength, np.sqrt(ratio) * (1 + 1e-6))
+    square = (1 + ell) * (1 + ratio / ell)  # z², in units of M v
+    slope = 1 - ratio / ell**2
+    mean = 1 / (ell + ratio)  # average of 1/(z² − x) over the bulk
+    mean_square = mean**2 / slope  # of 1/(z² − x)²
+    short, long = mean, ratio * mean + (1 - ratio) / square  # B/z and A/z
+    var_short = 2 / columns * (mean_square - mean**2)
+    var_long = 2 / rows * (ratio * mean_square + (1 - ratio) / square**2 - long**2)
+    var_cross = (square * mean_square - mean) / rows
+    shift = square * (short**2 * var_long + long**2 * var_short) * square + 4 / ell * var_cross
+    # AB = 1/ℓ, whose derivative with respect to z² is −1/(ℓ² slope); a real noise matrix fluctuates on that curve
+    return np.sqrt(shift) * ell**2 * slope * variance * rows
+
+
+def level_sds(fit: SpikeFit, *, edge: bool = False) -> Any:
+    """Standard deviations of the spikes, ascending, or with ``edge`` of the largest noise level."""
+    bulk = fit.bulk
+    columns = bulk.num_levels + bulk.num_spikes
+    if edge:
+        scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)[1]
+        return _TRACY_WIDOM_SD * scale
+    top = np.array([spike.eigenvalue for spike in fit.spikes[::-1]])
+    strength = spike_strength(top, np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)
+    return outlier_sd(strength, bulk.best_variance, bulk.rows.mean, columns)
+
+
+def _robust_count(levels: np.ndarray, rows: int, level: float) -> int:
+    """Levels beyond the edge of the law that has the observed median, the median being that of the bulk."""
+    count = 0
+    for _ in range(_MAX_ROUNDS):
+        size = levels.size - count
+        variance = np.median(levels[:size]) / mp_quantile(np.array(0.5), 1.0, rows - count, size)
+        centre, scale = edge_scale(np.asarray(variance), np.asarray(float(rows)), levels.size)
+        found = int(np.count_nonzero(levels > centre + edge_quantile(level) * scale))
+        if found <= count or found > levels.size // 2:
+            return max(count, min(found, levels.size // 2))
+        count = found
+    return count
+
+
+def _p_values(levels: np.ndarray, bulk: BulkFit, count: int) -> np.ndarray:
+    """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it."""
+    ranks = np.arange(count)
+    draws = slice(None, None, max(bulk.variance_draws.size // 100, 1))
+    centre, scale = edge_scale(
+        bulk.variance_draws[draws, None], bulk.rows_draws[draws, None] - ranks, levels.size - ranks
+    )
+    standard = (levels[::-1][:count] - centre) / scale
+    return np.exp(edge_log_survival(standard)).mean(axis=0)
+
+
+def _threshold(bulk: BulkFit, level: float) -> float:
+    columns = bulk.num_levels
+    centre, scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean - bulk.num_spikes), columns)
+    return float(centre + edge_quantile(level) * scale)
+
+
+def _spikes(levels: np.ndarray, bulk: BulkFit, p_values: np.ndarray, seed: int) -> tuple[Spike, ...]:
+    rng = np.random.default_rng([seed, 1])
+    columns, rows, variance = levels.size, bulk.rows.mean, bulk.best_variance
+    top = levels[::-1][: p_values.size]
+    strengths = spike_strength(top, np.asarray(variance), np.asarray(rows), columns)
+    near = _num_near(top, outlier_sd(strengths, variance, rows, columns))
+    ratio, found = columns / rows, []
+    for value, p_value, ell, group in zip(
+        top.tolist(), p_values.tolist(), strengths.tolist(), near.tolist(), strict=True
+    ):
+        found.append(
+            Spike(
+                eigenvalue=value,
+                strength=summarise(strength_draws(value, bulk, rng, group)),
+                p_value=p_value,
+                overlap_long=1 - (ratio + ell) / (ell * (ell + 1)),
+                overlap_short=1 - ratio * (1 + ell) / (ell * (ell + ratio)),
+            )
+        )
+    return tuple(found)
+
+
+def _num_near(positions: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Size of the group of each outlier: neighbours closer than three standard deviations cannot be told apart."""
+    if positions.size == 0:
+        return np.zeros(0, dtype=int)
+    group = np.concatenate([[0], np.cumsum(-np.diff(positions) > _TOGETHER * sd[1:])])
+    return np.bincount(group)[group]
+
+
+def _number_posterior(levels: np.ndarray, bulk: BulkFit, most: int) -> dict[str, np.ndarray]:
+    r"""Posterior of the number of spikes k, from the ratio of two densities for each level from the top down.
+
+    As a spike, a level has the density of outliers whose strength ℓ is uniform in log ℓ from the threshold to 10⁴;
+    as noise, that of Tracy-Widom. The prior is (1/2)^{k+1}.
+    """
+    start = max(bulk.num_spikes - _CANDIDATES // 2, 0)
+    candidates = np.arange(start, min(start + _CANDIDATES, most) + 1)
+    ranks = candidates[:-1]
+    rows, columns, variance = bulk.rows.mean, levels.size, bulk.best_variance
+    top = levels[::-1][ranks]
+    centre, scale = edge_scale(np.asarray(variance), rows - ranks, columns - ranks)
+    as_noise = edge_log_density((top - centre) / scale) - np.log(scale)
+    threshold = np.sqrt(columns / rows)
+    ell = np.geomspace(threshold * (1 + 1e-4), _LARGEST_STRENGTH, 400)
+    position = variance * rows * (1 + ell) * (1 + columns / rows / ell)
+    sd = np.maximum(outlier_sd(ell, variance, rows, columns), scale.mean() if scale.size else 1.0)
+    kernel = np.exp(-(((top[:, None] - position) / sd) ** 2) / 2) / (np.sqrt(2 * np.pi) * sd)
+    as_spike = np.log(np.maximum(kernel.mean(axis=1), 1e-300))  # geometric grid: uniform in log ℓ
+    log_mass = np.concatenate([[0.0], np.cumsum(as_spike - as_noise)]) - candidates * np.log(2)
+    mass = np.exp(log_mass - log_mass.max())
+    return {"candidates": candidates, "probabilities": mass / mass.sum()}

@@ -1,0 +1,112 @@
+"""The batched sampler against a posterior known in closed form."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from coulombgas._checks import InputError
+from coulombgas.inference import sample_batch
+from coulombgas.inference._programs import WIDE, SettingEnergies, common_temperature
+from coulombgas.inference._sampler import _compiled, _Options, padded_size
+
+# The options of every fit, so that one compiled program serves this whole directory.
+OPTIONS = {"num_chains": 4, "num_warmup": 400, "num_draws": 1000}
+
+
+GROUPS = 8  # as every fit pads them
+
+
+def problems(num: int) -> tuple[SettingEnergies, dict]:
+    """Settings of which one level group speaks, from very cold to very hot."""
+    freedom = np.tile(np.linspace(20, 2000, num)[:, None], GROUPS)
+    energy = freedom * np.geomspace(1e-6, 1e6, num)[:, None]
+    used = np.broadcast_to(np.arange(GROUPS) == 0, energy.shape)
+    return SettingEnergies(energy, freedom, np.ones(energy.shape), used), {"temperature": energy[:, 0] / freedom[:, 0]}
+
+
+def test_temperatures_have_the_quantiles_of_the_exact_posterior():
+    data, initial = problems(4)
+    draws = sample_batch(common_temperature, data, initial, **OPTIONS)
+    assert draws.sites["temperature"].shape == (4, 4, 1000)
+    assert not draws.diverging.any()
+    grid = np.linspace(-3, 3, 40001)
+    for freedom, guess, found in zip(
+        data.freedom[:, 0], initial["temperature"], draws.sites["temperature"], strict=True
+    ):
+        log = np.log(guess) + grid
+        density = np.exp(stats.norm.logpdf(log, 0, WIDE) - freedom / 2 * (grid + np.exp(-grid) - 1))
+        cdf = np.cumsum(density) / density.sum()
+        exact = np.interp([0.05, 0.5, 0.95], cdf, log)
+        sampled = np.quantile(np.log(found), [0.05, 0.5, 0.95])
+        # 4000 draws worth about 1200 independent ones: a quantile is known to 0.06 sd, 0.3 is a 5-sigma limit
+        assert np.abs(sampled - exact).max() < 0.3 * np.sqrt(2 / freedom)
+
+
+def test_any_number_of_problems_and_chains_shares_one_program():
+    program = _compiled(common_temperature, 16, _Options(400, 1000, False, 0.9, 6))
+    data, initial = problems(4)
+    sample_batch(common_temperature, data, initial, **OPTIONS)
+    before = program._cache_size()
+    for num, chains in ((1, 4), (4, 3), (9, 2)):
+        data, initial = problems(num)
+        draws = sample_batch(common_temperature, data, initial, **OPTIONS | {"num_chains": chains})
+        assert draws.sites["temperature"].shape == (num, chains, 1000)
+    assert program._cache_size() == before
+
+
+def test_a_problem_gives_the_same_draws_alone_and_in_a_batch():
+    data, initial = problems(9)
+    together = sample_batch(common_temperature, data, initial, **OPTIONS)
+    last = SettingEnergies(*(column[-1:] for column in data))
+    alone = sample_batch(common_temperature, last, {"temperature": initial["temperature"][-1:]}, **OPTIONS)
+    # the problem is number 8 there and 0 here, so its random numbers differ: compare distributions of log T
+    first, second = (
+        np.log(sites).ravel() for sites in (together.sites["temperature"][8], alone.sites["temperature"][0])
+    )
+    assert abs(first.mean() - second.mean()) < 0.3 * first.std()
+    three = SettingEnergies(*(column[:3] for column in data))
+    some = sample_batch(common_temperature, three, {"temperature": initial["temperature"][:3]}, **OPTIONS)
+    assert np.array_equal(some.sites["temperature"], together.sites["temperature"][:3])
+
+
+def test_chains_one_by_one_and_abreast_sample_the_same():
+    data, initial = problems(2)
+    abreast, singly = (
+        sample_batch(common_temperature, data, initial, **OPTIONS, abreast=way).sites["temperature"]
+        for way in (True, False)
+    )
+    for first, second in zip(np.log(abreast), np.log(singly), strict=True):
+        assert abs(first.mean() - second.mean()) < 0.3 * first.std()
+        assert 0.8 < first.std() / second.std() < 1.25
+
+
+def test_padded_sizes_are_few_and_never_smaller():
+    sizes = [padded_size(num) for num in range(1, 200)]
+    assert all(size >= num for num, size in enumerate(sizes, start=1))
+    assert len(set(sizes)) <= 16
+
+
+@pytest.mark.parametrize("name", ["num_chains", "num_warmup", "num_draws"])
+def test_bad_counts_are_named(name):
+    data, initial = problems(1)
+    with pytest.raises(InputError, match=name):
+        sample_batch(common_temperature, data, initial, **{**OPTIONS, name: 0})
+
+
+def test_a_chain_does_not_follow_an_impossible_rise():
+    from typing import NamedTuple
+
+    from coulombgas.inference._sampler import _stay_if_lost
+
+    class State(NamedTuple):
+        z: float
+        z_grad: float
+        potential_energy: float
+        diverging: bool
+
+    old = State(0.0, 0.1, 5.0, False)
+    for energy, moves in ((4.0, True), (900.0, True), (1e200, False), (float("nan"), False), (float("inf"), False)):
+        found = _stay_if_lost(old, State(1.0, 0.2, energy, False))
+        assert bool(found.diverging) is not moves
+        assert float(found.z) == (1.0 if moves else 0.0)
+        assert float(found.potential_energy) == (energy if moves else 5.0)
