@@ -45,43 +45,45 @@ def relaxation(board: Board) -> None:
 
 @chain.step
 def stationary_variance(board: Board) -> None:
-    """derived here: Var E_ij = alpha (s_i + s_j) nu^2/(2B) times 2/(2 - alpha (s_i + s_j)(1 + (N+1)/B))."""
-    rate, v, N = sp.symbols("r v N", positive=True)
-    E, eta = sp.symbols("E eta", real=True)
-    update = E - alpha * rate * (E - eta)
-    second = symbolic.gaussian_average(sp.expand(update**2), [E, eta], {(E, E): v, (eta, eta): nu**2 / B})
-    found = board.line(
-        "With $r=s_i+s_j$ the fixed point of $\\langle E'^2\\rangle=v$:",
-        sp.factor(sp.solve(second - v, v)[0]),
-        name="v",
-    )
-    board.zero(
-        "Leading order and finite-rate factor.",
-        found - alpha * rate * nu**2 / (2 * B) * 2 / (2 - alpha * rate),
-        by=sp.simplify,
-    )
+    """derived here: Var E_ij = a_ij nu^2/(B - A_i), a_ij = alpha r_ij/(2 - alpha r_ij (1 + 1/B)), A_i = sum_k a_ik,
+    exact at any alpha and B for the linearised update."""
+    size = 3
+    rates = sp.symbols(f"r_1:{size + 1}", positive=True)
+    variances = sp.symbols(f"V_1:{size + 1}", positive=True)
+    errors = sp.symbols(f"E_1:{size + 1}", real=True)
+    z = sp.symbols(f"z_1:{size + 1}", real=True)
     board.line(
-        "The inputs' fluctuations replace $\\alpha^2r^2$ by $\\alpha^2r^2\\langle "
-        "C^2\\rangle$, $\\langle C^2\\rangle=1+(N+1)/B$ (derivations/teacher\\_student)."
+        "Row $i$ of the update: $E_j'=E_j-\\alpha r_j[(EC)_j-\\xi_j]$, $C=\\frac1B\\sum zz^T$, "
+        "$\\mathrm{Var}\\,\\xi_j=\\nu^2/B$."
     )
-    fluctuating = sp.solve(
-        v * (1 - 2 * alpha * rate + alpha**2 * rate**2 * (1 + (N + 1) / B)) + alpha**2 * rate**2 * nu**2 / B - v, v
-    )[0]
-    diagonal = fluctuating.subs(rate, 2 * sigma1)
+    # one sample: the second moment of sum_k E_k z_k z_j by Wick; a batch of B keeps 1 - 1/B of the square of the mean
+    unit = {(one, one): 1 for one in z}
+    for j in range(size):
+        product = sum(e * y for e, y in zip(errors, z, strict=True)) * z[j]
+        squared = symbolic.gaussian_average(sp.expand(product**2), list(z), unit)
+        law = {(e, e): variance for e, variance in zip(errors, variances, strict=True)}
+        one = symbolic.gaussian_average(sp.expand(squared), list(errors), law)
+        batch = one / B + (1 - 1 / B) * variances[j]
+        total = variances[j] * (1 - 2 * alpha * rates[j]) + alpha**2 * rates[j] ** 2 * (batch + nu**2 / B)
+        found = {variance: symbolic.two_layer_variance(rates, k, alpha, B, nu) for k, variance in enumerate(variances)}
+        rest = sp.simplify((total - variances[j]).subs(found))
+        board.zero(f"The library's variances are stationary, $j={j + 1}$.", rest)
+    one = symbolic.two_layer_variance([2 * sigma1, sigma1 + sigma2], 0, alpha, B, nu)
+    leading = sp.limit(one / alpha, alpha, 0)
     board.zero(
-        "A diagonal element is the library's width.",
-        diagonal - symbolic.two_layer_width2(sigma1, alpha, B, nu, N),
-        by=sp.simplify,
+        "A diagonal element at leading order is the library's width.",
+        sp.simplify(leading - symbolic.two_layer_width2(sigma1, 1 / B, nu)),
     )
     board.zero(
-        "Its leading order is $Ts_i\\nu^2$.", sp.limit(diagonal * B / alpha, alpha, 0).subs(B, sp.oo) - sigma1 * nu**2
+        "Rates of balanced weights.",
+        [
+            symbolic.two_layer_rate(sigma1, sigma2) - sigma1 - sigma2,
+            symbolic.two_layer_rate(sigma1, sigma2, 2, trained="first") - 4 * sigma1,
+            symbolic.two_layer_rate(sigma1, sigma2, 2, trained="second") - sigma2 / 4,
+        ],
     )
-    board.zero(
-        "The library's leading order.", symbolic.two_layer_width2(sigma1, alpha, B, nu) - alpha / B * sigma1 * nu**2
-    )
-    board.zero(
-        "One layer: rate 1, $T\\nu^2/2$, one species.", sp.limit(found.subs(rate, 1) * B / alpha, alpha, 0) - nu**2 / 2
-    )
+    single = sp.limit(symbolic.two_layer_variance([1], 0, alpha, B, nu) / alpha, alpha, 0)
+    board.zero("One layer: rate 1, $T\\nu^2/2$, one species.", sp.simplify(single - nu**2 / (2 * B)))
 
 
 @chain.step

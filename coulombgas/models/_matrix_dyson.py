@@ -8,13 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from coulombgas._checks import InputError, check_finite_array, fail
+from coulombgas._checks import check_finite_array, fail
 
 from ._linalg import pair_index, symmetric_eigenvalues, trailing_ones
-from ._protocol import Key, Model, Setting, Start
+from ._protocol import Model
 from ._random import fold, normals, purpose
-from ._rbm import GaussianRBM
-from ._teacher_student import TeacherStudent
+from ._setting import Key, Setting, Start
 
 
 class MatrixDyson(Model):
@@ -24,8 +23,7 @@ class MatrixDyson(Model):
         X_{ij}' = X_{ij} - \alpha\gamma_{ij} (X_{ij} - x_i\delta_{ij})
         + \frac{\alpha}{\sqrt B} \sqrt{D_{ij} (1 + \delta_{ij})}\;\eta_{ij}
 
-    exactly Gaussian, so that :math:`\mathrm{Var} X_{ij} = T D_{ij} (1 + \delta_{ij}) / (\gamma_{ij} (2 -
-    \alpha\gamma_{ij}))`; the cheap limit in law of a model near its fixed point, and a check of it.
+    exactly Gaussian: the cheap limit in law of a model near its fixed point, and a check of it.
 
     Args:
         target: levels x_i at the fixed point, shape (N,).
@@ -42,6 +40,7 @@ class MatrixDyson(Model):
 
     name: ClassVar[str] = "matrix-dyson"
     trailing_replicas: ClassVar[bool] = True
+    levels = "eigenvalues"
 
     def __init__(
         self,
@@ -70,23 +69,6 @@ class MatrixDyson(Model):
     def fixed_point(self) -> np.ndarray:
         return np.array(self.target)
 
-    def element_variance(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        """Stationary variance of each element of X, shape (N, N); 0 where nothing moves."""
-        rate, noise2 = np.array(self.rate), np.array(self.noise2)
-        rest = 2.0 - learning_rate * rate
-        if (rest <= 0).any():
-            fail("learning_rate", f"must be below {2 / rate.max():.4g}, or the matrix diverges", learning_rate)
-        if ((rate == 0) & (noise2 > 0)).any():
-            raise InputError("`rate` must be positive wherever `noise2` is, or the matrix diffuses without bound.")
-        temperature = learning_rate / batch_size
-        safe = np.where(rate > 0, rate, 1.0)
-        return temperature * noise2 * (1.0 + np.eye(self.num_modes)) / (safe * rest)
-
-    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r""":math:`s_i^2/T = 2 D_{ii} / (\gamma_{ii} (2 - \alpha\gamma_{ii}))`, exact, shape (mode,)."""
-        variance = self.element_variance(learning_rate=learning_rate, batch_size=batch_size)
-        return np.diag(variance) * batch_size / learning_rate
-
     def config(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -110,31 +92,15 @@ class MatrixDyson(Model):
         drift = trailing_ones(np.array(self.rate), weights) * (weights - trailing_ones(np.diag(self.target), weights))
         return drift - trailing_ones(scale, weights) * draws, memory
 
+    def matrix(self, weights: Array) -> Array:
+        """X itself."""
+        return weights
+
     def spectrum(self, weights: Array) -> Array:
         return symmetric_eigenvalues(weights)
 
     def healthy(self, weights: Array) -> Array:
         return jnp.isfinite(weights).all(axis=(0, 1))
-
-
-def matrix_dyson_of(model: Model) -> MatrixDyson:
-    r"""The surrogate with the first two moments of a model's linearised update.
-
-    RBM: :math:`\gamma_{ij} = \sigma_h^2 (x_i + x_j)/(\kappa_i\kappa_j)`,
-    :math:`D_{ij} = \sigma_h^4 (x_i + x_j)^2/(\kappa_i\kappa_j)`, whence the variance
-    :math:`T \sigma_h^2 (x_i + x_j)(1 + \delta_{ij})/2`; teacher-student: γ = 1, D = ε².
-
-    Raises:
-        InputError: for a model without a known surrogate.
-    """
-    if isinstance(model, GaussianRBM):
-        levels, kappa = model.fixed_point, np.minimum(model.target_modes, model.mu2)
-        pair, precision = levels[:, None] + levels[None, :], kappa[:, None] * kappa[None, :]
-        rate = model.sigma_h2 * pair / precision
-        return MatrixDyson(target=levels, rate=rate, noise2=rate * model.sigma_h2 * pair)
-    if isinstance(model, TeacherStudent):
-        return MatrixDyson(target=model.fixed_point, rate=1.0, noise2=model.noise**2)
-    return fail("model", "must be a GaussianRBM or a TeacherStudent", type(model).__name__)
 
 
 def _symmetric(name: str, value: Any, order: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -1,67 +1,58 @@
-"""What the ensemble engine needs to know of a model."""
+"""What the ensemble engine and the theory need to know of a model."""
 
+import dataclasses
+import re
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal, TypeAlias
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-Start: TypeAlias = Literal["random", "fixed-point"]
-"""How training begins."""
+from coulombgas._checks import InputError
 
-Key: TypeAlias = Array
-"""A typed JAX key, or two key words (2, *replicas) for models with trailing replicas."""
+from ._defaults import averaged_descent, find_level_kind, matrix_shape, plain
+from ._linalg import singular_values, symmetric_eigenvalues
+from ._setting import Key, Setting, Start
 
-
-class Setting(eqx.Module):
-    """One point of a sweep, as an update sees it."""
-
-    learning_rate: Float[Array, ""]
-    """α of this setting, schedules not included."""
-    key: Key
-    """Random numbers shared by all replicas of the setting (quenched inputs)."""
-    batch_size: int = eqx.field(static=True)
-    """|B|."""
+LevelKind = Literal["eigenvalues", "squared-singular-values", "singular-values"]
 
 
 class Model(eqx.Module):
-    """Parameters of a model under training: its start, a stochastic gradient, its spectrum.
+    """A model under training: what one update is. What updates lead to is computed in :mod:`coulombgas.theory`.
+
+    Three methods are needed: :meth:`start`, :meth:`gradient` and :meth:`matrix`. Everything else has a default that is
+    computed from them; a model overrides it where it knows better (a closed form of its fixed point, a faster
+    spectrum). Fields are annotations of the class, as in a dataclass.
 
     Write every method for one replica; the engine batches. ``trailing_replicas = True`` promises more: each method
     also accepts arrays with one replica axis behind their own (weights (i, j, replica), keys (2, replica)) and
     treats it elementwise. The engine then calls it on whole chunks instead of through ``vmap``.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
+    """Name in stores and on the command line; the name of the class in small letters when not given."""
     trailing_replicas: ClassVar[bool] = False
+    levels: ClassVar[Literal["auto", "eigenvalues", "squared-singular-values", "singular-values"]] = "auto"
+    """What the spectrum is made of: "eigenvalues" of a symmetric :meth:`matrix`, the "squared-singular-values" or the
+    "singular-values" of any. "auto": eigenvalues if the matrix stays symmetric in training, else squared singular
+    values."""
 
-    @property
-    @abstractmethod
-    def num_modes(self) -> int:
-        """Number of eigenvalues in the spectrum."""
-
-    @property
-    @abstractmethod
-    def target_modes(self) -> np.ndarray:
-        """Target κ belonging to each mode in the order of ``fixed_point``, shape (mode,), float64."""
-
-    @property
-    @abstractmethod
-    def fixed_point(self) -> np.ndarray:
-        """Spectrum at the fixed point of the mean dynamics, ascending, shape (mode,), float64."""
-
-    @abstractmethod
-    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        """s_i²/T of each mode (ALP24 (17)-(18)), shape (mode,), with the finite learning-rate factor where known."""
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """JSON-able description; ``from_config`` inverts it."""
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if not cls.__dict__.get("name"):
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
     @abstractmethod
     def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[PyTree, PyTree]:
-        """Weights and memory (what persists beside the weights, such as Markov chains; None if nothing)."""
+        """Weights and memory (what persists beside the weights, such as Markov chains; None if nothing).
+
+        ``init`` is "random", or "fixed-point" for a start where training leads; a model that does not know its fixed
+        point may ignore it.
+        """
 
     @abstractmethod
     def gradient(
@@ -70,9 +61,90 @@ class Model(eqx.Module):
         """Stochastic gradient of the loss, as the weights are, and the new memory."""
 
     @abstractmethod
-    def spectrum(self, weights: PyTree) -> Float[Array, "mode *replicas"]:
-        """Eigenvalues, ascending."""
+    def matrix(self, weights: PyTree) -> Float[Array, "row column *replicas"]:
+        """The matrix whose levels are observed: a symmetric X, or W (see :attr:`levels`)."""
 
-    @abstractmethod
+    @property
+    def level_kind(self) -> LevelKind:
+        """:attr:`levels` with "auto" resolved."""
+        return find_level_kind(self) if self.levels == "auto" else self.levels
+
+    def spectrum(self, weights: PyTree) -> Float[Array, "mode *replicas"]:
+        """Levels of one replica, ascending."""
+        matrix = self.matrix(weights)
+        if self.level_kind == "eigenvalues":
+            return symmetric_eigenvalues((matrix + jnp.swapaxes(matrix, 0, 1)) / 2)
+        values = singular_values(matrix)
+        return values if self.level_kind == "singular-values" else values**2
+
+    @property
+    def num_modes(self) -> int:
+        """Number of levels in the spectrum."""
+        return min(matrix_shape(self))
+
+    @property
+    def fixed_point(self) -> np.ndarray:
+        """Levels at the fixed point of the mean dynamics, ascending, shape (mode,), float64.
+
+        By default from averaged descent, good to about a percent; :func:`coulombgas.linear_noise` refines it.
+        """
+        return averaged_descent(self)
+
+    @property
+    def target_modes(self) -> np.ndarray:
+        """Target κ belonging to each mode in the order of ``fixed_point``, shape (mode,); by default the fixed point."""
+        return self.fixed_point
+
     def healthy(self, weights: PyTree) -> Bool[Array, "*replicas"]:
         """False once the replica has diverged: NaN, Inf or outside the domain of the model."""
+        return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
+
+    def allowed(self, levels: np.ndarray) -> np.ndarray:
+        """Which replicas' levels (replica, mode) lie in the domain of the model, bool (replica,)."""
+        return np.isfinite(levels).all(axis=-1)
+
+    def config(self) -> dict[str, Any]:
+        """JSON-able description, by default the fields; ``from_config`` inverts it.
+
+        Raises:
+            InputError: naming a field that is not made of numbers, words and sequences of them.
+        """
+        fields = [field.name for field in dataclasses.fields(self)]
+        return {"name": self.name, **{name: plain(name, getattr(self, name)) for name in fields}}
+
+    def reduce_memory(self, memory: PyTree, *, setting: Setting) -> PyTree:
+        """The part of the memory that decides the law of what follows, by default the memory itself.
+
+        A model with Markov chains gives their empirical moments: what the mean dynamics is a function of.
+        """
+        del setting
+        return memory
+
+    def restore_memory(self, statistic: PyTree, *, key: Key, setting: Setting) -> PyTree:
+        """A memory with exactly this statistic, drawn at random among those that have it."""
+        del key, setting
+        return statistic
+
+    @property
+    def smallest_batch(self) -> int:
+        """Batch from which on :meth:`restore_memory` can meet any statistic."""
+        return 1
+
+
+def abstract_start(model: Model, batch_size: int = 1) -> tuple[PyTree, PyTree]:
+    """Shapes and dtypes of one replica's weights and memory."""
+    setting = Setting(learning_rate=jnp.float32(0.0), key=jnp.zeros(2, jnp.uint32), batch_size=batch_size)
+    key = jnp.zeros(2, jnp.uint32) if model.trailing_replicas else jax.random.key(0)
+    return jax.eval_shape(partial(model.start, key=key, setting=setting, init="random", dtype=jnp.float32))
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is not a model, or a class instead of an instance.
+
+    Raises:
+        InputError: saying what to give.
+    """
+    if isinstance(model, type) and issubclass(model, Model):
+        raise InputError(f"`model` must be an instance, got the class: write {model.__name__}(...).")
+    if not isinstance(model, Model):
+        raise InputError(f"`model` must be a Model such as GaussianRBM(...), got {type(model).__name__}.")

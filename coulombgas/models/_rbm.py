@@ -10,10 +10,20 @@ from jaxtyping import Array, PyTree
 
 from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
 
-from ._linalg import materialise, matmul, positive_definite, symmetric_eigenvalues, trailing_ones, transpose
-from ._protocol import Key, Model, Setting, Start
+from ._linalg import (
+    cholesky,
+    materialise,
+    matmul,
+    pair_index,
+    positive_definite,
+    symmetric_eigenvalues,
+    trailing_ones,
+    transpose,
+)
+from ._protocol import Model
 from ._random import fold, normals, purpose
 from ._rbm_chains import collapsed_chain, gram_chain, naive_chain
+from ._setting import Key, Setting, Start
 from ._targets import check_target
 
 
@@ -68,6 +78,7 @@ class GaussianRBM(Model):
 
     name: ClassVar[str] = "rbm"
     trailing_replicas: ClassVar[bool] = True
+    levels = "squared-singular-values"
 
     def __init__(
         self,
@@ -114,24 +125,6 @@ class GaussianRBM(Model):
     @property
     def fixed_point(self) -> np.ndarray:
         return np.maximum(self.mu2 - self.target_modes, 0.0)
-
-    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r""":math:`s_i^2/T = 2\sigma_h^2 x_i^s` at leading order in T, α and the chains' memory, shape (mode,).
-
-        Source: ALP24 appendix C.
-        """
-        del learning_rate, batch_size
-        return 2.0 * self.sigma_h2 * self.fixed_point
-
-    def chain_factor(self) -> np.ndarray:
-        r"""What the k Gibbs steps make of ``width2_per_temperature``, shape (mode,), with :math:`a_i = x_i^s/\mu^2`.
-
-        Persistent chains remember: noise is correlated in time and its integral is larger by
-        :math:`(1 + a^{2k})/(1 - a^{2k})`. Chains that start from the data answer to W only in part, which weakens the
-        restoring force by :math:`1 - a^{2k}`. Both tend to 1 for large k. Derived here, at leading order in α.
-        """
-        memory = (self.fixed_point / self.mu2) ** (2 * self.gibbs_steps)
-        return (1.0 + memory) / (1.0 - memory) if self.chains == "persistent" else 1.0 / (1.0 - memory)
 
     def config(self) -> dict[str, Any]:
         names = ("num_visible", "num_hidden", "mu2", "sigma_h2", "gibbs_steps", "chains", "sampler", "init_std")
@@ -220,8 +213,51 @@ class GaussianRBM(Model):
         a = transpose(matrix) if self.num_hidden < self.num_visible else matrix
         return matmul(a, transpose(a)) * np.asarray(self.sigma_h2, matrix.dtype)
 
+    def matrix(self, weights: PyTree) -> Array:
+        """σ_h W: its squared singular values are the levels x_i."""
+        matrix = _parts(weights)[0]
+        return matrix * np.asarray(np.sqrt(self.sigma_h2), matrix.dtype)
+
     def spectrum(self, weights: PyTree) -> Array:
         return symmetric_eigenvalues(self.gram(_parts(weights)[0]))
+
+    def allowed(self, levels: np.ndarray) -> np.ndarray:
+        """Replicas with every level below μ²: beyond it the model cannot be normalised."""
+        return np.isfinite(levels).all(axis=-1) & (levels[:, -1] < self.mu2)
+
+    def reduce_memory(self, memory: Array | None, *, setting: Setting) -> PyTree:
+        """Moments of the chains: second, lower triangle, shape (N_v(N_v+1)/2,), and with a bias also the mean."""
+        if memory is None:
+            return None
+        second = matmul(memory, transpose(memory)) / setting.batch_size
+        rows = np.tril_indices(self.num_visible)
+        return second[rows] if self.target_mean is None else {"second": second[rows], "mean": memory.mean(axis=1)}
+
+    def restore_memory(self, statistic: PyTree, *, key: Key, setting: Setting) -> Array | None:
+        """Chains with exactly these moments: a root of their covariance times random orthonormal rows.
+
+        Raises:
+            InputError: for a batch below :attr:`smallest_batch`, whose moments are singular.
+        """
+        if statistic is None:
+            return None
+        batch = setting.batch_size
+        if batch < self.smallest_batch:
+            fail("batch_size", f"must be at least {self.smallest_batch} to hold any moments of the chains", batch)
+        second = statistic["second"] if isinstance(statistic, dict) else statistic
+        square = second[pair_index(self.num_visible)]
+        if self._uses_gram and batch > self.num_visible:
+            return cholesky(square * batch)
+        draws = normals(fold(key, purpose("restore")), (batch, self.num_visible), square.dtype)
+        if not isinstance(statistic, dict):
+            return cholesky(square) @ (jnp.linalg.qr(draws)[0].T * np.sqrt(batch))
+        mean = statistic["mean"]
+        rows = jnp.linalg.qr(draws - draws.mean(axis=0))[0].T * np.sqrt(batch)
+        return cholesky(square - jnp.outer(mean, mean)) @ rows + mean[:, None]
+
+    @property
+    def smallest_batch(self) -> int:
+        return 1 if self.chains == "data" else self.num_visible + (self.target_mean is not None)
 
     def healthy(self, weights: PyTree) -> Array:
         gram = self.gram(_parts(weights)[0])
@@ -230,8 +266,6 @@ class GaussianRBM(Model):
 
 def chain_factor_of(chain: Array) -> Array:
     """Square R with R Rᵀ = φφᵀ, the memory of the Gram sampler."""
-    from ._linalg import cholesky
-
     return cholesky(matmul(chain, transpose(chain)))
 
 

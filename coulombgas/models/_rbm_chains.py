@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ._linalg import cholesky, identity_like, materialise, matmul, transpose
-from ._protocol import Key
 from ._random import fold, normals, wishart_factor
+from ._setting import Key
 
 
 def collapsed_step(matrix: Array, *, mu2: float, sigma_h2: float, gibbs_steps: int) -> tuple[Array, Array, Array]:

@@ -1,10 +1,11 @@
-"""From a JSON-able description back to the model."""
+"""Models by name: from a JSON-able description back to the model."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from coulombgas._checks import InputError, fail
+from coulombgas._checks import InputError, check_choice
 
+from ._defaults import frozen
 from ._matrix_dyson import MatrixDyson
 from ._protocol import Model
 from ._rbm import GaussianRBM
@@ -14,6 +15,33 @@ from ._two_layer import TwoLayerLinear
 _MODELS: dict[str, type[Model]] = {
     model.name: model for model in (GaussianRBM, TeacherStudent, TwoLayerLinear, MatrixDyson)
 }
+_BUILT_IN = frozenset(_MODELS)
+_M = TypeVar("_M", bound=type[Model])
+
+
+def register(model: _M) -> _M:
+    """Make stores and the command line know a class of models, under its ``name``; usable as a decorator.
+
+    Spectra of a registered model are fitted like those of a built-in one in this process: ``fit_temperature`` and
+    ``coulombgas.cli.main`` rebuild it from the configuration in the store.
+
+    Args:
+        model: the class; its instances must be made by their ``config()`` as keyword arguments.
+
+    Raises:
+        InputError: for something else than a class of models, or the name of a built-in one.
+    """
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        raise InputError(f"`model` must be a class derived from Model, got {model!r}.")
+    if model.name in _BUILT_IN and _MODELS[model.name] is not model:
+        raise InputError(f"`model` {model.name!r} is the name of a built-in model: set another `name` in the class.")
+    _MODELS[model.name] = model
+    return model
+
+
+def registered(name: Any) -> bool:
+    """Whether a model of this name is known."""
+    return name in _MODELS
 
 
 def from_config(config: Mapping[str, Any]) -> Model:
@@ -25,10 +53,8 @@ def from_config(config: Mapping[str, Any]) -> Model:
     Raises:
         InputError: for an unknown name or argument.
     """
-    arguments = dict(config)
-    name = arguments.pop("name", None)
-    if name not in _MODELS:
-        fail("name", "must be one of " + ", ".join(sorted(_MODELS)), name)
+    arguments = {name: frozen(value) for name, value in config.items()}
+    name = check_choice("name", arguments.pop("name", None), _MODELS)
     try:
         return _MODELS[name](**arguments)
     except TypeError as error:

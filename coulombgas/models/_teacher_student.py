@@ -11,8 +11,9 @@ from jaxtyping import Array
 from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
 
 from ._linalg import matmul, pair_index, symmetric_eigenvalues, trailing_ones, transpose
-from ._protocol import Key, Model, Setting, Start
+from ._protocol import Model
 from ._random import fold, normals, purpose
+from ._setting import Key, Setting, Start
 
 
 class TeacherStudent(Model):
@@ -45,6 +46,7 @@ class TeacherStudent(Model):
 
     name: ClassVar[str] = "teacher-student"
     trailing_replicas: ClassVar[bool] = True
+    levels = "eigenvalues"
 
     def __init__(
         self,
@@ -75,34 +77,6 @@ class TeacherStudent(Model):
     @property
     def fixed_point(self) -> np.ndarray:
         return np.array(self.teacher)
-
-    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r"""s²/T of every mode, shape (mode,), exact at any learning rate.
-
-        .. math::
-            \frac{s^2}{T} = \frac{\alpha q\,\epsilon^2}{q - c}\Big[\frac{1}{q + c} + \frac{1}{q - c(N+1)}\Big],
-            \qquad c = \alpha^2/B,\quad q = 2\alpha - \alpha^2
-
-        For fresh inputs it is the width of every setting, for quenched ones the mean over input sets, about which one
-        set scatters by :meth:`width2_scatter`.
-
-        Derived here; see derivations/teacher_student.
-        """
-        size = self.num_modes
-        highest = 2.0 / (1.0 + (size + 1) / batch_size)
-        if learning_rate >= highest:
-            fail("learning_rate", f"must be below {highest:.4g}, or W diverges", learning_rate)
-        c, q = learning_rate**2 / batch_size, 2.0 * learning_rate - learning_rate**2
-        both = 1.0 / (q + c) + 1.0 / (q - c * (size + 1))
-        return np.full(size, learning_rate * q * self.noise**2 / (q - c) * both)
-
-    def width2_scatter(self, *, learning_rate: float, batch_size: int) -> float:
-        r"""Relative standard deviation of a setting's s² over input sets: :math:`\sqrt{2T/N}` quenched, 0 fresh.
-
-        It limits a temperature read off one setting of quenched inputs, however many replicas there are. Leading order
-        in α; derived here, see derivations/teacher_student.
-        """
-        return float(np.sqrt(2.0 * learning_rate / batch_size / self.num_modes)) if self.inputs == "quenched" else 0.0
 
     def config(self) -> dict[str, Any]:
         return {
@@ -145,8 +119,12 @@ class TeacherStudent(Model):
         scale = self.noise * np.where(np.eye(size, dtype=bool), np.sqrt(2.0), 1.0)
         return draws[pair_index(size)] * trailing_ones(scale, weights)
 
+    def matrix(self, weights: Array) -> Array:
+        """(W + Wᵀ)/2."""
+        return (weights + transpose(weights)) / 2
+
     def spectrum(self, weights: Array) -> Array:
-        return symmetric_eigenvalues((weights + transpose(weights)) / 2)
+        return symmetric_eigenvalues(self.matrix(weights))
 
     def healthy(self, weights: Array) -> Array:
         return jnp.isfinite(weights).all(axis=(0, 1))

@@ -11,8 +11,9 @@ from jaxtyping import Array
 from coulombgas._checks import check_choice, check_count, check_finite_array, check_positive, fail
 
 from ._linalg import matmul, singular_values, trailing_ones, transpose
-from ._protocol import Key, Model, Setting, Start
+from ._protocol import Model
 from ._random import fold, normals, purpose
+from ._setting import Key, Setting, Start
 
 Weights = dict[str, Array]
 
@@ -24,10 +25,7 @@ class TwoLayerLinear(Model):
         W_1' = W_1 - \alpha W_2^T G, \quad W_2' = W_2 - \alpha G W_1^T, \quad
         G = \frac1B \sum_{a=1}^{B} \big[(W_2 W_1 - W_t) z_a - \nu\xi_a\big] z_a^T
 
-    with :math:`W_t = \mathrm{diag}(s_1, \dots, s_N)`. Near the fixed point :math:`E = W_2 W_1 - W_t` is an
-    Ornstein-Uhlenbeck matrix with rates :math:`r_{ij} = (W_2 W_2^T)_{ii} + (W_1^T W_1)_{jj}`, restricted to the layers
-    that train, and :math:`\mathrm{Var} E_{ij} = T r_{ij} \nu^2 / (2 - \alpha r_{ij}(1 + (N + 1)/B))`: the width
-    depends on the mode. The spectrum is the singular values of :math:`W_2 W_1`.
+    with :math:`W_t = \mathrm{diag}(s_1, \dots, s_N)`. The spectrum is the singular values of :math:`W_2 W_1`.
 
     Args:
         teacher: singular values s of W_t, positive, shape (N,).
@@ -40,7 +38,7 @@ class TwoLayerLinear(Model):
     Raises:
         InputError: when a value is out of range.
 
-    Source: PFLA24; physics of the widths derived here.
+    Source: PFLA24.
     """
 
     teacher: tuple[float, ...] = eqx.field(static=True)
@@ -52,6 +50,7 @@ class TwoLayerLinear(Model):
 
     name: ClassVar[str] = "two-layer"
     trailing_replicas: ClassVar[bool] = True
+    levels = "singular-values"
 
     def __init__(
         self,
@@ -86,21 +85,6 @@ class TwoLayerLinear(Model):
     def fixed_point(self) -> np.ndarray:
         return np.array(self.teacher)
 
-    def rates(self) -> np.ndarray:
-        """r_ij of the trained layers at the fixed-point start, shape (N, N); α r_ij per update restores E_ij."""
-        levels = np.array(self.teacher)
-        left, right = levels[:, None] * self.balance**2, levels[None, :] / self.balance**2
-        return {"both": left + right, "first": left + 0.0 * right, "second": right + 0.0 * left}[self.trained]
-
-    def width2_per_temperature(self, *, learning_rate: float, batch_size: int) -> np.ndarray:
-        r""":math:`s_i^2/T = r_{ii}\nu^2 / (2 - \alpha r_{ii}(1 + (N+1)/B))`, about :math:`s_i\nu^2` balanced."""
-        rates = np.diag(self.rates())
-        rest = 2.0 - learning_rate * rates * (1.0 + (self.num_modes + 1) / batch_size)
-        if (rest <= 0).any():
-            limit = 2.0 / (rates.max() * (1.0 + (self.num_modes + 1) / batch_size))
-            fail("learning_rate", f"must be below {limit:.4g}, or the weights diverge", learning_rate)
-        return rates * self.label_noise**2 / rest
-
     def config(self) -> dict[str, Any]:
         names = ("label_noise", "num_hidden", "trained", "balance", "init_std")
         return {"name": self.name, "teacher": list(self.teacher), **{name: getattr(self, name) for name in names}}
@@ -132,8 +116,12 @@ class TwoLayerLinear(Model):
             "second": matmul(slope, transpose(first)) if self.trained != "first" else jnp.zeros_like(second),
         }, memory
 
+    def matrix(self, weights: Weights) -> Array:
+        """W_2 W_1: its singular values are the levels."""
+        return matmul(weights["second"], weights["first"])
+
     def spectrum(self, weights: Weights) -> Array:
-        return singular_values(matmul(weights["second"], weights["first"]))
+        return singular_values(self.matrix(weights))
 
     def healthy(self, weights: Weights) -> Array:
         finite = [jnp.isfinite(layer).all(axis=(0, 1)) for layer in (weights["first"], weights["second"])]

@@ -8,6 +8,14 @@ from ._coulomb_gas import CoulombGas as CoulombGas
 from ._coulomb_gas import gaussian_moment as gaussian_moment
 from ._coulomb_gas import half_line_moment as half_line_moment
 from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
+from ._finite_rate import data_chain_factor as data_chain_factor
+from ._finite_rate import matrix_ou_variance as matrix_ou_variance
+from ._finite_rate import persistent_chain_factor as persistent_chain_factor
+from ._finite_rate import rbm_finite_rate_width2 as rbm_finite_rate_width2
+from ._finite_rate import rbm_memory as rbm_memory
+from ._finite_rate import rbm_relaxation as rbm_relaxation
+from ._finite_rate import two_layer_rate as two_layer_rate
+from ._finite_rate import two_layer_variance as two_layer_variance
 from ._fixed_points import FixedPoint as FixedPoint
 from ._fokker_planck import FokkerPlanck as FokkerPlanck
 from ._free import FreeLaw as FreeLaw
@@ -75,6 +83,7 @@ __all__ = [
     "SymbolicLaw",
     "bessel_ie",
     "brody",
+    "data_chain_factor",
     "discrete_width2",
     "eigenvalue_shifts",
     "free_sum",
@@ -96,16 +105,21 @@ __all__ = [
     "marchenko_pastur",
     "marchenko_pastur_atom",
     "marchenko_pastur_edges",
+    "matrix_ou_variance",
     "mean_distance",
     "mehta_normalisation",
     "pair_density",
     "pairings",
     "parse",
+    "persistent_chain_factor",
     "poisson",
     "rbm_drift",
+    "rbm_finite_rate_width2",
     "rbm_mean_eigenvalue",
     "rbm_mean_shift",
+    "rbm_memory",
     "rbm_potential",
+    "rbm_relaxation",
     "rbm_variance",
     "rbm_width2",
     "resolvent",
@@ -123,6 +137,8 @@ __all__ = [
     "to_latex",
     "to_numpy_source",
     "to_plain",
+    "two_layer_rate",
+    "two_layer_variance",
     "two_layer_width2",
     "two_species_density",
     "two_species_spacing",

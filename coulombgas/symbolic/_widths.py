@@ -149,19 +149,14 @@ def teacher_student_scatter2(rate: Any, batch_size: Any, size: Any) -> Any:
     return 2 * rate / batch_size / size
 
 
-def two_layer_width2(singular_value: Any, rate: Any, batch_size: Any, label_noise: Any, size: Any = None) -> Any:
-    r"""Squared width of a mode of the two-layer linear network, :math:`s_i^2=T\sigma_i\nu^2` for singular value σ_i.
+def two_layer_width2(singular_value: Any, temperature: Any, label_noise: Any) -> Any:
+    r"""Squared width of a mode of the balanced two-layer linear network, :math:`s_i^2=T\sigma_i\nu^2`, leading order.
 
     Args:
-        singular_value: the teacher's.
-        rate: learning rate :math:`\alpha`.
-        batch_size: B.
+        singular_value: the teacher's :math:`\sigma_i`.
+        temperature: T.
         label_noise: standard deviation :math:`\nu` per output.
-        size: N for the finite-rate factor :math:`2/[2-2\alpha\sigma_i(1+(N+1)/B)]`; left out if None.
 
-    PFLA24; derived here, see derivations/two_layer.
+    At finite rate: :func:`two_layer_variance`. PFLA24; derived here, see derivations/two_layer.
     """
-    leading = rate / batch_size * singular_value * label_noise**2
-    if size is None:
-        return leading
-    return leading * 2 / (2 - 2 * rate * singular_value * (1 + (size + 1) / batch_size))
+    return temperature * singular_value * label_noise**2

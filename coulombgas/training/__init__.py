@@ -14,8 +14,12 @@ from ._recording import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
 from ._train import train as train
+from ._optimizer import apply_optimizer as apply_optimizer
+from ._optimizer import start_optimizer as start_optimizer
 
 __all__ = [
+    "start_optimizer",
+    "apply_optimizer",
     "STATISTICS",
     "LanguageRun",
     "LanguageTraining",

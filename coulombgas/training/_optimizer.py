@@ -43,6 +43,12 @@ class Optimizer(NamedTuple):
         """Stochastic gradient descent with nothing on top."""
         return self.name == "sgd" and self.schedule == "constant" and self.weight_decay == 0.0
 
+    @property
+    def temperature_formula(self) -> str:
+        """Effective temperature at leading order, in words."""
+        name = "α(t)" if self.schedule != "constant" else "α"
+        return f"{name}/(B(1 − m))" if self.name in ("momentum", "nesterov") and self.momentum else f"{name}/B"
+
     def check(self) -> "Optimizer":
         """The optimiser itself, if all its values make sense.
 

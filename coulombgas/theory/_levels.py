@@ -1,0 +1,119 @@
+"""From weights to levels: groups at the fixed point, and what small changes of the weights do to them."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from coulombgas._precision import x64
+from coulombgas.spectra import LevelGroup, group_freedom, level_groups
+
+from ._update import FlatUpdate
+
+
+class Observable(NamedTuple):
+    """The matrix at the fixed point in its own basis.
+
+    ``jacobian`` (element, weights) are the derivatives of the symmetric matrix S whose eigenvalues the levels are at
+    first order, elements (a, b) row by row.
+    """
+
+    levels: np.ndarray
+    """Ascending, (mode,)."""
+    matrix: np.ndarray
+    left: np.ndarray
+    """Basis of the rows, (row, mode)."""
+    right: np.ndarray
+    """Basis of the columns, (column, mode)."""
+    kind: str
+    jacobian: np.ndarray
+    num_weights: int
+
+    @property
+    def num_modes(self) -> int:
+        """Number of levels."""
+        return len(self.levels)
+
+
+def observe(update: FlatUpdate, state: np.ndarray) -> Observable:
+    """Levels and their first derivatives at a state."""
+    kind, num = update.model.level_kind, update.num_weights
+    with x64():
+        weights = jnp.asarray(state[:num], jnp.float64)
+        matrix = np.asarray(update.matrix(weights), dtype=np.float64)
+        levels, left, right = _basis(matrix, kind)
+
+        def rotated(vector: Array) -> Array:
+            return _symmetric(update.matrix(vector), jnp.asarray(left), jnp.asarray(right), kind).ravel()
+
+        jacobian = np.asarray(jax.jacfwd(rotated)(weights), dtype=np.float64)
+    return Observable(levels, matrix, left, right, kind, jacobian, num)
+
+
+def _basis(matrix: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if kind == "eigenvalues":
+        levels, basis = np.linalg.eigh((matrix + matrix.T) / 2)
+        return levels, basis, basis
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    order = np.argsort(values)
+    values = values[order]
+    return values if kind == "singular-values" else values**2, left[:, order], right[order].T
+
+
+def _symmetric(matrix: Array, left: Array, right: Array, kind: str) -> Array:
+    """S: the matrix in the basis, its symmetric part; for squared singular values that of the smaller Gram matrix."""
+    if kind == "squared-singular-values":
+        small = left.T @ matrix if matrix.shape[0] <= matrix.shape[1] else (matrix @ right).T
+        return small @ small.T
+    moved = left.T @ matrix @ right
+    return (moved + moved.T) / 2
+
+
+def find_groups(levels: np.ndarray, error: float, tolerance: float) -> tuple[LevelGroup, ...]:
+    """Groups of levels nearer than ``tolerance`` times the largest, or than six errors of the fixed point."""
+    largest = max(float(np.abs(levels).max()), 1e-300)
+    return level_groups(levels, tolerance=max(tolerance, 6.0 * error / largest))
+
+
+def level_error(observable: Observable, root: np.ndarray) -> float:
+    """Largest standard error of an element of S from that of the fixed point."""
+    return float(np.sqrt(((observable.jacobian @ root) ** 2).sum(axis=1)).max()) if root.size else 0.0
+
+
+def group_width2(covariance: np.ndarray, modes: tuple[int, ...]) -> float:
+    r"""s² of a level group from the covariance of S, (mode, mode, mode, mode).
+
+    .. math:: s^2 = \frac{\tfrac12\sum_{ab}(C_{abab} + C_{abba}) - \tfrac1n\sum_{ab}C_{aabb}}{n(n+1)/2 - 1}
+
+    which is what Σ(x − x̄)² over its degrees of freedom measures; a single level has the variance :math:`C_{iiii}`.
+    """
+    index = np.array(modes)
+    own = covariance[np.ix_(index, index, index, index)]
+    if len(index) == 1:
+        return float(own[0, 0, 0, 0])
+    total = 0.5 * (np.einsum("abab", own) + np.einsum("abba", own)) - np.einsum("aabb", own) / len(index)
+    return float(total / group_freedom(len(index)))
+
+
+def level_curvature(
+    update: FlatUpdate, state: np.ndarray, directions: np.ndarray, groups: tuple[LevelGroup, ...], step: float = 1e-3
+) -> np.ndarray:
+    """Second derivative of the mean level of each group along directions of the weights, (direction, group).
+
+    By central differences in float64: the mean of a group is smooth where its levels cross.
+    """
+    num, rows = update.num_weights, [list(group.modes) for group in groups]
+    sizes = step / np.maximum(np.abs(directions).max(axis=1, initial=0.0), 1e-300)
+    with x64():
+        centre = jnp.asarray(state[:num])
+
+        def means(shift: Array) -> Array:
+            levels = update.model.spectrum(update.weights.unravel(centre + shift))
+            return jnp.stack([levels[np.array(modes)].mean() for modes in rows])
+
+        shifts = jnp.asarray(directions * sizes[:, None])
+        both = [np.asarray(jax.lax.map(means, sign * shifts)) for sign in (1.0, -1.0)]
+        middle = np.asarray(means(jnp.zeros(num)))
+    return (both[0] + both[1] - 2 * middle) / sizes[:, None] ** 2

@@ -1,0 +1,302 @@
+r"""Linear noise: the widths of any model from its own update, without a formula of the model.
+
+One update is z' = F(z, ξ) with z the weights, the optimiser's state and the statistic of the memory. Around the fixed
+point E F(z*) = z* let A = E ∂F/∂z, a = ∂F/∂z − A and Q = Cov F(z*, ξ). The stationary covariance obeys
+
+.. math:: P = A P A^T + E[a P a^T] + Q,
+
+exactly for a linear update at any learning rate and batch size. Levels see it through the Jacobian of the observed
+matrix in its own basis (:mod:`._levels`). A needs one Jacobian averaged over draws, Q one covariance over draws.
+Derived here; the closed forms of :mod:`coulombgas.symbolic` are held to it by tests.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from coulombgas._checks import InputError, check_count
+from coulombgas._types import Progress
+from coulombgas.models import Model
+from coulombgas.spectra import LevelGroup
+from coulombgas.training import Optimizer
+
+from ._fixed_point import FixedPoint, find_fixed_point
+from ._keys import ByIdentity
+from ._levels import Observable, find_groups, group_width2, level_error, observe
+from ._moments import (
+    BLOCKS,
+    Slope,
+    Spread,
+    jackknife_error,
+    leave_one_out,
+    measure_multiplicative,
+    measure_slope,
+    measure_spread,
+)
+from ._optimizer_map import OptimizerMap, optimizer_map
+from ._shift import mean_shift
+from ._stationary import Assembly, Split, assemble, epoch_noise, lyapunov, split
+from ._theory import Theory
+from ._update import FlatUpdate, flat_update
+
+_LARGEST_STATE = 4000  # numbers in z: dense algebra beyond it takes longer than an ensemble
+_JACKKNIFE_UP_TO = 700  # numbers in z up to which every block is left out in turn; halves are compared beyond
+_SLOPE_SAMPLES = 2**19
+_SPREAD_DRAWS = 2**15
+_ROUNDS = 3  # each with four times the samples
+_WANTED_ERROR = 0.01  # of s²
+_MULTIPLICATIVE_DRAWS = 2**15
+_MULTIPLICATIVE_ROUNDS = 12
+_FLAT_LEVEL = 0.1  # of a level's sensitivity to the weights may lie along a direction that nothing restores
+_LEARNT = 1e-6  # of the largest s²: below, a mode does not fluctuate at this order
+
+
+class Moments(NamedTuple):
+    """What one batch size and decay of the weights need, whatever the learning rate and the optimiser."""
+
+    update: FlatUpdate
+    point: FixedPoint
+    slope: Slope
+    spread: Spread
+    observable: Observable
+    num_neutral: int
+
+
+class Solution(NamedTuple):
+    """Stationary law around the fixed point."""
+
+    parts: Split
+    assembly: Assembly
+    noise: np.ndarray
+    """Q of z, the multiplicative part included."""
+    stable: np.ndarray
+    """P₂₂ at the recorded update."""
+    seen: np.ndarray
+    """Derivatives of S by the stable coordinates, (element, stable)."""
+
+
+def linear_noise(
+    model: Model,
+    *,
+    learning_rate: float,
+    batch_size: int,
+    optimizer: Optimizer,
+    updates_per_epoch: int | None = None,
+    tolerance: float = 1e-3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Theory:
+    """The theory of any model by linear noise; see :func:`coulombgas.theory.linear_noise` for the arguments."""
+    steps = optimizer_map(optimizer, learning_rate)
+    tell = progress or (lambda done, total: None)
+    for level in range(_ROUNDS):
+        tell(level, _ROUNDS)
+        moments = _moments(ByIdentity(model), batch_size, steps.effective_decay, seed, level)
+        theory = _solve(moments, learning_rate, batch_size, optimizer, steps, updates_per_epoch, tolerance, seed)
+        if (theory.width2_error <= _WANTED_ERROR * theory.width2).all():
+            break
+    tell(_ROUNDS, _ROUNDS)
+    return theory
+
+
+@lru_cache(maxsize=64)
+def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: int) -> Moments:
+    model, grow = key.model, 4**level
+    update = flat_update(model, check_count("batch_size", batch_size))
+    if update.size > _LARGEST_STATE:
+        raise InputError(
+            f"`model` {model.name!r} has {update.num_weights} weights and {update.num_memory} numbers of memory, more "
+            f"than the {_LARGEST_STATE} that linear noise can treat: fit without a model, or give a smaller one."
+        )
+    point = _point(key, batch_size, decay, seed)
+    # the Jacobian is a mean, whatever the batch: one that fits the caches
+    wide = update.at_batch(max(model.smallest_batch, 256 if update.size <= _JACKKNIFE_UP_TO else 64))
+    samples = _SLOPE_SAMPLES * grow if update.size <= _JACKKNIFE_UP_TO else 2**15 * grow
+    slope = measure_slope(wide, point.state, draws=max(4, samples // (BLOCKS * wide.batch_size)), seed=seed)
+    spread = measure_spread(update, point.state, batch_size, draws=_SPREAD_DRAWS * grow // BLOCKS, seed=seed)
+    observable = observe(update, point.state)
+    return Moments(update, point, slope, spread, observable, _count_neutral(slope, update, decay))
+
+
+@lru_cache(maxsize=64)
+def _point(key: ByIdentity, batch_size: int, decay: float, seed: int) -> FixedPoint:
+    return find_fixed_point(key.model, flat_update(key.model, batch_size), decay, seed=seed)
+
+
+def _count_neutral(slope: Slope, update: FlatUpdate, decay: float) -> int:
+    """Directions of the weights that nothing restores: singular values of the rate matrix within its noise."""
+    halves = [_rates(table.mean(axis=0), update.num_weights, decay) for table in np.split(slope.jacobian, 2)]
+    noise = np.linalg.norm(halves[0] - halves[1], 2) / 2
+    values = np.linalg.svd(_rates(slope.jacobian.mean(axis=0), update.num_weights, decay), compute_uv=False)
+    return int((values <= max(1.5 * noise, 1e-7 * values.max(initial=0.0))).sum())
+
+
+def _rates(jacobian: np.ndarray, num_weights: int, decay: float) -> np.ndarray:
+    """How the mean gradient answers to the weights once the memory has followed, plus the decay."""
+    own, rest = jacobian[:num_weights], jacobian[num_weights:]
+    rates = own[:, :num_weights] + decay * np.eye(num_weights)
+    if len(rest):
+        rates = rates + own[:, num_weights:] @ np.linalg.solve(
+            np.eye(len(rest)) - rest[:, num_weights:], rest[:, :num_weights]
+        )
+    return rates
+
+
+def _solve(
+    moments: Moments, learning_rate: float, batch_size: int, optimizer: Optimizer, steps: OptimizerMap,
+    updates_per_epoch: int | None, tolerance: float, seed: int,
+) -> Theory:  # fmt: skip
+    observable, update = moments.observable, moments.update
+    jacobian, noise = moments.slope.jacobian.mean(axis=0), moments.spread.covariance.mean(axis=0)
+    _check_stable(moments, optimizer, learning_rate)
+    error = level_error(observable, moments.point.error)
+    groups = find_groups(observable.levels, error, tolerance)
+    extra, solution = _with_multiplicative(moments, jacobian, noise, steps, batch_size, groups, updates_per_epoch, seed)
+    width2 = _widths(solution, observable, groups)
+    learnt = width2 > _LEARNT * max(float(width2.max()), 1e-300)
+    groups, width2 = tuple(g for g, use in zip(groups, learnt, strict=True) if use), width2[learnt]
+    errors = _width_errors(moments, steps, extra, groups, updates_per_epoch)
+    relaxation, settled = _times(solution, observable, groups)
+    shift, shift_error = mean_shift(
+        update, moments.point.state, solution.parts, solution.assembly, solution.noise, groups
+    )
+    return Theory(
+        model=update.model.name, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer.config(),
+        temperature=steps.gain / batch_size, formula=optimizer.temperature_formula, levels=observable.levels,
+        matrix=observable.matrix, groups=groups, width2=width2, width2_error=errors, mean_shift=shift,
+        mean_shift_error=shift_error, relaxation=relaxation, updates_to_equilibrium=settled,
+        multiplier=solution.parts.radius, source="linear noise of the model's own update",
+    )  # fmt: skip
+
+
+def _with_multiplicative(
+    moments: Moments, jacobian: np.ndarray, noise: np.ndarray, steps: OptimizerMap, batch_size: int,
+    groups: tuple[LevelGroup, ...], updates_per_epoch: int | None, seed: int,
+) -> tuple[np.ndarray, Solution]:  # fmt: skip
+    """Iterate P → E[a P aᵀ] until the widths stand still: (that part of the noise, the solution with it).
+
+    Raises:
+        InputError: when the second moment grows without bound: the fluctuations of the gradient's slope win.
+    """
+    extra = np.zeros((BLOCKS, *noise.shape))
+    solution = _stationary(moments, jacobian, noise, steps, updates_per_epoch)
+    before = _widths(solution, moments.observable, groups)
+    for _ in range(_MULTIPLICATIVE_ROUNDS):
+        root = _weights_root(solution, moments.update.num_weights)
+        extra = measure_multiplicative(
+            moments.update, moments.point.state, jacobian, root, batch_size, draws=_MULTIPLICATIVE_DRAWS, seed=seed
+        )
+        solution = _stationary(moments, jacobian, noise + extra.mean(axis=0), steps, updates_per_epoch)
+        after = _widths(solution, moments.observable, groups)
+        if np.abs(after - before).max() <= 1e-3 * after.max():
+            return extra, solution
+        before = after
+    raise InputError(
+        f"`learning_rate` {-steps.wg:g} is too large for batch size {batch_size}: the fluctuations of the gradient's "
+        "slope drive the weights apart; take a smaller rate or a larger batch."
+    )
+
+
+def _stationary(
+    moments: Moments, jacobian: np.ndarray, noise: np.ndarray, steps: OptimizerMap, updates_per_epoch: int | None
+) -> Solution:
+    assembly = assemble(jacobian, steps, moments.update.num_weights)
+    parts = split(assembly.step, moments.num_neutral)
+    total = assembly.noise @ noise @ assembly.noise.T
+    own = parts.stable.T @ total @ parts.stable
+    if updates_per_epoch is None:
+        stable = lyapunov(parts.step, own)
+    else:
+        stable = lyapunov(*epoch_noise(parts.step, own, check_count("updates_per_epoch", updates_per_epoch)))
+    num = moments.update.num_weights
+    seen = moments.observable.jacobian @ parts.stable[:num]
+    return Solution(parts, assembly, total, stable, seen)
+
+
+def _weights_root(solution: Solution, num_weights: int) -> np.ndarray:
+    values, vectors = np.linalg.eigh(solution.stable)
+    # the symmetric root is continuous in P, also where eigenvalues are degenerate: the same draws stay comparable
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return (solution.parts.stable @ root)[:num_weights]
+
+
+def _functional(table: np.ndarray, solution: Solution, observable: Observable, groups: tuple[LevelGroup, ...]):
+    """s² of each group if ``table`` were the covariance of the stable coordinates."""
+    size = observable.num_modes
+    full = (solution.seen @ table @ solution.seen.T).reshape(size, size, size, size)
+    return np.array([group_width2(full, group.modes) for group in groups])
+
+
+def _widths(solution: Solution, observable: Observable, groups: tuple[LevelGroup, ...]) -> np.ndarray:
+    return _functional(solution.stable, solution, observable, groups)
+
+
+def _width_errors(
+    moments: Moments, steps: OptimizerMap, extra: np.ndarray, groups: tuple[LevelGroup, ...], updates: int | None
+) -> np.ndarray:
+    """Jackknife over the blocks of draws; for large states from the two halves."""
+    jacobians, noises = moments.slope.jacobian, moments.spread.covariance + extra
+
+    def widths(jacobian: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        return _widths(_stationary(moments, jacobian, noise, steps, updates), moments.observable, groups)
+
+    if moments.update.size <= _JACKKNIFE_UP_TO:
+        pairs = zip(leave_one_out(jacobians), leave_one_out(noises), strict=True)
+        return jackknife_error(np.stack([widths(*pair) for pair in pairs]))
+    halves = [(np.split(jacobians, 2)[i].mean(axis=0), np.split(noises, 2)[i].mean(axis=0)) for i in range(2)]
+    one, two = (widths(*pair) for pair in halves)
+    return np.abs(one - two) / 2
+
+
+def _times(solution: Solution, observable: Observable, groups: tuple[LevelGroup, ...]) -> tuple[np.ndarray, int]:
+    """Integrated autocorrelation time of each group, and updates until every s² is within 1%."""
+    step, stable = solution.parts.step, solution.stable
+    now = _functional(stable, solution, observable, groups)
+    summed = np.linalg.solve(np.eye(len(step)) - step, stable)
+    times = _functional(summed, solution, observable, groups) / now - 0.5
+
+    def missing(power: np.ndarray) -> float:
+        return float(np.abs(_functional(power @ stable @ power.T, solution, observable, groups) / now).max())
+
+    powers = [step]
+    while missing(powers[-1]) > 0.01 and len(powers) < 40:
+        powers.append(powers[-1] @ powers[-1])
+    reached, total = np.eye(len(step)), 0
+    for exponent in range(len(powers) - 2, -1, -1):
+        further = reached @ powers[exponent]
+        if missing(further) > 0.01:
+            reached, total = further, total + 2**exponent
+    return times, total + 1
+
+
+def _check_stable(moments: Moments, optimizer: Optimizer, learning_rate: float) -> None:
+    """Refuse a learning rate at which the mean update runs away, and levels that nothing restores.
+
+    Raises:
+        InputError: naming the largest stable rate, or the flat levels.
+    """
+    num, jacobian = moments.update.num_weights, moments.slope.jacobian.mean(axis=0)
+
+    def parts(rate: float) -> Split:
+        return split(assemble(jacobian, optimizer_map(optimizer, rate), num).step, moments.num_neutral)
+
+    own = parts(learning_rate)
+    if own.radius >= 1.0:
+        low, high = 0.0, learning_rate
+        for _ in range(20):
+            middle = (low + high) / 2
+            low, high = (middle, high) if parts(middle).radius < 1.0 else (low, middle)
+        if low == 0.0:
+            raise InputError(
+                f"`model` {moments.update.model.name!r}: its fixed point is not stable at any learning rate "
+                "(a saddle?): give it a start at the minimum."
+            )
+        raise InputError(f"`learning_rate` must be below {low:.4g}, or the weights diverge, got {learning_rate:g}.")
+    jacobian_of_levels = moments.observable.jacobian
+    flat = np.abs(jacobian_of_levels @ own.neutral[:num])
+    if flat.size and flat.max() > _FLAT_LEVEL * np.abs(jacobian_of_levels).max():
+        raise InputError(
+            f"`model` {moments.update.model.name!r}: levels move along a direction that nothing restores, so that they "
+            "diffuse without end and have no temperature: add weight decay, or observe another matrix."
+        )

@@ -1,0 +1,173 @@
+"""Mean, Jacobian and covariance of an update, averaged over its random numbers: all that the linear theory needs.
+
+Draws come in blocks, and every mean is kept block by block, so that the Monte Carlo error of whatever is computed from
+them follows by leaving one block out (jackknife).
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ._update import FlatUpdate, keys_for
+
+BLOCKS = 8
+"""Blocks of a jackknife: enough for an error good to a quarter of itself."""
+_ENTRIES = 2**24  # numbers in flight at once: 64 MB
+
+
+class Slope(NamedTuple):
+    """Mean and mean Jacobian of (g, c') at a state, block by block."""
+
+    mean: np.ndarray
+    """(block, state)."""
+    jacobian: np.ndarray
+    """(block, state, state): row (g, c'), column (w, c)."""
+    samples: int
+    """Samples behind each block: draws times batch size."""
+
+
+class Spread(NamedTuple):
+    """Covariance of (g, c') at a state for the batch size asked for, block by block."""
+
+    covariance: np.ndarray
+    """(block, state, state)."""
+
+
+def measure_mean(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: int, use: str) -> np.ndarray:
+    """Mean of (g, c') by blocks, (block, state), float64."""
+    return np.stack([
+        _mean(update, jnp.asarray(state, jnp.float32), keys_for(seed, use, block * draws, draws))
+        for block in range(BLOCKS)
+    ]).astype(np.float64)  # fmt: skip
+
+
+@eqx.filter_jit
+def _mean(update: FlatUpdate, state: Array, keys: Array) -> Array:
+    return jax.lax.map(lambda key: update(state, key), keys, batch_size=32).mean(axis=0)
+
+
+def measure_slope(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: int) -> Slope:
+    """Mean and Jacobian with ``draws`` draws in each block."""
+    means, jacobians = [], []
+    for block in range(BLOCKS):
+        keys = keys_for(seed, "slope", block * draws, draws)
+        mean, jacobian = _slope(update, jnp.asarray(state, jnp.float32), keys)
+        means.append(np.asarray(mean, dtype=np.float64))
+        jacobians.append(np.asarray(jacobian, dtype=np.float64))
+    return Slope(np.stack(means), np.stack(jacobians), draws * update.batch_size)
+
+
+@eqx.filter_jit
+def _slope(update: FlatUpdate, state: Array, keys: Array) -> tuple[Array, Array]:
+    def one(total: tuple[Array, Array], key: Array) -> tuple[tuple[Array, Array], None]:
+        value = update(state, key)
+        jacobian = jax.jacfwd(update)(state, key)
+        return (total[0] + value, total[1] + jacobian), None
+
+    zero = (jnp.zeros_like(state), jnp.zeros((state.size, state.size), state.dtype))
+    (mean, jacobian), _ = jax.lax.scan(one, zero, keys)
+    return mean / len(keys), jacobian / len(keys)
+
+
+def measure_spread(update: FlatUpdate, state: np.ndarray, batch_size: int, *, draws: int, seed: int) -> Spread:
+    """Covariance with ``draws`` draws in each block.
+
+    Below the smallest batch that can hold the memory the noise of that batch is scaled, as that of a mean over
+    independent samples.
+    """
+    scale = update.batch_size / batch_size
+    width = max(1, min(draws, _ENTRIES // (update.size * max(update.batch_size, 1))))
+    blocks = []
+    for block in range(BLOCKS):
+        keys = keys_for(seed, "spread", block * draws, draws)
+        values = _values(update, jnp.asarray(state, jnp.float32), keys, width)
+        blocks.append(np.cov(np.asarray(values, dtype=np.float64), rowvar=False).reshape(update.size, -1) * scale)
+    return Spread(np.stack(blocks))
+
+
+@eqx.filter_jit
+def _values(update: FlatUpdate, state: Array, keys: Array, width: int) -> Array:
+    return jax.lax.map(lambda key: update(state, key), keys, batch_size=width)
+
+
+def measure_multiplicative(
+    update: FlatUpdate,
+    state: np.ndarray,
+    jacobian: np.ndarray,
+    root: np.ndarray,
+    batch_size: int,
+    *,
+    draws: int,
+    seed: int,
+) -> np.ndarray:
+    r"""E[a P aᵀ] by blocks for the fluctuation a of ∂(g, c')/∂w around its mean, P = root rootᵀ over the weights.
+
+    Directions w ~ N(0, P) are drawn with the noise; a w = (∂/∂w)(g, c')·w minus its mean. The fluctuation of the
+    derivative by the memory's statistic is left out: the law of the noise given the statistic is linear in it, so that
+    the covariance at its mean is already the mean covariance.
+
+    Args:
+        update: the update.
+        state: (w, c).
+        jacobian: mean Jacobian, (state, state).
+        root: a root of the weights' covariance, (weights, rank).
+        batch_size: the batch asked for.
+        draws: draws in all, a multiple of the number of blocks.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    weights = rng.standard_normal((draws, root.shape[1])) @ root.T
+    directions = np.concatenate([weights, np.zeros((draws, update.num_memory))], axis=1)
+    keys = keys_for(seed, "multiplicative", 0, draws)
+    moved = _directional(update, jnp.asarray(state, jnp.float32), jnp.asarray(directions, jnp.float32), keys)
+    rest = np.asarray(moved, dtype=np.float64) - directions @ jacobian.T
+    blocks = rest.reshape(BLOCKS, draws // BLOCKS, -1)
+    return np.einsum("bki,bkj->bij", blocks, blocks) * (BLOCKS / draws * update.batch_size / batch_size)
+
+
+@eqx.filter_jit
+def _directional(update: FlatUpdate, state: Array, directions: Array, keys: Array) -> Array:
+    def one(arguments: tuple[Array, Array]) -> Array:
+        direction, key = arguments
+        return jax.jvp(lambda z: update(z, key), (state,), (direction,))[1]
+
+    return jax.lax.map(one, (directions, keys), batch_size=256)
+
+
+def measure_curvature(
+    update: FlatUpdate, state: np.ndarray, directions: np.ndarray, *, draws: int, seed: int
+) -> np.ndarray:
+    """Mean second derivative of (g, c') along directions (direction, state), by blocks: (block, direction, state)."""
+    at, vectors = jnp.asarray(state, jnp.float32), jnp.asarray(directions, jnp.float32)
+    blocks = [_curvature(update, at, vectors, keys_for(seed, "curve", b * draws, draws)) for b in range(BLOCKS)]
+    return np.stack([np.asarray(block, dtype=np.float64) for block in blocks])
+
+
+@eqx.filter_jit
+def _curvature(update: FlatUpdate, state: Array, directions: Array, keys: Array) -> Array:
+    def second(direction: Array, key: Array) -> Array:
+        def first(z: Array) -> Array:
+            return jax.jvp(lambda x: update(x, key), (z,), (direction,))[1]
+
+        return jax.jvp(first, (state,), (direction,))[1]
+
+    def one(total: Array, key: Array) -> tuple[Array, None]:
+        return total + jax.lax.map(lambda direction: second(direction, key), directions, batch_size=64), None
+
+    total, _ = jax.lax.scan(one, jnp.zeros_like(directions), keys)
+    return total / len(keys)
+
+
+def leave_one_out(blocks: np.ndarray) -> np.ndarray:
+    """Means over all blocks but one, (block, …)."""
+    return (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
+
+
+def jackknife_error(values: np.ndarray) -> np.ndarray:
+    """Standard error from estimates that leave out one block each, over the first axis."""
+    num = len(values)
+    return np.sqrt((num - 1) / num * ((values - values.mean(axis=0)) ** 2).sum(axis=0))

@@ -1,0 +1,98 @@
+"""What a model's update leads to at one setting, as one frozen result."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from coulombgas.spectra import LevelGroup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theory:
+    r"""Fixed point, level groups, widths, mean shifts and times of a model under one optimiser and setting.
+
+    Attributes:
+        model: name of the model.
+        learning_rate, batch_size: α and B.
+        optimizer: description of the optimiser.
+        temperature: effective temperature, α/(B(1 − m)) with momentum m; of the level widths
+            :math:`s_g^2 = T (s_g^2/T)`.
+        formula: the temperature in words.
+        levels: levels at the fixed point, ascending, shape (mode,).
+        matrix: the observed matrix at the fixed point.
+        groups: level groups that fluctuate, ascending; a mode that is not learnt is in none.
+        width2: stationary s² of each group, shape (group,), squared units of a level.
+        width2_error: its Monte Carlo standard error, 0 for closed forms.
+        mean_shift: mean of each group minus its fixed point at order T, shape (group,); None where it is not known.
+        mean_shift_error: its Monte Carlo standard error.
+        relaxation: integrated autocorrelation time of each group's levels, in updates.
+        updates_to_equilibrium: updates from the fixed point after which every s² is within 1% of ``width2``.
+        multiplier: largest \|λ\| of the linear update, below 1.
+        input_scatter: relative standard deviation of s² between sets of inputs where one set serves all replicas.
+        source: how it was found.
+    """
+
+    model: str
+    learning_rate: float
+    batch_size: int
+    optimizer: dict[str, Any]
+    temperature: float
+    formula: str
+    levels: np.ndarray
+    matrix: np.ndarray = field(repr=False)
+    groups: tuple[LevelGroup, ...]
+    width2: np.ndarray
+    width2_error: np.ndarray
+    mean_shift: np.ndarray | None
+    mean_shift_error: np.ndarray | None
+    relaxation: np.ndarray
+    updates_to_equilibrium: int
+    multiplier: float
+    input_scatter: float = 0.0
+    source: str = ""
+
+    @property
+    def width2_per_temperature(self) -> np.ndarray:
+        """s²/T of each group, shape (group,)."""
+        return self.width2 / self.temperature
+
+    @property
+    def finite_rate_factor(self) -> float:
+        """T·B/α: what the optimiser makes of α/B at leading order, 1 for plain gradient descent."""
+        return self.temperature * self.batch_size / self.learning_rate
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each level group."""
+        shifts = np.full(len(self.groups), np.nan) if self.mean_shift is None else self.mean_shift
+        return [
+            {
+                "fixed_point": group.center,
+                "modes": list(group.modes),
+                "width": float(np.sqrt(width2)),
+                "width2": float(width2),
+                "width2_error": float(error),
+                "mean_shift": None if np.isnan(shift) else float(shift),
+                "relaxation": float(time),
+            }
+            for group, width2, error, shift, time in zip(
+                self.groups, self.width2, self.width2_error, shifts, self.relaxation, strict=True
+            )
+        ]
+
+    def table(self) -> str:
+        """The result as text."""
+        lines = [
+            f"{self.model}: T = {self.formula} = {self.temperature:.4g}, {self.source}",
+            f"{'x_s':>10}  {'modes':>8}  {'width':>10}  {'± s²':>6}  {'mean shift':>10}  {'relaxation':>10}",
+        ]
+        for row in self.records():
+            modes = f"{row['modes'][0]}-{row['modes'][-1]}" if len(row["modes"]) > 1 else f"{row['modes'][0]}"
+            shift = "unknown" if row["mean_shift"] is None else f"{row['mean_shift']:.3g}"
+            error = 100 * row["width2_error"] / row["width2"]
+            lines.append(
+                f"{row['fixed_point']:>10.4g}  {modes:>8}  {row['width']:>10.4g}  {error:>5.1f}%  {shift:>10}  "
+                f"{row['relaxation']:>10.4g}"
+            )
+        lines.append(f"in equilibrium after {self.updates_to_equilibrium} updates from the fixed point")
+        return "\n".join(lines)
