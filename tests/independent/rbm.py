@@ -34,7 +34,7 @@ def exact_draw(weight: Array, chain: Array, *, mu2: float, sigma_h2: float, k: i
 
 
 def rbm_fixed_point(
-    kappa: Sequence[float],
+    kappa: Sequence[float] | Array,
     *,
     num_hidden: int,
     mu2: float,
@@ -68,7 +68,7 @@ def rbm_fixed_point(
 
 def train_rbm(
     *,
-    kappa: Sequence[float],
+    kappa: Sequence[float] | Array,
     learning_rate: float,
     batch_size: int,
     replicas: int,
