@@ -16,7 +16,7 @@ from ._stationary import Assembly, Split, covariance
 from ._update import FlatUpdate
 
 _MOST_DIRECTIONS = 600
-_SAMPLES = 2**17
+_SAMPLES = 2**13  # samples behind the curvature: a few per cent of the shift
 _NEGLIGIBLE = 1e-9  # of the largest eigenvalue of P
 
 
@@ -50,9 +50,8 @@ def _bend(update: FlatUpdate, state: np.ndarray, table: np.ndarray) -> np.ndarra
     values, vectors = _directions(table)
     if len(values) == 0:
         return np.zeros((BLOCKS, update.size))
-    wide = update.at_batch(max(update.batch_size, 256))
-    draws = max(2, _SAMPLES // (BLOCKS * wide.batch_size))
-    return 0.5 * np.einsum("k,bks->bs", values, measure_curvature(wide, state, vectors, draws=draws, seed=5))
+    draws = max(2, _SAMPLES // (BLOCKS * update.batch_size))
+    return 0.5 * np.einsum("k,bks->bs", values, measure_curvature(update, state, vectors, draws=draws, seed=5))
 
 
 def _directions(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
