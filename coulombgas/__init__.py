@@ -10,6 +10,7 @@ from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ._interval import Interval as Interval
     from .inference import TemperatureFit as TemperatureFit
     from .inference import calibrate as calibrate
     from .inference import compare_laws as compare_laws
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from .laws import pseudo_log_prob as pseudo_log_prob
     from .models import GaussianRBM as GaussianRBM
     from .models import MatrixDyson as MatrixDyson
+    from .models import Model as Model
     from .models import TeacherStudent as TeacherStudent
     from .models import TwoLayerLinear as TwoLayerLinear
     from .models import free_scalar_field as free_scalar_field
     from .models import gpt_size as gpt_size
     from .models import read_corpus as read_corpus
+    from .models import register as register
     from .motion import temperature_from_motion as temperature_from_motion
     from .networks import NetworkAnalysis as NetworkAnalysis
     from .networks import analyse as analyse
@@ -50,7 +53,10 @@ if TYPE_CHECKING:
     from .symbolic import FokkerPlanck as FokkerPlanck
     from .symbolic import MatrixSDE as MatrixSDE
     from .symbolic import to_jax as to_jax
+    from .theory import Theory as Theory
+    from .theory import linear_noise as linear_noise
     from .training import LanguageTraining as LanguageTraining
+    from .training import Optimizer as Optimizer
     from .training import SpectrumRecorder as SpectrumRecorder
     from .training import merge_stores as merge_stores
     from .training import read_recording as read_recording
@@ -58,6 +64,12 @@ if TYPE_CHECKING:
     from .training import train_language_model as train_language_model
 
 _EXPORTS: dict[str, str] = {
+    "Interval": "_interval",
+    "Theory": "theory",
+    "linear_noise": "theory",
+    "register": "models",
+    "Optimizer": "training",
+    "Model": "models",
     # name: module that defines it, one line each, grouped by layer
     "gpt_size": "models",
     "read_corpus": "models",

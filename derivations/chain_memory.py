@@ -73,10 +73,14 @@ def persistent_chains(board: Board) -> None:
         "is $d$: $c'=\\rho c+(1-\\rho)d+\\sqrt{1-\\rho^2}\\,\\eta$, $d'=d-\\lambda c'$, with "
         "$\\langle\\eta^2\\rangle=v$ so that chains at rest keep the variance $v$."
     )
-    A = sp.Matrix([[1 - lam * (1 - rho), -lam * rho], [1 - rho, rho]])
-    noise = sp.Matrix([-lam, 1])
+    c, d, eta = sp.symbols("c d eta", real=True)
+    chains = rho * c + (1 - rho) * d + sp.sqrt(1 - rho**2) * eta
+    both = sp.Matrix([d - lam * chains, chains])
+    step = both.jacobian([d, c, eta])
+    board.zero("As the library has it.", list((step - symbolic.persistent_chain_step(lam, rho)).expand()))
+    A, noise = step[:, :2], step[:, 2]
     P = sp.Matrix([[dd, dc], [dc, cc]])
-    equations = A * P * A.T + noise * noise.T * (1 - rho**2) * v - P
+    equations = A * P * A.T + noise * noise.T * v - P
     found = sp.solve([equations[0, 0], equations[0, 1], equations[1, 1]], [dd, dc, cc], dict=True)[0]
     leading = lam * v / 2
     board.zero(

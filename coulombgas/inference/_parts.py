@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from coulombgas._checks import InputError
 from coulombgas._interval import Interval
 
 R_HAT_LIMIT = 1.01
@@ -56,20 +57,25 @@ class SettingFit:
         path: where the spectra came from.
         model: name of the model, "rbm", "teacher-student", ….
         learning_rate, batch_size: the setting.
-        true_temperature: T = learning_rate / batch_size.
-        temperature: posterior mean and 95% interval of the temperature inferred from the spectra.
-        temperature_draws: its posterior, shape (chain, draw).
+        true_temperature: the effective temperature of the training, α/B for plain gradient descent; None where the
+            optimiser has none.
+        formula: that temperature in words, "α/B" or "α/(B(1 − m))".
+        temperature: posterior mean and 95% interval of the temperature inferred from the spectra; None without a model.
+        relative_temperature: without a model, that of T over the T of the first setting; else None.
+        temperature_draws: posterior of the one that is there, shape (chain, draw).
         levels: one :class:`LevelFit` for each level group, ascending.
         num_replicas: replicas that entered.
         r_hat, ess, divergences: the worst R-hat, the smallest effective sample size, all divergences.
         warnings: what a reader of the numbers must know, one sentence each.
+        consistent: False where the level groups contradict one common temperature.
+        assumed: what matters, was not given and is assumed, by name.
     """
 
     path: str
-    model: str
+    model: str | None
     learning_rate: float
     batch_size: int
-    temperature: Interval
+    temperature: Interval | None
     temperature_draws: np.ndarray = field(repr=False)
     levels: tuple[LevelFit, ...] = field(repr=False)
     num_replicas: int
@@ -77,11 +83,19 @@ class SettingFit:
     ess: float
     divergences: int
     warnings: tuple[str, ...] = ()
+    true_temperature: float | None = None
+    formula: str = "α/B"
+    relative_temperature: Interval | None = None
+    consistent: bool = True
+    assumed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def true_temperature(self) -> float:
-        """T = learning_rate / batch_size."""
-        return self.learning_rate / self.batch_size
+    def known(self) -> Interval:
+        """The temperature, absolute or relative to the first setting."""
+        found = self.temperature if self.temperature is not None else self.relative_temperature
+        if found is None:
+            raise InputError(f"{self.path}: this setting has no temperature.")
+        return found
 
     @property
     def label(self) -> str:
@@ -95,7 +109,13 @@ class SettingFit:
             "model": self.model,
             "learning_rate": self.learning_rate,
             "batch_size": self.batch_size,
-            "temperature": {**self.temperature.as_dict(), "true": self.true_temperature},
+            "temperature": None
+            if self.temperature is None
+            else {**self.temperature.as_dict(), "true": self.true_temperature},
+            "relative_temperature": None if self.relative_temperature is None else self.relative_temperature.as_dict(),
+            "formula": self.formula,
+            "consistent": self.consistent,
+            "assumed": dict(self.assumed),
             "widths": [
                 {"level": index, **level.width.as_dict(), "fixed_point": level.center, "size": level.size}
                 for index, level in enumerate(self.levels)

@@ -1,4 +1,4 @@
-"""From spectra to what the models see: for each setting its level groups, each with an energy and a freedom.
+"""From records to what the programs see: each setting's level groups, each with an energy and its degrees of freedom.
 
 The law of a group of n degenerate levels of width s is the joint law of the eigenvalues of a GOE matrix,
 P ∝ Π|x_i − x_j| exp(−Σ(x_i − κ)²/(2s²)) (ALP24 (14), (70)). Without each replica's centre of mass, the energy
@@ -11,14 +11,21 @@ is Gaussian with unknown centre: f = replicas − 1. What quenched inputs do to 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
 from coulombgas._checks import InputError
-from coulombgas.models import Model, from_config
-from coulombgas.spectra import LevelGroup, group_freedom, group_levels, level_groups, model_config, validate_spectra
+from coulombgas._types import Progress
+from coulombgas.models import Model
+from coulombgas.spectra import LevelGroup, group_freedom
+from coulombgas.theory import Theory, find_theory, scheduled_rate
+from coulombgas.training import Optimizer
+
+from ._records import Record, collect_records
+from ._scrutiny import check_levels, suspicions
 
 _IMPOSSIBLE_WIDTHS = 30.0
 _MAX_EXCLUDED = 0.05
@@ -64,119 +71,187 @@ class GroupData:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingData:
-    """One setting: its model, its replicas' levels and what is odd about them."""
+    """One setting: its model and theory, its replicas' levels and what is odd about them."""
 
-    path: str
+    record: Record = field(repr=False)
     model: Model = field(repr=False)
-    learning_rate: float
-    batch_size: int
+    theory: Theory = field(repr=False)
+    optimizer: Optimizer = field(repr=False)
+    """With a constant schedule: that at the record."""
     groups: tuple[GroupData, ...] = field(repr=False)
     num_replicas: int
+    effective_replicas: float
+    tolerance: float
+    """How near fixed points make one level group."""
     warnings: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Where the spectra came from."""
+        return self.record.path
+
+    @property
+    def learning_rate(self) -> float:
+        """α at the start of training."""
+        return self.record.learning_rate
+
+    @property
+    def batch_size(self) -> int:
+        """B."""
+        return self.record.batch_size
+
+    @property
+    def assumed(self) -> dict[str, Any]:
+        """What was not given and is assumed."""
+        return self.record.assumed
 
     @property
     def level_groups(self) -> tuple[LevelGroup, ...]:
         """The groups without their data."""
         return tuple(LevelGroup(group.center, group.modes) for group in self.groups)
 
+    def theory_at(self, batch_size: int) -> Theory:
+        """The theory of the same training at another batch size."""
+        rate = self.theory.learning_rate
+        return _theory_of(self.model, self.record, rate, self.optimizer, batch_size, self.tolerance)
 
-def inflation(groups: Sequence[GroupData]) -> float:
+
+def inflation(groups: Sequence[GroupData], effective: float = 1.0) -> float:
     """By how much the energies of replicas scatter more than independent χ² groups would; at least 1.
 
     The variance over replicas of Σ_g q_g/s_g² against its value 2Σ_g f_g for independent groups: levels that feel each
     other and heavy tails make it larger, and the freedom of the likelihood is divided by it (a Godambe correction).
-    With fewer than 50 replicas it cannot be measured and is 1.
+    With fewer than 50 replicas it cannot be measured and is 1. ``effective``, independent replicas over replicas,
+    divides it: rows of one run count for less.
     """
     if len(groups[0].levels) < _MANY_REPLICAS:
-        return 1.0
+        return 1.0 / effective
     scores = sum(group.freedom_per_replica * group.replica_energies / group.replica_energies.mean() for group in groups)
     expected = 2.0 * sum(group.freedom_per_replica for group in groups)
-    return max(1.0, float(np.var(scores, ddof=1)) / expected)
+    return max(1.0, float(np.var(scores, ddof=1)) / expected) / effective
 
 
 def collect_settings(
-    spectra: xr.Dataset | Sequence[xr.Dataset], *, step: int = -1, tolerance: float = 1e-3
+    spectra: xr.Dataset | Sequence[xr.Dataset],
+    *,
+    model: Model | None = None,
+    record: int = -1,
+    tolerance: float = 1e-3,
+    progress: Progress | None = None,
 ) -> list[SettingData]:
-    """Every setting of every dataset.
+    """Every setting of every dataset, with its theory.
 
     Args:
         spectra: one dataset or several, each with its own model.
-        step: index of the recorded step to use.
+        model: the model of all of them, instead of what they say.
+        record: index of the record to use.
         tolerance: how near fixed points make one level group, relative to the largest.
+        progress: called with (done, total) settings.
 
     Raises:
         InputError: one line naming the source and what is wrong with it.
     """
-    datasets = [spectra] if isinstance(spectra, xr.Dataset) else list(spectra)
-    if not datasets:
-        raise InputError("`spectra` is empty: give at least one dataset.")
-    return [setting for dataset in datasets for setting in _settings_of(dataset, step, tolerance)]
+    return prepare_settings(collect_records(spectra, model=model, record=record), tolerance, progress)
 
 
-def _settings_of(dataset: xr.Dataset, step: int, tolerance: float) -> list[SettingData]:
-    dataset = validate_spectra(dataset)
-    path = str(dataset.attrs.get("source", "spectra"))
-    try:
-        model = from_config(model_config(dataset))
-        if model.num_modes != dataset.sizes["mode"]:
-            raise InputError(f"`eigenvalue` has {dataset.sizes['mode']} modes, its model {model.num_modes}.")
-        return [_setting(dataset, index, model, path, step, tolerance) for index in range(dataset.sizes["setting"])]
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+def prepare_settings(
+    records: Sequence[Record], tolerance: float, progress: Progress | None = None
+) -> list[SettingData]:
+    """Records with their theories and level groups.
+
+    Raises:
+        InputError: naming the source.
+    """
+    settings = []
+    for done, record in enumerate(records):
+        try:
+            settings.append(_setting(record, tolerance))
+        except InputError as error:
+            prefix = "" if str(error).startswith(record.path) else f"{record.path}: "
+            raise InputError(f"{prefix}{error}") from None
+        if progress is not None:
+            progress(done + 1, len(records))
+    return settings
 
 
-def _setting(dataset: xr.Dataset, index: int, model: Model, path: str, step: int, tolerance: float) -> SettingData:
-    learning_rate = float(dataset.learning_rate.values[index])
-    batch_size = int(dataset.batch_size.values[index])
-    levels = group_levels(dataset, _all_modes(model), setting=index, step=step)
+def _theory_of(
+    model: Model, record: Record, learning_rate: float, optimizer: Optimizer, batch_size: int, tolerance: float
+) -> Theory:
+    return find_theory(
+        model, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer, sampling=record.sampling,
+        updates_per_epoch=record.updates_per_epoch, tolerance=tolerance,
+    )  # fmt: skip
+
+
+def _theory(model: Model, record: Record, tolerance: float) -> tuple[Theory, Optimizer]:
+    """The theory at the record, with the learning rate that the schedule had there."""
+    optimizer, batch = record.optimizer._replace(schedule="constant"), record.batch_size
+
+    def at(rate: float) -> Theory:
+        return _theory_of(model, record, rate, optimizer, batch, tolerance)
+
+    if record.optimizer.schedule == "constant":
+        return at(record.learning_rate), optimizer
+    if record.step is None or record.steps is None:
+        raise InputError(
+            f"`optimizer` has the schedule {record.optimizer.schedule!r}: say at which update the levels were recorded "
+            "(`step`) and how long the run was (`steps`)."
+        )
+    return scheduled_rate(record.optimizer, record.learning_rate, record.step, record.steps, at)[1], optimizer
+
+
+def _setting(record: Record, tolerance: float) -> SettingData:
+    model = record.model
+    if model is None:
+        if record.model_name:
+            raise InputError(
+                f"nothing is known of the model {record.model_name!r}: give `model=` or register its class."
+            )
+        raise InputError("`spectra` does not say which model it came from: give `model=`.")
+    theory, optimizer = _theory(model, record, tolerance)
     warnings = []
-    failed = dataset.sizes["replica"] - len(levels)
-    if failed:
-        warnings.append(f"{_replicas(failed)} diverged in training and {_were(failed)} left out")
-    width2 = model.width2_per_temperature(learning_rate=learning_rate, batch_size=batch_size)
-    learnt = [
-        group for group in level_groups(model.fixed_point, tolerance=tolerance) if np.all(width2[list(group.modes)] > 0)
-    ]
-    if not learnt:
+    if record.num_failed:
+        count = record.num_failed
+        warnings.append(f"{_replicas(count)} diverged in training and {_were(count)} left out")
+    if not theory.groups:
         raise InputError("no mode is learnt: every fixed point is 0, so the spectra carry no temperature.")
-    levels, excluded = _possible(levels, model, learnt)
-    warnings.extend(excluded)
-    groups = tuple(
+    check_levels(record.levels, theory, model)
+    levels, excluded = _possible(record.levels, model, theory.groups)
+    effective, found = suspicions(record, levels, theory)
+    groups = group_data(levels, theory)
+    if len(levels) < _FEW_REPLICAS:
+        found.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
+    found.extend(warning for group in groups for warning in _oddities(group))
+    return SettingData(
+        record=record, model=model, theory=theory, optimizer=optimizer, groups=groups, num_replicas=len(levels),
+        effective_replicas=effective, tolerance=tolerance, warnings=(*warnings, *excluded, *found),
+    )  # fmt: skip
+
+
+def group_data(levels: np.ndarray, theory: Theory) -> tuple[GroupData, ...]:
+    """The level groups of a theory with the levels (replica, mode) of a setting."""
+    return tuple(
         GroupData(
             center=group.center,
             modes=group.modes,
             levels=levels[:, list(group.modes)],
-            width2_per_temperature=float(np.mean(width2[list(group.modes)])),
+            width2_per_temperature=float(width2),
         )
-        for group in learnt
+        for group, width2 in zip(theory.groups, theory.width2_per_temperature, strict=True)
     )
-    if len(levels) < _FEW_REPLICAS:
-        warnings.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
-    warnings.extend(warning for group in groups for warning in _oddities(group))
-    return SettingData(
-        path=path, model=model, learning_rate=learning_rate, batch_size=batch_size, groups=groups,
-        num_replicas=len(levels), warnings=tuple(warnings),
-    )  # fmt: skip
-
-
-def _all_modes(model: Model) -> LevelGroup:
-    return LevelGroup(0.0, tuple(range(model.num_modes)))
 
 
 def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) -> tuple[np.ndarray, list[str]]:
     """Levels of the replicas that the model allows at all, and sentences about the others."""
     num = len(levels)
-    wall = np.zeros(num, dtype=bool)
-    mu2 = getattr(model, "mu2", None)
-    if mu2 is not None:
-        wall = levels[:, -1] >= mu2
+    wall = ~model.allowed(levels)
     far = np.zeros(num, dtype=bool)
     for group in groups:
         far |= _far_away(levels[:, list(group.modes)])
     warnings = []
     if wall.any():
         count = int(wall.sum())
-        warnings.append(f"{_replicas(count)} with a level at x ≥ mu2 (no normalisable model) {_were(count)} left out")
+        warnings.append(f"{_replicas(count)} with levels outside the domain of the model {_were(count)} left out")
     if (far & ~wall).any():
         count = int((far & ~wall).sum())
         warnings.append(
@@ -224,9 +299,6 @@ def _oddities(group: GroupData) -> list[str]:
         found.append(
             f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
         )
-    width = np.sqrt(group.energy / group.freedom)
-    if abs(group.levels.mean() - group.center) > 3 * width + 0.02 * abs(group.center):
-        found.append(f"{where}: their mean is {group.levels.mean():.4g}, training may not have reached the fixed point")
     return found
 
 

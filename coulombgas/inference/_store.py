@@ -72,8 +72,8 @@ def _posterior(settings: Settings, scaling: ScalingFit | None) -> xr.Dataset:
     levels = [(index, level) for index, setting in enumerate(settings) for level in setting.levels]
     variables: dict[str, Any] = {
         "temperature": ((*dims, "setting"), np.stack([s.temperature_draws for s in settings], axis=-1)),
-        "width": ((*dims, "level"), np.stack([level.width_draws for _, level in levels], axis=-1)),
-        "center": ((*dims, "level"), np.stack([level.center_draws for _, level in levels], axis=-1)),
+        "width": ((*dims, "level"), _stack([level.width_draws for _, level in levels], settings)),
+        "center": ((*dims, "level"), _stack([level.center_draws for _, level in levels], settings)),
     }
     if scaling:
         for name, value in scaling.draws.items():
@@ -90,6 +90,11 @@ def _posterior(settings: Settings, scaling: ScalingFit | None) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords)
 
 
+def _stack(draws: list[np.ndarray], settings: Settings) -> np.ndarray:
+    """(chain, draw, level); no level without a model."""
+    return np.stack(draws, axis=-1) if draws else np.zeros((*settings[0].temperature_draws.shape, 0))
+
+
 def _stats(settings: Settings) -> xr.Dataset:
     names = ("r_hat", "ess", "divergences")
     return xr.Dataset({name: ("setting", np.array([getattr(s, name) for s in settings])) for name in names})
@@ -99,19 +104,24 @@ def _observed(settings: Settings) -> xr.Dataset:
     flat = [level.levels.ravel() for setting in settings for level in setting.levels]
     sizes = [len(values) for values in flat]
     return xr.Dataset({
-        "eigenvalue": ("observation", np.concatenate(flat)),
-        "observations": ("level", np.array(sizes)),
+        "eigenvalue": ("observation", np.concatenate([np.zeros(0), *flat])),
+        "observations": ("level", np.array(sizes, dtype=np.int64)),
     })  # fmt: skip
 
 
 def _describe(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, Any]:
     described = []
     for setting in settings:
-        names = ("path", "model", "learning_rate", "batch_size", "num_replicas", "r_hat", "ess", "divergences")
+        names = (
+            "path", "model", "learning_rate", "batch_size", "num_replicas", "r_hat", "ess", "divergences",
+            "true_temperature", "formula", "consistent",
+        )  # fmt: skip
         level_names = ("center", "width2_per_temperature", "predicted_width", "used")
         described.append({
             **{name: getattr(setting, name) for name in names},
             "warnings": list(setting.warnings),
+            "assumed": dict(setting.assumed),
+            "relative": setting.temperature is None,
             "levels": [
                 {**{name: getattr(level, name) for name in level_names}, "modes": list(level.modes)}
                 for level in setting.levels
@@ -142,7 +152,14 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
         )
     draws = posterior["temperature"].values[..., index]
     rest = {**meta, "levels": tuple(levels), "warnings": tuple(meta["warnings"])}
-    return SettingFit(**rest, temperature=summarise(draws), temperature_draws=draws)
+    # files of version 0.1.0 have neither optimisers nor relative temperatures
+    relative = rest.pop("relative", False)
+    rest.setdefault("true_temperature", rest["learning_rate"] / rest["batch_size"])
+    found = summarise(draws)
+    return SettingFit(
+        **rest, temperature_draws=draws, temperature=None if relative else found,
+        relative_temperature=found if relative else None,
+    )  # fmt: skip
 
 
 def _load_scaling(meta: dict | None, posterior: xr.Dataset) -> ScalingFit | None:

@@ -8,7 +8,8 @@ import xarray as xr
 from ._parts import ScalingFit, SettingFit
 from ._text import align, in_brackets, short_path
 
-HEADER = ("source", "α", "B", "replicas", "T = α/B", "T inferred", "95% interval", "T̂/T", "r_hat", "ess", "div")
+HEADER = ("source", "α", "B", "replicas", "T", "T inferred", "95% interval", "T̂/T", "r_hat", "ess", "div")
+RELATIVE_HEADER = ("source", "α", "B", "replicas", "T/T₁ = ratio of α/B", "inferred", "95% interval")
 
 
 def temperature_rows(settings: Sequence[SettingFit]) -> list[list[str]]:
@@ -19,10 +20,10 @@ def temperature_rows(settings: Sequence[SettingFit]) -> list[list[str]]:
             f"{setting.learning_rate:g}",
             f"{setting.batch_size}",
             f"{setting.num_replicas}",
-            f"{setting.true_temperature:.4g}",
-            f"{setting.temperature.mean:.4g}",
-            in_brackets(setting.temperature),
-            f"{setting.temperature.mean / setting.true_temperature:.3f}",
+            "none" if setting.true_temperature is None else f"{setting.true_temperature:.4g}",
+            f"{setting.known.mean:.4g}" if setting.consistent else f"inconsistent ({setting.known.mean:.4g})",
+            in_brackets(setting.known),
+            "" if setting.true_temperature is None else f"{setting.known.mean / setting.true_temperature:.3f}",
             f"{setting.r_hat:.3f}",
             f"{setting.ess:.0f}",
             f"{setting.divergences}",
@@ -31,9 +32,35 @@ def temperature_rows(settings: Sequence[SettingFit]) -> list[list[str]]:
     ]
 
 
+def relative_rows(settings: Sequence[SettingFit]) -> list[list[str]]:
+    """Cells of the table without a model, under :data:`RELATIVE_HEADER`."""
+    first = settings[0].learning_rate / settings[0].batch_size
+    return [
+        [
+            short_path(setting.path),
+            f"{setting.learning_rate:g}",
+            f"{setting.batch_size}",
+            f"{setting.num_replicas}",
+            f"{setting.learning_rate / setting.batch_size / first:.4g}",
+            f"{setting.known.mean:.4g}",
+            in_brackets(setting.known),
+        ]
+        for setting in settings
+    ]
+
+
 def temperature_table(settings: Sequence[SettingFit], scaling: ScalingFit | None) -> str:
     """Settings, scaling rule and warnings as text."""
-    lines = [align(HEADER, temperature_rows(settings))]
+    relative = all(setting.temperature is None for setting in settings)
+    if relative:
+        lines = [
+            "no model: temperatures relative to the first setting",
+            align(RELATIVE_HEADER, relative_rows(settings)),
+        ]
+    else:
+        formulas = " and ".join(dict.fromkeys(setting.formula for setting in settings))
+        lines = [align(HEADER, temperature_rows(settings)), f"T = {formulas}"]
+    lines += assumed_lines(settings)
     lines += ["", *scaling_lines(scaling)] if scaling else []
     warnings = warning_lines(settings, scaling)
     return "\n".join([*lines, *(["", *warnings] if warnings else [])])
@@ -55,6 +82,16 @@ def scaling_lines(scaling: ScalingFit) -> list[str]:
     return lines
 
 
+def assumed_lines(settings: Sequence[SettingFit]) -> list[str]:
+    """What was not given and is assumed, one line for each set of assumptions."""
+    found: dict[str, list[str]] = {}
+    for setting in settings:
+        if setting.assumed:
+            text = ", ".join(f"{name} = {value}" for name, value in setting.assumed.items())
+            found.setdefault(text, []).append(short_path(setting.path))
+    return [f"assumed: {text} ({', '.join(dict.fromkeys(paths))})" for text, paths in found.items()]
+
+
 def warning_lines(settings: Sequence[SettingFit], scaling: ScalingFit | None) -> list[str]:
     """Everything a reader must know, one line each."""
     lines = [f"! {short_path(s.path)} {s.label}: {warning}" for s in settings for warning in s.warnings]
@@ -64,10 +101,10 @@ def warning_lines(settings: Sequence[SettingFit], scaling: ScalingFit | None) ->
 def temperature_dataset(settings: Sequence[SettingFit]) -> xr.Dataset:
     """Temperatures and diagnostics over ``setting``."""
     columns = {
-        "temperature": [s.temperature.mean for s in settings],
-        "lower": [s.temperature.lower for s in settings],
-        "upper": [s.temperature.upper for s in settings],
-        "true_temperature": [s.true_temperature for s in settings],
+        "temperature": [s.known.mean for s in settings],
+        "lower": [s.known.lower for s in settings],
+        "upper": [s.known.upper for s in settings],
+        "true_temperature": [np.nan if s.true_temperature is None else s.true_temperature for s in settings],
         "num_replicas": [s.num_replicas for s in settings],
         "r_hat": [s.r_hat for s in settings],
         "ess": [s.ess for s in settings],

@@ -92,7 +92,7 @@ class Model(eqx.Module):
 
     @property
     def target_modes(self) -> np.ndarray:
-        """Target κ belonging to each mode in the order of ``fixed_point``, shape (mode,); by default the fixed point."""
+        """Target κ belonging to each mode in the order of ``fixed_point``, shape (mode,); else the fixed point."""
         return self.fixed_point
 
     def healthy(self, weights: PyTree) -> Bool[Array, "*replicas"]:

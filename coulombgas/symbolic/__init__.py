@@ -11,9 +11,11 @@ from ._eigenvalue_sde import EigenvalueSDE as EigenvalueSDE
 from ._finite_rate import data_chain_factor as data_chain_factor
 from ._finite_rate import matrix_ou_variance as matrix_ou_variance
 from ._finite_rate import persistent_chain_factor as persistent_chain_factor
+from ._finite_rate import persistent_chain_step as persistent_chain_step
 from ._finite_rate import rbm_finite_rate_width2 as rbm_finite_rate_width2
 from ._finite_rate import rbm_memory as rbm_memory
 from ._finite_rate import rbm_relaxation as rbm_relaxation
+from ._finite_rate import two_layer_amplitude as two_layer_amplitude
 from ._finite_rate import two_layer_rate as two_layer_rate
 from ._finite_rate import two_layer_variance as two_layer_variance
 from ._fixed_points import FixedPoint as FixedPoint
@@ -112,6 +114,7 @@ __all__ = [
     "pairings",
     "parse",
     "persistent_chain_factor",
+    "persistent_chain_step",
     "poisson",
     "rbm_drift",
     "rbm_finite_rate_width2",
@@ -137,6 +140,7 @@ __all__ = [
     "to_latex",
     "to_numpy_source",
     "to_plain",
+    "two_layer_amplitude",
     "two_layer_rate",
     "two_layer_variance",
     "two_layer_width2",

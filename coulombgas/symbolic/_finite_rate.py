@@ -42,6 +42,21 @@ def rbm_memory(one: Any, two: Any, mu2: Any, gibbs_steps: Any) -> Any:
     return (sp.sympify(one, strict=True) * two / mu2**2) ** gibbs_steps
 
 
+def persistent_chain_step(relaxation: Any, memory: Any) -> sp.Matrix:
+    r"""One update of (d, c): deviation of an element of X, and of the chains' two-point function.
+
+    .. math:: c' = \rho c + (1-\rho)d + \sqrt{1-\rho^2}\,\eta, \qquad d' = d - \lambda c'
+
+    in units in which the chains' full answer to d is d. Returns the matrix of (d, c) and, as its last column, the
+    noise, shape (2, 3). Arguments as in :func:`persistent_chain_factor`. See derivations/chain_memory.
+    """
+    noise = sp.sqrt(1 - sp.sympify(memory, strict=True) ** 2)
+    return sp.Matrix([
+        [1 - relaxation * (1 - memory), -relaxation * memory, -relaxation * noise],
+        [1 - memory, memory, noise],
+    ])  # fmt: skip
+
+
 def persistent_chain_factor(relaxation: Any, memory: Any) -> Any:
     r"""Variance under persistent chains over the leading one, :math:`m/(1-\lambda/(2m))`, :math:`m=(1+\rho)/(1-\rho)`.
 
@@ -111,6 +126,20 @@ def two_layer_rate(left: Any, right: Any, balance: Any = 1, *, trained: str = "b
     return {"both": one + two, "first": one, "second": two}[trained]
 
 
+def two_layer_amplitude(relaxation: Any, rate: Any, batch_size: Any) -> Any:
+    r""":math:`a=\alpha r/[2-\alpha r(1+1/B)]` of an element that relaxes at rate r.
+
+    The linearised update is stable while every a is positive and the a of each row add up to less than B.
+
+    Args:
+        relaxation: r of :func:`two_layer_rate`.
+        rate, batch_size: α and B.
+
+    See derivations/two_layer.
+    """
+    return rate * relaxation / (2 - rate * relaxation * (1 + 1 / sp.sympify(batch_size, strict=True)))
+
+
 def two_layer_variance(rates: Sequence[Any], column: int, rate: Any, batch_size: Any, label_noise: Any) -> Any:
     r"""Stationary variance of :math:`E_{ij}` of :math:`E=W_2W_1-W_t`, exact at any α and B for the linearised update.
 
@@ -126,7 +155,7 @@ def two_layer_variance(rates: Sequence[Any], column: int, rate: Any, batch_size:
     The elements of a row share the inputs of their batch, which is why all rates of the row enter. At leading order it
     is :math:`T r_{ij}\nu^2/2`. PFLA24's model; derived here, see derivations/two_layer.
     """
-    amplitudes = [rate * r / (2 - rate * r * (1 + 1 / sp.sympify(batch_size, strict=True))) for r in rates]
+    amplitudes = [two_layer_amplitude(r, rate, batch_size) for r in rates]
     return amplitudes[column] * label_noise**2 / (batch_size - sum(amplitudes))
 
 

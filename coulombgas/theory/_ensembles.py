@@ -1,43 +1,39 @@
-r"""Temperature at any noise: the ratio of the true width² of a level group to the leading formula, as a function of T.
+r"""Width at any noise: the ratio of the true width² of a level group to the theory's, as a function of T.
 
-The leading formula s² = T·(s²/T) (ALP24 (17)-(18), appendix C) holds for T → 0. Three things change it:
-
-1. the update is discrete and, under persistent chains, its noise is correlated in time. A mode of an RBM relaxes by
-   :math:`\lambda = 2\sigma_h^2\alpha x_s/\kappa^2` an update, and the two-point function of its chain keeps
-   :math:`\rho = (x_s/\mu^2)^{2k}` of its deviation. A linear mode driven by such noise has (derived here)
-
-   .. math:: s^2 = T\,\frac{s^2}{T}\cdot\frac{1}{1-\lambda/2}\cdot\frac{1+\rho(1-\lambda)}{1-\rho(1-\lambda)};
-
-2. the drift is not linear and the noise depends on the state;
-3. levels of neighbouring groups overlap, and eigenvectors turn.
-
-The first is known exactly; the other two are measured on ensembles of the model itself.
+The theory holds for T → 0, finite learning rate and optimiser included. At finite T the drift is not linear, the noise
+depends on the state, levels of neighbouring groups overlap and eigenvectors turn. That part is measured on ensembles of
+the model itself, or on sampled matrices where the fluctuations are Gaussian.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-from coulombgas._checks import check_count, check_positive
+from coulombgas._checks import InputError, check_count
 from coulombgas._types import Progress
-from coulombgas.models import GaussianRBM, Model
-from coulombgas.spectra import LevelGroup, group_freedom, level_groups
+from coulombgas.models import Model
+from coulombgas.spectra import LevelGroup, group_freedom
+from coulombgas.training import Optimizer, train
+
+from ._theory import Theory
 
 GRID = 48
-_RELAXATIONS = 4.0
 _SNAPSHOTS = 4
 _MAX_STEPS = 12_000
+_SAMPLED = 40_000
+_SAMPLED_NUMBERS = 2**22  # drawn at once: 32 MB
+_HEALTHY = 0.5
 
 
 @dataclass(frozen=True)
 class ResponseCurve:
-    """log of (true width² / leading width²) of each level group over a grid of temperatures.
+    """log of (true width² / width² of the theory) of each level group over a grid of temperatures.
 
     Attributes:
         temperature: grid, shape (point,), from 0.
         log_ratio: shape (point, group).
-        error: Monte Carlo standard deviation of ``log_ratio``, shape (point, group).
+        error: Monte Carlo standard deviation of ``log_ratio``, that of the theory included, shape (point, group).
         source: how it was found, in words.
     """
 
@@ -62,90 +58,77 @@ class ResponseCurve:
 
 @dataclass(frozen=True)
 class Measured:
-    """Width ratios of ensembles: ``temperature`` (point,), ``log_ratio`` and ``error`` (point, group).
+    """Widths and means of ensembles.
 
-    ``mean`` and ``mean_error`` (point, group) are the mean levels with their Monte Carlo error.
+    Attributes:
+        temperature: shape (point,), ascending.
+        log_ratio, error: log of width² over that of the theory and its standard error, (point, group).
+        mean, mean_error: mean levels of the groups and their standard error, (point, group).
     """
 
     temperature: np.ndarray
     log_ratio: np.ndarray
     error: np.ndarray
-    mean: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    mean_error: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-
-
-def linear_log_ratio(model: Model, groups: tuple[LevelGroup, ...], learning_rate: float) -> np.ndarray:
-    """log of the width² ratio at T → 0, effect 1 above, for each group; 0 for models whose formula has it already."""
-    if not isinstance(model, GaussianRBM):
-        return np.zeros(len(groups))
-    x = np.array([group.center for group in groups])
-    rate = 2 * model.sigma_h2 * learning_rate * x / (model.mu2 - x) ** 2
-    memory = (x / model.mu2) ** (2 * model.gibbs_steps) * (1 - rate)
-    return -np.log1p(-rate / 2) + np.log1p(memory) - np.log1p(-memory)
-
-
-def relaxation_rates(model: Model, groups: tuple[LevelGroup, ...], learning_rate: float) -> np.ndarray:
-    """Fraction by which a small deviation of each group shrinks in one update."""
-    if isinstance(model, GaussianRBM):
-        x = np.array([group.center for group in groups])
-        return 2 * model.sigma_h2 * learning_rate * x / (model.mu2 - x) ** 2
-    return np.full(len(groups), learning_rate)
-
-
-def learnt_groups(model: Model, tolerance: float = 1e-3) -> tuple[LevelGroup, ...]:
-    """Level groups with a fixed point above zero width."""
-    width2 = model.width2_per_temperature(learning_rate=1e-3, batch_size=1000)
-    groups = level_groups(model.fixed_point, tolerance=tolerance)
-    return tuple(group for group in groups if np.all(width2[list(group.modes)] > 0))
+    mean: np.ndarray
+    mean_error: np.ndarray
 
 
 def measure_response(
     model: Model,
+    theory_at: Callable[[int], Theory],
     *,
     learning_rate: float,
     batch_sizes: tuple[int, ...],
+    optimizer: Optimizer | None = None,
     replicas: int = 512,
     seed: int = 0,
-    tolerance: float = 1e-3,
     progress: Progress | None = None,
 ) -> Measured:
-    """Width² of stationary ensembles over the leading formula, group by group.
+    """Width² of stationary ensembles over the theory's, group by group.
 
     Args:
         model: what is trained.
+        theory_at: the theory at a batch size.
         learning_rate: α of the ensembles.
-        batch_sizes: one ensemble each, at T = α/B.
+        batch_sizes: one ensemble each.
+        optimizer: plain gradient descent when not given.
         replicas: replicas an ensemble; each gives four nearly independent snapshots.
         seed: seed of the training.
-        tolerance: how near is degenerate.
         progress: called with (done, total) replica-updates.
 
     Returns:
         Ratios with their Monte Carlo error, temperatures ascending.
-    """
-    from coulombgas.training import train
 
-    groups = learnt_groups(model, tolerance)
-    slowest = relaxation_rates(model, groups, learning_rate).min()
-    pause = int(np.ceil(1.0 / slowest))
-    first = min(int(np.ceil(_RELAXATIONS / slowest)), _MAX_STEPS)
-    steps = [first + snapshot * min(pause, _MAX_STEPS // _SNAPSHOTS) for snapshot in range(_SNAPSHOTS)]
+    Raises:
+        InputError: when half of an ensemble diverges: the response cannot be measured there.
+    """
     sizes = sorted(batch_sizes, reverse=True)
+    theories = [theory_at(size) for size in sizes]
+    pause = min(int(np.ceil(max(theory.relaxation.max() for theory in theories))), _MAX_STEPS // _SNAPSHOTS)
+    first = min(max(theory.updates_to_equilibrium for theory in theories), _MAX_STEPS)
+    steps = [first + snapshot * max(pause, 1) for snapshot in range(_SNAPSHOTS)]
     run = train(
         model, learning_rate=learning_rate, batch_size=tuple(sizes), replicas=check_count("replicas", replicas, 16),
         steps=steps[-1], record=steps, init="fixed-point", seed=seed, progress=progress,
+        optimizer=optimizer or Optimizer(),
     )  # fmt: skip
     rows = []
-    for index, size in enumerate(sizes):
+    for index, theory in enumerate(theories):
         levels = run.eigenvalue.values[index].astype(np.float64)
         levels = levels[np.isfinite(levels).all(axis=(1, 2))]
-        width2 = model.width2_per_temperature(learning_rate=learning_rate, batch_size=size) * learning_rate / size
-        own = [(levels[..., list(group.modes)], float(width2[group.modes[0]])) for group in groups]
-        rows.append([(*_group_ratio(*pair), *_group_mean(pair[0])) for pair in own])
-    return Measured(learning_rate / np.array(sizes, dtype=float), *np.moveaxis(np.array(rows), -1, 0))
+        if len(levels) < _HEALTHY * replicas:
+            raise InputError(
+                f"the response could not be measured at T = {theory.temperature:.3g}: {replicas - len(levels)} of "
+                f"{replicas} replicas diverged: give spectra of a lower temperature, or `method` 'leading-order'."
+            )
+        own = zip(theory.groups, theory.width2, strict=True)
+        pairs = [(levels[..., list(group.modes)], float(width2)) for group, width2 in own]
+        rows.append([(*group_ratio(*pair), *_group_mean(pair[0])) for pair in pairs])
+    temperatures = np.array([theory.temperature for theory in theories])
+    return Measured(temperatures, *np.moveaxis(np.array(rows), -1, 0))
 
 
-def _group_ratio(levels: np.ndarray, width2: float) -> tuple[float, float]:
+def group_ratio(levels: np.ndarray, width2: float) -> tuple[float, float]:
     """log ratio and its error from levels (replica, snapshot, mode); snapshots of a replica count as dependent."""
     size = levels.shape[-1]
     centre = levels.mean() if size == 1 else levels.mean(axis=-1, keepdims=True)
@@ -159,21 +142,19 @@ def _group_mean(levels: np.ndarray) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
-def fit_curve(measured: Measured, linear: np.ndarray, source: str, *, order: int = 2) -> ResponseCurve:
-    """Smooth curve log R = linear + c₁T + c₂T² through measured ratios, weighted by their errors.
+def fit_curve(measured: Measured, source: str, *, order: int = 2) -> ResponseCurve:
+    """Smooth curve log R = c₁T + c₂T² + … through measured ratios, weighted by their errors.
 
     Args:
-        measured: ratios at the α for which ``linear`` is the T → 0 limit.
-        linear: log ratio at T = 0, shape (group,).
+        measured: ratios to the theory, so that R(0) = 1.
         source: how it was found.
         order: highest power of T; at most the number of points.
     """
     unit = measured.temperature.max()
     grid = np.linspace(0.0, unit, GRID)
     powers = tuple(range(1, min(order, len(measured.temperature)) + 1))
-    rest = measured.log_ratio - linear
-    values, errors = smooth(measured.temperature / unit, rest, measured.error, grid / unit, powers)
-    return ResponseCurve(grid, linear + values, errors, source)
+    values, errors = smooth(measured.temperature / unit, measured.log_ratio, measured.error, grid / unit, powers)
+    return ResponseCurve(grid, values, errors, source)
 
 
 def smooth(
@@ -195,59 +176,37 @@ def smooth(
     return curve, deviation
 
 
-def exact_curve(model: Model, groups: tuple[LevelGroup, ...], learning_rate: float, highest: float) -> ResponseCurve:
-    """The curve with effect 1 alone, for temperatures so low that nothing else counts."""
-    linear = linear_log_ratio(model, groups, learning_rate)
-    grid = np.linspace(0.0, check_positive("highest", highest), GRID)
-    return ResponseCurve(grid, np.tile(linear, (GRID, 1)), np.zeros((GRID, len(groups))), "linear theory")
+def exact_curve(theory: Theory, highest: float) -> ResponseCurve:
+    """R = 1, for temperatures so low that nothing else counts."""
+    shape = (GRID, len(theory.groups))
+    return ResponseCurve(np.linspace(0.0, highest, GRID), np.zeros(shape), np.zeros(shape), "linear theory")
 
 
-def matrix_curve(teacher: np.ndarray, groups: tuple[LevelGroup, ...], width2: float, highest: float) -> ResponseCurve:
-    """Effect 3 for additive noise: eigenvalues of diag(teacher) + GOE of width s, sampled directly on a grid of T."""
-    grid = np.linspace(0.0, highest, GRID)
-    matrices = _goe(len(teacher))
-    ratios = np.zeros((len(grid), len(groups), 2))
+def matrix_curve(theory: Theory, highest: float) -> ResponseCurve:
+    """Overlapping groups of Gaussian fluctuations: eigenvalues of sampled matrices over a grid of T."""
+    variance = theory.element_variance
+    if variance is None:
+        raise InputError("`theory` has no independent elements to sample: measure the response on ensembles.")
+    grid, size = np.linspace(0.0, highest, GRID), len(variance)
+    ratios = np.zeros((GRID, len(theory.groups), 2))
+    rng, number = np.random.default_rng(size), max(1000, min(_SAMPLED, _SAMPLED_NUMBERS // size**2))
+    draws = rng.standard_normal((number, size, size))
+    noise = (np.tril(draws) + np.swapaxes(np.tril(draws, -1), 1, 2)) * np.sqrt(variance)
     for point, temperature in enumerate(grid[1:], start=1):
-        scale = np.sqrt(temperature * width2)
-        levels = np.linalg.eigvalsh(np.diag(teacher) + scale * matrices)[:, None, :]
-        ratios[point] = [_group_ratio(levels[..., list(g.modes)], scale**2) for g in groups]
-    return ResponseCurve(grid, ratios[..., 0], ratios[..., 1], f"{len(matrices)} sampled matrices")
+        scale = temperature / theory.temperature
+        levels = np.linalg.eigvalsh(np.diag(theory.levels) + np.sqrt(scale) * noise)[:, None, :]
+        own = zip(theory.groups, theory.width2, strict=True)
+        ratios[point] = [group_ratio(levels[..., list(g.modes)], scale * width2) for g, width2 in own]
+    return ResponseCurve(grid, ratios[..., 0], ratios[..., 1], f"{number} sampled matrices")
 
 
-@lru_cache(maxsize=4)
-def _goe(size: int, num: int = 40_000) -> np.ndarray:
-    draws = np.random.default_rng(size).standard_normal((num, size, size))
-    return (draws + np.swapaxes(draws, 1, 2)) / 2  # variance 1 on the diagonal, 1/2 off it: width s = 1
+def with_theory_error(curve: ResponseCurve, theory: Theory) -> ResponseCurve:
+    """The curve with the Monte Carlo error of the theory's widths in its own."""
+    relative = theory.width2_error / theory.width2
+    error = np.hypot(curve.error, relative)
+    return ResponseCurve(curve.temperature, curve.log_ratio, error, curve.source)
 
 
-def mean_levels(model: GaussianRBM, temperature: float) -> np.ndarray:
-    r"""Mean eigenvalues at first order in T, shape (mode,): <x_i> = x_i + m_i + Σ_j v_ij/(x_i − x_j) over other levels.
-
-    .. math::
-        v_{ij} = T\sigma_h^2\tfrac{x_i+x_j}{2}(1+\delta_{ij}), \qquad
-        m_i = \frac{\kappa_i^2}{2x_i}\Big[-2x_i\sum_j\frac{v_{ij}}{\kappa_i^2\kappa_j}
-              - 2\sum_j\frac{v_{ij}}{\kappa_i\kappa_j} + T\sum_j\frac{x_j(1+\delta_{ij})}{\kappa_i\kappa_j}\Big]
-
-    for σ_h = 1, with x in units of σ_h² otherwise; degenerate levels share their mean. Derived here.
-    """
-    x, kappa = model.fixed_point, model.mu2 - model.fixed_point
-    size = len(x)
-    same = np.abs(x[:, None] - x[None, :]) < 1e-3 * x.max()
-    delta = np.eye(size)
-    noise = model.sigma_h2 * temperature
-    v = noise * (x[:, None] + x[None, :]) / 2 * (1 + delta)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        repulsion = np.where(same, 0.0, v / (x[:, None] - x[None, :])).sum(axis=1)
-        bracket = (
-            -2 * x * (v / (kappa[:, None] ** 2 * kappa)).sum(axis=1)
-            - 2 * (v / (kappa[:, None] * kappa)).sum(axis=1)
-            + noise * (x * (1 + delta) / (kappa[:, None] * kappa)).sum(axis=1)
-        )
-        drift = np.where(x > 0, kappa**2 / (2 * x) * bracket, 0.0)
-    return x + drift + repulsion
-
-
-def ensemble_sizes(learning_rate: float, leading: float) -> tuple[int, ...]:
-    """Batch sizes that put T = α/B at about 1 and 1.8 times the leading estimate, which tends to be low."""
-    wanted = {max(1, round(learning_rate / (factor * leading))) for factor in (1.0, 1.8)}
-    return tuple(sorted(wanted))
+def same_groups(one: tuple[LevelGroup, ...], two: tuple[LevelGroup, ...]) -> bool:
+    """Whether two theories speak of the same modes."""
+    return [group.modes for group in one] == [group.modes for group in two]

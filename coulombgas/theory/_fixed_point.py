@@ -55,7 +55,7 @@ def find_fixed_point(model: Model, update: FlatUpdate, decay: float, *, seed: in
 
 def _start(update: FlatUpdate, seed: int) -> np.ndarray:
     """(w, c) of the fixed-point start, the memory's statistic averaged over replicas."""
-    weights, memories = _starts(update, jnp.asarray(keys_for(seed, "start", 0, 64)))
+    weights, memories = _starts(update, keys_for(seed, "start", 0, 64))
     return np.concatenate([weights[0], memories.mean(axis=0)]).astype(np.float64)
 
 

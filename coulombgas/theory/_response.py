@@ -1,63 +1,83 @@
-"""The response curve of one setting: tabulated, exact, or from ensembles trained on the spot."""
+"""The response curve of one setting: tabulated, exact, from sampled matrices, or from ensembles trained on the spot."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from coulombgas._types import Progress
-from coulombgas.models import GaussianRBM, Model, TeacherStudent
-from coulombgas.spectra import LevelGroup
+from coulombgas.models import Model
+from coulombgas.training import Optimizer
 
 from ._ensembles import (
+    Measured,
     ResponseCurve,
-    ensemble_sizes,
     exact_curve,
     fit_curve,
-    learnt_groups,
-    linear_log_ratio,
     matrix_curve,
-    mean_levels,
     measure_response,
+    same_groups,
+    with_theory_error,
 )
+from ._find import find_theory
 from ._response_table import tabulated
+from ._theory import Theory
+
+_LINEAR = 1e-3  # nonlinearity below which the widths are those of the theory to a fraction of a per cent
+_FAR = 12.0  # widths between groups beyond which they do not overlap
 
 
 def response_for(
-    model: Model, groups: tuple[LevelGroup, ...], *, learning_rate: float, batch_size: int, leading: float,
+    model: Model,
+    theory: Theory,
+    *,
+    optimizer: Optimizer,
+    leading: float,
+    theory_at: Callable[[int], Theory],
     progress: Progress | None = None,
-) -> ResponseCurve:  # fmt: skip
-    """The curve for one setting whose leading-order temperature is ``leading``.
-
-    For the RBM of the paper a table of ensembles comes with the library; for others ensembles are trained here, at the
-    setting's learning rate and two temperatures above ``leading``, unless the first-order shift of the levels says that
-    nothing is to be corrected.
-    """
-    if isinstance(model, TeacherStudent):
-        width2 = float(model.width2_per_temperature(learning_rate=learning_rate, batch_size=batch_size)[0])
-        gaps = np.diff([group.center for group in groups])
-        highest = 4.0 * leading
-        if len(groups) > 1 and gaps.min() < 12 * np.sqrt(highest * width2):
-            return matrix_curve(np.array(model.teacher), groups, width2, highest)
-        return exact_curve(model, groups, learning_rate, highest)
-    if not isinstance(model, GaussianRBM):
-        return exact_curve(model, groups, learning_rate, 4.0 * leading)
-    known = tabulated(model)
-    if known is not None:
-        reference, measured = known
-        shift = linear_log_ratio(model, groups, learning_rate) - linear_log_ratio(model, groups, reference)
-        curve = fit_curve(measured, linear_log_ratio(model, groups, reference), "tabulated ensembles", order=3)
-        return ResponseCurve(curve.temperature, curve.log_ratio + shift, curve.error, curve.source)
-    return trained_curve(model, learning_rate, ensemble_sizes(learning_rate, leading), progress)
-
-
-def trained_curve(
-    model: GaussianRBM, learning_rate: float, batch_sizes: tuple[int, ...], progress: Progress | None = None
 ) -> ResponseCurve:
-    """The curve from ensembles trained now."""
-    groups = learnt_groups(model)
-    lowest = learning_rate / max(batch_sizes)
-    shift = np.abs(mean_levels(model, lowest) / np.maximum(model.fixed_point, 1e-300) - 1)
-    modes = [mode for group in groups for mode in group.modes]
-    if shift[modes].max() < 1e-3:
-        return exact_curve(model, groups, learning_rate, 4 * learning_rate / min(batch_sizes))
-    measured = measure_response(model, learning_rate=learning_rate, batch_sizes=batch_sizes, progress=progress)
-    linear = linear_log_ratio(model, groups, learning_rate)
-    return fit_curve(measured, linear, f"ensembles at T = {', '.join(f'{t:.3g}' for t in measured.temperature)}")
+    """The curve for one setting whose temperature by the theory alone is ``leading``.
+
+    Args:
+        model: what was trained.
+        theory: its theory at the setting, for the caller's level groups.
+        optimizer: how it was trained.
+        leading: temperature from the theory's widths as they are.
+        theory_at: the theory at another batch size.
+        progress: called with (done, total) replica-updates of ensembles trained here.
+
+    Raises:
+        InputError: when ensembles are needed and diverge.
+    """
+    highest, heat = 4.0 * leading, leading / theory.temperature
+    if theory.element_variance is not None:
+        gaps = np.diff([group.center for group in theory.groups])
+        widest = np.sqrt(4.0 * heat * theory.width2.max())
+        overlap = len(gaps) > 0 and gaps.min() < _FAR * widest
+        return matrix_curve(theory, highest) if overlap else exact_curve(theory, highest)
+    known = known_response(model, theory, optimizer)
+    if known is not None:
+        return with_theory_error(fit_curve(known, "tabulated ensembles", order=3), theory)
+    if theory.nonlinearity * heat < _LINEAR:
+        return with_theory_error(exact_curve(theory, highest), theory)
+    measured = trained_response(model, theory, optimizer, leading, theory_at, progress)
+    source = f"ensembles at T = {', '.join(f'{t:.3g}' for t in measured.temperature)}"
+    return with_theory_error(fit_curve(measured, source), theory)
+
+
+def known_response(model: Model, theory: Theory, optimizer: Optimizer) -> Measured | None:
+    """The table that comes with the library, if it is for this machine, optimiser and level groups."""
+    known = tabulated(model) if optimizer.plain else None
+    usual = None if known is None else find_theory(model, learning_rate=0.1, batch_size=16)
+    return known if usual is not None and same_groups(usual.groups, theory.groups) else None
+
+
+def trained_response(
+    model: Model, theory: Theory, optimizer: Optimizer, leading: float, theory_at: Callable[[int], Theory],
+    progress: Progress | None = None,
+) -> Measured:  # fmt: skip
+    """Ensembles at about 1 and 1.8 times the leading estimate, which tends to be low."""
+    gain = theory.temperature * theory.batch_size
+    sizes = tuple(sorted({max(1, round(gain / (factor * leading))) for factor in (1.0, 1.8)}))
+    return measure_response(
+        model, theory_at, learning_rate=theory.learning_rate, batch_sizes=sizes, optimizer=optimizer, progress=progress
+    )

@@ -1,4 +1,4 @@
-"""Measured width ratios that come with the library, for the RBM of ALP24; ``write_response_table`` makes them again."""
+"""Measured widths that come with the library, for the RBM of ALP24; ``write_response_table`` makes them again."""
 
 import json
 from importlib import resources
@@ -6,33 +6,69 @@ from pathlib import Path
 
 import numpy as np
 
+from coulombgas import symbolic
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
 from coulombgas.models import GaussianRBM, Model
 
 from ._ensembles import Measured, measure_response
+from ._find import find_theory
+from ._statements import evaluate
+from ._theory import Theory
 
 _PACKAGE = "coulombgas.theory"
 TABLE = "response_rbm.json"
 LEARNING_RATE = 0.1
 BATCH_SIZES = (5, 8, 12, 20)
-_KEYS = ("num_visible", "num_hidden", "mu2", "sigma_h2", "target", "gibbs_steps")
+_WITHOUT_CONSEQUENCE = ("name", "sampler", "init_std")
 
 
-def tabulated(model: Model) -> tuple[float, Measured] | None:
-    """Learning rate of the ensembles and their ratios, if the table was made for this very model."""
-    content = json.loads(resources.files(_PACKAGE).joinpath(TABLE).read_text())
-    own = model.config()
-    if own["name"] != GaussianRBM.name:
+def tabulated(model: Model) -> Measured | None:
+    """Ratios of the ensembles of the table to the theory, if it was made for this very machine at the default groups.
+
+    Whatever changes the law of the levels must agree; how the chains are drawn and how training starts does not count.
+    """
+    content, own = json.loads(resources.files(_PACKAGE).joinpath(TABLE).read_text()), model.config()
+    if own["name"] != GaussianRBM.name or not _same(content["model"], own):
         return None
-    for key in _KEYS:
-        expected, value = content["model"][key], own[key]
-        if np.shape(value) != np.shape(expected) or not np.allclose(np.asarray(value), expected, rtol=1e-6):
-            return None
-    columns = (
-        np.array(content[n]) for n in ("temperature", "log_ratio", "error", "mean", "mean_error") if n in content
-    )
-    return content["learning_rate"], Measured(*columns)
+    columns = (np.array(content[name]) for name in ("temperature", "log_ratio", "error", "mean", "mean_error"))
+    temperature, log_ratio, error, mean, mean_error = columns
+    return Measured(temperature, log_ratio - _log_factors(model, temperature), error, mean, mean_error)
+
+
+def _same(stored: dict, own: dict) -> bool:
+    keys = {key for key in (*stored, *own) if key not in _WITHOUT_CONSEQUENCE}
+    stored = {"chains": "persistent", **stored}
+    for key in keys:
+        if key not in stored or key not in own or np.shape(stored[key]) != np.shape(own[key]):
+            return False
+        if isinstance(own[key], str) or own[key] is None:
+            if stored[key] != own[key]:
+                return False
+        elif not np.allclose(np.asarray(own[key], dtype=float), stored[key], rtol=1e-6):
+            return False
+    return True
+
+
+def _log_factors(model: Model, temperature: np.ndarray) -> np.ndarray:
+    """log of the theory's width² over the leading one, (point, group): the table is in units of the leading width."""
+    rows = []
+    for size in np.round(LEARNING_RATE / temperature).astype(int):
+        theory = find_theory(model, learning_rate=LEARNING_RATE, batch_size=int(size))
+        x, hidden = np.array([group.center for group in theory.groups]), {"sigma_h2": model.config()["sigma_h2"]}
+        rows.append(np.log(theory.width2 / evaluate(symbolic.rbm_width2, x, theory.temperature, numbers=hidden)))
+    return np.array(rows)
+
+
+def linear_share(model: Model, theory: Theory) -> np.ndarray:
+    """What finite rate and memory add to the widths at ``theory``'s learning rate, over the same at the table's.
+
+    The part of the mean shift that is linear in T and not in the closed form scales with it, shape (group,).
+    """
+    x, hidden = np.array([group.center for group in theory.groups]), {"sigma_h2": model.config()["sigma_h2"]}
+    leading = evaluate(symbolic.rbm_width2, x, 1.0, numbers=hidden)
+    reference = find_theory(model, learning_rate=LEARNING_RATE, batch_size=BATCH_SIZES[0])
+    return (theory.width2_per_temperature / leading - 1) / (reference.width2_per_temperature / leading - 1)
 
 
 def write_response_table(
@@ -49,17 +85,18 @@ def write_response_table(
     model = GaussianRBM()
     call = f"from coulombgas.theory import write_response_table as w; w(replicas={replicas}, seed={seed})"
     measured = measure_response(
-        model, learning_rate=LEARNING_RATE, batch_sizes=BATCH_SIZES, replicas=replicas, seed=seed, progress=progress
-    )
+        model, lambda size: find_theory(model, learning_rate=LEARNING_RATE, batch_size=size),
+        learning_rate=LEARNING_RATE, batch_sizes=BATCH_SIZES, replicas=replicas, seed=seed, progress=progress,
+    )  # fmt: skip
     config = model.config()
     content = {
         "command": f"python -c '{call}'",
-        "model": {key: config[key] for key in _KEYS},
+        "model": {key: config[key] for key in config if key not in _WITHOUT_CONSEQUENCE},
         "learning_rate": LEARNING_RATE,
         "replicas": replicas,
         "seed": seed,
         "temperature": measured.temperature.tolist(),
-        "log_ratio": measured.log_ratio.round(6).tolist(),
+        "log_ratio": (measured.log_ratio + _log_factors(model, measured.temperature)).round(6).tolist(),
         "error": measured.error.round(6).tolist(),
         "mean": measured.mean.round(6).tolist(),
         "mean_error": measured.mean_error.round(6).tolist(),

@@ -29,6 +29,8 @@ class Theory:
         relaxation: integrated autocorrelation time of each group's levels, in updates.
         updates_to_equilibrium: updates from the fixed point after which every s² is within 1% of ``width2``.
         multiplier: largest \|λ\| of the linear update, below 1.
+        element_variance: variances of the elements of the fluctuating symmetric matrix, shape (mode, mode), where they
+            are independent Gaussians; None where they are not.
         input_scatter: relative standard deviation of s² between sets of inputs where one set serves all replicas.
         source: how it was found.
     """
@@ -49,6 +51,7 @@ class Theory:
     relaxation: np.ndarray
     updates_to_equilibrium: int
     multiplier: float
+    element_variance: np.ndarray | None = field(default=None, repr=False)
     input_scatter: float = 0.0
     source: str = ""
 
@@ -61,6 +64,15 @@ class Theory:
     def finite_rate_factor(self) -> float:
         """T·B/α: what the optimiser makes of α/B at leading order, 1 for plain gradient descent."""
         return self.temperature * self.batch_size / self.learning_rate
+
+    @property
+    def nonlinearity(self) -> float:
+        """How far the levels are from the limit T → 0: largest mean shift in units of its level, or s²/x² for it."""
+        x = np.maximum(np.abs([group.center for group in self.groups]), 1e-300)
+        rough = self.width2 / x**2
+        if self.mean_shift is None:
+            return float(rough.max())
+        return float((np.abs(self.mean_shift) / x).max())
 
     def records(self) -> list[dict[str, Any]]:
         """One dictionary of plain Python objects for each level group."""

@@ -120,6 +120,7 @@ def start_state(model: Model, batch_size: int, words: Array, init: str = "fixed-
     return weights, model.reduce_memory(memory, setting=setting)
 
 
-def keys_for(seed: int, use: str, first: int, num: int) -> np.ndarray:
+def keys_for(seed: int, use: str, first: int, num: int) -> Array:
     """Key words (num, 2) of draws ``first`` … for one use."""
-    return np.random.default_rng((seed, purpose(use), first)).integers(0, 2**32, (num, 2), dtype=np.uint32)
+    words = np.random.default_rng((seed, purpose(use), first)).integers(0, 2**32, (num, 2), dtype=np.uint32)
+    return jnp.asarray(words)

@@ -6,6 +6,8 @@ from ._language_run import train_language_model as train_language_model
 from ._merge import merge_spectra as merge_spectra
 from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
+from ._optimizer import apply_optimizer as apply_optimizer
+from ._optimizer import start_optimizer as start_optimizer
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
 from ._recording import is_recording as is_recording
@@ -14,17 +16,14 @@ from ._recording import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
 from ._train import train as train
-from ._optimizer import apply_optimizer as apply_optimizer
-from ._optimizer import start_optimizer as start_optimizer
 
 __all__ = [
-    "start_optimizer",
-    "apply_optimizer",
     "STATISTICS",
     "LanguageRun",
     "LanguageTraining",
     "Optimizer",
     "SpectrumRecorder",
+    "apply_optimizer",
     "interrupted_run",
     "is_recording",
     "merge_spectra",
@@ -32,6 +31,7 @@ __all__ = [
     "named_arrays",
     "read_recorded_ensemble",
     "read_recording",
+    "start_optimizer",
     "train",
     "train_language_model",
 ]

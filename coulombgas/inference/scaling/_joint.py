@@ -11,8 +11,8 @@ import numpyro.distributions as dist
 from jaxtyping import Float, Int
 
 from coulombgas.inference._parts import ScalingFit, SettingFit
+from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import RuleData, SettingEnergies, energy_law, rule_prior
-from coulombgas.inference._sampler import sample_batch
 from coulombgas.inference._settings import SettingData
 from coulombgas.inference.temperature._groups import response_tables, setting_energies
 from coulombgas.theory import ResponseCurve
@@ -102,10 +102,8 @@ def fit_jointly(
     }
     if data.curve.shape[1]:
         initial["_response_error"] = np.zeros((data.curve.shape[1], data.energies.energy.shape[1]))
-    draws = sample_batch(
-        joint_scaling_rule, both_priors(data), {name: np.stack([value, value]) for name, value in initial.items()},
-        **options,
-    )  # fmt: skip
+    start = {name: np.stack([value, value]) for name, value in initial.items()}
+    draws = Problem(program=joint_scaling_rule, data=both_priors(data), start=start).draw(**options)
     sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
     sites["temperature"] = sites["temperature"][..., : len(fits)]
     return summarise_rule(sites, int(draws.diverging[0].sum()), identified, alpha, batch, method="joint")

@@ -1,7 +1,6 @@
 """The scaling rule across settings: does only α/B count, and how far do settings scatter?"""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +10,8 @@ from scipy import stats
 from coulombgas._arviz import effective_sample_size, r_hat
 from coulombgas._interval import summarise
 from coulombgas.inference._parts import ScalingFit, SettingFit, diagnostic_warnings
-from coulombgas.inference._programs import RuleData, SettingTemperatures
+from coulombgas.inference._problem import Problem
+from coulombgas.inference._programs import RuleData, SettingTemperatures, scaling_rule
 
 from ._exact import sample_rule
 
@@ -44,18 +44,24 @@ def fit_scaling(
     50 degrees of freedom is right to 1%); the scatter adds in quadrature. The draws are independent ones of
     :func:`sample_rule`. The same fit with priors twice as wide comes with it.
     """
-    del num_warmup  # the draws are independent
     alpha, batch = columns(settings)
     identified = identified_exponents(alpha, batch)
-    one = _problem(settings, identified)
-    draw = partial(sample_rule, seed=seed, num_chains=num_chains, num_draws=num_draws)
-    rows = [draw(_under(one, prior_scale)) for prior_scale in (1.0, _WIDER)]
-    sites = {name: np.stack([row[name] for row in rows]) for name in rows[0] if known(name, identified)}
+    problem = rule_problem(both_priors(_temperatures(settings, identified)))
+    draws = problem.draw(seed=seed, num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws)
+    sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
     return summarise_rule(sites, 0, identified, alpha, batch, method="two-stage")
 
 
-def _under(problem: SettingTemperatures, prior_scale: float) -> SettingTemperatures:
-    return problem._replace(rule=problem.rule._replace(prior_scale=np.asarray(prior_scale)))
+def rule_problem(data: SettingTemperatures) -> Problem:
+    """The scaling rule given the settings' log temperatures, drawn exactly; ``data`` has a leading axis of problems."""
+    shape = np.shape(data.log_temperature)[:1]
+    start = {"_level": np.zeros(shape), "scatter": np.full(shape, 0.1)}
+    start |= {name: np.ones(shape) for name in _EXPONENTS}
+    return Problem(program=scaling_rule, data=data, start=start, sampler=SAMPLER, exact=_draw_exactly)
+
+
+def _draw_exactly(data: SettingTemperatures, seed: int, num_chains: int, num_draws: int) -> dict[str, np.ndarray]:
+    return sample_rule(data, seed=seed, num_chains=num_chains, num_draws=num_draws)
 
 
 def known(name: str, identified: tuple[bool, bool]) -> bool:
@@ -119,7 +125,7 @@ def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: 
     """Log predictive density of each setting's log temperature, (draw, setting), with free or with unit exponents."""
     alpha, batch = columns(settings)
     identified = identified_exponents(alpha, batch) if free else (False, False)
-    draws = sample_rule(_problem(settings, identified), seed=seed, num_chains=1, num_draws=2000)
+    draws = sample_rule(_temperatures(settings, identified), seed=seed, num_chains=1, num_draws=2000)
     sites = {name: value.reshape(-1, 1) for name, value in draws.items()}
     a, b = (sites[name] if known(name, identified) else 1.0 for name in _EXPONENTS)
     rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
@@ -139,7 +145,7 @@ def log_temperatures(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.nda
     return np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
 
 
-def _problem(settings: Sequence[SettingFit], identified: tuple[bool, bool]) -> SettingTemperatures:
+def _temperatures(settings: Sequence[SettingFit], identified: tuple[bool, bool]) -> SettingTemperatures:
     mean, error = log_temperatures(settings)
     rule = rule_data(*columns(settings), identified)
     size = len(rule.used)

@@ -1,29 +1,37 @@
-"""The temperature of each setting: which groups speak, with which response, in one batch."""
+"""The temperature of each setting: which groups enter, with which response, in one batch."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from coulombgas._interval import summarise
-from coulombgas.inference._parts import SettingFit
-from coulombgas.inference._programs import SettingEnergies, SettingResponse, common_temperature, response_temperature
-from coulombgas.inference._sampler import Draws, sample_batch
+from coulombgas._checks import InputError
+from coulombgas._types import Progress
+from coulombgas.inference._problem import Problem
+from coulombgas.inference._programs import (
+    SettingEnergies,
+    SettingResponse,
+    common_temperature,
+    response_temperature,
+)
 from coulombgas.inference._settings import SettingData, inflation
+from coulombgas.models import identity
 from coulombgas.theory import ResponseCurve, response_for
 
 _PADDED_GROUPS = 8
-_DISAGREEMENT = 1e-4
 
 
 def leading_temperature(setting: SettingData) -> float:
-    """Estimate from the leading formula, all groups weighted by their freedom."""
+    """Estimate from the theory's widths as they are, all groups weighted by their degrees of freedom."""
     ratios = [group.energy / group.width2_per_temperature for group in setting.groups]
     return float(np.sum(ratios) / np.sum([group.freedom for group in setting.groups]))
 
 
-def find_curves(settings: Sequence[SettingData]) -> list[ResponseCurve]:
-    """The response curve of every setting; settings of one model and learning rate share their ensembles."""
+def find_curves(settings: Sequence[SettingData], progress: Progress | None = None) -> list[ResponseCurve]:
+    """The response curve of every setting; settings that differ in the batch size alone share their ensembles.
+
+    Raises:
+        InputError: naming the source whose response cannot be measured.
+    """
     highest: dict[tuple, float] = {}
     for setting in settings:
         key = _key(setting)
@@ -32,16 +40,29 @@ def find_curves(settings: Sequence[SettingData]) -> list[ResponseCurve]:
     for setting in settings:
         key = _key(setting)
         if key not in known:
-            known[key] = response_for(
-                setting.model, setting.level_groups, learning_rate=setting.learning_rate,
-                batch_size=setting.batch_size, leading=highest[key],
-            )  # fmt: skip
+            try:
+                known[key] = response_for(
+                    setting.model, setting.theory, optimizer=setting.optimizer, leading=highest[key],
+                    theory_at=setting.theory_at, progress=_part(progress, len(known), len(highest)),
+                )  # fmt: skip
+            except InputError as error:
+                raise InputError(f"{setting.path}: {error}") from None
     return [known[_key(setting)] for setting in settings]
 
 
+def _part(progress: Progress | None, index: int, num: int) -> Progress | None:
+    """Progress of one of several ensembles as that of all."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(round(1000 * (index + done / max(total, 1)) / num), 1000)
+
+
 def _key(setting: SettingData) -> tuple:
-    config = tuple((name, str(value)) for name, value in sorted(setting.model.config().items()))
-    return (*config, setting.learning_rate, setting.batch_size if setting.model.name == "teacher-student" else 0)
+    theory, record = setting.theory, setting.record
+    batch = theory.batch_size if theory.element_variance is not None else 0
+    groups = tuple(group.modes for group in setting.groups)
+    training = (theory.learning_rate, setting.optimizer, record.sampling, record.updates_per_epoch)
+    return (*identity(setting.model), *training, groups, batch)
 
 
 def groups_used(setting: SettingData, curve: ResponseCurve | None) -> list[bool]:
@@ -50,18 +71,19 @@ def groups_used(setting: SettingData, curve: ResponseCurve | None) -> list[bool]
     return several if curve is None and any(several) else [True] * len(several)
 
 
-def sample_widths(settings: Sequence[SettingData], options: dict) -> Draws:
-    """Posterior of the width of every level group: one group at s²/T = 1 has the temperature s²."""
+def width_problem(settings: Sequence[SettingData]) -> Problem:
+    """The width² of every level group, as the temperature of one group with s²/T = 1."""
     size = _padded_groups(settings)
     groups = [group for setting in settings for group in setting.groups]
+    # rows of one run count for less, like in the temperatures
+    share = [setting.effective_replicas / setting.num_replicas for setting in settings for _ in setting.groups]
     energy, freedom = (np.array([getattr(g, name) for g in groups], dtype=float) for name in ("energy", "freedom"))
     ones = np.ones((len(groups), size - 1))
     first = np.broadcast_to(np.arange(size) == 0, (len(groups), size))
-    columns = {"energy": energy, "freedom": freedom, "width2_per_temperature": np.ones(len(groups))}
+    columns = {"energy": energy * share, "freedom": freedom * share, "width2_per_temperature": np.ones(len(groups))}
     rows = {name: np.concatenate([column[:, None], ones], axis=1) for name, column in columns.items()}
     data = SettingEnergies(**rows, used=first)
-    draws = sample_batch(common_temperature, data, {"temperature": energy / freedom}, **options)
-    return draws._replace(sites={"width": np.sqrt(draws.sites["temperature"])})
+    return Problem(program=common_temperature, data=data, start={"temperature": energy / freedom})
 
 
 def _padded_groups(settings: Sequence[SettingData]) -> int:
@@ -69,18 +91,16 @@ def _padded_groups(settings: Sequence[SettingData]) -> int:
     return -(-most // _PADDED_GROUPS) * _PADDED_GROUPS
 
 
-def sample_temperatures(
-    settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, options: dict
-) -> Draws:
-    """Posterior of the temperature of every setting."""
+def temperature_problem(settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None) -> Problem:
+    """The temperature of every setting, from the energies of its level groups."""
     energies = setting_energies(settings, curves)
     ratio = np.where(energies.used, energies.energy / energies.width2_per_temperature, 0.0).sum(axis=1)
-    initial = {"temperature": ratio / np.where(energies.used, energies.freedom, 0.0).sum(axis=1)}
+    start = {"temperature": ratio / np.where(energies.used, energies.freedom, 0.0).sum(axis=1)}
     if curves is None or all(curve.constant for curve in curves):
-        return sample_batch(common_temperature, energies, initial, **options)
-    initial["_response_error"] = np.zeros(energies.energy.shape)
+        return Problem(program=common_temperature, data=energies, start=start)
+    start["_response_error"] = np.zeros(energies.energy.shape)
     data = SettingResponse(energies, *response_tables(curves, energies.energy.shape[1]))
-    return sample_batch(response_temperature, data, initial, **options)
+    return Problem(program=response_temperature, data=data, start=start)
 
 
 def setting_energies(settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None) -> SettingEnergies:
@@ -112,7 +132,8 @@ def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> S
     used = np.zeros(size, dtype=bool)
     used[: len(setting.groups)] = groups_used(setting, curve)
     # the energy shrinks with the freedom, so that the estimate stays and only its error grows
-    tempering = 1.0 / inflation([group for group, use in zip(setting.groups, used, strict=False) if use])
+    share = setting.effective_replicas / setting.num_replicas
+    tempering = 1.0 / inflation([group for group, use in zip(setting.groups, used, strict=False) if use], share)
     constant = np.exp(curve.log_ratio[0]) if curve is not None and curve.constant else np.ones(len(setting.groups))
     return SettingEnergies(
         padded([group.energy * tempering for group in setting.groups]),
@@ -120,52 +141,3 @@ def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> S
         padded([group.width2_per_temperature for group in setting.groups] * constant),
         used,
     )
-
-
-def with_input_scatter(fit: SettingFit, setting: SettingData, *, seed: int) -> SettingFit:
-    r"""The fit with the scatter between sets of quenched inputs in its temperature.
-
-    The data of one input set tell :math:`T(1+\delta)`, where δ has the relative standard deviation
-    ``model.width2_scatter`` over sets and is one number for all replicas: it enters as a factor :math:`e^{-\delta}`,
-    right at the order at which the scatter is known. Of models that have none, the fit as it is.
-    """
-    scatter = getattr(setting.model, "width2_scatter", None)
-    size = scatter(learning_rate=setting.learning_rate, batch_size=setting.batch_size) if scatter else 0.0
-    if size == 0.0:
-        return fit
-    rng = np.random.default_rng((seed, round(1e9 * setting.learning_rate), setting.batch_size))
-    draws = fit.temperature_draws * np.exp(-size * rng.standard_normal(fit.temperature_draws.shape))
-    remark = f"one set of inputs served all replicas: T is known to {size:.1%} (sd) however many there are"
-    return replace(fit, temperature=summarise(draws), temperature_draws=draws, warnings=(*fit.warnings, remark))
-
-
-def temperature_warnings(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> list[str]:
-    """Sentences about a temperature outside the known response and about groups that contradict each other."""
-    found = []
-    if curve is not None and not curve.constant and np.mean(draws > curve.temperature[-1]) > 0.025:
-        found.append(
-            f"T reaches beyond {curve.temperature[-1]:.4g}, where the response of the widths was measured: "
-            "its correction is a guess there"
-        )
-    found.extend(_disagreement(setting, curve, float(np.mean(draws))))
-    return found
-
-
-def _disagreement(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
-    """χ² of the groups' energies around one temperature, false-alarm rate 1e-4."""
-    from scipy import stats
-
-    used = groups_used(setting, curve)
-    if sum(used) < 2:
-        return []
-    ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)
-    errors = np.zeros(len(used)) if curve is None else curve.ratio_error(temperature)
-    chi2 = 0.0
-    for group, use, ratio, error in zip(setting.groups, used, ratios, errors, strict=True):
-        if use:
-            expected = temperature * group.width2_per_temperature * ratio * group.freedom
-            variance = 2 / group.freedom + error**2
-            chi2 += np.log(group.energy / expected) ** 2 / variance
-    if stats.chi2.sf(chi2, sum(used) - 1) >= _DISAGREEMENT:
-        return []
-    return ["the level groups do not agree on one temperature: theory or stationarity is in doubt"]

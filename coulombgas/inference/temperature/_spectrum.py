@@ -17,22 +17,22 @@ import numpyro.distributions as dist
 from jaxtyping import Float
 
 from coulombgas._checks import InputError
+from coulombgas._types import Progress
+from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import WIDE, energy_law
-from coulombgas.inference._sampler import Draws, sample_batch
 from coulombgas.inference._settings import SettingData, inflation
-from coulombgas.models import GaussianRBM, Model
-from coulombgas.spectra import LevelGroup
+from coulombgas.models import identity
 from coulombgas.theory import (
     GRID,
     Measured,
     ResponseCurve,
-    ensemble_sizes,
+    Theory,
     fit_curve,
-    linear_log_ratio,
-    mean_levels,
-    measure_response,
+    known_response,
+    linear_share,
     smooth,
-    tabulated,
+    trained_response,
+    with_theory_error,
 )
 
 from ._groups import leading_temperature
@@ -55,7 +55,7 @@ class SpectrumData(NamedTuple):
     shift_error: Float[Any, "point group"]
 
 
-def rbm_spectrum(data: SpectrumData) -> None:
+def whole_spectrum(data: SpectrumData) -> None:
     """Energy Q and mean of each group, s_g² = T·(s_g²/T)·R_g(T), <x> = x_s + Δ_g(T) (ALP24 (14)-(18), appendix C)."""
     temperature = numpyro.sample("temperature", dist.LogNormal(0.0, WIDE))
     at = jax.vmap(lambda column: jnp.interp(temperature, data.grid, column), in_axes=1)
@@ -78,50 +78,37 @@ class SpectrumResponse(NamedTuple):
     shift_error: np.ndarray
 
 
-def spectrum_response(
-    model: Model, groups: tuple[LevelGroup, ...], learning_rate: float, leading: float
-) -> SpectrumResponse:
-    """Response of a machine from the table of the library, or from ensembles trained here around T = ``leading``.
-
-    Raises:
-        InputError: for another model.
-    """
-    if not isinstance(model, GaussianRBM):
-        raise InputError(f"the model 'spectrum' is that of a Gaussian RBM, not of {model.name!r}.")
-    known = tabulated(model)
-    if known is None:
-        sizes = ensemble_sizes(learning_rate, leading)
-        known = learning_rate, measure_response(model, learning_rate=learning_rate, batch_sizes=sizes)
-    reference, measured = known
-    linear = linear_log_ratio(model, groups, reference)
-    curve = fit_curve(measured, linear, "ensembles", order=3)
-    correction = linear_log_ratio(model, groups, learning_rate) - linear
-    curve = ResponseCurve(curve.temperature, curve.log_ratio + correction, curve.error, curve.source)
-    memory = np.expm1(linear + correction) / np.expm1(linear)
-    return SpectrumResponse(curve, *_shifts(model, groups, measured, memory))
+def spectrum_response(setting: SettingData, leading: float, progress: Progress | None = None) -> SpectrumResponse:
+    """Response of a model from the table of the library, or from ensembles trained here around T = ``leading``."""
+    theory, model = setting.theory, setting.model
+    measured, share = known_response(model, theory, setting.optimizer), np.ones(len(theory.groups))
+    if measured is not None:
+        share = linear_share(model, theory)
+    else:
+        measured = trained_response(model, theory, setting.optimizer, leading, setting.theory_at, progress)
+    curve = with_theory_error(fit_curve(measured, "ensembles", order=3), theory)
+    return SpectrumResponse(curve, *_shifts(theory, measured, share))
 
 
-def _shifts(
-    model: GaussianRBM, groups: tuple[LevelGroup, ...], measured: Measured, memory: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """First-order shift of the continuous process, and a cubic through what the measured means show beyond it.
+def _shifts(theory: Theory, measured: Measured, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The theory's shift at order T, and a cubic through what the measured means show beyond it.
 
-    Its linear term is the discreteness and the memory of the noise; it scales with what these do to the widths at T → 0
-    (``memory``: that at the setting's learning rate over that of the ensembles).
+    The linear term of the cubic is what finite rate and memory add; ``share`` is how much of it the setting has.
     """
     unit = measured.temperature.max()
     grid, at = np.linspace(0.0, 1.0, GRID), measured.temperature / unit
-    first = [group.modes[0] for group in groups]
-    slope = mean_levels(model, unit)[first] - model.fixed_point[first]
-    rest = measured.mean - model.fixed_point[first] - np.outer(at, slope)
+    x = np.array([group.center for group in theory.groups])
+    slope = np.zeros_like(x) if theory.mean_shift is None else theory.mean_shift * unit / theory.temperature
+    rest = measured.mean - x - np.outer(at, slope)
     powers = tuple(range(1, 1 + min(3, len(at))))
-    shift, error = smooth(at, rest, measured.mean_error, grid, powers, memory)
+    shift, error = smooth(at, rest, measured.mean_error, grid, powers, share)
     return shift + np.outer(grid, slope), error
 
 
 def spectrum_data(setting: SettingData, response: SpectrumResponse) -> SpectrumData:
     """What the model sees of a setting."""
-    tempering = 1.0 / inflation(setting.groups)
+    share = setting.effective_replicas / setting.num_replicas
+    tempering = 1.0 / inflation(setting.groups, share)
     column = {
         "energy": [group.energy * tempering for group in setting.groups],
         "mean": [group.levels.mean() for group in setting.groups],
@@ -137,30 +124,34 @@ def spectrum_data(setting: SettingData, response: SpectrumResponse) -> SpectrumD
     )  # fmt: skip
 
 
-def sample_spectra(settings: Sequence[SettingData], options: dict) -> tuple[Draws, list[ResponseCurve]]:
-    """Posterior of T of every setting, from all its levels.
+def spectrum_problem(
+    settings: Sequence[SettingData], progress: Progress | None = None
+) -> tuple[Problem, list[ResponseCurve]]:
+    """T of every setting, from widths and means of all its level groups.
 
     Raises:
-        InputError: for a model that is not a Gaussian RBM, or settings with different level groups.
+        InputError: for settings with different level groups.
     """
-    for setting in settings:
-        if not isinstance(setting.model, GaussianRBM):
-            raise InputError(
-                f"{setting.path}: the model 'spectrum' is that of a Gaussian RBM, not {setting.model.name}."
-            )
     if len({len(setting.groups) for setting in settings}) > 1:
         raise InputError("`spectra` have different level groups: fit them one after the other.")
+    hottest: dict[tuple, float] = {}
+    for setting in settings:
+        key = _key(setting)
+        hottest[key] = max(hottest.get(key, 0.0), leading_temperature(setting))
     known: dict[tuple, SpectrumResponse] = {}
     rows = []
     for setting in settings:
-        key = (str(setting.model.config()), setting.learning_rate)
+        key = _key(setting)
         if key not in known:
-            leading = leading_temperature(setting)
-            known[key] = spectrum_response(setting.model, setting.level_groups, setting.learning_rate, leading)
+            known[key] = spectrum_response(setting, hottest[key], progress)
         rows.append((spectrum_data(setting, known[key]), known[key].widths))
     data = SpectrumData(*(np.stack(column) for column in zip(*(row for row, _ in rows), strict=True)))
-    draws = sample_batch(rbm_spectrum, data, spectrum_start(data), **options)
-    return draws, [curve for _, curve in rows]
+    problem = Problem(program=whole_spectrum, data=data, start=spectrum_start(data))
+    return problem, [curve for _, curve in rows]
+
+
+def _key(setting: SettingData) -> tuple:
+    return (*identity(setting.model), setting.theory.learning_rate, setting.optimizer, setting.level_groups)
 
 
 def spectrum_start(data: SpectrumData) -> dict[str, np.ndarray]:

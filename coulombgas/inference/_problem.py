@@ -1,0 +1,54 @@
+"""One statistical problem, or a batch of them: what a fit draws from, what calibration tests."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._sampler import Draws, sample_batch
+
+Program = Callable[[Any], None]
+"""A NumPyro program of one problem; its single argument is a pytree of arrays."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A batch of problems of one kind, frozen.
+
+    Attributes:
+        program: the NumPyro program that states the posterior.
+        data: its argument, with a leading axis of problems.
+        start: for each latent site the values around which chains start, (problem, ...).
+        sampler: options of the No-U-Turn sampler.
+        exact: draws from the same posterior without a Markov chain, ``exact(data, seed, num_chains, num_draws)`` of one
+            problem by site name; None where there is none.
+    """
+
+    program: Program
+    data: Any = field(repr=False)
+    start: Mapping[str, np.ndarray] = field(repr=False)
+    sampler: Mapping[str, Any] = field(default_factory=dict)
+    exact: Callable[..., dict[str, np.ndarray]] | None = None
+
+    @property
+    def num(self) -> int:
+        """Number of problems."""
+        return len(next(iter(self.start.values())))
+
+    def draw(self, *, seed: int = 0, num_chains: int = 4, num_warmup: int = 400, num_draws: int = 1000) -> Draws:
+        """Draws of every problem: independent ones where the posterior has an exact draw, else by NUTS."""
+        if self.exact is None:
+            return sample_batch(
+                self.program, self.data, self.start, seed=seed, num_chains=num_chains, num_warmup=num_warmup,
+                num_draws=num_draws, **self.sampler,
+            )  # fmt: skip
+        import jax
+
+        rows = [
+            self.exact(jax.tree.map(lambda leaf, i=i: leaf[i], self.data), seed + i, num_chains, num_draws)
+            for i in range(self.num)
+        ]
+        sites = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        shape = (self.num, num_chains, num_draws)
+        return Draws(sites, np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int32))

@@ -1,0 +1,134 @@
+"""From datasets to plain records: the levels of each setting, how they were trained, nothing inferred yet."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from coulombgas._checks import InputError, check_count
+from coulombgas.models import Model, from_config, registered
+from coulombgas.spectra import LevelGroup, group_levels, validate_spectra
+from coulombgas.training import Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One setting of one source.
+
+    Attributes:
+        path: where the spectra came from.
+        model: what was trained; None where nobody says.
+        model_name: its name, also of a model that is not registered; None without one.
+        learning_rate, batch_size: the setting.
+        optimizer: how it was trained.
+        sampling, updates_per_epoch: how batches were drawn.
+        levels: of the chosen record, replicas that diverged left out, (replica, mode).
+        history: of the last records up to the chosen one, (replica, record, mode); None with one record.
+        step: update of the chosen record; None where unknown.
+        steps: updates of the whole run; None where unknown.
+        num_failed: replicas that diverged.
+        assumed: what matters, was not given and is assumed, by name.
+    """
+
+    path: str
+    model: Model | None = field(repr=False)
+    model_name: str | None
+    learning_rate: float
+    batch_size: int
+    optimizer: Optimizer
+    sampling: str
+    updates_per_epoch: int | None
+    levels: np.ndarray = field(repr=False)
+    history: np.ndarray | None = field(repr=False)
+    step: int | None
+    steps: int | None
+    num_failed: int
+    assumed: dict[str, Any]
+
+
+_HISTORY = 4  # records looked at for drifts
+
+
+def collect_records(
+    spectra: xr.Dataset | Sequence[xr.Dataset], *, model: Model | None = None, record: int = -1
+) -> list[Record]:
+    """Every setting of every dataset.
+
+    Args:
+        spectra: one dataset or several.
+        model: the model of all of them, instead of what they say.
+        record: index of the record to use.
+
+    Raises:
+        InputError: one line naming the source and what is wrong with it.
+    """
+    datasets = [spectra] if isinstance(spectra, xr.Dataset) else list(spectra)
+    if not datasets:
+        raise InputError("`spectra` is empty: give at least one dataset.")
+    return [found for dataset in datasets for found in _records_of(dataset, model, record)]
+
+
+def _records_of(dataset: xr.Dataset, model: Model | None, record: int) -> list[Record]:
+    dataset = validate_spectra(dataset)
+    path = str(dataset.attrs.get("source", "spectra"))
+    try:
+        config = _config(dataset)
+        own = model if model is not None else _model(config)
+        if own is not None and own.num_modes != dataset.sizes["mode"]:
+            raise InputError(f"`eigenvalue` has {dataset.sizes['mode']} modes, its model {own.num_modes}.")
+        if not -dataset.sizes["step"] <= record < dataset.sizes["step"]:
+            num = dataset.sizes["step"]
+            raise InputError(f"`record` must be between {-num} and {num - 1}, got {record}: there are {num} records.")
+        return [_record(dataset, index, own, config, path, record) for index in range(dataset.sizes["setting"])]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _config(dataset: xr.Dataset) -> dict[str, Any]:
+    try:
+        config = json.loads(dataset.attrs.get("config", "{}"))
+    except (TypeError, ValueError):
+        raise InputError("attrs['config'] is not JSON: write it as `coulombgas simulate` does.") from None
+    return config if isinstance(config, dict) else {}
+
+
+def _model(config: dict[str, Any]) -> Model | None:
+    description = config.get("model") or {}
+    return from_config(description) if registered(description.get("name")) else None
+
+
+def _optimizer(config: dict[str, Any]) -> Optimizer:
+    description = config.get("training", {}).get("optimizer") or {"name": "sgd"}
+    try:
+        return Optimizer(**description).check()
+    except TypeError:
+        raise InputError(f"attrs['config'] names an unknown optimiser: {description}.") from None
+
+
+def _record(
+    dataset: xr.Dataset, index: int, model: Model | None, config: dict[str, Any], path: str, record: int
+) -> Record:
+    training, chosen = config.get("training", {}), record % dataset.sizes["step"]
+    levels = group_levels(dataset, _all_modes(dataset), setting=index, step=record)
+    history = None
+    if chosen > 0:
+        rows = dataset.eigenvalue.values[index, :, max(chosen - _HISTORY + 1, 0) : chosen + 1]
+        history = rows[np.isfinite(rows).all(axis=(1, 2))].astype(np.float64)
+    in_updates = "layout" not in training or "steps" in training
+    epoch = training.get("updates_per_epoch")
+    return Record(
+        path=path, model=model, model_name=(config.get("model") or {}).get("name"),
+        learning_rate=float(dataset.learning_rate.values[index]), batch_size=int(dataset.batch_size.values[index]),
+        optimizer=_optimizer(config), sampling=training.get("sampling", "with-replacement"),
+        updates_per_epoch=None if epoch is None else check_count("updates_per_epoch", epoch, 2), levels=levels,
+        history=history, step=int(dataset.step.values[chosen]) if in_updates else None,
+        steps=training.get("steps"), num_failed=dataset.sizes["replica"] - len(levels),
+        assumed=dict(config.get("assumed", {})),
+    )  # fmt: skip
+
+
+def _all_modes(dataset: xr.Dataset) -> LevelGroup:
+    return LevelGroup(0.0, tuple(range(dataset.sizes["mode"])))

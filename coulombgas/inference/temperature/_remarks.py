@@ -1,0 +1,101 @@
+"""What a reader of a temperature must know: the range of the response, groups and means that contradict the theory."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from coulombgas._interval import summarise
+from coulombgas.inference._parts import SettingFit
+from coulombgas.inference._settings import GroupData, SettingData
+from coulombgas.theory import ResponseCurve
+
+from ._groups import groups_used
+
+_DISAGREEMENT = 1e-4  # false-alarm rate of the χ² of the groups
+_STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
+_SECOND_ORDER = 0.3  # of the shift at order T may be missing at order T²
+
+
+def remarks(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> tuple[list[str], bool]:
+    """Sentences about a temperature, and whether the level groups are consistent with one."""
+    found = []
+    if curve is not None and not curve.constant and np.mean(draws > curve.temperature[-1]) > 0.025:
+        found.append(
+            f"T reaches beyond {curve.temperature[-1]:.4g}, where the response of the widths was measured: "
+            "its correction is a guess there"
+        )
+    temperature = float(np.mean(draws))
+    disagreement = _disagreement(setting, curve, temperature)
+    found.extend([*disagreement, *_strays(setting, temperature)])
+    return found, not disagreement
+
+
+def _disagreement(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
+    """χ² of the groups' energies around one temperature, false-alarm rate 1e-4."""
+    used = groups_used(setting, curve)
+    if sum(used) < 2:
+        return []
+    ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)
+    errors = np.zeros(len(used)) if curve is None else curve.ratio_error(temperature)
+    share, chi2 = setting.effective_replicas / setting.num_replicas, 0.0
+    for group, use, ratio, error in zip(setting.groups, used, ratios, errors, strict=True):
+        if use:
+            expected = temperature * group.width2_per_temperature * ratio * group.freedom
+            variance = 2 / (group.freedom * share) + error**2
+            chi2 += np.log(group.energy / expected) ** 2 / variance
+    if stats.chi2.sf(chi2, sum(used) - 1) >= _DISAGREEMENT:
+        return []
+    return ["inconsistent: the level groups do not agree on one temperature; theory or stationarity is in doubt"]
+
+
+def _strays(setting: SettingData, temperature: float) -> list[str]:
+    """A sentence naming the groups whose mean is not where the theory puts it, in standard errors."""
+    theory = setting.theory
+    known = theory.mean_shift is not None
+    shifts = theory.mean_shift if known else np.zeros(len(theory.groups))
+    errors = theory.mean_shift_error if known else theory.width2 / np.abs([g.center for g in theory.groups])
+    found = []
+    for group, shift, error in zip(setting.groups, shifts, errors, strict=True):
+        heat = temperature / theory.temperature
+        expected = group.center + heat * float(shift)
+        rest = np.hypot(_SECOND_ORDER * heat * float(shift), heat * float(error) * (1.0 if known else 3.0))
+        distance = abs(group.levels.mean() - expected)
+        own = _mean_error(group, setting)
+        # an order-T² shift is a bias, not a spread: it is taken off before counting standard errors
+        count = max(distance - 2.0 * rest, 0.0) / own
+        if count > _STRAY:
+            found.append((group, expected, distance / own))
+    if not found:
+        return []
+    modes = ", ".join(str(mode) for group, _, _ in found for mode in group.modes)
+    group, expected, count = max(found, key=lambda row: row[2])
+    names = ", ".join(f"`{name}`" for name in setting.model.config() if name in _PARAMETERS)
+    return [
+        f"levels {modes} stray from their predicted means (near x = {group.center:.4g}: {group.levels.mean():.5g} "
+        f"instead of {expected:.5g}, {count:.0f} standard errors): check {names or 'the model'}, or train longer"
+    ]
+
+
+_PARAMETERS = ("mu2", "sigma_h2", "target", "teacher", "noise", "decay")
+
+
+def _mean_error(group: GroupData, setting: SettingData) -> float:
+    means = group.levels.mean(axis=1)
+    return max(float(means.std(ddof=1)) / np.sqrt(setting.effective_replicas), np.finfo(float).tiny)
+
+
+def with_input_scatter(fit: SettingFit, setting: SettingData, *, seed: int) -> SettingFit:
+    r"""The fit with the scatter between sets of quenched inputs in its temperature.
+
+    The data of one input set tell :math:`T(1+\delta)`, where δ has the relative standard deviation
+    ``theory.input_scatter`` over sets and is one number for all replicas: it enters as a factor :math:`e^{-\delta}`,
+    right at the order at which the scatter is known. Of models that have none, the fit as it is.
+    """
+    size = setting.theory.input_scatter
+    if size == 0.0 or fit.temperature is None:
+        return fit
+    rng = np.random.default_rng((seed, round(1e9 * setting.learning_rate), setting.batch_size))
+    draws = fit.temperature_draws * np.exp(-size * rng.standard_normal(fit.temperature_draws.shape))
+    remark = f"one set of inputs served all replicas: T is known to {size:.1%} (sd) however many there are"
+    return replace(fit, temperature=summarise(draws), temperature_draws=draws, warnings=(*fit.warnings, remark))
