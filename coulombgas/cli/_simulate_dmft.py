@@ -48,7 +48,7 @@ class Command:
             check_output(self.figure, overwrite=self.overwrite, argument="figure")
         system = self.system()
         with progress_bar("solving") as advance:
-            theory = system.solve(progress=advance)
+            theory = dmft.solve(system, progress=advance)
         comparison = None
         if self.dimension and self.replicas:
             with progress_bar("finite copies") as advance:
@@ -97,9 +97,9 @@ class Command:
         if self.figure is None:
             return
         from coulombgas._files import atomic_file
-        from coulombgas.plot import plot_dynamics
+        from coulombgas.plot import plot_comparison, plot_dynamics
 
-        picture = plot_dynamics({"theory": theory}, names[0]) if comparison is None else comparison.plot()
+        picture = plot_dynamics({"theory": theory}, names[0]) if comparison is None else plot_comparison(comparison)
         with atomic_file(self.figure, overwrite=self.overwrite) as path:
             picture.savefig(path, format=self.figure.suffix.lstrip(".") or "png")
 
