@@ -96,10 +96,10 @@ class Command:
     def _draw(self, theory: Any, comparison: Any, names: tuple[str, ...]) -> None:
         if self.figure is None:
             return
+        from coulombgas import plot
         from coulombgas._files import atomic_file
-        from coulombgas.plot import plot_comparison, plot_dynamics
 
-        picture = plot_dynamics({"theory": theory}, names[0]) if comparison is None else plot_comparison(comparison)
+        picture = plot.dynamics({"theory": theory}, names[0]) if comparison is None else plot.comparison(comparison)
         with atomic_file(self.figure, overwrite=self.overwrite) as path:
             picture.savefig(path, format=self.figure.suffix.lstrip(".") or "png")
 

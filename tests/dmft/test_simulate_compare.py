@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from coulombgas import dmft
+from coulombgas import dmft, plot
 from coulombgas._checks import InputError
 from coulombgas.dmft import LinearRegression, compare, decompose, simulate, solve
 from coulombgas.dmft._dispatch import _replica, _solution
@@ -65,17 +65,13 @@ def test_errors_of_the_theory_are_added_in_quadrature(theory, copies):
 
 
 def test_figure_has_a_curve_and_scores_for_each_quantity(theory, copies):
-    from coulombgas.plot import plot_comparison
-
-    figure = plot_comparison(compare(theory, copies))
+    figure = plot.comparison(compare(theory, copies))
     assert len(figure.axes) == 2 * 3
 
 
 def test_other_figures(theory):
-    from coulombgas.plot import plot_decomposition, plot_dynamics
-
-    assert plot_decomposition(decompose(SYSTEM)).axes
-    assert len(plot_dynamics({"a": theory, "b": theory}, "train_loss").axes[0].lines) == 2
+    assert plot.decomposition(decompose(SYSTEM)).axes
+    assert len(plot.dynamics({"a": theory, "b": theory}, "train_loss").axes[0].lines) == 2
 
 
 @pytest.mark.parametrize(
