@@ -127,10 +127,11 @@ def private(package: Package) -> list[str]:
     return [
         str(found)
         for found in package.imports
-        if (any(word.startswith("_") for word in found.source.split(".")[2:])
-        and package.part(found.source) != package.part(found.module))
-        or ((found.name or "").startswith("_")
-        and not (found.name or "").startswith("__"))
+        if (
+            any(word.startswith("_") for word in found.source.split(".")[2:])
+            and package.part(found.source) != package.part(found.module)
+        )
+        or ((found.name or "").startswith("_") and not (found.name or "").startswith("__"))
     ]
 
 
