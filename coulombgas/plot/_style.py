@@ -49,7 +49,7 @@ P = ParamSpec("P")
 class Picture(Figure):
     """A Matplotlib figure that Jupyter, marimo and the built documentation show as the last expression of a cell.
 
-    A ``Figure`` that pyplot has not made has no display of its own there. ``savefig`` works as ever.
+    A ``Figure`` that pyplot has not made has no picture in Jupyter or in the pages. ``savefig`` works as ever.
     """
 
     def _repr_png_(self) -> bytes:
