@@ -7,6 +7,7 @@ and PDF and ``numbers.json``, the numbers in the figure with their intervals.
 
 import argparse
 import dataclasses
+import inspect
 import json
 import shutil
 import sys
@@ -94,7 +95,7 @@ def main(run: Run, reduced: Any, full: Any, *, name: str, argv: Sequence[str] | 
     own.add_argument("--overwrite", action="store_true")
     own.add_argument("--resume", action="store_true")
     chosen, rest = own.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    description = (sys.modules[run.__module__].__doc__ or "") + (
+    description = (inspect.getdoc(inspect.getmodule(run)) or "") + (
         "\n\n--full: the paper's settings; --out DIR: where results go (simulations/out); --overwrite: replace them; "
         "--resume: train into DIR/NAME-training.zarr and go on from there after an interruption."
     )

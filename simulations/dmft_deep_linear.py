@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.dmft import DeepLinear, compare, simulate
+from coulombgas.dmft import DeepLinear, compare, outliers, simulate, solve
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main, mean_of
@@ -55,10 +55,10 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
         system = DeepLinear(samples_per_dimension=config.samples_per_dimension, feature_strength=gamma,
                             width_per_dimension=config.width_per_dimension, noise_variance=config.noise_variance,
                             time_step=config.time_step, steps=config.steps)  # fmt: skip
-        theory = system.solve()
+        theory = solve(system)
         copies = simulate(system, dimension=config.dimension, replicas=config.replicas, seed=config.seed)
         steps = range(config.every, config.steps + 1, config.every)
-        tops = {step: [float(top) for top in system.outliers(theory, step)] for step in steps}
+        tops = {step: [float(top) for top in outliers(system, theory, step)] for step in steps}
         runs[gamma] = (theory, copies, tops, system.bulk_edge())
         comparison = compare(theory, copies)
         numbers[f"{gamma:g}"] = {

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.dmft import DiagonalNetwork, compare, simulate
+from coulombgas.dmft import DiagonalNetwork, compare, simulate, solve
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main
@@ -79,7 +79,7 @@ def _both(config: Config, scale: float, duration: float):
     system = DiagonalNetwork(samples_per_dimension=config.samples_per_dimension, scale=scale, steps=config.steps,
                              time_step=duration / config.steps, paths=config.paths, response_paths=config.paths // 4,
                              damping=0.7, max_sweeps=120)  # fmt: skip
-    return system.solve(), simulate(system, dimension=config.dimension, replicas=config.replicas, seed=config.seed)
+    return solve(system), simulate(system, dimension=config.dimension, replicas=config.replicas, seed=config.seed)
 
 
 def _descent_time(theory, _) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.dmft import SpikedMatrixTensor, algorithmic_threshold
+from coulombgas.dmft import SpikedMatrixTensor, algorithmic_threshold, solve
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main
@@ -81,7 +81,7 @@ def _system(config: Config, method: str, noise: float, overlap: float, steps: in
 
 
 def _solve(config: Config, method: str, noise: float, overlap: float, steps: int):
-    return _system(config, method, noise, overlap, steps).solve()
+    return solve(_system(config, method, noise, overlap, steps))
 
 
 def _growth(config: Config, method: str, noise: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
-from coulombgas.dmft import RandomFeatures, compare, simulate
+from coulombgas.dmft import RandomFeatures, compare, decompose, simulate, solve
 from coulombgas.plot import house_style, new_figure
 
 from ._experiment import Outcome, main
@@ -45,7 +45,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
     times = tuple(np.geomspace(0.1, 100, config.num_times).tolist())
     system = RandomFeatures(samples_per_dimension=config.samples_per_dimension, time_points=times,
                             features_per_dimension=config.features_per_dimension)  # fmt: skip
-    theory = system.solve()
+    theory = solve(system)
     copies = simulate(system, dimension=config.dimension, replicas=config.replicas, seed=config.seed, progress=progress)
     comparison = compare(theory, copies)
     loss = theory.test_excess.values
@@ -59,7 +59,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
         "hermitian_rises_by": float(theory.hermitian[-1] - theory.hermitian.min()),
         "largest_z": comparison.worst(),
     }
-    return Outcome(numbers=numbers, figure=draw(theory, comparison.data, system.decompose()))
+    return Outcome(numbers=numbers, figure=draw(theory, comparison.data, decompose(system)))
 
 
 def draw(theory, data, parts) -> Figure:

@@ -21,8 +21,7 @@ from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
 from coulombgas.models import gpt_size, read_corpus
-from coulombgas.networks import NetworkAnalysis, analyse
-from coulombgas.networks._tail import MODELS
+from coulombgas.networks import MODELS, NetworkAnalysis, analyse
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import RATIO_MEANS, LayerSpectrum, mp_density
 from coulombgas.training import LanguageRun, LanguageTraining, read_recording, train_language_model

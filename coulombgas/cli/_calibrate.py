@@ -44,8 +44,10 @@ class Calibrate:
             seed=self.seed,
         )  # fmt: skip
         if self.figure is not None:
+            from coulombgas.plot import ranks
+
             with atomic_file(self.figure, overwrite=self.overwrite) as temporary:
-                result.plot().savefig(temporary)
+                ranks(result).savefig(temporary)
         if self.json:
             write_json(result.as_dict())
         else:

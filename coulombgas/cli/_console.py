@@ -55,7 +55,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str
 
 def write_json(document: Any) -> None:
     """One JSON document on stdout. NaN and infinities become null: JSON has no such numbers."""
-    json.dump(_finite(document), sys.stdout, indent=2)
+    json.dump(finite(document), sys.stdout, indent=2)
     sys.stdout.write("\n")
 
 
@@ -65,13 +65,13 @@ def _plain(cell: Any) -> Any:
     return Text(f"{cell:.4g}" if isinstance(cell, float) else str(cell))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if hasattr(value, "tolist"):
-        return _finite(value.tolist())
+        return finite(value.tolist())
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value

@@ -86,14 +86,14 @@ def _fit(name: str, spectra: "xr.Dataset", directory: "Path") -> "TemperatureFit
 
 def _write_report(fits: dict[str, "TemperatureFit"], ensembles: dict[str, "xr.Dataset"], directory: "Path") -> None:
     from coulombgas.inference import TemperatureFit
-    from coulombgas.plot import plot_fit
+    from coulombgas.plot import density, scaling, spacing, temperature
     from coulombgas.report import ensemble_report
 
     for name, fit in fits.items():
-        for figure in ("temperature", "scaling", "spacing", "density"):
-            plot_fit(fit, figure).savefig(directory / f"{name}-{figure}.png")
+        for draw in (temperature, scaling, spacing, density):
+            draw(fit).savefig(directory / f"{name}-{draw.__name__}.png")
     together = TemperatureFit(settings=tuple(s for fit in fits.values() for s in fit.settings), scaling=None, method="")
-    plot_fit(together, "temperature").savefig(directory / "temperature.png")
+    temperature(together).savefig(directory / "temperature.png")
     provenance = {name: f"seed {data.attrs['seed']}, {data.attrs['config']}" for name, data in ensembles.items()}
     ensemble_report(fits, directory / "report.html", notes=_NOTES, provenance=provenance)
 

@@ -169,10 +169,10 @@ def _numeric(equation: "FokkerPlanck", values: dict[str, float] | None, num: int
 
 def _save(path: str, equation: "FokkerPlanck", values: dict[str, float], num: int, *, overwrite: bool) -> None:
     from coulombgas._files import atomic_file
-    from coulombgas.plot import plot_fokker_planck
+    from coulombgas.plot import fokker_planck
 
     with atomic_file(path, overwrite=overwrite) as temporary:
-        plot_fokker_planck(equation, values, num).savefig(temporary)
+        fokker_planck(equation, values, num).savefig(temporary)
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -62,13 +62,13 @@ class Fit:
 
         from coulombgas._files import atomic_directory
 
-        from ._console import _finite as json_ready
+        from ._console import finite
 
         if self.out is None:
             return
         with atomic_directory(self.out, overwrite=self.overwrite) as directory:
             fit.save(directory / "fit.nc")
-            (directory / "fit.json").write_text(json.dumps(json_ready(fit.as_dict()), indent=2) + "\n")
+            (directory / "fit.json").write_text(json.dumps(finite(fit.as_dict()), indent=2) + "\n")
             if self.model is None:
                 from coulombgas.report import ensemble_report
 

@@ -48,7 +48,7 @@ class Command:
             check_output(self.figure, overwrite=self.overwrite, argument="figure")
         system = self.system()
         with progress_bar("solving") as advance:
-            theory = system.solve(progress=advance)
+            theory = dmft.solve(system, progress=advance)
         comparison = None
         if self.dimension and self.replicas:
             with progress_bar("finite copies") as advance:
@@ -96,10 +96,10 @@ class Command:
     def _draw(self, theory: Any, comparison: Any, names: tuple[str, ...]) -> None:
         if self.figure is None:
             return
+        from coulombgas import plot
         from coulombgas._files import atomic_file
-        from coulombgas.plot import plot_dynamics
 
-        picture = plot_dynamics({"theory": theory}, names[0]) if comparison is None else comparison.plot()
+        picture = plot.dynamics({"theory": theory}, names[0]) if comparison is None else plot.comparison(comparison)
         with atomic_file(self.figure, overwrite=self.overwrite) as path:
             picture.savefig(path, format=self.figure.suffix.lstrip(".") or "png")
 

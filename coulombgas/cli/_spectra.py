@@ -69,7 +69,7 @@ class Spectra:
 
         from coulombgas._files import atomic_file
 
-        from ._console import _finite as json_ready
+        from ._console import finite
 
         if self.out is None:
             return
@@ -81,7 +81,7 @@ class Spectra:
             "problems": list(analysis.spectra.problems),
         }
         with atomic_file(self.out, overwrite=self.overwrite) as path:
-            path.write_text(json.dumps(json_ready(document), indent=2) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(finite(document), indent=2) + "\n", encoding="utf-8")
 
 
 def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True, replica=0):

@@ -1,7 +1,7 @@
 """Theory beside simulation: means over replicas, standard errors, z-scores."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,18 +39,12 @@ class Comparison:
         gap = {name: float(np.abs(self.data[f"{name}_mean"] - self.data[name]).max()) for name in self.names}
         return [(name, worst[name], rms[name], gap[name]) for name in self.names]
 
-    def plot(self) -> Any:
-        """Matplotlib figure: theory as lines, simulation as points with error bars, z-scores below."""
-        from coulombgas.plot._dmft import plot_comparison
-
-        return plot_comparison(self)
-
 
 def compare(theory: "xr.Dataset", simulation: "xr.Dataset", *, floor: float = 1e-6) -> Comparison:
     """Line up a solution with an ensemble of finite copies.
 
     Args:
-        theory: from ``system.solve()``; its own error ``NAME_error`` (Monte Carlo fixed points have one) is added in
+        theory: from ``solve(system)``; its own error ``NAME_error`` (Monte Carlo fixed points have one) is added in
             quadrature to the simulation's.
         simulation: from ``simulate(system, ...)``, with at least two replicas.
         floor: added in quadrature to every standard error, times the scale of the quantity, so that what is fixed by

@@ -1,18 +1,12 @@
 """A two-layer linear network in the feature-learning regime: its two-time functions as matrix equations over steps."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coulombgas._checks import check_choice, check_count, check_finite, check_non_negative, check_positive, fail
-from coulombgas._precision import in_x64
-from coulombgas._types import Progress
 
-from ._system import System, make_result
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ._system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +18,7 @@ class DeepLinear(System):
     W is N×D, h = β* - β_eff, :math:`g = \hat\Sigma h`, ν = N/D, α = P/D, |β*|²/D = ``signal`` (derived here, in the
     convention of arXiv:2601.01010). ``gd`` is gradient descent of learning rate ``time_step``, exactly;
     ``gradient-flow`` the trapezoidal rule, second order. W(t) = W(0) + (γ/√D)∫a gᵀ is a spiked random matrix: see
-    ``outliers``.
+    :func:`coulombgas.dmft.outliers`.
 
     Raises:
         InputError: for values out of range.
@@ -76,31 +70,6 @@ class DeepLinear(System):
     def times(self) -> np.ndarray:
         return self.time_step * np.arange(self.steps + 1)
 
-    @in_x64
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess`, `train_loss`, `overlap`, `readout` (|a|²/N) and the two-time functions of a, g and h.
-
-        Raises:
-            NotConvergedError: with the residual, when the sweeps run out.
-        """
-        from ._deep_linear_solution import solve_deep_linear
-
-        arrays, convergence = solve_deep_linear(self, progress)
-        return make_result(self, arrays, convergence=convergence)
-
-    @in_x64
-    def outliers(self, theory: "xr.Dataset", step: int) -> np.ndarray:
-        """Singular values of W/√N that have left the bulk at a step, descending (empty if none)."""
-        from ._deep_linear_outlier import find_outliers
-
-        return find_outliers(self, theory, step)
-
     def bulk_edge(self) -> float:
         """1 + ν^{-1/2}, the upper edge of the singular values of W/√N."""
         return 1 + self.width_per_dimension**-0.5
-
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """A finite network in D = ``dimension``: losses, overlaps and the largest singular value of W/√N."""
-        from ._deep_linear_simulation import simulate_deep_linear
-
-        return simulate_deep_linear(self, key=key, dimension=dimension)

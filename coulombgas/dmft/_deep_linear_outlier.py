@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coulombgas._checks import check_count, fail
+from coulombgas._precision import in_x64
+
+from ._deep_linear import DeepLinear
+from ._deep_linear_solution import time_integral
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ._deep_linear import DeepLinear
 
-
-def find_outliers(system: "DeepLinear", theory: "xr.Dataset", step: int) -> np.ndarray:
+@in_x64
+def find_outliers(system: DeepLinear, theory: "xr.Dataset", step: int) -> np.ndarray:
     r"""Roots σ above the bulk edge of :math:`\det(1 - L(\sigma)) = 0`, descending.
 
     L is the linear system of the overlaps of a and g, and of their noises, with a pair of singular vectors
@@ -38,9 +41,7 @@ def find_outliers(system: "DeepLinear", theory: "xr.Dataset", step: int) -> np.n
 class _Blocks:
     """The pieces of L that do not depend on σ, restricted to the steps that W has seen."""
 
-    def __init__(self, system: "DeepLinear", theory: "xr.Dataset", step: int) -> None:
-        from ._deep_linear_solution import time_integral
-
+    def __init__(self, system: DeepLinear, theory: "xr.Dataset", step: int) -> None:
         weights = np.asarray(time_integral(system))[step]
         seen = np.flatnonzero(weights)
         square = np.ix_(seen, seen)

@@ -1,24 +1,20 @@
 """The finite two-layer linear network."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._linear_regression_simulation import _on_sphere
-
-if TYPE_CHECKING:
-    from ._deep_linear import DeepLinear
+from ._deep_linear import DeepLinear
+from ._sphere import on_sphere
 
 
-def simulate_deep_linear(system: "DeepLinear", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+def simulate_deep_linear(system: DeepLinear, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One data set and one initialisation; gradient descent as written, or Heun steps of the flow."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     width = max(1, round(system.width_per_dimension * dimension))
     keys = jax.random.split(key, 5)
     data = jax.random.normal(keys[0], (samples, dimension))
-    teacher = _on_sphere(keys[1], dimension) * jnp.sqrt(system.signal)
+    teacher = on_sphere(keys[1], dimension) * jnp.sqrt(system.signal)
     noise = jnp.sqrt(system.noise_variance) * jax.random.normal(keys[2], (samples,))
     start = (jax.random.normal(keys[3], (width,)), jax.random.normal(keys[4], (width, dimension)))
     scale, gamma = jnp.sqrt(1.0 * dimension), system.feature_strength

@@ -1,18 +1,18 @@
 """Two-time functions of the deep linear network: matrix equations over steps, swept to their fixed point."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
 from ._causal import causal_inverse, running_sum, trapezoid
-from ._fixed_point import Convergence, fixed_point
-
-if TYPE_CHECKING:
-    from ._deep_linear import DeepLinear
+from ._convergence import Convergence
+from ._deep_linear import DeepLinear
+from ._fixed_point import fixed_point
 
 
 class Memory(NamedTuple):
@@ -35,15 +35,20 @@ class Problem(NamedTuple):
     integral: Float[Array, "n n"]
 
 
-def time_integral(system: "DeepLinear") -> Float[Array, "n n"]:
+def time_integral(system: DeepLinear) -> Float[Array, "n n"]:
     """Matrix of the time integral: running sums for gd, the trapezoidal rule for the flow."""
     num = system.steps + 1
     flow = system.method == "gradient-flow"
     return trapezoid(num, system.time_step) if flow else system.time_step * running_sum(num)
 
 
-def solve_deep_linear(system: "DeepLinear", progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
-    """Everything that ``DeepLinear.solve`` reports."""
+@in_x64
+def solve_deep_linear(system: DeepLinear, progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
+    """`test_excess`, `train_loss`, `overlap`, `readout` (|a|²/N) and the two-time functions of a, g and h.
+
+    Raises:
+        NotConvergedError: with the residual, when the sweeps run out.
+    """
     num = system.steps + 1
     problem = Problem(system.feature_strength, system.width_per_dimension, system.samples_per_dimension,
                       system.noise_variance, system.signal, time_integral(system))  # fmt: skip

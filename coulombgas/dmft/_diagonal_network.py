@@ -1,7 +1,6 @@
 """Diagonal linear networks β = u² - v²: lazy and rich regimes by a Monte Carlo fixed point over single-site paths."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +13,8 @@ from coulombgas._checks import (
     check_positive,
     fail,
 )
-from coulombgas._precision import in_x64
-from coulombgas._types import Progress
 
-from ._system import System, make_result
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ._system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,27 +99,6 @@ class DiagonalNetwork(System):
     def times(self) -> np.ndarray:
         return self.time_step * np.arange(self.steps + 1)
 
-    @in_x64
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess`, `train_loss`, `overlap`, `norm1`, `correlation`, `response`, each with its `NAME_error`.
-
-        `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time). The errors are
-        Monte Carlo standard errors, from the scatter of four independent solutions of a quarter of the paths each.
-
-        Raises:
-            NotConvergedError: with the residual, when the sweeps run out.
-        """
-        from ._diagonal_network_solution import solve_diagonal
-
-        arrays, convergence = solve_diagonal(self, progress)
-        return make_result(self, arrays, convergence=convergence)
-
     def second_moment(self) -> float:
         """E β*²."""
         return float(np.dot(np.square(self.teacher_values), self.teacher_probabilities))
-
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """Gaussian data; the same time steps as the theory's, so that they differ by the size alone."""
-        from ._diagonal_network_simulation import simulate_diagonal
-
-        return simulate_diagonal(self, key=key, dimension=dimension)

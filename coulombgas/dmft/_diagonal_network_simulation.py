@@ -1,22 +1,18 @@
 """The finite diagonal network: Gaussian data, and the time steps of the theory."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._diagonal_network import DiagonalNetwork
 from ._diagonal_network_solution import one_time, stratified, weights
-
-if TYPE_CHECKING:
-    from ._diagonal_network import DiagonalNetwork
 
 MAX_NEWTON = 60
 TOLERANCE = 1e-6
 """Last change of 2θ: Newton squares it, so that the point returned is exact to rounding."""
 
 
-def simulate_diagonal(system: "DiagonalNetwork", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+def simulate_diagonal(system: DiagonalNetwork, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One data set; mirror descent as written, or the implicit trapezoidal rule of the flow, stable at any step."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     data_key, noise_key = jax.random.split(key)

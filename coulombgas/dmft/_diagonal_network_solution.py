@@ -1,6 +1,6 @@
 """Single-site paths of a diagonal network, and the averages over them that close its equations."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
 from ._causal import causal_inverse, running_sum, trapezoid
-from ._fixed_point import Convergence, fixed_point
-
-if TYPE_CHECKING:
-    from ._diagonal_network import DiagonalNetwork
+from ._convergence import Convergence
+from ._diagonal_network import DiagonalNetwork
+from ._fixed_point import fixed_point
 
 BATCHES = 4
 """Independent solutions whose scatter gives the Monte Carlo error, with the feedback of the equations in it."""
@@ -47,8 +47,16 @@ class Paths(NamedTuple):
     noise: Numbers
 
 
-def solve_diagonal(system: "DiagonalNetwork", progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
-    """Everything that ``DiagonalNetwork.solve`` reports."""
+@in_x64
+def solve_diagonal(system: DiagonalNetwork, progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
+    """`test_excess`, `train_loss`, `overlap`, `norm1`, `correlation`, `response`, each with its `NAME_error`.
+
+    `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time). The errors are
+    Monte Carlo standard errors, from the scatter of four independent solutions of a quarter of the paths each.
+
+    Raises:
+        NotConvergedError: with the residual, when the sweeps run out.
+    """
     num, few = system.steps + 1, min(system.paths, system.response_paths) // BATCHES
     flow = system.method == "gradient-flow"
     integral = trapezoid(num, system.time_step) if flow else system.time_step * running_sum(num)
@@ -71,7 +79,7 @@ def weights(scale: Any, theta: Any):
     return 2 * scale**2 * jnp.sinh(2 * theta)
 
 
-def stratified(system: "DiagonalNetwork", num: int) -> np.ndarray:
+def stratified(system: DiagonalNetwork, num: int) -> np.ndarray:
     """Values of β* in their proportions, rounded by the largest remainders."""
     exact = np.array(system.teacher_probabilities) * num
     counts = np.floor(exact + 1e-9).astype(int)
@@ -79,7 +87,7 @@ def stratified(system: "DiagonalNetwork", num: int) -> np.ndarray:
     return np.repeat(system.teacher_values, counts)
 
 
-def draw(system: "DiagonalNetwork", batch: int) -> Paths:
+def draw(system: DiagonalNetwork, batch: int) -> Paths:
     """One batch of paths, with less scatter than independent draws.
 
     The values of β* keep their proportions in any prefix (a golden-ratio sequence) and weigh what the law says. The

@@ -1,12 +1,8 @@
 """Damped iteration to a self-consistent set of two-time functions, with the residual it stopped at."""
 
+import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from coulombgas._types import Progress
 
@@ -41,24 +37,17 @@ def fixed_point(
     Raises:
         NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite.
     """
-    state = jax.tree.map(lambda array: jnp.asarray(array, dtype=jnp.result_type(array)), start)
-    residual = np.inf
+    from ._damped_sweep import as_arrays, damped_sweep  # parameters, and so the command line, load without JAX
+
+    state, residual = as_arrays(start), math.inf
     for done in range(1, max_sweeps + 1):
-        state, residual = _advance(sweep, state, constants, damping)
+        state, residual = damped_sweep(sweep, state, constants, damping)
         residual = float(residual)
         if progress is not None:
             progress(done, max_sweeps)
-        if not np.isfinite(residual):
+        if not math.isfinite(residual):
             raise NotConvergedError(f"the fixed point diverged at sweep {done} (residual {residual}): {remedy}.")
         if residual <= tolerance:
             return state, Convergence(residual=residual, sweeps=done)
     raise NotConvergedError(f"the fixed point has not converged: residual {residual:.2e} after {max_sweeps} sweeps, "
                             f"tolerance {tolerance:.0e}: {remedy}.")  # fmt: skip
-
-
-@partial(jax.jit, static_argnums=0)
-def _advance(sweep: Callable[..., State], old: State, constants: tuple[Any, ...], damping: Any):
-    new = sweep(old, *constants)
-    change = [abs(b - a).max() / (1 + abs(b).max()) for a, b in zip(*map(jax.tree.leaves, (old, new)), strict=True)]
-    mixed = jax.tree.map(lambda a, b: (1 - damping) * a + damping * b, old, new)
-    return mixed, jnp.stack(change).max()

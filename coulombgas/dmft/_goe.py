@@ -1,18 +1,12 @@
 """Linear dynamics in a GOE landscape, the warm-up: every two-time function in closed form."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coulombgas._checks import check_count, check_finite, check_non_negative, check_positive, fail
-from coulombgas._precision import in_x64
-from coulombgas._types import Progress
 
-from ._system import System, make_result
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ._system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +42,6 @@ class GOEDynamics(System):
 
     def times(self) -> np.ndarray:
         return self.time_step * np.arange(self.steps + 1)
-
-    @in_x64
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`correlation`, `response` (per unit time), `norm`: the diagonal of the correlation."""
-        from ._goe_solution import solve_goe
-
-        correlation, response = solve_goe(self.steps, self.time_step, self.shift, self.initial)
-        arrays = {"correlation": correlation, "response": response, "norm": np.diagonal(correlation)}
-        return make_result(self, arrays)
-
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """A drawn matrix, its dynamics mode by mode and exactly in time; the response along a random direction."""
-        from ._goe_solution import simulate_goe
-
-        return simulate_goe(self, key=key, dimension=dimension)
 
 
 def goe_response(lag: np.ndarray, shift: float) -> np.ndarray:

@@ -1,36 +1,21 @@
-"""Two-time functions of linear dynamics in a GOE landscape as power series of the lag, and the finite matrices."""
-
-from typing import TYPE_CHECKING
+"""Two-time functions of linear dynamics in a GOE landscape as power series of the lag."""
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from coulombgas._precision import in_x64
+
 from ._causal import series_inverse, series_product, series_sqrt, stein, toeplitz
-
-if TYPE_CHECKING:
-    from ._goe import GOEDynamics
+from ._goe import GOEDynamics
 
 
-def simulate_goe(system: "GOEDynamics", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-    """One drawn matrix, its dynamics mode by mode."""
-    matrix_key, probe_key = jax.random.split(key)
-    raw = jax.random.normal(matrix_key, (dimension, dimension))
-    eigenvalue, vector = jnp.linalg.eigh((raw + raw.T) / jnp.sqrt(2.0 * dimension))
-    decay = jnp.exp(-jnp.asarray(system.times())[:, None] * (eigenvalue + system.shift))
-    start = jnp.sqrt(system.initial) * vector.sum(0)
-    path = decay * start
-    correlation = path @ path.T / dimension
-    lag = jnp.asarray(system.times())
-    share = (vector.T @ jax.random.normal(probe_key, (dimension,))) ** 2 / dimension
-    response = jnp.where(lag[:, None] >= lag, (decay * share) @ (1 / decay).T, 0.0)
+@in_x64
+def solve_goe(system: GOEDynamics) -> dict[str, jax.Array]:
+    """`correlation`, `response` (per unit time), `norm`: the diagonal of the correlation."""
+    query, state = _midpoint_kernels(system.steps + 1, system.time_step)
+    correlation, response = _two_time(query, state, system.shift, system.initial, system.time_step)
     return {"correlation": correlation, "response": response, "norm": jnp.diagonal(correlation)}
-
-
-def solve_goe(steps: int, time_step: float, shift: float, initial: float):
-    """Correlation and response."""
-    query, state = _midpoint_kernels(steps + 1, time_step)
-    return _two_time(query, state, shift, initial, time_step)
 
 
 def _midpoint_kernels(num: int, time_step: float) -> tuple[Float[Array, " n"], Float[Array, " n"]]:

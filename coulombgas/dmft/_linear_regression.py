@@ -1,19 +1,14 @@
 """Linear regression in high dimensions: full-batch and mini-batch first-order methods and flows."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coulombgas._checks import check_in_interval, check_non_negative, check_positive, fail
-from coulombgas._precision import in_x64
-from coulombgas._types import Progress
 
 from ._linear_methods import check_method, check_stable
-from ._system import System, make_result
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ._marchenko_pastur import marchenko_pastur_nodes
+from ._system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,45 +71,6 @@ class LinearRegression(System):
     def times(self) -> np.ndarray:
         return (self.learning_rate if self.method == "gradient-flow" else 1.0) * np.arange(self.steps + 1)
 
-    @in_x64
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess` (test loss minus σ²), `train_loss`, `overlap`, `correlation`, `residual`, `response`.
-
-        `overlap` is that of w with w*, `correlation` is <h_n·h_k>/N, `residual` the covariance of the training
-        residuals, `response` that of h_n to a unit gradient field at step k.
-        """
-        from ._linear_regression_solution import solve_linear_regression
-
-        return make_result(self, solve_linear_regression(self))
-
-    @in_x64
-    def decompose(self) -> "xr.Dataset":
-        """Test excess as bias² and the variances from data, label noise and mini-batches (they add up to it).
-
-        The correlation of two learners that share a source but not the others separates the sources: an ensemble of K
-        learners with an independent source divides that variance by K.
-        """
-        from ._linear_regression_solution import solve_linear_regression
-
-        full = solve_linear_regression(self)
-        quiet = solve_linear_regression(self, masks=False)
-        clean = solve_linear_regression(self, masks=False, labels=False)
-        bias = self.signal * (1 - full["overlap"]) ** 2
-        parts = {
-            "bias": bias,
-            "variance_data": clean["test_excess"] - bias,
-            "variance_noise": quiet["test_excess"] - clean["test_excess"],
-            "variance_batch": full["test_excess"] - quiet["test_excess"],
-            "test_excess": full["test_excess"],
-        }
-        return make_result(self, parts)
-
-    def quadrature(self) -> "xr.Dataset":
-        """The same losses by quadrature over the Marchenko-Pastur law (exact in time for the flow)."""
-        from ._marchenko_pastur import marchenko_pastur_quadrature
-
-        return marchenko_pastur_quadrature(self)
-
     def limit(self) -> float:
         r"""Test excess for t → ∞: :math:`\sigma^2/(\alpha-1)` or :math:`h_0^2(1-\alpha)+\sigma^2\alpha/(1-\alpha)`.
 
@@ -127,20 +83,12 @@ class LinearRegression(System):
         noise = float("inf") if np.isnan(noise) else float(noise)
         return self.signal * max(0.0, 1 - alpha) + noise
 
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """Gaussian data, a random teacher, the method itself; the response from a pulse along a random probe."""
-        from ._linear_regression_simulation import simulate_linear_regression
-
-        return simulate_linear_regression(self, key=key, dimension=dimension)
-
 
 def mini_batch_gain(system: LinearRegression) -> float:
     r"""Training loss that one unit of mini-batch noise returns in all, :math:`\sum_k q_k`; k·gain < 1 is stability.
 
     gd: :math:`(\eta/\alpha)\int\rho\,\lambda/(2-\eta\lambda)`; with momentum from the stationary AR(2) variance.
     """
-    from ._marchenko_pastur import marchenko_pastur_nodes
-
     eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, 4000)
     beta = 0.0 if system.method == "gd" else system.momentum
     step = system.learning_rate * eigenvalue

@@ -1,25 +1,22 @@
 """The finite linear regression: data drawn, the method run as written."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from ._causal import toeplitz
+from ._linear_regression import LinearRegression
+from ._sphere import on_sphere
 
-if TYPE_CHECKING:
-    from ._linear_regression import LinearRegression
 
-
-def simulate_linear_regression(system: "LinearRegression", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+def simulate_linear_regression(system: LinearRegression, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One data set of P = αN samples; h, the residuals and the response to a pulse at step 0."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     data_key, teacher_key, noise_key, probe_key, mask_key = jax.random.split(key, 5)
     data = jax.random.normal(data_key, (samples, dimension))
-    teacher = _on_sphere(teacher_key, dimension) * jnp.sqrt(system.signal)
+    teacher = on_sphere(teacher_key, dimension) * jnp.sqrt(system.signal)
     noise = jnp.sqrt(system.noise_variance) * jax.random.normal(noise_key, (samples,))
-    probe = _on_sphere(probe_key, dimension)
+    probe = on_sphere(probe_key, dimension)
     scale = jnp.sqrt(float(dimension))
 
     def run(start, noise, pulse):
@@ -50,7 +47,7 @@ def simulate_linear_regression(system: "LinearRegression", *, key: jax.Array, di
     }
 
 
-def _step(system: "LinearRegression", gradient, data, noise):
+def _step(system: LinearRegression, gradient, data, noise):
     if system.method == "gradient-flow":
         return _flow_step(system, gradient, data, noise)
     rate, beta = system.learning_rate, system.momentum
@@ -64,7 +61,7 @@ def _step(system: "LinearRegression", gradient, data, noise):
     return advance
 
 
-def _flow_step(system: "LinearRegression", gradient, data, noise):
+def _flow_step(system: LinearRegression, gradient, data, noise):
     """Implicit midpoint rule with an exact linear solve."""
     samples, dimension = data.shape
     step_size, mass = system.learning_rate, system.mass
@@ -80,8 +77,3 @@ def _flow_step(system: "LinearRegression", gradient, data, noise):
         return (new, 2 * middle - velocity), new
 
     return advance
-
-
-def _on_sphere(key: jax.Array, dimension: int) -> jax.Array:
-    vector = jax.random.normal(key, (dimension,))
-    return vector * jnp.sqrt(dimension / jnp.sum(vector**2))

@@ -1,27 +1,51 @@
 """Two-time functions of linear regression: responses as power series of the lag, correlations as matrices."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
+from coulombgas._precision import in_x64
+
 from ._causal import series_inverse, series_product, series_sqrt, stein, toeplitz, volterra
 from ._linear_kernels import lag_kernels
-
-if TYPE_CHECKING:
-    from ._linear_regression import LinearRegression
+from ._linear_regression import LinearRegression
 
 
+@in_x64
 def solve_linear_regression(
-    system: "LinearRegression", *, masks: bool = True, labels: bool = True
+    system: LinearRegression, *, masks: bool = True, labels: bool = True
 ) -> dict[str, jax.Array]:
-    """Everything that ``LinearRegression.solve`` reports, on request without mini-batch or label noise."""
+    """`test_excess` (test loss minus σ²), `train_loss`, `overlap`, `correlation`, `residual`, `response`.
+
+    `overlap` is that of w with w*, `correlation` is <h_n·h_k>/N, `residual` the covariance of the training residuals,
+    `response` that of h_n to a unit gradient field at step k. On request without mini-batch or label noise.
+    """
     query, state = lag_kernels(system.method, system.steps + 1, learning_rate=system.learning_rate,
                                momentum=system.momentum, mass=system.mass)  # fmt: skip
     extra = (1 / system.batch_fraction - 1) * masks
     return _two_time(query, state, system.samples_per_dimension, system.noise_variance * labels, system.signal, extra,
                      noisy=extra > 0)  # fmt: skip
+
+
+@in_x64
+def decompose_linear_regression(system: LinearRegression) -> dict[str, jax.Array]:
+    """Test excess as bias² and the variances from data, label noise and mini-batches (they add up to it).
+
+    The correlation of two learners that share a source but not the others separates the sources: an ensemble of K
+    learners with an independent source divides that variance by K.
+    """
+    full = solve_linear_regression(system)
+    quiet = solve_linear_regression(system, masks=False)
+    clean = solve_linear_regression(system, masks=False, labels=False)
+    bias = system.signal * (1 - full["overlap"]) ** 2
+    return {
+        "bias": bias,
+        "variance_data": clean["test_excess"] - bias,
+        "variance_noise": quiet["test_excess"] - clean["test_excess"],
+        "variance_batch": full["test_excess"] - quiet["test_excess"],
+        "test_excess": full["test_excess"],
+    }
 
 
 @partial(jax.jit, static_argnames="noisy")

@@ -1,17 +1,12 @@
 """One-pass SGD on Gaussian data: a closed recursion, exact at finite size."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coulombgas._checks import check_count, check_non_negative, check_positive, fail
-from coulombgas._types import Progress
 
-from ._system import System, make_result
-
-if TYPE_CHECKING:
-    import xarray as xr
+from ._system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,41 +42,19 @@ class OnePassSGD(System):
         check_non_negative("noise_variance", self.noise_variance)
         check_non_negative("signal", self.signal)
         check_count("steps", self.steps)
-        bound = 2 / self._curvature()
+        bound = 2 / self.curvature()
         if self.learning_rate >= bound:
             fail("learning_rate", f"must be below {bound:.6g} = 2/(1 + (N+1)/B), where the variance diverges",
                  self.learning_rate)  # fmt: skip
 
-    def _curvature(self) -> float:
+    def curvature(self) -> float:
+        """1 + (N+1)/B: what a step of η = 1 adds to the variance, per unit of excess."""
         return 1 + (self.dimension + 1) / self.batch_size
 
     def times(self) -> np.ndarray:
         return np.arange(self.steps + 1.0)
 
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`test_excess`, `overlap`, `correlation`; `train_loss` is that of the coming batch, test excess plus σ²."""
-        eta = self.learning_rate
-        factor = 1 - 2 * eta + eta**2 * self._curvature()
-        limit, step = self.limit(), np.arange(self.steps + 1)
-        excess = limit + (self.signal - limit) * factor**step
-        later, earlier = np.maximum.outer(step, step), np.minimum.outer(step, step)
-        arrays = {
-            "test_excess": excess,
-            "train_loss": excess + self.noise_variance,
-            "overlap": 1 - (1 - eta) ** step,
-            "correlation": excess[earlier] * (1 - eta) ** (later - earlier),
-        }
-        return make_result(self, arrays)
-
     def limit(self) -> float:
         r"""Stationary excess :math:`\eta(N/B)\sigma^2/(2 - \eta(1 + (N+1)/B))`."""
         eta = self.learning_rate
-        return eta * self.dimension / self.batch_size * self.noise_variance / (2 - eta * self._curvature())
-
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """The recursion with drawn batches; ``dimension`` must be the system's own."""
-        if dimension != self.dimension:
-            fail("dimension", f"must be the system's own, {self.dimension}", dimension)
-        from ._one_pass_simulation import simulate_one_pass
-
-        return simulate_one_pass(self, key=key)
+        return eta * self.dimension / self.batch_size * self.noise_variance / (2 - eta * self.curvature())

@@ -1,22 +1,21 @@
 """One-pass SGD as written, with a fresh batch at every step."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._linear_regression_simulation import _on_sphere
+from coulombgas._checks import fail
 
-if TYPE_CHECKING:
-    from ._one_pass import OnePassSGD
+from ._one_pass import OnePassSGD
+from ._sphere import on_sphere
 
 
-def simulate_one_pass(system: "OnePassSGD", *, key: jax.Array) -> dict[str, jax.Array]:
-    """The recursion with drawn batches."""
-    dimension = system.dimension
+def simulate_one_pass(system: OnePassSGD, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+    """The recursion with drawn batches; ``dimension`` must be the system's own."""
+    if dimension != system.dimension:
+        fail("dimension", f"must be the system's own, {system.dimension}", dimension)
     teacher_key, batches = jax.random.split(key)
-    teacher = _on_sphere(teacher_key, dimension) * jnp.sqrt(system.signal)
+    teacher = on_sphere(teacher_key, dimension) * jnp.sqrt(system.signal)
 
     def advance(point, step):
         data_key, noise_key = jax.random.split(jax.random.fold_in(batches, step))

@@ -1,15 +1,12 @@
 """Finite random features: the gradient flow exactly in time."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 
-if TYPE_CHECKING:
-    from ._random_features import RandomFeatures
+from ._random_features import RandomFeatures
 
 
-def simulate_random_features(system: "RandomFeatures", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+def simulate_random_features(system: RandomFeatures, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One draw of data, features and teacher."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     features = max(1, round(system.features_per_dimension * dimension))

@@ -2,27 +2,20 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coulombgas._checks import (
-    InputError,
     check_choice,
     check_count,
     check_finite,
     check_in_interval,
     fail,
 )
-from coulombgas._precision import in_x64
-from coulombgas._types import Progress
 
 from ._linear_methods import check_method
-from ._system import System, make_result
+from ._system import System
 from ._tensor_covariance import Covariance, check_noise, planted_fixed_point
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,27 +78,3 @@ class SpikedMatrixTensor(System):
     def fixed_point(self) -> tuple[float, float, float]:
         """(m, μ, e) of the planted fixed point on the sphere."""
         return planted_fixed_point(self.power, self.matrix_noise, self.tensor_noise)
-
-    @in_x64
-    def solve(self, *, progress: Progress | None = None) -> "xr.Dataset":
-        """`overlap`, `energy`, `norm`, `multiplier`, `correlation`, `response`.
-
-        Raises:
-            InputError: if the iterates of a ridge-penalised method run away.
-        """
-        from ._spiked_solution import solve_spiked
-
-        arrays = {name: np.asarray(value) for name, value in solve_spiked(self).items()}
-        if not all(np.isfinite(value).all() for value in arrays.values()):
-            step = int(np.argmin(np.isfinite(arrays["norm"])))
-            raise InputError(
-                f"the dynamics runs away at step {step}: lower `learning_rate` (got {self.learning_rate}), "
-                f"raise `ridge` (got {self.ridge}), or use constraint 'sphere'."
-            )
-        return make_result(self, arrays)
-
-    def simulate_replica(self, *, key: Any, dimension: int) -> dict[str, Any]:
-        """A drawn landscape (dimension^p numbers) and the method run as written."""
-        from ._spiked_simulation import simulate_spiked
-
-        return simulate_spiked(self, key=key, dimension=dimension)

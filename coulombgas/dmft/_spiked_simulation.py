@@ -1,29 +1,25 @@
 """The finite spiked matrix-tensor model: a drawn landscape, the method run as written."""
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from coulombgas._checks import fail
 
-from ._linear_regression_simulation import _on_sphere
+from ._sphere import on_sphere
+from ._spiked_matrix_tensor import SpikedMatrixTensor
 from ._spiked_solution import step_constraint, step_schedule
-
-if TYPE_CHECKING:
-    from ._spiked_matrix_tensor import SpikedMatrixTensor
 
 MAX_ENTRIES = 5e7
 
 
-def simulate_spiked(system: "SpikedMatrixTensor", *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
+def simulate_spiked(system: SpikedMatrixTensor, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One landscape; the response to a field along a random direction during the first step, by differentiation."""
     if dimension**system.power > MAX_ENTRIES:
         fail("dimension", f"must be at most {int(MAX_ENTRIES ** (1 / system.power))} for power {system.power}: "
              "the tensor is stored whole", dimension)  # fmt: skip
     keys = jax.random.split(key, 5)
-    signal, probe = _on_sphere(keys[0], dimension), _on_sphere(keys[1], dimension)
+    signal, probe = on_sphere(keys[0], dimension), on_sphere(keys[1], dimension)
     start = _start(system, keys[2], signal)
     energy = _landscape(system, keys[3], keys[4], signal)
 
@@ -42,7 +38,7 @@ def simulate_spiked(system: "SpikedMatrixTensor", *, key: jax.Array, dimension: 
     }
 
 
-def _start(system: "SpikedMatrixTensor", key: jax.Array, signal: jax.Array) -> jax.Array:
+def _start(system: SpikedMatrixTensor, key: jax.Array, signal: jax.Array) -> jax.Array:
     dimension, overlap = len(signal), system.initial_overlap
     other = jax.random.normal(key, (dimension,))
     other = other - signal * (signal @ other) / dimension
@@ -50,7 +46,7 @@ def _start(system: "SpikedMatrixTensor", key: jax.Array, signal: jax.Array) -> j
     return overlap * signal + jnp.sqrt(1 - overlap**2) * other
 
 
-def _landscape(system: "SpikedMatrixTensor", matrix_key, tensor_key, signal):
+def _landscape(system: SpikedMatrixTensor, matrix_key, tensor_key, signal):
     """x → E(x) = -N Q(m) - noise, the noise Gaussian with covariance N Q(x·x'/N)."""
     dimension, power, q = len(signal), system.power, system.covariance
     matrix = jax.random.normal(matrix_key, (dimension,) * 2) * jnp.sqrt(q.matrix / (2 * dimension))
@@ -66,7 +62,7 @@ def _landscape(system: "SpikedMatrixTensor", matrix_key, tensor_key, signal):
     return energy
 
 
-def _run(system: "SpikedMatrixTensor", force, start, kick):
+def _run(system: SpikedMatrixTensor, force, start, kick):
     if system.method == "gradient-flow" and not system.mass:
         return _run_flow(system, force, start, kick)
     constraint, schedule = step_constraint(system), step_schedule(system)
@@ -93,7 +89,7 @@ def _constrained(constraint: str, ridge: float, rate, new, query):
     return new - query * gap / (cross + jnp.sqrt(cross**2 - size * gap))
 
 
-def _run_flow(system: "SpikedMatrixTensor", force, start, kick):
+def _run_flow(system: SpikedMatrixTensor, force, start, kick):
     """Classical Runge-Kutta; the kick is a jump of the initial condition (on the sphere, along it)."""
     dimension = len(start)
 

@@ -1,21 +1,23 @@
 """Two-time functions of the spiked matrix-tensor model: which scheme a system runs, and what is read off it."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from coulombgas._checks import InputError
+from coulombgas._precision import in_x64
 
 from ._causal import trapezoid
 from ._spiked_discrete import Schedule, run_discrete
 from ._spiked_flow import run_flow
+from ._spiked_matrix_tensor import SpikedMatrixTensor
 from ._tensor_covariance import Covariance
 
-if TYPE_CHECKING:
-    from ._spiked_matrix_tensor import SpikedMatrixTensor
 
-
-def step_schedule(system: "SpikedMatrixTensor") -> Schedule:
+def step_schedule(system: SpikedMatrixTensor) -> Schedule:
     """Per-step weights of a discrete method, or of the Störmer-Verlet rule of a flow with inertia."""
     ones = jnp.ones(system.steps)
     if system.method != "gradient-flow":
@@ -27,15 +29,32 @@ def step_schedule(system: "SpikedMatrixTensor") -> Schedule:
     return Schedule(rate, beta, 0 * ones)
 
 
-def step_constraint(system: "SpikedMatrixTensor") -> str:
+def step_constraint(system: SpikedMatrixTensor) -> str:
     """How one step of a discrete scheme keeps the constraint."""
     if system.constraint == "ridge":
         return "ridge"
     return "multiplier" if system.mass else "project"
 
 
-def solve_spiked(system: "SpikedMatrixTensor") -> dict[str, jax.Array]:
-    """Everything that ``SpikedMatrixTensor.solve`` reports."""
+@in_x64
+def solve_spiked(system: SpikedMatrixTensor) -> dict[str, np.ndarray]:
+    """`overlap`, `energy`, `norm`, `multiplier`, `correlation`, `response`, `response_to_first`.
+
+    Raises:
+        InputError: if the iterates of a ridge-penalised method run away.
+    """
+    arrays = {name: np.asarray(value) for name, value in _two_time(system).items()}
+    if not all(np.isfinite(value).all() for value in arrays.values()):
+        step = int(np.argmin(np.isfinite(arrays["norm"])))
+        raise InputError(
+            f"the dynamics runs away at step {step}: lower `learning_rate` (got {system.learning_rate}), "
+            f"raise `ridge` (got {system.ridge}), or use constraint 'sphere'."
+        )
+    return arrays
+
+
+def _two_time(system: SpikedMatrixTensor) -> dict[str, jax.Array]:
+    """The scheme that the system's method asks for."""
     noise = jnp.array([system.matrix_noise, system.tensor_noise])
     start, ridge = jnp.asarray(system.initial_overlap), jnp.asarray(system.ridge)
     if system.method == "gradient-flow" and not system.mass:

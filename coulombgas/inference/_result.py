@@ -55,12 +55,6 @@ class TemperatureFit:
         """Write everything to one NetCDF file, which :func:`load_fit` and ArviZ read back."""
         save_fit(fit_groups(self.settings, self.scaling, self.method), path, overwrite=overwrite)
 
-    def plot(self, name: str, **options: Any) -> Any:
-        """Figure "spacing", "density", "temperature" or "scaling" of this fit."""
-        import importlib
-
-        return importlib.import_module("coulombgas.plot").plot_fit(self, name, **options)
-
 
 def load_fit(path: PathType) -> TemperatureFit:
     """Read a fit that :meth:`TemperatureFit.save` wrote.

@@ -15,7 +15,6 @@ the temperature in the units of the potential :math:`\tilde V`: T g̃² in the p
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -100,12 +99,6 @@ class MotionFit:
             for name, value in self.fixed_point.__dict__.items():
                 lines.append(f"  {name:12}{value.mean:.5g}  [{value.lower:.5g}, {value.upper:.5g}]")
         return "\n".join([*lines, *(f"! {warning}" for warning in self.warnings)])
-
-    def plot(self) -> Any:
-        """Drift, potential and noise with their bands."""
-        import importlib
-
-        return importlib.import_module("coulombgas.plot").plot_motion(self)
 
 
 def temperature_from_motion(

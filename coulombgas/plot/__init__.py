@@ -1,43 +1,55 @@
-"""Figures: Matplotlib ``Figure`` objects in one style, no global state; save them with ``.savefig``."""
+"""Figures of results, one function each: ``coulombgas.plot.temperature(fit)``.
 
-from ._dmft import plot_comparison as plot_comparison
-from ._dmft import plot_decomposition as plot_decomposition
-from ._dmft import plot_dynamics as plot_dynamics
-from ._fit import plot_fit as plot_fit
-from ._fokker_planck import plot_fokker_planck as plot_fokker_planck
-from ._inference import plot_motion as plot_motion
-from ._inference import plot_predictive as plot_predictive
-from ._inference import plot_ranks as plot_ranks
-from ._language import plot_losses as plot_losses
-from ._language import plot_spectra_evolution as plot_spectra_evolution
-from ._network import plot_evolution as plot_evolution
-from ._network import plot_layer as plot_layer
-from ._network import plot_long_range as plot_long_range
-from ._spacing import plot_density as plot_density
-from ._spacing import plot_spacing as plot_spacing
+Every function takes a result and returns a Matplotlib ``Figure`` in one style, without pyplot and its global state. A
+notebook shows it as the last expression of a cell; ``.savefig`` writes it to a file.
+"""
+
+from ._dmft import comparison as comparison
+from ._dmft import decomposition as decomposition
+from ._dmft import dynamics as dynamics
+from ._fokker_planck import fokker_planck as fokker_planck
+from ._inference import motion as motion
+from ._inference import predictive as predictive
+from ._inference import ranks as ranks
+from ._language import losses as losses
+from ._language import spectra as spectra
+from ._network import evolution as evolution
+from ._network import layer as layer
+from ._network import long_range as long_range
+from ._network_charts import layer_charts as layer_charts
+from ._network_charts import overview_charts as overview_charts
+from ._network_charts import thumbnail as thumbnail
+from ._spacing import density as density
+from ._spacing import pairs_of as pairs_of
+from ._spacing import spacing as spacing
 from ._style import house_style as house_style
 from ._style import new_figure as new_figure
-from ._temperature import plot_scaling as plot_scaling
-from ._temperature import plot_temperature as plot_temperature
+from ._temperature import scaling as scaling
+from ._temperature import scaling_axes as scaling_axes
+from ._temperature import temperature as temperature
 
 __all__ = [
+    "comparison",
+    "decomposition",
+    "density",
+    "dynamics",
+    "evolution",
+    "fokker_planck",
     "house_style",
+    "layer",
+    "layer_charts",
+    "long_range",
+    "losses",
+    "motion",
     "new_figure",
-    "plot_comparison",
-    "plot_decomposition",
-    "plot_density",
-    "plot_dynamics",
-    "plot_evolution",
-    "plot_fit",
-    "plot_fokker_planck",
-    "plot_layer",
-    "plot_long_range",
-    "plot_losses",
-    "plot_motion",
-    "plot_predictive",
-    "plot_ranks",
-    "plot_scaling",
-    "plot_spacing",
-    "plot_spectra_evolution",
-    "plot_temperature",
+    "overview_charts",
+    "pairs_of",
+    "predictive",
+    "ranks",
+    "scaling",
+    "scaling_axes",
+    "spacing",
+    "spectra",
+    "temperature",
+    "thumbnail",
 ]

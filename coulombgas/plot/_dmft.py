@@ -1,16 +1,14 @@
 """Figures of the dynamical mean-field theory: theory as lines, finite copies as points, z-scores below."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 
+from coulombgas.dmft import Comparison
+
 from ._style import INK, SERIES, new_figure, styled
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from coulombgas.dmft import Comparison
 
 LABELS = {
     "test_excess": "test loss − noise",
@@ -27,7 +25,7 @@ LABELS = {
 
 
 @styled
-def plot_comparison(comparison: "Comparison", *, max_points: int = 25) -> Figure:
+def comparison(comparison: Comparison, *, max_points: int = 25) -> Figure:
     """One column for each quantity of one time: the curve with points of mean ± standard error, and the z-scores.
 
     Args:
@@ -56,7 +54,7 @@ def plot_comparison(comparison: "Comparison", *, max_points: int = 25) -> Figure
 
 
 @styled
-def plot_dynamics(results: "dict[str, xr.Dataset]", quantity: str, *, logarithmic: bool = False) -> Figure:
+def dynamics(results: Mapping[str, xr.Dataset], quantity: str, *, logarithmic: bool = False) -> Figure:
     """One quantity of several solutions against time, one labelled line each."""
     figure, axes = new_figure()
     axis = axes[0, 0]
@@ -70,8 +68,8 @@ def plot_dynamics(results: "dict[str, xr.Dataset]", quantity: str, *, logarithmi
 
 
 @styled
-def plot_decomposition(parts: "xr.Dataset") -> Figure:
-    """Bias and variances of ``system.decompose()`` stacked to the test loss."""
+def decomposition(parts: xr.Dataset) -> Figure:
+    """Bias and variances of ``coulombgas.dmft.decompose(system)`` stacked to the test loss."""
     figure, axes = new_figure()
     axis = axes[0, 0]
     names = [str(name) for name in parts.data_vars if name != "test_excess"]
@@ -84,5 +82,5 @@ def plot_decomposition(parts: "xr.Dataset") -> Figure:
     return figure
 
 
-def _time_label(data: "xr.Dataset") -> str:
+def _time_label(data: xr.Dataset) -> str:
     return "step" if np.array_equal(data["time"].values, data["step"].values) else "time"

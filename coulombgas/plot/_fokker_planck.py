@@ -18,7 +18,7 @@ _NUM_POINTS = 600
 
 @styled
 @in_x64
-def plot_fokker_planck(equation: "FokkerPlanck", params: Mapping[Any, Any] | None = None, num: int = 6) -> Figure:
+def fokker_planck(equation: "FokkerPlanck", params: Mapping[Any, Any] | None = None, num: int = 6) -> Figure:
     """Drift and stationary law on the left; Hamiltonian, levels and eigenfunctions on the right.
 
     Args:

@@ -1,11 +1,13 @@
 """Figures of criticism and motion: calibration ranks, predictive checks, drift and potential with their bands."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
+
+from coulombgas.inference import Calibration, PredictiveCheck
+from coulombgas.motion import MotionFit
 
 from ._style import BAND, DATA, MODEL, TRUTH, new_figure, styled
 
@@ -14,32 +16,31 @@ _COLUMNS = 3
 
 
 @styled
-def plot_ranks(ranks: Mapping[str, np.ndarray], *, num_ranks: int, title: str = "") -> Figure:
+def ranks(calibration: Calibration) -> Figure:
     """Histogram of the ranks of true parameters among posterior draws, with the 99% band of a uniform one.
 
     Args:
-        ranks: for each parameter, ranks 0 … num_ranks − 1.
-        num_ranks: number of possible ranks.
-        title: the model.
+        calibration: what :func:`coulombgas.calibrate` returned.
     """
-    figure, axes = new_figure(max(1, len(ranks)))
-    for axis, (name, values) in zip(axes[0], ranks.items(), strict=True):
+    figure, axes = new_figure(max(1, len(calibration.ranks)))
+    for axis, (name, values) in zip(axes[0], calibration.ranks.items(), strict=True):
         flat = np.ravel(values)
         bins = int(np.clip(len(flat) // 5, 2, _BINS))
         low, high = stats.binom.ppf([0.005, 0.995], len(flat), 1 / bins)
         axis.axhspan(low, high, color=BAND, alpha=0.6, label="99% of bins")
-        axis.hist(flat, bins=bins, range=(0, num_ranks), color=DATA, edgecolor="white", linewidth=0.4)
-        axis.set(title=f"{title}: {name}", xlabel="rank of the truth", ylabel="data sets")
+        limits = (0, calibration.num_ranks[name])
+        axis.hist(flat, bins=bins, range=limits, color=DATA, edgecolor="white", linewidth=0.4)
+        axis.set(title=f"{calibration.model}: {name}", xlabel="rank of the truth", ylabel="data sets")
         axis.legend()
     return figure
 
 
 @styled
-def plot_predictive(checks: Mapping[str, Any], *, title: str = "") -> Figure:
+def predictive(checks: Mapping[str, PredictiveCheck], *, title: str = "") -> Figure:
     """Statistics of replicated data (histogram) against the observed ones (line).
 
     Args:
-        checks: for each statistic an object with ``observed``, ``replicated`` (draw,) and ``p_value``.
+        checks: what :func:`coulombgas.inference.predictive_checks` returned.
         title: the model.
     """
     rows = -(-len(checks) // _COLUMNS)
@@ -56,11 +57,11 @@ def plot_predictive(checks: Mapping[str, Any], *, title: str = "") -> Figure:
 
 
 @styled
-def plot_motion(fit: Any, *, truth: Mapping[str, np.ndarray] | None = None) -> Figure:
+def motion(fit: MotionFit, *, truth: Mapping[str, np.ndarray] | None = None) -> Figure:
     """Drift, potential and noise of moving eigenvalues with 95% bands.
 
     Args:
-        fit: a ``MotionFit``.
+        fit: what :func:`coulombgas.temperature_from_motion` returned.
         truth: known "drift", "potential" or "noise" over ``fit.grid``, to compare with.
     """
     figure, axes = new_figure(3, width=3.8)

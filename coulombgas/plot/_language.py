@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 
 from coulombgas.spectra import LayerSpectrum, mp_density
+from coulombgas.training import LanguageRun
 
 from ._style import SERIES, TRUTH, new_figure, styled
 
@@ -15,27 +15,26 @@ _BINS = 60
 
 
 @styled
-def plot_losses(losses: xr.Dataset, unigram_entropy: float | None = None) -> Figure:
-    """Training and validation loss of every seed against the step.
+def losses(run: LanguageRun) -> Figure:
+    """Training and validation loss of every seed against the step, and the loss of a model without context as a line.
 
     Args:
-        losses: ``train_loss`` and ``validation_loss`` over (replica, step), nats a character.
-        unigram_entropy: loss of a model without context, drawn as a line.
+        run: what :func:`coulombgas.train_language_model` returned.
     """
+    data = run.losses
     figure, axes = new_figure(1, width=7.0)
     ax = axes[0, 0]
     for color, name, label in ((SERIES[0], "train_loss", "training"), (SERIES[1], "validation_loss", "validation")):
-        for replica in range(losses.sizes["replica"]):
-            ax.plot(losses.step, losses[name][replica], color=color, alpha=0.8, label=None if replica else label)
-    if unigram_entropy is not None:
-        ax.axhline(unigram_entropy, color=TRUTH, ls="--", lw=1, label="entropy of single characters")
+        for replica in range(data.sizes["replica"]):
+            ax.plot(data.step, data[name][replica], color=color, alpha=0.8, label=None if replica else label)
+    ax.axhline(run.corpus.unigram_entropy, color=TRUTH, ls="--", lw=1, label="entropy of single characters")
     ax.set(title="Loss", xlabel="step", ylabel="nats a character")
     ax.legend()
     return figure
 
 
 @styled
-def plot_spectra_evolution(layers: Sequence[LayerSpectrum]) -> Figure:
+def spectra(layers: Sequence[LayerSpectrum]) -> Figure:
     """Spectra of one matrix at several steps, one above the other, with the Marchenko-Pastur law of equal variance.
 
     Args:

@@ -8,11 +8,11 @@ from coulombgas.networks import LayerAnalysis, LayerTrajectory
 from coulombgas.spectra import number_variance_curve, rigidity_curve
 
 from ._layer import density_curves, survival_curve, tail_curve, wigner
-from ._style import BAND, DATA, INK, MODEL, SERIES, new_figure, styled
+from ._style import BAND, DATA, INK, MODEL, SERIES, empty_figure, new_figure, styled
 
 
 @styled
-def plot_layer(layer: LayerAnalysis) -> Figure:
+def layer(layer: LayerAnalysis) -> Figure:
     """Density with bulk fit, spacings and tail of one matrix.
 
     Args:
@@ -28,7 +28,7 @@ def plot_layer(layer: LayerAnalysis) -> Figure:
 
 
 @styled
-def plot_long_range(layer: LayerAnalysis) -> Figure:
+def long_range(layer: LayerAnalysis) -> Figure:
     """Number variance and rigidity of one matrix beside the random-matrix curves.
 
     Raises:
@@ -53,14 +53,14 @@ def plot_long_range(layer: LayerAnalysis) -> Figure:
 
 
 @styled
-def plot_evolution(trajectory: LayerTrajectory, *, max_rows: int = 24) -> Figure:
+def evolution(trajectory: LayerTrajectory, *, max_rows: int = 24) -> Figure:
     """Ridge plot of the density of singular values through training, with the number of spikes and the bulk variance.
 
     Args:
-        trajectory: one item of what :func:`coulombgas.inference.follow` returned.
+        trajectory: one item of what :func:`coulombgas.networks.follow` returned.
         max_rows: most records to draw; more are thinned evenly.
     """
-    figure = Figure(figsize=(9.6, 5.2), layout="constrained")
+    figure = empty_figure(9.6, 5.2)
     left, *right = [
         figure.add_subplot(spec) for spec in (figure.add_gridspec(3, 2, width_ratios=(1.5, 1)),) for spec in
         (spec[:, 0], spec[0, 1], spec[1, 1], spec[2, 1])

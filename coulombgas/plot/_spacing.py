@@ -1,76 +1,104 @@
-"""Level spacings and densities of a degenerate pair against the laws with their posterior band."""
+"""Level spacings and densities of degenerate pairs against the laws with their posterior band."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from coulombgas._checks import InputError, check_count
 from coulombgas._precision import x64
+from coulombgas.inference import LevelFit, SettingFit, TemperatureFit
 
 from ._style import BAND, DATA, MODEL, new_figure, styled
 
 _GRID = 241
 _BAND_DRAWS = 200
+_COLUMNS = 4
 
 
 @styled
-def plot_spacing(
-    spacing: np.ndarray,
-    width_draws: np.ndarray,
-    *,
-    title: str = "",
-    figure_axes: tuple[Figure, list[Axes]] | None = None,
-) -> Figure:
-    """Histogram of spacings, unscaled (left) and scaled by the mean (right), with the Wigner surmise.
+def spacing(fit: TemperatureFit, *, setting: int = 0) -> Figure:
+    """Spacings of every degenerate pair, unscaled (left) and scaled by the mean (right), with the Wigner surmise.
 
     P(S) = S/(2s²) exp(−S²/(4s²)) with the posterior of s as a 95% band, and P(S/<S>) = (π/2)(S/<S>) exp(−π(S/<S>)²/4),
     which has no free parameter (ALP24 (74), (76)).
 
     Args:
-        spacing: spacings S of a degenerate pair, shape (n,).
-        width_draws: posterior draws of the width s, shape (k,).
-        title: what the data are.
-        figure_axes: a figure and its two axes to draw into.
+        fit: what :func:`coulombgas.fit_temperature` returned.
+        setting: which of its settings.
+
+    Raises:
+        InputError: where there is no such setting, or no pair in it.
     """
-    figure, axes = figure_axes or _pair_of_axes()
-    s = np.asarray(width_draws, dtype=float)[:_BAND_DRAWS]
-    grid = np.linspace(0.0, max(float(spacing.max()), 5.0 * float(s.mean())), _GRID)
-    _law_over_histogram(axes[0], spacing, grid, _surmise(grid, s))
-    axes[0].set(title=title, xlabel="level spacing $S$", ylabel="density")
-    mean = np.sqrt(np.pi) * s.mean()
-    unit = np.linspace(0.0, float(grid[-1] / mean), _GRID)
-    _law_over_histogram(axes[1], spacing / mean, unit, _surmise(unit, np.array([1 / np.sqrt(np.pi)])))
-    axes[1].set(title="scaled: no free parameter", xlabel=r"$S/\langle S\rangle$")
+    chosen, pairs = _pairs(fit, setting, "spacing")
+    figure, axes = new_figure(2, len(pairs), height=2.9)
+    for row, pair in zip(axes, pairs, strict=True):
+        _draw_spacing(list(row), pair.spacings.ravel(), pair.width_draws.ravel(), _title(chosen, pair))
     return figure
 
 
 @styled
-def plot_density(
-    levels: np.ndarray,
-    center_draws: np.ndarray,
-    width_draws: np.ndarray,
-    *,
-    title: str = "",
-    figure_axes: tuple[Figure, list[Axes]] | None = None,
-) -> Figure:
-    """Histogram of the two levels of a pair with the density of a degenerate pair (ALP24 (78)) and its 95% band.
+def density(fit: TemperatureFit, *, setting: int = 0) -> Figure:
+    """Both levels of every degenerate pair, with the density of a pair (ALP24 (78)) and its 95% band.
 
     Args:
-        levels: eigenvalues, shape (replica, 2).
-        center_draws: posterior draws of the centre κ, shape (k,).
-        width_draws: posterior draws of the width s, shape (k,).
-        title: what the data are.
-        figure_axes: a figure and a list with one axes to draw into.
+        fit: what :func:`coulombgas.fit_temperature` returned.
+        setting: which of its settings.
+
+    Raises:
+        InputError: where there is no such setting, or no pair in it.
     """
+    chosen, pairs = _pairs(fit, setting, "density")
+    columns = min(len(pairs), _COLUMNS)
+    figure, axes = new_figure(columns, -(-len(pairs) // columns), width=3.6, height=2.9)
+    for axis, pair in zip(axes.ravel(), pairs, strict=False):
+        _draw_density(axis, pair)
+        axis.set_title(_title(chosen, pair))
+    for empty in axes.ravel()[len(pairs) :]:
+        empty.set_visible(False)
+    return figure
+
+
+def pairs_of(setting: SettingFit) -> list[LevelFit]:
+    """Level groups of two modes, which :func:`spacing` and :func:`density` draw."""
+    return [level for level in setting.levels if level.size == 2]
+
+
+def _pairs(fit: TemperatureFit, setting: int, name: str) -> tuple[SettingFit, list[LevelFit]]:
+    check_count("setting", setting, 0)
+    if setting >= len(fit.settings):
+        raise InputError(f"`setting` must be below {len(fit.settings)}, the number of settings, got {setting}.")
+    pairs = pairs_of(fit.settings[setting])
+    if not pairs:
+        raise InputError(f"`setting` {setting} has no degenerate pair: figure {name!r} shows pairs only.")
+    return fit.settings[setting], pairs
+
+
+def _title(setting: SettingFit, pair: LevelFit) -> str:
+    return f"x = {pair.center:.3g},  {setting.label}"
+
+
+def _draw_spacing(axes: Sequence[Axes], spacings: np.ndarray, width_draws: np.ndarray, title: str) -> None:
+    s = np.asarray(width_draws, dtype=float)[:_BAND_DRAWS]
+    grid = np.linspace(0.0, max(float(spacings.max()), 5.0 * float(s.mean())), _GRID)
+    _law_over_histogram(axes[0], spacings, grid, _surmise(grid, s))
+    axes[0].set(title=title, xlabel="level spacing $S$", ylabel="density")
+    mean = np.sqrt(np.pi) * s.mean()
+    unit = np.linspace(0.0, float(grid[-1] / mean), _GRID)
+    _law_over_histogram(axes[1], spacings / mean, unit, _surmise(unit, np.array([1 / np.sqrt(np.pi)])))
+    axes[1].set(title="scaled: no free parameter", xlabel=r"$S/\langle S\rangle$")
+
+
+def _draw_density(axes: Axes, pair: LevelFit) -> None:
     from coulombgas.laws import PairDensity
 
-    figure, axes = figure_axes or _one_axes()
-    center, width = np.asarray(center_draws)[:_BAND_DRAWS], np.asarray(width_draws)[:_BAND_DRAWS]
-    grid = np.linspace(levels.min(), levels.max(), _GRID)
+    center, width = pair.center_draws.ravel()[:_BAND_DRAWS], pair.width_draws.ravel()[:_BAND_DRAWS]
+    grid = np.linspace(pair.levels.min(), pair.levels.max(), _GRID)
     with x64():
         curves = np.exp(np.asarray(PairDensity(center[:, None], width[:, None]).log_prob(grid[None, :])))
-    _law_over_histogram(axes[0], levels.ravel(), grid, curves)
-    axes[0].set(title=title, xlabel="eigenvalue $x$", ylabel=r"density $\rho(x)$")
-    return figure
+    _law_over_histogram(axes, pair.levels.ravel(), grid, curves)
+    axes.set(xlabel="eigenvalue $x$", ylabel=r"density $\rho(x)$")
 
 
 def _surmise(grid: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -90,13 +118,3 @@ def _law_over_histogram(axes: Axes, values: np.ndarray, grid: np.ndarray, curves
     axes.plot(grid, curves.mean(axis=0), color=MODEL, label="law")
     axes.set_ylim(bottom=0)
     axes.legend()
-
-
-def _pair_of_axes() -> tuple[Figure, list[Axes]]:
-    figure, axes = new_figure(2)
-    return figure, list(axes[0])
-
-
-def _one_axes() -> tuple[Figure, list[Axes]]:
-    figure, axes = new_figure(1)
-    return figure, [axes[0, 0]]

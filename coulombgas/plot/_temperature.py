@@ -1,39 +1,46 @@
 """Inferred temperatures against the true ones, and the scaling rule."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from coulombgas._checks import InputError, check_choice
+from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit
+
 from ._style import BAND, MODEL, SERIES, TRUTH, new_figure, styled
 
 _MOST_TICKS = 8
+_CURVES = 400
+_LABELS = {
+    "batch_size": ("batch size $B$", "exponent $b$ of $1/B$"),
+    "learning_rate": (r"learning rate $\alpha$", r"exponent $a$ of $\alpha$"),
+}
 
 
 @styled
-def plot_temperature(
-    true: np.ndarray, mean: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, labels: Sequence[str] | None = None
-) -> Figure:
-    """Inferred temperature with its interval against T = learning_rate / batch_size, and their ratio.
+def temperature(fit: TemperatureFit) -> Figure:
+    """Inferred temperature of every setting with its interval against T = learning_rate / batch_size, and their ratio.
+
+    One colour for each model.
 
     Args:
-        true: learning_rate / batch_size, shape (setting,).
-        mean: posterior mean of T, shape (setting,).
-        lower: lower end of the 95% interval, shape (setting,).
-        upper: upper end, shape (setting,).
-        labels: a group name for each setting (its model, say), shape (setting,); one colour per name.
+        fit: what :func:`coulombgas.fit_temperature` returned.
     """
+    true = np.array([setting.true_temperature for setting in fit.settings])
+    mean, lower, upper = _intervals(fit.settings)
+    models = [setting.model for setting in fit.settings]
     figure, axes = new_figure(2)
-    names = list(labels) if labels is not None else [""] * len(true)
-    for color, name in zip(SERIES * (1 + len(names)), dict.fromkeys(names), strict=False):
-        pick = np.array([other == name for other in names])
+    for color, name in zip(SERIES * (1 + len(models)), dict.fromkeys(models), strict=False):
+        pick = np.array([other == name for other in models])
         t, m = true[pick], mean[pick]
         error = np.abs(np.stack([m - lower[pick], upper[pick] - m]))
-        style = {"fmt": "o", "ms": 4.5, "color": color, "elinewidth": 1.4, "capsize": 2.5, "label": name or None}
-        axes[0, 0].errorbar(t, m, yerr=error, **style)
-        axes[0, 1].errorbar(t, m / t, yerr=error / t, **style)
+        style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "color": color, "elinewidth": 1.4, "capsize": 2.5}
+        axes[0, 0].errorbar(t, m, yerr=error, **style, label=name)
+        axes[0, 1].errorbar(t, m / t, yerr=error / t, **style, label=name)
     span = np.array([true.min(), true.max()]) * [0.75, 1.33]
     axes[0, 0].plot(span, span, color=TRUTH, lw=1, ls="--", label="inferred = true")
     axes[0, 0].set(xscale="log", yscale="log", title="Temperature", ylabel=r"inferred $T$")
@@ -46,47 +53,73 @@ def plot_temperature(
 
 
 @styled
-def plot_scaling(
-    x: np.ndarray,
-    temperature: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    exponent_draws: np.ndarray,
-    predict: np.ndarray,
-    grid: np.ndarray,
-    *,
-    xlabel: str,
-    exponent_label: str,
-    expected: float = 1.0,
-) -> Figure:
+def scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
     """The scaling rule log T = log c + a log α − b log B along one of its axes, and the posterior of that exponent.
 
+    Settings are brought to the common value of the other variable (its geometric mean) by the rule itself.
+
     Args:
-        x: learning rates or batch sizes of the settings, shape (setting,).
-        temperature: posterior mean of T divided by the rule's dependence on the other variable, shape (setting,).
-        lower: lower end of its 95% interval, shape (setting,).
-        upper: upper end, shape (setting,).
-        exponent_draws: posterior draws of the exponent, shape (k,).
-        predict: posterior curves of T over ``grid``, shape (k', grid).
-        grid: values of x, shape (grid,).
-        xlabel: name of x.
-        exponent_label: name of the exponent.
-        expected: the exponent of the linear scaling rule.
+        fit: what :func:`coulombgas.fit_temperature` returned, for settings that differ in α or B.
+        along: "batch_size" or "learning_rate"; by default the first that the settings identify.
+
+    Raises:
+        InputError: where the settings identify no exponent, or not that of ``along``.
     """
+    known = scaling_axes(fit.scaling)
+    if fit.scaling is None or not known:
+        raise InputError("`fit` has no scaling rule to draw: its settings must differ in learning rate or batch size.")
+    axis = check_choice("along", along or known[0], known)
+    other = "learning_rate" if axis == "batch_size" else "batch_size"
+    draws = {name: np.ravel(value) for name, value in fit.scaling.draws.items()}
+    one = np.ones_like(draws["log_prefactor"])  # an exponent that the settings do not identify is that of the rule
+    exponent = {"learning_rate": draws.get("alpha_exponent", one), "batch_size": draws.get("batch_exponent", one)}
+    power = {"learning_rate": exponent["learning_rate"], "batch_size": -exponent["batch_size"]}
+    values = {name: np.array([float(getattr(setting, name)) for setting in fit.settings]) for name in power}
+    reference = np.exp(np.log(values[other]).mean())
+    grid = np.geomspace(values[axis].min() * 0.8, values[axis].max() * 1.25, 80)
+    pick = np.linspace(0, one.size - 1, _CURVES).astype(int)
+    offset = draws["log_prefactor"] + power[other] * np.log(reference)
+    curves = np.exp(offset[pick, None] + power[axis][pick, None] * np.log(grid))
     figure, axes = new_figure(2)
-    low, middle, high = np.quantile(predict, [0.025, 0.5, 0.975], axis=0)
-    axes[0, 0].fill_between(grid, low, high, color=BAND, alpha=0.6, label="rule, 95% band")
-    axes[0, 0].plot(grid, middle, color=MODEL)
-    error = np.abs(np.stack([temperature - lower, upper - temperature]))
-    axes[0, 0].errorbar(x, temperature, yerr=error, fmt="o", ms=4.5, color=SERIES[0], capsize=2.5, label="settings")
-    axes[0, 0].set(xscale="log", yscale="log", title="Scaling rule", xlabel=xlabel, ylabel=r"inferred $T$")
-    _name_ticks(axes[0, 0], x)
-    axes[0, 0].legend()
-    axes[0, 1].hist(exponent_draws, bins=50, density=True, color=BAND, edgecolor="white", linewidth=0.3)
-    axes[0, 1].axvline(expected, color=TRUTH, lw=1, ls="--", label=f"linear scaling rule: {expected:g}")
-    axes[0, 1].set(title="Posterior of the exponent", xlabel=exponent_label, ylabel="density")
-    axes[0, 1].legend()
+    shift = (reference / values[other]) ** power[other].mean()
+    _draw_rule(axes[0, 0], values[axis], shift * _intervals(fit.settings), grid, curves)
+    axes[0, 0].set_xlabel(_LABELS[axis][0])
+    _draw_exponent(axes[0, 1], exponent[axis])
+    axes[0, 1].set_xlabel(_LABELS[axis][1])
     return figure
+
+
+def scaling_axes(scaling: ScalingFit | None) -> tuple[str, ...]:
+    """Along which variables the settings identify an exponent, and :func:`scaling` can draw."""
+    if scaling is None:
+        return ()
+    named = {"batch_size": scaling.batch_exponent, "learning_rate": scaling.alpha_exponent}
+    return tuple(name for name, value in named.items() if value is not None)
+
+
+def _intervals(settings: Sequence[SettingFit]) -> np.ndarray:
+    """Mean, lower and upper end of T, shape (3, setting)."""
+    return np.array([[getattr(setting.temperature, end) for setting in settings] for end in ("mean", "lower", "upper")])
+
+
+def _draw_rule(axes: Axes, x: np.ndarray, intervals: np.ndarray, grid: np.ndarray, curves: np.ndarray) -> None:
+    """Settings with their intervals, and the band of the posterior curves over the grid."""
+    low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)
+    axes.fill_between(grid, low, high, color=BAND, alpha=0.6, label="rule, 95% band")
+    axes.plot(grid, middle, color=MODEL)
+    mean, lower, upper = intervals
+    error = np.abs(np.stack([mean - lower, upper - mean]))
+    axes.errorbar(x, mean, yerr=error, fmt="o", ms=4.5, color=SERIES[0], capsize=2.5, label="settings")
+    axes.set(xscale="log", yscale="log", title="Scaling rule", ylabel=r"inferred $T$")
+    _name_ticks(axes, x)
+    axes.legend()
+
+
+def _draw_exponent(axes: Axes, draws: np.ndarray) -> None:
+    axes.hist(draws, bins=50, density=True, color=BAND, edgecolor="white", linewidth=0.3)
+    axes.axvline(1.0, color=TRUTH, lw=1, ls="--", label="linear scaling rule: 1")
+    axes.set(title="Posterior of the exponent", ylabel="density")
+    axes.legend()
 
 
 def _name_ticks(axes: Axes, values: np.ndarray) -> None:

@@ -1,8 +1,4 @@
-"""Self-contained HTML reports; the package itself is the verb: ``coulombgas.report(result, path)``."""
-
-import sys
-import types
-from typing import Any
+"""Self-contained HTML reports: ``coulombgas.report.write_report(result, path)``."""
 
 from ._ensemble import ensemble_report as ensemble_report
 from ._html import Card as Card
@@ -23,12 +19,3 @@ __all__ = [
     "render_page",
     "write_report",
 ]
-
-
-class _CallableModule(types.ModuleType):
-    def __call__(self, result: Any, path: Any, **options: Any) -> None:
-        """Write the HTML report of a result: see :func:`write_report`."""
-        write_report(result, path, **options)
-
-
-sys.modules[__name__].__class__ = _CallableModule

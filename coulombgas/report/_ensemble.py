@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from coulombgas import plot
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType
 from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit, prior_sensitivity
-from coulombgas.plot import plot_fit
-from coulombgas.plot._fit import pairs_of, scaling_axes
 from coulombgas.spectra import package_versions
 
 from ._html import Card, Section, Table, render_page
@@ -139,21 +138,19 @@ def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[
 
 def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
     sections = []
-    if fit.scaling is not None and (axes := scaling_axes(fit.scaling)):
+    if fit.scaling is not None and (axes := plot.scaling_axes(fit.scaling)):
         text = (
             "log T = log c + a log(learning rate) − b log(batch size) + scatter; the linear scaling rule is a = b = 1. "
             f"The scatter between settings is {fit.scaling.scatter.mean:.3f} in log T "
             f"(95%: {fit.scaling.scatter.lower:.3f} to {fit.scaling.scatter.upper:.3f})."
         )
-        figures = [
-            (plot_fit(fit, "scaling", along=axis), f"The rule along the {axis.replace('_', ' ')}.") for axis in axes
-        ]
+        figures = [(plot.scaling(fit, along=axis), f"The rule along the {axis.replace('_', ' ')}.") for axis in axes]
         heading = f"Scaling rule: {name}" if name else "Scaling rule"
         table = _sensitivity_table(fit.scaling)
         sections.append(
             Section(heading=heading, text=(text, _PRIORS, *fit.scaling.warnings), tables=[table], figures=figures)
         )
-    shown = [index for index, setting in enumerate(fit.settings) if pairs_of(setting)][:_MAX_PANELS]
+    shown = [index for index, setting in enumerate(fit.settings) if plot.pairs_of(setting)][:_MAX_PANELS]
     return sections + [_setting_section(fit, index, folded=number > 0) for number, index in enumerate(shown)]
 
 
@@ -199,7 +196,7 @@ def _temperature_figures(fit: TemperatureFit) -> list:
         "Temperature inferred from the spectra against learning rate / batch size; bars are 95% highest-density "
         "intervals. Right: their ratio."
     )
-    return [(plot_fit(fit, "temperature"), caption)]
+    return [(plot.temperature(fit), caption)]
 
 
 _TEMPERATURE_HEADER = (
@@ -227,12 +224,12 @@ def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Sectio
         folded=folded,
         figures=[
             (
-                plot_fit(fit, "spacing", setting=index),
+                plot.spacing(fit, setting=index),
                 "Spacings of degenerate pairs with the Wigner surmise at the inferred width (band: 95%); scaled by the "
                 "mean spacing nothing is left to fit.",
             ),
             (
-                plot_fit(fit, "density", setting=index),
+                plot.density(fit, setting=index),
                 "Both levels of each pair with the density of a pair that repels; a Gaussian would have one hump.",
             ),
         ],

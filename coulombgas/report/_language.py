@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from coulombgas import plot
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType
-from coulombgas.plot import plot_losses, plot_spectra_evolution
 
 from ._html import Card, Section, Table, render_page
 
@@ -42,7 +42,7 @@ def language_report(run: "LanguageRun", sample: str, path: PathType, *, overwrit
             Card(label="Seeds", value=f"{run.config.replicas}", note=run.config.optimizer),
         ],
         sections=[
-            Section(heading="Losses", figures=[(plot_losses(run.losses, entropy), "Training and validation loss.")]),
+            Section(heading="Losses", figures=[(plot.losses(run), "Training and validation loss.")]),
             _spectra_section(recording),
             Section(heading="A sample of its text", text=[line for line in sample.splitlines() if line.strip()]),
         ],
@@ -64,7 +64,7 @@ def _spectra_section(recording) -> Section:
             f"{last.stable_rank:.1f}",
         ])  # fmt: skip
         if len(figures) < _FIGURES:
-            figures.append((plot_spectra_evolution(layers), f"{name}: the spectrum of WᵀW through training."))
+            figures.append((plot.spectra(layers), f"{name}: the spectrum of WᵀW through training."))
     header = ("matrix", "shape", "entry std, first", "last", "largest eigenvalue, first", "last", "stable rank, first",
               "last")  # fmt: skip
     text = (

@@ -9,7 +9,7 @@ import numpy as np
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
 from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
-from coulombgas.plot._network_charts import layer_charts, overview_charts, thumbnail
+from coulombgas.plot import layer_charts, overview_charts, thumbnail
 from coulombgas.spectra import RATIO_MEANS, package_versions, printable
 
 from ._html import Card
@@ -63,7 +63,7 @@ def network_report(
         path: file to write.
         overwrite: replace an existing file.
         title: heading.
-        learning_rate, weight_decay: of the run, for :func:`coulombgas.inference.follow`.
+        learning_rate, weight_decay: of the run, for :func:`coulombgas.networks.follow`.
         provenance: what else to say about the origin of the numbers.
         progress: called with (matrices drawn, matrices in all).
 
@@ -181,53 +181,61 @@ def _interval_cell(interval: Any) -> _Cell:
 
 
 def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tuple[str, str]]:
-    facts: list[tuple[str, str]] = []
-    fit, spectrum = layer.spikes, layer.spectrum
-    if fit is not None:
-        bulk = fit.bulk
-        best = int(np.argmax(fit.probabilities))
-        facts += [
-            ("variance", _text(bulk.variance)),
-            ("effective rows", f"{_text(bulk.rows)} of {spectrum.rows}"),
-            ("bulk edges, singular values", f"{np.sqrt(bulk.lower_edge):.3g} to {np.sqrt(bulk.edge):.3g}"),
-            ("displacement of bulk levels", f"{bulk.distance:.1f} (random: {bulk.distance_limit:.1f}) spacings"),
-            ("most probable number of spikes", f"{fit.candidates[best]} ({100 * fit.probabilities[best]:.0f}%)"),
-        ]
-        for number, spike in enumerate(fit.spikes[:5], start=1):
-            facts.append((f"spike {number}: signal θ", f"{_text(spike.strength)}, overlap {spike.overlap_short:.2f}"))
-    if layer.tail is not None:
-        share = ", ".join(f"{name} {100 * value:.0f}%" for name, value in layer.tail.probabilities.items())
-        facts.append((f"tail beyond {layer.tail.minimum:.3g}", f"{layer.tail.num_tail} levels: {share}"))
-    if layer.signal_tail is not None:
-        signals = layer.signal_tail
-        facts.append(
-            (f"tail of the {signals.num_tail} strongest signals", f"{_text(signals.exponent)}, noise corrected")
-        )
+    """(quantity, value) of one matrix, as text, in the order of the panel."""
+    facts = [*_spike_facts(layer), *_tail_facts(layer)]
     if layer.repulsion is not None and layer.unfolding is not None:
         facts.append(("spacings", f"{layer.repulsion.preferred}, unfolded by {layer.unfolding.method}"))
+    return [*facts, *_entry_facts(layer), *(_history(trajectory) if trajectory is not None else [])]
+
+
+def _spike_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    fit = layer.spikes
+    if fit is None:
+        return []
+    bulk, best = fit.bulk, int(np.argmax(fit.probabilities))
+    signals = [
+        (f"spike {number}: signal θ", f"{_text(spike.strength)}, overlap {spike.overlap_short:.2f}")
+        for number, spike in enumerate(fit.spikes[:5], start=1)
+    ]
+    return [
+        ("variance", _text(bulk.variance)),
+        ("effective rows", f"{_text(bulk.rows)} of {layer.spectrum.rows}"),
+        ("bulk edges, singular values", f"{np.sqrt(bulk.lower_edge):.3g} to {np.sqrt(bulk.edge):.3g}"),
+        ("displacement of bulk levels", f"{bulk.distance:.1f} (random: {bulk.distance_limit:.1f}) spacings"),
+        ("most probable number of spikes", f"{fit.candidates[best]} ({100 * fit.probabilities[best]:.0f}%)"),
+        *signals,
+    ]
+
+
+def _tail_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    facts, tail, signals = [], layer.tail, layer.signal_tail
+    if tail is not None:
+        share = ", ".join(f"{name} {100 * value:.0f}%" for name, value in tail.probabilities.items())
+        facts.append((f"tail beyond {tail.minimum:.3g}", f"{tail.num_tail} levels: {share}"))
+    if signals is not None:
+        exponent = f"{_text(signals.exponent)}, noise corrected"
+        facts.append((f"tail of the {signals.num_tail} strongest signals", exponent))
+    return facts
+
+
+def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    """Ranks, singular vectors and entries."""
+    facts: list[tuple[str, str]] = []
+    spectrum = layer.spectrum
     if layer.participation_ratio is not None and layer.stable_rank is not None:
         facts += [
             ("stable rank", _text(layer.stable_rank)),
             ("participation ratio of levels", _text(layer.participation_ratio)),
         ]
     if layer.localisation is not None:
-        sides = zip(("long", "short"), layer.localisation, strict=True)
-        facts += [
-            (
-                f"localised vectors, {side} side",
-                f"{part.num_localised} of {spectrum.rank}; spread {part.mean:.2f} of random",
-            )
-            for side, part in sides
-        ]
+        for side, part in zip(("long", "short"), layer.localisation, strict=True):
+            found = f"{part.num_localised} of {spectrum.rank}; spread {part.mean:.2f} of random"
+            facts.append((f"localised vectors, {side} side", found))
     facts.append(("excess kurtosis of the entries", f"{spectrum.kurtosis:.2f}"))
     if spectrum.change is not None:
-        facts.append(
-            (
-                "distance from initialisation",
-                f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}",
-            )
-        )
-    return facts + (_history(trajectory) if trajectory is not None else [])
+        moved = f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}"
+        facts.append(("distance from initialisation", moved))
+    return facts
 
 
 def _history(trajectory: LayerTrajectory) -> list[tuple[str, str]]:

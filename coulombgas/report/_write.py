@@ -1,4 +1,4 @@
-"""One verb for every report: ``coulombgas.report(result, path)``."""
+"""One function for every report: ``coulombgas.report.write_report(result, path)``."""
 
 from typing import Any
 

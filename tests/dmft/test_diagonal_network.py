@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
 
-from coulombgas.dmft import DiagonalNetwork, LinearRegression, compare, simulate
-from coulombgas.dmft._diagonal_network_simulation import implicit_residual
+from coulombgas.dmft import DiagonalNetwork, LinearRegression, compare, simulate, solve
+from coulombgas.dmft._diagonal_network_simulation import implicit_residual, simulate_diagonal
 from coulombgas.dmft._diagonal_network_solution import implicit_point
 
 # The quoted curves are those of 60 explicit steps, read at n = 0, 7, 15, 30, 60: with these the quoted
@@ -17,7 +17,7 @@ EULER = {"method": "mirror-descent", "samples_per_dimension": 0.6, "steps": 60, 
 
 def test_quoted_rich_curve():
     """Ours has an error of 0.2%; the quoted curves, of 10⁴ independent paths and of d = 3000, one of about 1%."""
-    result = DiagonalNetwork(scale=0.7, time_step=0.04, **EULER).solve()
+    result = solve(DiagonalNetwork(scale=0.7, time_step=0.04, **EULER))
     found = result.test_excess.values[STEPS]
     assert result.test_excess_error.max() < 0.004
     np.testing.assert_allclose(found, [1, 0.5562, 0.4627, 0.4092, 0.3806], rtol=0.01)
@@ -30,8 +30,8 @@ def test_quoted_lazy_curve_is_linear_regression():
 
     The quoted curve, 1, 0.575, 0.527, 0.515, 0.525, has the error of 10⁴ independent draws of β*, 2% of E β*².
     """
-    lazy = DiagonalNetwork(scale=8.0, noise_variance=0.1, time_step=0.0004, **EULER).solve()
-    linear = LinearRegression(samples_per_dimension=0.6, noise_variance=0.1, learning_rate=0.1024, steps=60).solve()
+    lazy = solve(DiagonalNetwork(scale=8.0, noise_variance=0.1, time_step=0.0004, **EULER))
+    linear = solve(LinearRegression(samples_per_dimension=0.6, noise_variance=0.1, learning_rate=0.1024, steps=60))
     modes = [1, 0.570, 0.518, 0.504, 0.514]
     np.testing.assert_allclose(linear.test_excess[STEPS], modes, atol=6e-4)
     np.testing.assert_allclose(lazy.test_excess, linear.test_excess, atol=3e-4)
@@ -42,11 +42,11 @@ def test_quoted_lazy_curve_is_linear_regression():
 def test_flow_is_second_order_and_has_its_closed_form():
     """Without noise, α → ∞ leaves one equation, dt = dβ / (4a²cosh(2θ)(β* - β)); at one step both must agree too."""
     values = {"samples_per_dimension": 1e9, "scale": 0.8, "teacher_values": (1.2,), "teacher_probabilities": (1.0,)}
+    few = {"paths": 400, "response_paths": 20}
     ends = [
-        1.2 * float(DiagonalNetwork(time_step=0.8 / num, steps=16, paths=400, response_paths=20, **values)
-                    .solve().overlap[num])
+        1.2 * float(solve(DiagonalNetwork(time_step=0.8 / num, steps=16, **few, **values)).overlap[num])
         for num in (8, 16)
-    ]  # fmt: skip
+    ]
     errors = [quad(lambda b: 1 / (2 * np.sqrt(4 * 0.8**4 + b**2) * (1.2 - b)), 0, end)[0] - 0.8 for end in ends]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.1)
 
@@ -88,7 +88,7 @@ def test_flow_of_a_finite_copy_converges_to_an_independent_solver_at_second_orde
     errors = []
     for num in (40, 80):
         fine = DiagonalNetwork(samples_per_dimension=0.6, scale=0.1, time_step=4 / num, steps=num)
-        errors.append(fine.simulate_replica(key=key, dimension=20)["norm1"][-1] - np.abs(exact).mean())
+        errors.append(simulate_diagonal(fine, key=key, dimension=20)["norm1"][-1] - np.abs(exact).mean())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.2)
 
 
@@ -104,17 +104,17 @@ def test_finite_copies_agree(method, reduced):
               "teacher_probabilities": (0.6, 0.4)}  # fmt: skip
     system = DiagonalNetwork(scale=0.5, **values)
     copies = simulate(system, dimension=150 if reduced else 600, replicas=24 if reduced else 60, seed=1)
-    result = compare(system.solve(), copies)
+    result = compare(solve(system), copies)
     for name in ("test_excess", "train_loss", "overlap", "norm1"):
         assert np.abs(result.z(name)[4::4]).max() < 4, name
-    wrong = DiagonalNetwork(scale=0.6, **values).solve().assign_attrs(config=copies.attrs["config"])
+    wrong = solve(DiagonalNetwork(scale=0.6, **values)).assign_attrs(config=copies.attrs["config"])
     assert compare(wrong, copies).worst()["norm1"] > 6
 
 
 def test_monte_carlo_errors_cover_the_scatter_of_seeds():
     """Feedback included: two seeds differ by their errors. |z| < 5 with 3 degrees of freedom each: 2e-3 a number."""
     values = {"samples_per_dimension": 0.9, "scale": 0.5, "time_step": 0.08, "steps": 20, "paths": 2000}
-    a, b = (DiagonalNetwork(seed=seed, **values).solve() for seed in (1, 2))
+    a, b = (solve(DiagonalNetwork(seed=seed, **values)) for seed in (1, 2))
     for name in ("test_excess", "train_loss", "overlap", "norm1"):
         gap = np.abs(a[name] - b[name])[4::4]
         assert (gap < 5 * np.hypot(a[f"{name}_error"], b[f"{name}_error"])[4::4]).all()

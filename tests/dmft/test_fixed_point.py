@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from coulombgas import InputError
-from coulombgas.dmft import DeepLinear, DiagonalNetwork, NotConvergedError, fixed_point
+from coulombgas.dmft import DeepLinear, DiagonalNetwork, NotConvergedError, fixed_point, solve
 
 pytestmark = pytest.mark.usefixtures("x64")
 OPTIONS = {"damping": 0.7, "tolerance": 1e-12, "max_sweeps": 200, "remedy": "lower `damping`"}
@@ -39,5 +39,5 @@ def test_divergence_is_named():
 )
 def test_systems_refuse_to_return_what_has_not_converged(system):
     with pytest.raises(NotConvergedError, match=r"residual .* sweeps.*`time_step`"):
-        system.solve()
+        solve(system)
     assert issubclass(NotConvergedError, InputError)

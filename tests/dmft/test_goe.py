@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coulombgas.dmft import GOEDynamics, compare, goe_response, simulate
+from coulombgas.dmft import GOEDynamics, compare, goe_response, simulate, solve
 
 
 def volterra_response(time_step: float, duration: float = 5.0, shift: float = 2.0) -> float:
@@ -33,7 +33,7 @@ def test_response_and_correlation_converge_at_second_order():
     exact = goe_response(np.array([5.0, 6.0]), 2.0)
     errors = []
     for dt in (0.1, 0.05, 0.025):
-        result = GOEDynamics(time_step=dt, steps=200).solve()  # one shape, one compilation
+        result = solve(GOEDynamics(time_step=dt, steps=200))  # one shape, one compilation
         end, num = round(5 / dt), round(1 / dt)
         errors.append([result.response[end, 0] - exact[0], result.correlation[end, num] - exact[1]])
     order = np.log2(np.abs(np.array(errors[:-1]) / np.array(errors[1:])))
@@ -46,7 +46,7 @@ def test_correlation_equals_the_modes_of_the_same_scheme():
     angle = np.pi * np.arange(1, 401) / 401
     weight, rate = 2 / 401 * np.sin(angle) ** 2, 2.3 + 2 * np.cos(angle)
     mode = ((1 - 0.04 * rate) / (1 + 0.04 * rate))[:, None] ** np.arange(61)
-    result = GOEDynamics(shift=2.3, time_step=0.08, steps=60, initial=1.7).solve()
+    result = solve(GOEDynamics(shift=2.3, time_step=0.08, steps=60, initial=1.7))
     np.testing.assert_allclose(result.correlation, 1.7 * np.einsum("k,ka,kb->ab", weight, mode, mode), atol=1e-13)
 
 
@@ -55,8 +55,8 @@ def test_finite_matrices_agree(reduced):
     """False-alarm rate: the largest of about 5 independent |z| beyond 4, 4e-4; the control is off by 10% in z."""
     system = GOEDynamics(shift=2.5, time_step=0.05, steps=40)
     copies = simulate(system, dimension=150, replicas=30 if reduced else 300, seed=3)
-    assert max(compare(system.solve(), copies).worst().values()) < 4
-    wrong = GOEDynamics(shift=2.75, time_step=0.05, steps=40).solve().assign_attrs(config=copies.attrs["config"])
+    assert max(compare(solve(system), copies).worst().values()) < 4
+    wrong = solve(GOEDynamics(shift=2.75, time_step=0.05, steps=40)).assign_attrs(config=copies.attrs["config"])
     assert compare(wrong, copies).worst()["norm"] > 8
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coulombgas.dmft import LinearRegression, OnePassSGD, compare, simulate
+from coulombgas.dmft import LinearRegression, OnePassSGD, compare, decompose, quadrature, simulate, solve
 from coulombgas.dmft._linear_regression import mini_batch_gain
 from coulombgas.dmft._marchenko_pastur import marchenko_pastur_nodes
 
@@ -19,14 +19,14 @@ DISCRETE = [
 
 
 def test_quoted_numbers():
-    result = LinearRegression(samples_per_dimension=2.0, learning_rate=0.3, noise_variance=0.25, steps=60).solve()
+    result = solve(LinearRegression(samples_per_dimension=2.0, learning_rate=0.3, noise_variance=0.25, steps=60))
     np.testing.assert_allclose(result.test_excess[[0, 10, 30, 60]], [1, 0.18659, 0.20753, 0.23607], atol=5e-6)
 
 
 @pytest.mark.parametrize("values", DISCRETE)
 def test_equals_the_quadrature(values):
     system = LinearRegression(noise_variance=0.3, signal=1.7, steps=150, **values)
-    theory, modes = system.solve(), system.quadrature()
+    theory, modes = solve(system), quadrature(system)
     for name in ("test_excess", "train_loss"):
         np.testing.assert_allclose(theory[name], modes[name], rtol=1e-11, atol=1e-11)
 
@@ -34,7 +34,7 @@ def test_equals_the_quadrature(values):
 def test_the_quadrature_would_notice_a_wrong_load():
     """Control: another α differs by far more than the tolerance above."""
     a, b = (LinearRegression(samples_per_dimension=r, learning_rate=0.3, steps=50) for r in (2.0, 2.002))
-    assert abs(a.solve().test_excess - b.quadrature().test_excess).max() > 1e-5
+    assert abs(solve(a).test_excess - quadrature(b).test_excess).max() > 1e-5
 
 
 @pytest.mark.parametrize("mass", [0.0, 0.4])
@@ -45,7 +45,7 @@ def test_flow_converges_at_second_order(mass):
             samples_per_dimension=1.6, noise_variance=0.2, method="gradient-flow", mass=mass, learning_rate=dt,
             steps=160,
         )  # fmt: skip
-        theory, exact, end = system.solve(), system.quadrature(), round(4 / dt)  # one shape, one compilation
+        theory, exact, end = solve(system), quadrature(system), round(4 / dt)  # one shape, one compilation
         errors.append([abs(theory[k] - exact[k]).values[end] for k in ("test_excess", "train_loss")])
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), 2.0, atol=0.12)
 
@@ -55,7 +55,7 @@ def test_long_time_limit(ratio, limit):
     system = LinearRegression(samples_per_dimension=ratio, noise_variance=0.3, learning_rate=0.25, method="heavy-ball",
                               momentum=0.8, steps=400)  # fmt: skip
     assert system.limit() == pytest.approx(limit)
-    np.testing.assert_allclose(system.solve().test_excess[-1], limit, rtol=1e-6)
+    np.testing.assert_allclose(solve(system).test_excess[-1], limit, rtol=1e-6)
 
 
 def test_limit_diverges_at_the_interpolation_threshold():
@@ -71,11 +71,11 @@ def test_nodes_integrate_polynomials_exactly():
 def test_bias_and_variance_add_up():
     system = LinearRegression(samples_per_dimension=1.2, noise_variance=0.4, learning_rate=0.2, steps=40,
                               batch_fraction=0.5)  # fmt: skip
-    parts = system.decompose()
+    parts = decompose(system)
     total = sum(parts[name] for name in parts.data_vars if name != "test_excess")
     np.testing.assert_allclose(total, parts.test_excess, atol=1e-13)
     assert all((parts[name] > -1e-14).all() for name in parts.data_vars)
-    silent = LinearRegression(samples_per_dimension=1.2, learning_rate=0.2, steps=40).decompose()
+    silent = decompose(LinearRegression(samples_per_dimension=1.2, learning_rate=0.2, steps=40))
     assert abs(silent.variance_noise).max() == 0
     assert abs(silent.variance_batch).max() == 0
 
@@ -95,16 +95,16 @@ def test_finite_copies_agree(values, reduced):
     """|z| < 4 for every quantity at every time: about 20 independent numbers, false alarms 2e-3 in all."""
     system = LinearRegression(noise_variance=0.35, signal=1.4, steps=15, **values)
     copies = simulate(system, dimension=250 if reduced else 800, replicas=24 if reduced else 100, seed=5)
-    worst = compare(system.solve(), copies).worst()
+    worst = compare(solve(system), copies).worst()
     assert max(worst.values()) < 4, worst
     wrong = LinearRegression(noise_variance=0.6, signal=1.4, steps=15, **values)
-    assert compare(wrong.solve().assign_attrs(config=copies.attrs["config"]), copies).worst()["train_loss"] > 5
+    assert compare(solve(wrong).assign_attrs(config=copies.attrs["config"]), copies).worst()["train_loss"] > 5
 
 
 def test_one_pass_quoted_number():
     system = OnePassSGD(dimension=200, batch_size=100, learning_rate=0.4, noise_variance=0.3, steps=400)
     assert system.limit() == pytest.approx(0.3015, abs=5e-5)
-    np.testing.assert_allclose(system.solve().test_excess[-1], system.limit(), rtol=1e-6)
+    np.testing.assert_allclose(solve(system).test_excess[-1], system.limit(), rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -112,9 +112,9 @@ def test_one_pass_is_exact_at_small_size(reduced):
     """N = 5, where no mean-field theory holds. False-alarm rate of |z| < 4 on 20 correlated numbers: 1e-3."""
     system = OnePassSGD(dimension=5, batch_size=3, learning_rate=0.25, noise_variance=0.4, steps=20)
     copies = simulate(system, dimension=5, replicas=2000 if reduced else 20000, chunk=1000, seed=1)
-    assert max(compare(system.solve(), copies).worst().values()) < 4
+    assert max(compare(solve(system), copies).worst().values()) < 4
     naive = OnePassSGD(dimension=6, batch_size=3, learning_rate=0.25, noise_variance=0.4, steps=20)
-    assert compare(naive.solve().assign_attrs(config=copies.attrs["config"]), copies).worst()["test_excess"] > 5
+    assert compare(solve(naive).assign_attrs(config=copies.attrs["config"]), copies).worst()["test_excess"] > 5
 
 
 @pytest.mark.parametrize(

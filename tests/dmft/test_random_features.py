@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coulombgas._precision import x64 as in_x64
-from coulombgas.dmft import RandomFeatures, compare, simulate
+from coulombgas.dmft import RandomFeatures, compare, decompose, quadrature, simulate, solve
 from coulombgas.dmft._random_features_simulation import flow_of_features
 from coulombgas.dmft._talbot import invert, invert_two
 
@@ -21,7 +21,7 @@ def test_talbot_inverts_known_transforms():
 
 
 def test_quoted_numbers_not_monotone_where_the_hermitian_model_is():
-    result = RandomFeatures(samples_per_dimension=0.5, features_per_dimension=2.0).solve()
+    result = solve(RandomFeatures(samples_per_dimension=0.5, features_per_dimension=2.0))
     np.testing.assert_allclose(result.test_excess[1:], [0.7491, 0.6689, 0.6488, 0.6599, 0.6664], atol=5e-5)
     np.testing.assert_allclose(result.hermitian[1:], [0.7189, 0.5880, 0.5224, 0.5013, 0.5000], atol=5e-5)
     assert (np.diff(result.test_excess) > 0).any()
@@ -31,7 +31,7 @@ def test_quoted_numbers_not_monotone_where_the_hermitian_model_is():
 @pytest.mark.parametrize(("alpha", "nu"), [(0.5, 2.0), (1.7, 0.4), (0.3, 0.8), (2.0, 3.0)])
 def test_limit(alpha, nu):
     system = RandomFeatures(samples_per_dimension=alpha, features_per_dimension=nu, time_points=(1e4,))
-    np.testing.assert_allclose(system.solve().test_excess[0], system.limit(), atol=2e-4)
+    np.testing.assert_allclose(solve(system).test_excess[0], system.limit(), atol=2e-4)
 
 
 def test_many_features_are_linear_regression():
@@ -40,19 +40,20 @@ def test_many_features_are_linear_regression():
 
     times = (0.0, 0.5, 1.0, 4.0)
     wide = RandomFeatures(samples_per_dimension=1.5, features_per_dimension=1e7, noise_variance=0.2, time_points=times)
-    flow = LinearRegression(samples_per_dimension=1.5, noise_variance=0.2, method="gradient-flow", learning_rate=0.5,
-                            steps=8).quadrature()  # fmt: skip
-    theory = wide.solve()
+    regression = LinearRegression(samples_per_dimension=1.5, noise_variance=0.2, method="gradient-flow",
+                                  learning_rate=0.5, steps=8)  # fmt: skip
+    flow = quadrature(regression)
+    theory = solve(wide)
     for name in ("test_excess", "train_loss"):
         np.testing.assert_allclose(theory[name], flow[name][[0, 1, 2, 8]], atol=1e-6)
 
 
 def test_correlation_of_few_and_many_times_agree():
-    many = RandomFeatures(samples_per_dimension=1.4, features_per_dimension=0.8, noise_variance=0.1).solve()
+    many = solve(RandomFeatures(samples_per_dimension=1.4, features_per_dimension=0.8, noise_variance=0.1))
     np.testing.assert_allclose(np.diagonal(many.correlation), many.test_excess, atol=1e-12)
     np.testing.assert_allclose(many.correlation, many.correlation.T, atol=1e-9)
     one = RandomFeatures(samples_per_dimension=1.4, features_per_dimension=0.8, noise_variance=0.1, time_points=(3.0,))
-    np.testing.assert_allclose(one.solve().test_excess[0], many.test_excess[3], rtol=1e-12)
+    np.testing.assert_allclose(solve(one).test_excess[0], many.test_excess[3], rtol=1e-12)
 
 
 @pytest.mark.slow
@@ -61,8 +62,8 @@ def test_finite_copies_agree(reduced):
     values = {"samples_per_dimension": 1.5, "noise_variance": 0.3, "time_points": (0.0, 0.4, 2.0, 6.0)}
     system = RandomFeatures(features_per_dimension=0.7, **values)
     copies = simulate(system, dimension=120 if reduced else 400, replicas=40 if reduced else 100, seed=2)
-    assert max(compare(system.solve(), copies).worst().values()) < 4
-    wrong = RandomFeatures(features_per_dimension=1.0, **values).solve().assign_attrs(config=copies.attrs["config"])
+    assert max(compare(solve(system), copies).worst().values()) < 4
+    wrong = solve(RandomFeatures(features_per_dimension=1.0, **values)).assign_attrs(config=copies.attrs["config"])
     assert compare(wrong, copies).worst()["test_excess"] > 5
 
 
@@ -73,7 +74,7 @@ def test_ensembles_that_share_data_or_features(reduced):
     Each of 9 numbers within 4 standard errors: false-alarm rate 6e-4.
     """
     system = RandomFeatures(samples_per_dimension=0.8, features_per_dimension=1.3, time_points=(0.5, 2.0, 8.0))
-    parts = system.decompose()
+    parts = decompose(system)
     size, num = 100, 60 if reduced else 400
     samples, features = 80, 130
     with in_x64():
@@ -99,7 +100,7 @@ def test_ensembles_that_share_data_or_features(reduced):
 
 
 def test_parts_add_up():
-    parts = RandomFeatures(samples_per_dimension=1.2, features_per_dimension=0.9, noise_variance=0.3).decompose()
+    parts = decompose(RandomFeatures(samples_per_dimension=1.2, features_per_dimension=0.9, noise_variance=0.3))
     total = sum(parts[name] for name in parts.data_vars if name != "test_excess")
     np.testing.assert_allclose(total, parts.test_excess, atol=1e-12)
 

@@ -4,14 +4,25 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from coulombgas.dmft import LinearRegression, compare, simulate
+from coulombgas import dmft, plot
+from coulombgas._checks import InputError
+from coulombgas.dmft import LinearRegression, compare, decompose, simulate, solve
+from coulombgas.dmft._dispatch import _replica, _solution
+
+
+class Unknown(dmft.System):
+    """A system that no module of the package knows how to solve."""
+
+    def times(self):
+        return np.arange(2.0)
+
 
 SYSTEM = LinearRegression(samples_per_dimension=1.5, learning_rate=0.2, noise_variance=0.2, steps=6)
 
 
 @pytest.fixture(scope="module")
 def theory():
-    return SYSTEM.solve()
+    return solve(SYSTEM)
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +65,13 @@ def test_errors_of_the_theory_are_added_in_quadrature(theory, copies):
 
 
 def test_figure_has_a_curve_and_scores_for_each_quantity(theory, copies):
-    figure = compare(theory, copies).plot()
+    figure = plot.comparison(compare(theory, copies))
     assert len(figure.axes) == 2 * 3
 
 
 def test_other_figures(theory):
-    from coulombgas.plot import plot_decomposition, plot_dynamics
-
-    assert plot_decomposition(SYSTEM.decompose()).axes
-    assert len(plot_dynamics({"a": theory, "b": theory}, "train_loss").axes[0].lines) == 2
+    assert plot.decomposition(decompose(SYSTEM)).axes
+    assert len(plot.dynamics({"a": theory, "b": theory}, "train_loss").axes[0].lines) == 2
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,34 @@ def test_other_figures(theory):
 )
 def test_refuses_what_does_not_belong_together(other, replicas, message, copies):
     with pytest.raises(ValueError, match=message):
-        compare(other.solve(), copies.isel(replica=slice(replicas)))
+        compare(solve(other), copies.isel(replica=slice(replicas)))
+
+
+def test_every_system_is_solved_and_simulated():
+    """The registries of the verbs know every system that the package exports: none is forgotten."""
+    systems = {kind for kind in vars(dmft).values() if isinstance(kind, type) and issubclass(kind, dmft.System)}
+    for registry in (_solution.registry, _replica.registry):
+        assert set(registry) - {object} == systems - {dmft.System}
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "message"),
+    [
+        (dmft.solve, {}, "`system` must be one of DeepLinear, .* for `solve`, got Unknown"),
+        (dmft.simulate, {"dimension": 4, "replicas": 2}, "must be one of .* for `simulate`, got Unknown"),
+        (dmft.decompose, {}, "must be one of LinearRegression, RandomFeatures for `decompose`, got Unknown"),
+        (dmft.quadrature, {}, "must be a LinearRegression for `quadrature`, got Unknown"),
+        (dmft.outliers, {"theory": xr.Dataset(), "step": 1}, "must be a DeepLinear for `outliers`, got Unknown"),
+    ],
+)
+def test_what_no_module_can_solve_is_refused(verb, arguments, message):
+    with pytest.raises(InputError, match=message):
+        verb(Unknown(), **arguments)
+
+
+def test_a_verb_refuses_a_system_it_does_not_know():
+    with pytest.raises(InputError, match="got GOEDynamics"):
+        dmft.decompose(dmft.GOEDynamics())
 
 
 @pytest.mark.parametrize("values", [{"dimension": 1}, {"replicas": 0}, {"chunk": 0}])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import ive
 
-from coulombgas.dmft import SpikedMatrixTensor, algorithmic_threshold, compare, planted_fixed_point, simulate
+from coulombgas.dmft import SpikedMatrixTensor, algorithmic_threshold, compare, planted_fixed_point, simulate, solve
 
 NOTED = {"power": 3, "matrix_noise": 0.5, "tensor_noise": 2.0, "initial_overlap": 0.15}
 
 
 def test_quoted_overlaps():
-    result = SpikedMatrixTensor(learning_rate=0.1, steps=100, **NOTED).solve()
+    result = solve(SpikedMatrixTensor(learning_rate=0.1, steps=100, **NOTED))
     np.testing.assert_allclose(
         result.overlap[[5, 10, 20, 40, 100]], [0.2761, 0.3708, 0.5151, 0.6751, 0.7473], atol=5e-5
     )
@@ -44,7 +44,7 @@ def test_p_2_equals_the_modes(method, momentum, constraint):
         now, before = new, now
         path.append(now)
     path = np.array(path)
-    result = system.solve()
+    result = solve(system)
     np.testing.assert_allclose(result.correlation, (path * weight) @ path.T, atol=5e-13)
     np.testing.assert_allclose(result.energy, -(path**2 * weight) @ value / 2, atol=5e-13)
 
@@ -60,10 +60,10 @@ def test_flow_without_spike_converges_to_the_closed_form_at_second_order():
     exact_c = np.exp(log_g(7.0) - (log_g(10.0) + log_g(4.0)) / 2)
     errors = []
     for dt in (0.1, 0.05, 0.025):
-        result = SpikedMatrixTensor(
+        result = solve(SpikedMatrixTensor(
             power=2, matrix_noise=1.0, tensor_noise=float("inf"), initial_overlap=0.0, method="gradient-flow",
             learning_rate=dt, steps=200,
-        ).solve()  # fmt: skip
+        ))  # fmt: skip
         end = round(5 / dt)  # all runs have one shape: one compilation
         errors.append([result.energy[end] - exact_e, result.correlation[end, round(2 / dt)] - exact_c])
     order = np.log2(np.abs(np.divide(errors[:-1], errors[1:])))
@@ -79,7 +79,7 @@ def test_flows_are_second_order(values):
     """Successive halvings of dt: the differences of m, e, C and R along the whole path shrink fourfold."""
     rows = []
     for num in (10, 20, 40):
-        r = SpikedMatrixTensor(method="gradient-flow", learning_rate=1 / num, steps=40, **NOTED, **values).solve()
+        r = solve(SpikedMatrixTensor(method="gradient-flow", learning_rate=1 / num, steps=40, **NOTED, **values))
         every = slice(None, num + 1, num // 10)
         rows.append([r.overlap.values[every], r.energy.values[every], r.correlation.values[num, every],
                      r.response.values[num, every][1:-1]])  # fmt: skip
@@ -90,9 +90,9 @@ def test_flows_are_second_order(values):
 
 def test_descent_of_small_steps_is_the_flow():
     """The gap halves with the step, and its linear part extrapolated away leaves a tenth of it."""
-    flow = SpikedMatrixTensor(method="gradient-flow", learning_rate=0.02, steps=100, **NOTED).solve()
+    flow = solve(SpikedMatrixTensor(method="gradient-flow", learning_rate=0.02, steps=100, **NOTED))
     gaps = [
-        float(SpikedMatrixTensor(learning_rate=2 / n, steps=200, **NOTED).solve().overlap[n] - flow.overlap[-1])
+        float(solve(SpikedMatrixTensor(learning_rate=2 / n, steps=200, **NOTED)).overlap[n] - flow.overlap[-1])
         for n in (100, 200)
     ]
     assert gaps[1] / gaps[0] == pytest.approx(0.5, abs=0.1)
@@ -103,7 +103,7 @@ def test_descent_rests_at_the_planted_fixed_point():
     """Where the force is along x, whatever the learning rate."""
     system = SpikedMatrixTensor(learning_rate=0.1, steps=300, initial_overlap=0.5, matrix_noise=0.3, tensor_noise=1.0)
     m, _, e = system.fixed_point()
-    result = system.solve()
+    result = solve(system)
     np.testing.assert_allclose([result.overlap[-1], result.energy[-1]], [m, e], atol=1e-6)
     first = m / 0.3 + m**2
     assert (1 - m**2) * first**2 == pytest.approx(m**2 * (1 / 0.3 + 1), rel=1e-10)
@@ -130,9 +130,9 @@ def test_finite_copies_agree(values, reduced):
     """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N = 1%."""
     system = SpikedMatrixTensor(matrix_noise=0.35, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values)
     copies = simulate(system, dimension=70 if reduced else 200, replicas=32 if reduced else 60, chunk=8, seed=4)
-    worst = compare(system.solve(), copies).worst()
+    worst = compare(solve(system), copies).worst()
     assert max(worst.values()) < 4.5, worst
-    wrong = SpikedMatrixTensor(matrix_noise=0.45, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values).solve()
+    wrong = solve(SpikedMatrixTensor(matrix_noise=0.45, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values))
     assert compare(wrong.assign_attrs(config=copies.attrs["config"]), copies).worst()["energy"] > 6
 
 
@@ -147,7 +147,7 @@ def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n(reduced):
         constraint="ridge", ridge=5.0,
     )  # fmt: skip
     names = ["overlap", "energy", "norm", "response_to_first"]
-    theory, num = system.solve()[names].to_dataarray().values[:, 4:], 600 if reduced else 4000
+    theory, num = solve(system)[names].to_dataarray().values[:, 4:], 600 if reduced else 4000
     means, errors = [], []
     for size in (20, 40):
         copies = simulate(system, dimension=size, replicas=num, chunk=20, seed=size)[names].to_dataarray().values
@@ -181,7 +181,7 @@ def test_refuses(values, message):
 
 def test_runaway_is_named():
     with pytest.raises(ValueError, match="runs away at step"):
-        SpikedMatrixTensor(constraint="ridge", ridge=0.0, learning_rate=2.0, steps=60, power=4).solve()
+        solve(SpikedMatrixTensor(constraint="ridge", ridge=0.0, learning_rate=2.0, steps=60, power=4))
 
 
 def test_a_tensor_too_large_is_refused():

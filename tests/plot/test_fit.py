@@ -1,13 +1,16 @@
 """Figures: what they show is what the fit says."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import coulombgas as cg
+from coulombgas import plot
 from coulombgas._interval import summarise
 from coulombgas.inference import LevelFit, ScalingFit, SettingFit, TemperatureFit
-from coulombgas.plot import plot_density, plot_fit, plot_spacing, plot_temperature
 
 RNG = np.random.default_rng(1)
 
@@ -44,53 +47,85 @@ def _fit(num=3, size=2, batch_exponent=1.0):
     return TemperatureFit(settings=tuple(settings), scaling=scaling if num > 1 else None, method="leading-order")
 
 
-@pytest.mark.parametrize("name", ["temperature", "scaling", "spacing", "density"])
-def test_every_figure_is_drawn_without_pyplot(name, tmp_path):
-    figure = _fit().plot(name)
+FIGURES = (plot.temperature, plot.scaling, plot.spacing, plot.density)
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
+def test_every_figure_is_drawn_without_pyplot(draw, tmp_path):
+    figure = draw(_fit())
     assert isinstance(figure, Figure)
     figure.savefig(tmp_path / "f.png", dpi=40)
     assert (tmp_path / "f.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("draw", FIGURES, ids=lambda draw: draw.__name__)
+def test_a_notebook_gets_a_png_with_ink_on_it(draw):
+    from matplotlib.image import imread
+
+    image = imread(io.BytesIO(draw(_fit())._repr_png_()))
+    assert image.shape[1] > 300
+    assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
+
+
 def test_the_scaling_band_passes_through_the_settings():
-    figure = _fit().plot("scaling")
-    line = figure.axes[0].lines[0]
+    line = plot.scaling(_fit()).axes[0].lines[0]
     x, y = np.array(line.get_data())
     at_eight = np.exp(np.interp(np.log(8), np.log(x), np.log(y)))
     np.testing.assert_allclose(at_eight, 0.1 / 8, rtol=0.05)
 
 
+def test_settings_are_brought_to_the_common_learning_rate():
+    """A rule with exponents a = 2 and b = 1: settings of two learning rates fall on one line."""
+    fit = _fit(num=4)
+    ones = np.ones((4, 100))
+    rule = fit.scaling
+    settings = []
+    for index, setting in enumerate(fit.settings):
+        alpha = (0.1, 0.4)[index % 2]
+        heat = alpha**2 / setting.batch_size * (1 + 0.01 * RNG.normal(size=(4, 100)))
+        settings.append(replace(setting, learning_rate=alpha, temperature=summarise(heat), temperature_draws=heat))
+    draws = {"log_prefactor": 0 * ones, "scatter": 0.01 * ones, "alpha_exponent": 2 * ones, "batch_exponent": ones}
+    rule = replace(rule, draws=draws, alpha_exponent=summarise(2 + 0.01 * RNG.normal(size=100)))
+    figure = plot.scaling(TemperatureFit(settings=tuple(settings), scaling=rule, method="leading-order"))
+    line, (points, *_) = figure.axes[0].lines[0], figure.axes[0].containers[0]
+    x, y = points.get_data()
+    np.testing.assert_allclose(
+        y, np.exp(np.interp(np.log(x), np.log(line.get_xdata()), np.log(line.get_ydata()))), rtol=0.01
+    )
+
+
 def test_points_and_bars_are_the_interval():
-    true, mean = np.array([0.01]), np.array([0.012])
-    figure = plot_temperature(true, mean, np.array([0.011]), np.array([0.014]))
-    bar = figure.axes[0].containers[0].lines[2][0].get_segments()[0]
-    np.testing.assert_allclose(bar[:, 1], [0.011, 0.014])
+    fit = _fit(num=1)
+    bar = plot.temperature(fit).axes[0].containers[0].lines[2][0].get_segments()[0]
+    estimate = fit.settings[0].temperature
+    np.testing.assert_allclose(bar[:, 0], fit.settings[0].true_temperature)
+    np.testing.assert_allclose(bar[:, 1], [estimate.lower, estimate.upper])
 
 
 def test_histogram_and_law_have_unit_area():
-    spacing = np.abs(RNG.normal(size=400))
-    figure = plot_spacing(spacing, np.full(10, 0.5))
-    for axes in figure.axes:
-        patches = axes.patches
-        assert sum(p.get_width() * p.get_height() for p in patches) == pytest.approx(1.0, abs=0.01)
+    for axes in plot.spacing(_fit(num=1)).axes:
+        assert sum(p.get_width() * p.get_height() for p in axes.patches) == pytest.approx(1.0, abs=0.01)
         x, y = axes.lines[0].get_data()
         assert np.trapezoid(y, x) == pytest.approx(1.0, abs=0.01)
 
 
 def test_density_of_a_pair_has_unit_area():
-    levels = np.sort(RNG.normal(size=(400, 2)) * 3, axis=-1)
-    x, y = plot_density(levels, np.zeros(5), np.ones(5)).axes[0].lines[0].get_data()
+    """The law alone: its width is a tenth of the histogram's, so that all of it lies within the picture."""
+    x, y = plot.density(_fit(num=1)).axes[0].lines[0].get_data()
     assert np.trapezoid(y, x) == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
-    ("fit", "name", "match"),
+    ("draw", "fit", "options", "match"),
     [
-        (_fit(), "histogram", "one of"),
-        (_fit(num=1), "scaling", "differ"),
-        (_fit(size=3), "spacing", "no degenerate pair"),
+        (plot.scaling, _fit(num=1), {}, "must differ in learning rate or batch size"),
+        (plot.scaling, _fit(), {"along": "learning_rate"}, "`along` must be one of 'batch_size', got 'learning_rate'"),
+        (plot.spacing, _fit(size=3), {}, "no degenerate pair"),
+        (plot.density, _fit(size=3), {}, "no degenerate pair"),
+        (plot.density, _fit(), {"setting": 3}, "`setting` must be below 3, the number of settings, got 3"),
+        (plot.spacing, _fit(), {"setting": -1}, "`setting` must be at least 0"),
     ],
 )
-def test_what_cannot_be_drawn_says_why(fit, name, match):
+def test_what_cannot_be_drawn_says_why(draw, fit, options, match):
     with pytest.raises(cg.InputError, match=match):
-        plot_fit(fit, name)
+        draw(fit, **options)

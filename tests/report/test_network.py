@@ -9,8 +9,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from coulombgas import analyse
-from coulombgas.plot import plot_evolution, plot_layer, plot_long_range
+from coulombgas import analyse, plot
 from coulombgas.plot._svg import Chart, ticks
 from coulombgas.report import network_report
 from coulombgas.spectra import layer_spectrum
@@ -66,9 +65,9 @@ def test_figures_for_papers():
     analysis = analyse(network(1, steps=(0, 50, 100), shape=(300, 200)))
     from coulombgas.networks import follow
 
-    assert len(plot_layer(analysis[0]).axes) == 3
-    assert len(plot_long_range(analysis[0]).axes) == 2
-    assert len(plot_evolution(follow(analysis)[0]).axes) == 4
+    assert len(plot.layer(analysis[0]).axes) == 3
+    assert len(plot.long_range(analysis[0]).axes) == 2
+    assert len(plot.evolution(follow(analysis)[0]).axes) == 4
 
 
 def test_ticks_are_round_and_inside():

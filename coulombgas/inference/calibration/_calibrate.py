@@ -83,13 +83,6 @@ class Calibration:
         """The result as text."""
         return _calibration_table(self)
 
-    def plot(self) -> Any:
-        """Rank histograms with the band in which 99% of bins belong."""
-        import importlib
-
-        scaled = {name: ranks * (256 // self.num_ranks[name]) for name, ranks in self.ranks.items()}
-        return importlib.import_module("coulombgas.plot").plot_ranks(scaled, num_ranks=256, title=self.model)
-
 
 @in_x64
 def calibrate(

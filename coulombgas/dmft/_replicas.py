@@ -15,38 +15,29 @@ from coulombgas._checks import InputError, check_count
 from coulombgas._precision import in_x64
 from coulombgas._types import Progress
 
-from ._system import System, make_result
+from ._result import make_result
+from ._system import System
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+Replica = Callable[..., dict[str, Any]]
+"""One finite copy: ``replica(system, key=..., dimension=...)`` returns its quantities."""
+
+
 @in_x64
-def simulate(
+def run_replicas(
+    replica: Replica,
     system: System,
     *,
     dimension: int,
     replicas: int,
-    seed: int = 0,
-    chunk: int | None = None,
-    progress: Progress | None = None,
+    seed: int,
+    chunk: int | None,
+    progress: Progress | None,
 ) -> "xr.Dataset":
-    """Draw and run finite copies of a system.
-
-    Args:
-        system: parameters, such as :class:`LinearRegression`.
-        dimension: size of the copies (N, D, d or M of the equations).
-        replicas: number of copies, each with its own disorder.
-        seed: replica i depends on (seed, i) only, whatever the number of replicas and the chunks.
-        chunk: replicas computed at once (memory), 8 by default.
-        progress: called with (replicas done, ``replicas``).
-
-    Returns:
-        Dataset with the theory's variables and a leading ``replica`` dimension.
-
-    Raises:
-        InputError: for counts below 1, or a replica that is not finite.
-    """
+    """The finite copies that ``replica`` draws and runs; arguments as for :func:`coulombgas.dmft.simulate`."""
     import jax
     import jax.numpy as jnp
 
@@ -55,7 +46,7 @@ def simulate(
     keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(replicas))
     for first in range(0, replicas, chunk):
         num = min(chunk, replicas - first)
-        part = _program(system, dimension)(
+        part = _program(replica, system, dimension)(
             keys[jnp.minimum(jnp.arange(first, first + chunk), replicas - 1)]
         )  # one shape, one compilation
         parts.append({name: np.asarray(value)[:num] for name, value in part.items()})
@@ -72,11 +63,11 @@ def _together(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=16)
-def _program(system: System, dimension: int) -> Callable[[Any], dict[str, Any]]:
+def _program(replica: Replica, system: System, dimension: int) -> Callable[[Any], dict[str, Any]]:
     """The compiled replicas of a system, kept for further calls of the same sizes."""
     import jax
 
-    return jax.jit(jax.vmap(lambda key: system.simulate_replica(key=key, dimension=dimension)))
+    return jax.jit(jax.vmap(lambda key: replica(system, key=key, dimension=dimension)))
 
 
 def _check_finite(arrays: dict[str, np.ndarray]) -> None:
