@@ -21,6 +21,7 @@ from coulombgas.inference import fit_temperature
 from coulombgas.laws import RiceSpacing, TwoSpeciesSpacing
 from coulombgas.models import TeacherStudent
 from coulombgas.plot import house_style, new_figure
+from coulombgas.theory import find_theory
 from coulombgas.training import train
 
 from ._experiment import Outcome, levels_of, main, mean_of, num_failed
@@ -108,10 +109,9 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def width_of(config: Config, learning_rate: float, batch_size: int) -> float:
-    """s of a pair: exact for fresh inputs, the mean over input sets for quenched ones (model.width2_scatter)."""
+    """s of a pair: exact for fresh inputs, the mean over input sets for quenched ones (theory.input_scatter)."""
     model = config.model((config.level, config.level), config.inputs)
-    ratio = model.width2_per_temperature(learning_rate=learning_rate, batch_size=batch_size)
-    return float(np.sqrt(ratio[0] * learning_rate / batch_size))
+    return float(np.sqrt(find_theory(model, learning_rate=learning_rate, batch_size=batch_size).width2[0]))
 
 
 def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
     width = width_of(config, learning_rate, batch_size)
     unit = temperature * config.noise**2
     model = config.model((config.level, config.level), config.inputs)
-    scatter = model.width2_scatter(learning_rate=learning_rate, batch_size=batch_size)
+    scatter = find_theory(model, learning_rate=learning_rate, batch_size=batch_size).input_scatter
     return {
         "learning_rate": learning_rate,
         "batch_size": batch_size,

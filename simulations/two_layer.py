@@ -22,6 +22,7 @@ from coulombgas.ensembles import source_eigenvalues
 from coulombgas.laws import TwoSpeciesDensity, TwoSpeciesSpacing, matrix_pair_spacing
 from coulombgas.models import TwoLayerLinear
 from coulombgas.plot import house_style, new_figure
+from coulombgas.theory import find_theory
 from coulombgas.training import train
 
 from ._experiment import Outcome, levels_of, main, mean_of, measured, num_failed, std_of
@@ -64,8 +65,7 @@ class Config:
     def widths(self, teacher: tuple[float, ...]) -> np.ndarray:
         """Width of every mode at this setting, finite learning rate included."""
         model = TwoLayerLinear(teacher=teacher, label_noise=self.label_noise)
-        ratio = model.width2_per_temperature(learning_rate=self.learning_rate, batch_size=self.batch_size)
-        return np.sqrt(ratio * self.learning_rate / self.batch_size)
+        return np.sqrt(find_theory(model, learning_rate=self.learning_rate, batch_size=self.batch_size).mode_width2)
 
 
 FULL = Config(replicas=100_000, steps=5000)

@@ -105,6 +105,6 @@ def _print(fits: dict[str, "TemperatureFit"]) -> None:
 
 
 def _row(setting: "SettingFit") -> tuple:
-    t, true = setting.temperature, setting.true_temperature
-    interval, verdict = f"{t.lower:.3g} … {t.upper:.3g}", "yes" if t.contains(true) else "no"
+    t, true = setting.known, setting.nominal
+    interval, verdict = f"{t.lower:.3g} … {t.upper:.3g}", "yes" if setting.holds else "no"
     return setting.model, setting.learning_rate, setting.batch_size, true, t.mean, interval, verdict

@@ -1,6 +1,7 @@
 """``coulombgas fit``: temperatures from spectra."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import tyro
 
@@ -22,12 +23,15 @@ class Fit:
     overwrite: bool = False
     """Replace an existing output directory."""
     model: str | None = None
-    """Fit one model of the papers to every level group instead: single, pair, density, group, rice, known-gap, product,
-    gaussian, poisson, brody or mixture; or spectrum: T of a Gaussian RBM from widths and means of all its levels."""
-    leading_order: bool = False
-    """Use s² = T·(s²/T), right for T → 0 only, instead of the response measured on ensembles."""
-    joint: bool = False
-    """Fit the scaling rule and the temperatures of all settings in one posterior."""
+    """Fit one law to every level group instead: single, pair, density, group, rice, known-gap, product, gaussian,
+    poisson, brody or mixture."""
+    method: Literal["response", "leading-order", "whole-spectrum"] = "response"
+    """How widths tell T: response at any T; leading-order, right for T → 0 only; whole-spectrum, from the mean levels
+    too."""
+    scaling: Literal["two-stage", "joint"] = "two-stage"
+    """The scaling rule from the settings' posteriors, or jointly with their temperatures."""
+    record: int = -1
+    """Index of the record to use, the last by default."""
     seed: int = 0
     """Seed of the sampler."""
 
@@ -40,18 +44,20 @@ class Fit:
 
         if not self.paths:
             raise InputError("`paths` is empty: give at least one file or store of spectra.")
+        if self.model is not None and (self.method, self.scaling) != ("response", "two-stage"):
+            raise InputError(f"`model` {self.model!r} fits a law, not a temperature: leave `method` and `scaling` out.")
         if self.out is not None:
             check_output(self.out, overwrite=self.overwrite)
         spectra = [read_spectra(path) for path in self.paths]
         from coulombgas.inference import fit_model, fit_temperature
 
         with progress_bar("fitting") as progress:
-            if self.model not in (None, "spectrum"):
-                fit = fit_model(spectra, self.model, seed=self.seed)
+            if self.model is not None:
+                fit = fit_model(spectra, self.model, record=self.record, seed=self.seed)
             else:
                 fit = fit_temperature(
-                    spectra, leading_order=self.leading_order, joint=self.joint, seed=self.seed, progress=progress,
-                    whole_spectrum=self.model == "spectrum",
+                    spectra, method=self.method, scaling=self.scaling, record=self.record, seed=self.seed,
+                    progress=progress,
                 )  # fmt: skip
         self._write(fit)
         self._show(fit)

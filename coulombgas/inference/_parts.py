@@ -90,6 +90,18 @@ class SettingFit:
     assumed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def nominal(self) -> float:
+        """What the temperature is compared with: the true one where there is one, else α/B."""
+        return self.learning_rate / self.batch_size if self.true_temperature is None else self.true_temperature
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the 95% interval holds the true temperature; None where there is none to hold."""
+        if self.temperature is None or self.true_temperature is None:
+            return None
+        return self.temperature.contains(self.true_temperature)
+
+    @property
     def known(self) -> Interval:
         """The temperature, absolute or relative to the first setting."""
         found = self.temperature if self.temperature is not None else self.relative_temperature

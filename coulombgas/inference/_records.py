@@ -103,7 +103,7 @@ def _model(config: dict[str, Any]) -> Model | None:
 def _optimizer(config: dict[str, Any]) -> Optimizer:
     description = config.get("training", {}).get("optimizer") or {"name": "sgd"}
     try:
-        return Optimizer(**description).check()
+        return Optimizer(**description).check()  # pyright: ignore[reportArgumentType]
     except TypeError:
         raise InputError(f"attrs['config'] names an unknown optimiser: {description}.") from None
 

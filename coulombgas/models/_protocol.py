@@ -67,7 +67,7 @@ class Model(eqx.Module):
     @property
     def level_kind(self) -> LevelKind:
         """:attr:`levels` with "auto" resolved."""
-        return find_level_kind(self) if self.levels == "auto" else self.levels
+        return find_level_kind(self) if self.levels == "auto" else self.levels  # pyright: ignore[reportReturnType]
 
     def spectrum(self, weights: PyTree) -> Float[Array, "mode *replicas"]:
         """Levels of one replica, ascending."""
@@ -101,7 +101,7 @@ class Model(eqx.Module):
 
     def allowed(self, levels: np.ndarray) -> np.ndarray:
         """Which replicas' levels (replica, mode) lie in the domain of the model, bool (replica,)."""
-        return np.isfinite(levels).all(axis=-1)
+        return np.asarray(np.isfinite(levels).all(axis=-1))
 
     def config(self) -> dict[str, Any]:
         """JSON-able description, by default the fields; ``from_config`` inverts it.

@@ -23,14 +23,16 @@ _LABELS = {
 
 @styled
 def temperature(fit: TemperatureFit) -> Figure:
-    """Inferred temperature of every setting with its interval against T = learning_rate / batch_size, and their ratio.
+    """Inferred temperature of every setting with its interval against the true one, and their ratio.
 
-    One colour for each model.
+    One colour for each model. Without a model both are relative to the first setting, the true one by α/B.
 
     Args:
         fit: what :func:`coulombgas.fit_temperature` returned.
     """
-    true = np.array([setting.true_temperature for setting in fit.settings])
+    true = np.array([setting.nominal for setting in fit.settings])
+    relative = fit.method == "relative"
+    true = true / true[0] if relative else true
     mean, lower, upper = _intervals(fit.settings)
     models = [setting.model for setting in fit.settings]
     figure, axes = new_figure(2)
@@ -39,7 +41,7 @@ def temperature(fit: TemperatureFit) -> Figure:
         t, m = true[pick], mean[pick]
         error = np.abs(np.stack([m - lower[pick], upper[pick] - m]))
         style: dict[str, Any] = {"fmt": "o", "ms": 4.5, "color": color, "elinewidth": 1.4, "capsize": 2.5}
-        axes[0, 0].errorbar(t, m, yerr=error, **style, label=name)
+        axes[0, 0].errorbar(t, m, yerr=error, **style, label=name or "no model")
         axes[0, 1].errorbar(t, m / t, yerr=error / t, **style, label=name)
     span = np.array([true.min(), true.max()]) * [0.75, 1.33]
     axes[0, 0].plot(span, span, color=TRUTH, lw=1, ls="--", label="inferred = true")
@@ -47,7 +49,7 @@ def temperature(fit: TemperatureFit) -> Figure:
     axes[0, 1].axhline(1.0, color=TRUTH, lw=1, ls="--")
     axes[0, 1].set(xscale="log", title="Ratio", ylabel=r"inferred / true", xlim=span)
     for ax in axes[0]:
-        ax.set_xlabel(r"true $T$ = learning rate / batch size")
+        ax.set_xlabel("ratio of learning rate / batch size" if relative else r"true $T$")
     axes[0, 0].legend()
     return figure
 
@@ -99,7 +101,7 @@ def scaling_axes(scaling: ScalingFit | None) -> tuple[str, ...]:
 
 def _intervals(settings: Sequence[SettingFit]) -> np.ndarray:
     """Mean, lower and upper end of T, shape (3, setting)."""
-    return np.array([[getattr(setting.temperature, end) for setting in settings] for end in ("mean", "lower", "upper")])
+    return np.array([[getattr(setting.known, end) for setting in settings] for end in ("mean", "lower", "upper")])
 
 
 def _draw_rule(axes: Axes, x: np.ndarray, intervals: np.ndarray, grid: np.ndarray, curves: np.ndarray) -> None:

@@ -57,24 +57,33 @@ def ensemble_report(
 
 
 def inside(setting: SettingFit) -> bool:
-    """Whether the 95% interval holds the true temperature."""
-    return setting.temperature.contains(setting.true_temperature)
+    """Whether the 95% interval holds the true temperature; True where there is none to hold."""
+    return setting.holds is not False
 
 
 def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str:
+    temperatures = [setting.known.mean for setting in settings]
+    if any(setting.temperature is None for setting in settings):
+        return (
+            f"{len(settings)} trainings without a model: their temperatures are relative to that of the first, from "
+            f"{min(temperatures):.3g} to {max(temperatures):.3g}."
+        )
     if len(settings) == 1:
-        t, true = settings[0].temperature, settings[0].true_temperature
+        t, true = settings[0].known, settings[0].nominal
+        if not settings[0].consistent:
+            return (
+                f"The level groups are inconsistent with one temperature (their mean is {t.mean:.4g}): see the remarks."
+            )
         verdict = "which holds" if inside(settings[0]) else "which misses"
         return (
             f"The spectra say T = {t.mean:.4g}, with 95% probability between {t.lower:.4g} and {t.upper:.4g}, "
-            f"{verdict} learning rate / batch size = {true:.4g}."
+            f"{verdict} {settings[0].formula} = {true:.4g}."
         )
     hits = sum(inside(setting) for setting in settings)
-    temperatures = [setting.temperature.mean for setting in settings]
     text = (
         f"{len(settings)} trainings, with temperatures from {min(temperatures):.3g} to {max(temperatures):.3g}, "
-        f"inferred from their eigenvalues alone: {hits} of {len(settings)} intervals (95%) hold the true "
-        "learning rate / batch size."
+        f"inferred from their eigenvalues alone: {hits} of {len(settings)} intervals (95%) hold the true temperature "
+        f"{' or '.join(dict.fromkeys(setting.formula for setting in settings))}."
     )
     scatter = max((each.scaling.scatter.lower for each in fits if each.scaling is not None), default=0.0)
     if scatter > _VISIBLE_SCATTER:
@@ -89,16 +98,18 @@ def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -
     replicas = sum(setting.num_replicas for setting in settings)
     copies = Card(label="Trained copies", value=f"{replicas}", note=f"in {len(settings)} settings")
     if len(settings) == 1:
-        t = settings[0].temperature
+        t = settings[0].known
         return [
             Card(label="Temperature T", value=f"{t.mean:.4g}", note=f"95%: {t.lower:.4g} to {t.upper:.4g}"),
             Card(
-                label="Learning rate / batch size",
-                value=f"{settings[0].true_temperature:.4g}",
+                label=f"True T = {settings[0].formula}",
+                value=f"{settings[0].nominal:.4g}",
                 note=settings[0].label,
             ),
             copies,
         ]
+    if any(setting.temperature is None for setting in settings):
+        return [copies, *(card for name, each in fits.items() for card in _scaling_cards(each, name and f"{name}: "))]
     hits = sum(inside(setting) for setting in settings)
     cards = [Card(label="Truth inside the 95% interval", value=f"{hits} of {len(settings)}", note="settings"), copies]
     for name, each in fits.items():
@@ -208,11 +219,14 @@ _TEMPERATURE_HEADER = (
 def _temperature_table(settings: Sequence[SettingFit]) -> Table:
     rows = []
     for s in settings:
-        t = s.temperature
+        t, true = s.known, s.nominal if s.temperature is not None else s.nominal / settings[0].nominal
+        remarks = [f"assumed: {name} = {value}" for name, value in s.assumed.items()]
+        remarks += s.warnings
         rows.append((
-            s.model, f"{s.learning_rate:g}", f"{s.batch_size}", f"{t.mean:.4g}", f"{t.lower:.3g} to {t.upper:.3g}",
-            f"{s.true_temperature:.4g}", f"{t.mean / s.true_temperature:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
-            f"{s.ess:.0f}", "; ".join(s.warnings) or ("" if inside(s) else "truth outside"),
+            s.model or "none", f"{s.learning_rate:g}", f"{s.batch_size}",
+            f"{t.mean:.4g}" if s.consistent else f"inconsistent ({t.mean:.4g})", f"{t.lower:.3g} to {t.upper:.3g}",
+            f"{true:.4g}", f"{t.mean / true:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
+            f"{s.ess:.0f}", "; ".join(remarks) or ("" if inside(s) else "truth outside"),
         ))  # fmt: skip
     return Table(header=_TEMPERATURE_HEADER, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in settings])
 

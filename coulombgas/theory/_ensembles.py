@@ -6,7 +6,7 @@ the model itself, or on sampled matrices where the fluctuations are Gaussian.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,12 +35,16 @@ class ResponseCurve:
         log_ratio: shape (point, group).
         error: Monte Carlo standard deviation of ``log_ratio``, that of the theory included, shape (point, group).
         source: how it was found, in words.
+        shift, shift_error: mean level of each group minus its fixed point, and its standard deviation, both (point,
+            group), where ensembles tell; else None.
     """
 
     temperature: np.ndarray
     log_ratio: np.ndarray = field(repr=False)
     error: np.ndarray = field(repr=False)
     source: str
+    shift: np.ndarray | None = field(default=None, repr=False)
+    shift_error: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def constant(self) -> bool:
@@ -142,11 +146,12 @@ def _group_mean(levels: np.ndarray) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
-def fit_curve(measured: Measured, source: str, *, order: int = 2) -> ResponseCurve:
-    """Smooth curve log R = c₁T + c₂T² + … through measured ratios, weighted by their errors.
+def fit_curve(measured: Measured, theory: Theory, source: str, *, order: int = 2) -> ResponseCurve:
+    """Smooth curves log R = c₁T + c₂T² + … and the same for the mean levels, weighted by the errors.
 
     Args:
         measured: ratios to the theory, so that R(0) = 1.
+        theory: whose fixed points the means start from.
         source: how it was found.
         order: highest power of T; at most the number of points.
     """
@@ -154,7 +159,9 @@ def fit_curve(measured: Measured, source: str, *, order: int = 2) -> ResponseCur
     grid = np.linspace(0.0, unit, GRID)
     powers = tuple(range(1, min(order, len(measured.temperature)) + 1))
     values, errors = smooth(measured.temperature / unit, measured.log_ratio, measured.error, grid / unit, powers)
-    return ResponseCurve(grid, values, errors, source)
+    moved = measured.mean - np.array([group.center for group in theory.groups])
+    means = smooth(measured.temperature / unit, moved, measured.mean_error, grid / unit, powers)
+    return ResponseCurve(grid, values, errors, source, *means)
 
 
 def smooth(
@@ -204,7 +211,7 @@ def with_theory_error(curve: ResponseCurve, theory: Theory) -> ResponseCurve:
     """The curve with the Monte Carlo error of the theory's widths in its own."""
     relative = theory.width2_error / theory.width2
     error = np.hypot(curve.error, relative)
-    return ResponseCurve(curve.temperature, curve.log_ratio, error, curve.source)
+    return replace(curve, error=error)
 
 
 def same_groups(one: tuple[LevelGroup, ...], two: tuple[LevelGroup, ...]) -> bool:

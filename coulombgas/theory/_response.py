@@ -56,12 +56,12 @@ def response_for(
         return matrix_curve(theory, highest) if overlap else exact_curve(theory, highest)
     known = known_response(model, theory, optimizer)
     if known is not None:
-        return with_theory_error(fit_curve(known, "tabulated ensembles", order=3), theory)
+        return with_theory_error(fit_curve(known, theory, "tabulated ensembles", order=3), theory)
     if theory.nonlinearity * heat < _LINEAR:
         return with_theory_error(exact_curve(theory, highest), theory)
     measured = trained_response(model, theory, optimizer, leading, theory_at, progress)
     source = f"ensembles at T = {', '.join(f'{t:.3g}' for t in measured.temperature)}"
-    return with_theory_error(fit_curve(measured, source), theory)
+    return with_theory_error(fit_curve(measured, theory, source), theory)
 
 
 def known_response(model: Model, theory: Theory, optimizer: Optimizer) -> Measured | None:

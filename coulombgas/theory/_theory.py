@@ -61,6 +61,14 @@ class Theory:
         return self.width2 / self.temperature
 
     @property
+    def mode_width2(self) -> np.ndarray:
+        """s² of the group of each mode, shape (mode,); 0 for modes that do not fluctuate at this order."""
+        found = np.zeros(len(self.levels))
+        for group, width2 in zip(self.groups, self.width2, strict=True):
+            found[list(group.modes)] = width2
+        return found
+
+    @property
     def finite_rate_factor(self) -> float:
         """T·B/α: what the optimiser makes of α/B at leading order, 1 for plain gradient descent."""
         return self.temperature * self.batch_size / self.learning_rate

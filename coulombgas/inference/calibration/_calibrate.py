@@ -4,20 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import numpy as np
-from numpyro.handlers import seed as seeded
-from numpyro.handlers import trace
 from scipy import stats
 
 from coulombgas._arviz import effective_sample_size
 from coulombgas._checks import check_count
 from coulombgas._interval import highest_density
 from coulombgas._precision import in_x64
-from coulombgas.inference._sampler import sample_batch
 from coulombgas.inference._text import align
 
-from ._cases import Case, find_case
+from ._cases import find_case
 
 _RANKS = (255, 127, 63, 31)
 _BINS = 16
@@ -132,12 +128,10 @@ def calibrate(
     options = {"template": template, "num_observations": num_observations, "gap": gap, "prior": dict(prior or {})}
     case = find_case(model, **options)
     maker = case if simulate_with is None else find_case(simulate_with, **options)
-    truth, observed = _simulate(maker, num, seed)
-    data = case.insert(dict(zip(case.observed, observed, strict=True)))
-    draws = sample_batch(
-        case.program, data, case.start(truth, data), seed=seed + 1, num_chains=num_chains, num_warmup=num_warmup,
-        num_draws=num_draws, **case.sampler,
-    )  # fmt: skip
+    truth, data = maker.simulate(num, seed)
+    draws = case.problem(truth, data).draw(
+        seed=seed + 1, num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws
+    )
     names = [name for name in draws.sites if name in truth]
     own = {name: case.size_of(name, truth[name]) for name in names}
     sites = {name: case.size_of(name, draws.sites[name]) for name in names}
@@ -160,19 +154,6 @@ def uniformity(ranks: np.ndarray, num_ranks: int = 256) -> float:
     bins = int(2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS))))  # divides num_ranks: equal expectations
     counts = np.histogram(flat, bins=bins, range=(0, num_ranks))[0]
     return float(stats.chisquare(counts).pvalue)
-
-
-def _simulate(maker: Case, num: int, seed: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
-    """Parameters from the prior and data from the maker, for every data set at once: (truth, observed)."""
-
-    def one(key) -> dict[str, Any]:
-        drawn = trace(seeded(maker.maker, key)).get_trace(maker.template)
-        return {n: site["value"] for n, site in drawn.items() if site["type"] in ("sample", "deterministic")}
-
-    values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), num))
-    values = {name: np.asarray(value) for name, value in values.items()}
-    truth = {name: value for name, value in values.items() if name not in maker.observed}
-    return truth, [values[name] for name in maker.observed]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What can be calibrated by name: for each model the program that makes its data and the one that a fit samples."""
+"""What can be calibrated by name: for each model how its data are made, and the problem that a fit draws from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,29 +15,24 @@ from numpyro.handlers import seed as seeded
 from numpyro.primitives import Messenger
 
 from coulombgas._checks import InputError
+from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import (
     RuleData,
     SettingEnergies,
-    SettingResponse,
     SettingTemperatures,
-    common_temperature,
     energy_law,
-    response_temperature,
     rule_prior,
     scaling_rule,
 )
 from coulombgas.inference.scaling._joint import JointSettings, joint_scaling_rule
-from coulombgas.inference.scaling._rule import SAMPLER
+from coulombgas.inference.scaling._rule import SAMPLER, rule_problem
 from coulombgas.inference.spacing_laws._catalogue import CATALOGUE, PaperModel, bound
 from coulombgas.inference.spacing_laws._programs import Observations, scale_prior
-from coulombgas.inference.temperature._spectrum import SpectrumData, rbm_spectrum, spectrum_response, spectrum_start
-from coulombgas.models import GaussianRBM
-from coulombgas.spectra import group_freedom
-from coulombgas.theory import learnt_groups
+
+from ._machines import Machine, exact_machine, paper_machine
 
 Program = Callable[[Any], None]
 _BLOCK_SIZE = 3
-_TYPICAL = {"temperature": dist.LogNormal(np.log(0.004), 0.6)}  # where the response of the paper's machine was measured
 _SETTINGS = [(alpha, batch) for alpha in (0.02, 0.05, 0.1) for batch in (4, 16, 64)]
 
 
@@ -60,29 +55,36 @@ class Case:
 
     Attributes:
         name: for the table.
-        maker: the program that draws parameters and data from ``template``.
-        template: its argument.
-        observed: names of the sites that are the data.
-        program: what a fit samples.
-        insert: observed data of many data sets to arguments of ``program`` with a leading axis.
-        start: (truth, data) to the latent sites where chains start.
-        sampler: options of ``sample_batch``.
+        simulate: ``simulate(num, seed)`` gives parameters from the prior by name and the data, a list of arrays, each
+            with a leading axis of data sets.
+        problem: ``problem(truth, data)`` is the very problem that a fit of these data draws from.
         even: parameters of which the size alone counts.
     """
 
     name: str
-    maker: Program
-    template: Any
-    observed: tuple[str, ...]
-    program: Program
-    insert: Callable[[dict[str, np.ndarray]], Any]
-    start: Callable[[dict[str, np.ndarray], Any], dict[str, np.ndarray]]
-    sampler: dict[str, Any] = field(default_factory=dict)
+    simulate: Callable[[int, int], tuple[dict[str, np.ndarray], list[np.ndarray]]]
+    problem: Callable[[dict[str, np.ndarray], list[np.ndarray]], Problem]
     even: tuple[str, ...] = ()
 
     def size_of(self, name: str, values: np.ndarray) -> np.ndarray:
         """Values of a parameter, without the sign if that means nothing."""
         return np.abs(values) if name in self.even else values
+
+
+def _traced(maker: Program, template: Any, observed: tuple[str, ...]) -> Callable[[int, int], tuple[dict, list]]:
+    """Parameters and data from a NumPyro program, every data set at once."""
+
+    def one(key: Any) -> dict[str, Any]:
+        drawn = trace(seeded(maker, key)).get_trace(template)
+        return {name: site["value"] for name, site in drawn.items() if site["type"] in ("sample", "deterministic")}
+
+    def simulate(num: int, seed: int) -> tuple[dict, list]:
+        values = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), num))
+        values = {name: np.asarray(value) for name, value in values.items()}
+        truth = {name: value for name, value in values.items() if name not in observed}
+        return truth, [values[name] for name in observed]
+
+    return simulate
 
 
 def find_case(
@@ -114,33 +116,21 @@ def _of_catalogue(model: PaperModel, size: int, gap: float, prior: Mapping[str, 
     def own(data: Observations) -> None:
         model.program(data, scale_prior() | dict(prior))
 
-    def insert(observed: dict[str, np.ndarray]) -> Observations:
-        values = next(iter(observed.values()))
-        return Observations(values, np.ones((len(values), size), dtype=bool), np.full(len(values), gap))
-
-    def start(truth: dict, data: Observations) -> dict[str, np.ndarray]:
-        del truth
-        starts = [model.start(values, gap) for values in data.values]
-        return {name: np.array([each[name] for each in starts]) for name in starts[0]}
-
-    careful = (
-        {"dense_mass": True, "target_accept": 0.95}
-        if len(start({}, insert({model.observable: _example(model, size)}))) > 1
-        else {}
-    )
-    template = Observations(None, np.ones(size, dtype=bool), np.float64(gap))
+    example = model.start(_example(model, size)[0], gap)
+    # gap and width, or repulsion and mean, are correlated: as in the fit
+    careful = {"dense_mass": True, "target_accept": 0.95} if len(example) > 1 else {}
     program = own if prior else bound(model)
-    return Case(
-        model.name,
-        own,
-        template,
-        (model.observable,),
-        program,
-        insert,
-        start,
-        {"abreast": False, **careful},
-        model.even,
-    )
+
+    def problem(truth: dict, data: list[np.ndarray]) -> Problem:
+        del truth
+        values = data[0]
+        observations = Observations(values, np.ones((len(values), size), dtype=bool), np.full(len(values), gap))
+        starts = [model.start(each, gap) for each in values]
+        start = {name: np.array([each[name] for each in starts]) for name in starts[0]}
+        return Problem(program=program, data=observations, start=start, sampler={"abreast": False, **careful})
+
+    template = Observations(None, np.ones(size, dtype=bool), np.float64(gap))
+    return Case(model.name, _traced(own, template, (model.observable,)), problem, model.even)
 
 
 def _example(model: PaperModel, size: int) -> np.ndarray:
@@ -162,14 +152,14 @@ def _own_program(program: Program, template: Any, prior: Mapping[str, Any]) -> C
         with Reprior(prior):
             condition(uncondition(program), data["observed"])(data["template"])
 
-    def start(truth: dict, data: dict) -> dict[str, np.ndarray]:
-        num = len(data["observed"][observed[0]])
-        return {n: truth.get(n, np.ones((num, *np.shape(sites[n]["value"])))) for n in latent}
+    def problem(truth: dict, data: list[np.ndarray]) -> Problem:
+        num = len(data[0])
+        start = {n: truth.get(n, np.ones((num, *np.shape(sites[n]["value"])))) for n in latent}
+        both = {"observed": dict(zip(observed, data, strict=True)), "template": repeat(template, num)}
+        return Problem(program=fitted, data=both, start=start)
 
-    return Case(
-        getattr(program, "__name__", "program"), maker, template, observed, fitted,
-        lambda values: {"observed": values, "template": repeat(template, len(values[observed[0]]))}, start,
-    )  # fmt: skip
+    name = getattr(program, "__name__", "program")
+    return Case(name, _traced(maker, template, observed), problem)
 
 
 @lru_cache(maxsize=16)
@@ -185,69 +175,29 @@ def _with(program: Program, prior: Mapping[str, Any]) -> Program:
     return _repriored(program, tuple(prior.items())) if prior else program
 
 
-def _temperature_case(replicas: int, prior: Mapping[str, Any]) -> Case:
-    freedom = np.array([1.0, 2.0, 2.0, 5.0]) * replicas
-    blank = SettingEnergies(freedom, freedom, np.array([3.0, 1.0, 0.5, 2.0]), np.ones(4, dtype=bool))
-    program = _with(common_temperature, prior)
+def _machine_case(name: str, machine: Machine, prior: Mapping[str, Any]) -> Case:
+    """Levels of a machine at temperatures of the prior, through the data preparation of a fit."""
+    law = dict(prior).get("temperature", machine.prior)
 
-    def insert(observed: dict[str, np.ndarray]) -> SettingEnergies:
-        return repeat(blank, len(observed["energy"]))._replace(**observed)
-
-    def start(truth: dict, data: SettingEnergies) -> dict[str, np.ndarray]:
+    def problem(truth: dict, data: list[np.ndarray]) -> Problem:
         del truth
-        return {"temperature": (data.energy / data.width2_per_temperature).sum(axis=1) / data.freedom.sum(axis=1)}
+        own = machine.problem(data[0])
+        program = _with(own.program, {"temperature": machine.prior} | dict(prior))
+        return Problem(program=program, data=own.data, start=own.start)
 
-    return Case("temperature", program, blank._replace(energy=None), ("energy",), program, insert, start)
+    return Case(name, lambda num, seed: machine.simulate(num, seed, law), problem)
 
 
-def paper_machine(replicas: int) -> SpectrumData:
-    """Blank data of the RBM of ALP24 at α = 0.1, with its response."""
-    model = GaussianRBM()
-    groups = learnt_groups(model)
-    response = spectrum_response(model, groups, 0.1, 0.004)
-    width2 = model.width2_per_temperature(learning_rate=0.1, batch_size=16)
-    sizes = np.array([len(group.modes) for group in groups])
-    freedom = np.array([group_freedom(size) * replicas - (size == 1) for size in sizes], dtype=float)
-    return SpectrumData(
-        freedom, freedom, freedom, sizes * float(replicas), np.array([group.center for group in groups]),
-        width2[[group.modes[0] for group in groups]], response.widths.temperature, response.widths.log_ratio,
-        response.widths.error, response.shift, response.shift_error,
-    )  # fmt: skip
+def _temperature_case(replicas: int, prior: Mapping[str, Any]) -> Case:
+    return _machine_case("temperature", exact_machine(replicas), prior)
 
 
 def _response_case(replicas: int, prior: Mapping[str, Any]) -> Case:
-    machine = paper_machine(replicas)
-    energies = SettingEnergies(
-        machine.energy, machine.freedom, machine.width2_per_temperature, np.ones(len(machine.energy), dtype=bool)
-    )
-    blank = SettingResponse(energies, machine.grid, machine.log_ratio, machine.log_ratio_error)
-    program = _with(response_temperature, _TYPICAL | dict(prior))
-
-    def insert(observed: dict[str, np.ndarray]) -> SettingResponse:
-        many = repeat(blank, len(observed["energy"]))
-        return many._replace(energies=many.energies._replace(energy=observed["energy"]))
-
-    def start(truth: dict, data: SettingResponse) -> dict[str, np.ndarray]:
-        del truth
-        e = data.energies
-        leading = (e.energy / e.width2_per_temperature).sum(axis=1) / e.freedom.sum(axis=1)
-        return {"temperature": leading, "_response_error": np.zeros(e.energy.shape)}
-
-    template = blank._replace(energies=energies._replace(energy=None))
-    return Case("response", program, template, ("energy",), program, insert, start)
+    return _machine_case("response", paper_machine(replicas, whole=False), prior)
 
 
 def _spectrum_case(replicas: int, prior: Mapping[str, Any]) -> Case:
-    blank = paper_machine(replicas)
-    program = _with(rbm_spectrum, _TYPICAL | dict(prior))
-
-    def insert(observed: dict[str, np.ndarray]) -> SpectrumData:
-        return repeat(blank, len(observed["mean"]))._replace(**observed)
-
-    return Case(
-        "spectrum", program, blank._replace(energy=None, mean=None), ("energy", "mean"), program, insert,
-        lambda truth, data: spectrum_start(data),
-    )  # fmt: skip
+    return _machine_case("spectrum", paper_machine(replicas, whole=True), prior)
 
 
 def _rule(free: tuple[bool, bool] = (True, True)) -> RuleData:
@@ -255,24 +205,27 @@ def _rule(free: tuple[bool, bool] = (True, True)) -> RuleData:
     return RuleData(alpha, batch, np.ones(len(alpha), dtype=bool), np.array(free), np.asarray(1.0))
 
 
-def _rule_start(truth: dict) -> dict[str, np.ndarray]:
+def _rule_start(truth: dict, num: int) -> dict[str, np.ndarray]:
     names = ("_level", "alpha_exponent", "batch_exponent", "scatter")
-    return {name: np.maximum(truth[name], 0.02) if name == "scatter" else truth[name] for name in names}
+    found = {name: truth.get(name, np.ones(num)) for name in names}
+    return found | {"scatter": np.maximum(found["scatter"], 0.02)}
 
 
 def _scaling_case(replicas: int, prior: Mapping[str, Any]) -> Case:
-    rule = _rule()
-    error = np.full(len(_SETTINGS), replicas**-0.5)
+    """The two-stage rule, with the exact draw that a fit uses (a replaced prior has none: then by NUTS)."""
+    rule, error = _rule(), np.full(len(_SETTINGS), replicas**-0.5)
     blank = SettingTemperatures(error, error, rule)
-    program = _with(scaling_rule, prior)
 
-    def insert(observed: dict[str, np.ndarray]) -> SettingTemperatures:
-        return repeat(blank, len(observed["log_temperature"]))._replace(**observed)
+    def problem(truth: dict, data: list[np.ndarray]) -> Problem:
+        own = rule_problem(repeat(blank, len(data[0]))._replace(log_temperature=data[0]))
+        if not prior:
+            return own
+        return Problem(
+            program=_with(scaling_rule, prior), data=own.data, start=_rule_start(truth, len(data[0])), sampler=SAMPLER
+        )
 
-    return Case(
-        "scaling", program, blank._replace(log_temperature=None), ("log_temperature",), program, insert,
-        lambda truth, data: _rule_start(truth), SAMPLER,
-    )  # fmt: skip
+    template = blank._replace(log_temperature=None)
+    return Case("scaling", _traced(_with(scaling_rule, prior), template, ("log_temperature",)), problem)
 
 
 def _joint_case(replicas: int, prior: Mapping[str, Any]) -> Case:
@@ -290,16 +243,15 @@ def _joint_case(replicas: int, prior: Mapping[str, Any]) -> Case:
         width2 = temperature[:, None] * data.energies.width2_per_temperature
         numpyro.sample("energy", energy_law(jnp.asarray(data.energies.freedom), width2))
 
-    def insert(observed: dict[str, np.ndarray]) -> JointSettings:
-        energy = observed["energy"]
+    def problem(truth: dict, data: list[np.ndarray]) -> Problem:
+        energy = data[0]
         many = repeat(blank, len(energy))
         alone = (energy / energies.width2_per_temperature).sum(axis=2) / freedom.sum(axis=1)
-        return many._replace(energies=many.energies._replace(energy=energy), log_temperature=np.log(alone))
+        filled = many._replace(energies=many.energies._replace(energy=energy), log_temperature=np.log(alone))
+        start = _rule_start(truth, len(energy)) | {"_standard": np.zeros_like(filled.log_temperature)}
+        return Problem(program=_with(joint_scaling_rule, prior), data=filled, start=start)
 
-    def start(truth: dict, data: JointSettings) -> dict[str, np.ndarray]:
-        return _rule_start(truth) | {"_standard": np.zeros_like(data.log_temperature)}
-
-    return Case("joint-scaling", maker, blank, ("energy",), _with(joint_scaling_rule, prior), insert, start)
+    return Case("joint-scaling", _traced(maker, blank, ("energy",)), problem)
 
 
 _SETTING_CASES: dict[str, Callable[[int, Mapping[str, Any]], Case]] = {

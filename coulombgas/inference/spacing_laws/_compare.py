@@ -21,7 +21,7 @@ from coulombgas.inference._text import align
 from coulombgas.inference.scaling._rule import scaling_log_likelihood
 
 from ._catalogue import PaperModel, bound, find_model
-from ._fit import GroupModelFit, Problem, collect_problems, fit_problems
+from ._fit import GroupModelFit, GroupProblem, collect_problems, fit_problems
 from ._programs import Observations
 
 SPACING_LAWS = ("known-gap", "product", "gaussian", "poisson", "brody", "mixture")
@@ -92,7 +92,7 @@ def compare_laws(
     spectra: xr.Dataset | Sequence[xr.Dataset],
     laws: Sequence[str] = SPACING_LAWS,
     *,
-    step: int = -1,
+    record: int = -1,
     tolerance: float = 0.1,
     seed: int = 0,
 ) -> Comparison:
@@ -101,7 +101,7 @@ def compare_laws(
     Args:
         spectra: a ``Spectra`` dataset, or several; all pairs of all settings count.
         laws: names of the catalogue, all of spacings or all of levels ("density", "single").
-        step: index of the recorded step.
+        record: index of the record.
         tolerance: how near two fixed points make a pair, relative to the largest.
         seed: seed of the sampler.
 
@@ -119,7 +119,7 @@ def compare_laws(
         raise InputError(
             "`laws` must all speak of spacings or all of levels: compare the two kinds one after the other."
         )
-    problems = _pairs(spectra, models[0], step, tolerance)
+    problems = _pairs(spectra, models[0], record, tolerance)
     options = {"seed": seed, "num_chains": 4, "num_warmup": 300, "num_draws": 300}
     results = {model.name: _predict(model, problems, options) for model in models}
     odd = (warning for problem in problems for warning in (*problem.setting.warnings, *problem.warnings))
@@ -176,9 +176,9 @@ def widely_applicable(log_likelihood_: np.ndarray) -> float:
     return float((mean - log_likelihood_.var(axis=0, ddof=1)).sum())
 
 
-def _pairs(spectra, model: PaperModel, step: int, tolerance: float) -> list[Problem]:
+def _pairs(spectra, model: PaperModel, record: int, tolerance: float) -> list[GroupProblem]:
     reference = find_model("known-gap" if model.observable == "spacing" else "density")
-    problems = collect_problems(spectra, reference, step=step, tolerance=tolerance)
+    problems = collect_problems(spectra, reference, record=record, tolerance=tolerance)
     pairs = [problem for problem in problems if problem.group.size == 2]
     if not pairs:
         raise InputError("these spectra have no pairs of neighbouring levels to compare laws on.")
@@ -187,7 +187,7 @@ def _pairs(spectra, model: PaperModel, step: int, tolerance: float) -> list[Prob
     return [_untied(problem) for problem in pairs] if model.observable == "spacing" else pairs
 
 
-def _untied(problem: Problem) -> Problem:
+def _untied(problem: GroupProblem) -> GroupProblem:
     """The problem with ties read as half the resolution of the levels: what is stored as zero is smaller than that."""
     levels = problem.group.levels
     single = np.array_equal(levels, levels.astype(np.float32))
@@ -196,7 +196,7 @@ def _untied(problem: Problem) -> Problem:
     return replace(problem, data=replace(problem.data, values=np.maximum(problem.data.values, floor)))
 
 
-def _predict(model: PaperModel, problems: Sequence[Problem], options: dict) -> np.ndarray:
+def _predict(model: PaperModel, problems: Sequence[GroupProblem], options: dict) -> np.ndarray:
     """Pointwise log likelihood of all observations, (draw, observation)."""
     names = tuple(model.start(problems[0].data.values, problems[0].gap))
     if len(names) == 1:
@@ -207,7 +207,7 @@ def _predict(model: PaperModel, problems: Sequence[Problem], options: dict) -> n
     return np.concatenate([_pointwise(model, *pair) for pair in zip(problems, draws, strict=True)], axis=1)
 
 
-def _posterior_quantiles(model: PaperModel, name: str, problem: Problem) -> np.ndarray:
+def _posterior_quantiles(model: PaperModel, name: str, problem: GroupProblem) -> np.ndarray:
     """Evenly spaced quantiles of the posterior of a law's only parameter, by quadrature in its logarithm."""
     data, start = _padded(problem), model.start(problem.data.values, problem.gap)[name]
     center, reach = np.log(start), 3.0
@@ -230,7 +230,7 @@ def _log_joint(model: PaperModel, name: str, grid: Any, data: Observations) -> A
     return jax.vmap(lambda u: log_density(bound(model), (data,), {}, {name: jnp.exp(u)})[0] + u)(grid)
 
 
-def _standardised(model: PaperModel, problem: Problem, fit: GroupModelFit) -> dict[str, np.ndarray]:
+def _standardised(model: PaperModel, problem: GroupProblem, fit: GroupModelFit) -> dict[str, np.ndarray]:
     """Draws in the units of the standardised values."""
     draws = {}
     for name, value in fit.draws.items():
@@ -241,7 +241,7 @@ def _standardised(model: PaperModel, problem: Problem, fit: GroupModelFit) -> di
     return draws
 
 
-def _padded(problem: Problem) -> Observations:
+def _padded(problem: GroupProblem) -> Observations:
     """Few different sizes, so that few programs are compiled."""
     values = problem.data.values
     size = padded_size(len(values))
@@ -249,7 +249,7 @@ def _padded(problem: Problem) -> Observations:
     return Observations(np.concatenate([values, padding]), np.arange(size) < len(values), np.float64(problem.gap))
 
 
-def _pointwise(model: PaperModel, problem: Problem, draws: dict[str, np.ndarray]) -> np.ndarray:
+def _pointwise(model: PaperModel, problem: GroupProblem, draws: dict[str, np.ndarray]) -> np.ndarray:
     with x64():
         values = _log_likelihood(model, draws, _padded(problem))
     return np.asarray(values, dtype=np.float64)[:, : len(problem.data.values)]

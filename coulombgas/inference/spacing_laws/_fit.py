@@ -112,8 +112,8 @@ _MAX_OBSERVATIONS = 20_000
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A level group ready for a model."""
+class GroupProblem:
+    """A level group ready for a law."""
 
     setting: SettingData
     group: GroupData
@@ -126,7 +126,7 @@ def fit_model(
     spectra: xr.Dataset | Sequence[xr.Dataset],
     model: str,
     *,
-    step: int = -1,
+    record: int = -1,
     tolerance: float | None = None,
     seed: int = 0,
     num_chains: int = 4,
@@ -139,7 +139,7 @@ def fit_model(
         spectra: a ``Spectra`` dataset, or several.
         model: "single", "pair", "density", "group", "rice", "known-gap", "product", "gaussian", "poisson", "brody" or
             "mixture".
-        step: index of the recorded step.
+        record: index of the record.
         tolerance: how near two fixed points make one level group; for models of near-degenerate pairs large by default,
             so that a pair with a gap is one group.
         seed: seed of the sampler.
@@ -149,27 +149,27 @@ def fit_model(
         InputError: for an unknown model, or when no group fits it.
     """
     chosen = find_model(model)
-    problems = collect_problems(spectra, chosen, step=step, tolerance=tolerance)
+    problems = collect_problems(spectra, chosen, record=record, tolerance=tolerance)
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
     return ModelFit(model=model, groups=tuple(fit_problems(chosen, problems, options)))
 
 
 def collect_problems(
-    spectra: xr.Dataset | Sequence[xr.Dataset], model: PaperModel, *, step: int = -1, tolerance: float | None = None
-) -> list[Problem]:
+    spectra: xr.Dataset | Sequence[xr.Dataset], model: PaperModel, *, record: int = -1, tolerance: float | None = None
+) -> list[GroupProblem]:
     """Every level group that the model applies to."""
     gapped = model.name in ("rice", "known-gap", "product", "gaussian")
     if tolerance is None:
         tolerance = 0.1 if gapped else 1e-3
     problems = []
-    for setting in collect_settings(spectra, step=step, tolerance=tolerance):
+    for setting in collect_settings(spectra, record=record, tolerance=tolerance):
         for group in setting.groups:
             if (group.size == 1) != (model.name == "single") or (gapped and group.size != 2):
                 continue
-            targets = setting.model.fixed_point[list(group.modes)]
+            targets = setting.theory.levels[list(group.modes)]
             values, warnings = _enough(observable_of(group, model.observable))
             data = standardise(values, model.observable)
-            problems.append(Problem(setting, group, data, float(np.ptp(targets)) / data.scale, warnings))
+            problems.append(GroupProblem(setting, group, data, float(np.ptp(targets)) / data.scale, warnings))
     if not problems:
         wanted = "single levels" if model.name == "single" else "pairs of levels" if gapped else "degenerate levels"
         raise InputError(f"`model` {model.name!r} needs {wanted}, which these spectra do not have: try another model.")
@@ -184,7 +184,7 @@ def _enough(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     return values[chosen], (f"{_MAX_OBSERVATIONS} of {len(values)} observations used, evenly chosen",)
 
 
-def fit_problems(model: PaperModel, problems: Sequence[Problem], options: dict) -> list[GroupModelFit]:
+def fit_problems(model: PaperModel, problems: Sequence[GroupProblem], options: dict) -> list[GroupModelFit]:
     """One batch for each size of group."""
     fits: dict[int, GroupModelFit] = {}
     for shape in sorted({problem.data.values.shape[1:] for problem in problems}):
@@ -194,7 +194,7 @@ def fit_problems(model: PaperModel, problems: Sequence[Problem], options: dict) 
     return [fits[i] for i in range(len(problems))]
 
 
-def _fit_shape(model: PaperModel, problems: Sequence[Problem], options: dict) -> list[GroupModelFit]:
+def _fit_shape(model: PaperModel, problems: Sequence[GroupProblem], options: dict) -> list[GroupModelFit]:
     data = stack_observations([p.data.values for p in problems], [p.gap for p in problems])
     starts = [model.start(p.data.values, p.gap) for p in problems]
     initial = {name: np.array([start[name] for start in starts]) for name in starts[0]}
@@ -207,7 +207,7 @@ def _fit_shape(model: PaperModel, problems: Sequence[Problem], options: dict) ->
     ]
 
 
-def _group_fit(model: PaperModel, problem: Problem, sites: dict, divergences: int) -> GroupModelFit:
+def _group_fit(model: PaperModel, problem: GroupProblem, sites: dict, divergences: int) -> GroupModelFit:
     draws = {name: restore(model, name, value, problem.data) for name, value in sites.items()}
     worst = max(r_hat(value) for value in draws.values())
     setting = problem.setting

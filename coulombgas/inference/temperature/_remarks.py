@@ -14,7 +14,9 @@ from ._groups import groups_used
 
 _DISAGREEMENT = 1e-4  # false-alarm rate of the χ² of the groups
 _STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
-_SECOND_ORDER = 0.3  # of the shift at order T may be missing at order T²
+_SECOND_ORDER = 0.3  # of the shift at order T may be missing: order T², finite rate, memory of the chains
+_INTERPOLATED = 0.1  # of a measured shift: ensembles at another learning rate or between two temperatures
+_UNKNOWN = 3.0  # in s²/x: the size of a shift at order T that nobody has computed
 
 
 def remarks(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> tuple[list[str], bool]:
@@ -27,7 +29,7 @@ def remarks(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray
         )
     temperature = float(np.mean(draws))
     disagreement = _disagreement(setting, curve, temperature)
-    found.extend([*disagreement, *_strays(setting, temperature)])
+    found.extend([*disagreement, *_strays(setting, curve, temperature)])
     return found, not disagreement
 
 
@@ -49,22 +51,15 @@ def _disagreement(setting: SettingData, curve: ResponseCurve | None, temperature
     return ["inconsistent: the level groups do not agree on one temperature; theory or stationarity is in doubt"]
 
 
-def _strays(setting: SettingData, temperature: float) -> list[str]:
-    """A sentence naming the groups whose mean is not where the theory puts it, in standard errors."""
-    theory = setting.theory
-    known = theory.mean_shift is not None
-    shifts = theory.mean_shift if known else np.zeros(len(theory.groups))
-    errors = theory.mean_shift_error if known else theory.width2 / np.abs([g.center for g in theory.groups])
+def _strays(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
+    """A sentence naming the groups whose mean is not where theory or ensembles put it, in standard errors."""
     found = []
+    shifts, errors = _expected_shifts(setting, curve, temperature)
     for group, shift, error in zip(setting.groups, shifts, errors, strict=True):
-        heat = temperature / theory.temperature
-        expected = group.center + heat * float(shift)
-        rest = np.hypot(_SECOND_ORDER * heat * float(shift), heat * float(error) * (1.0 if known else 3.0))
+        expected, own = group.center + float(shift), _mean_error(group, setting)
         distance = abs(group.levels.mean() - expected)
-        own = _mean_error(group, setting)
-        # an order-T² shift is a bias, not a spread: it is taken off before counting standard errors
-        count = max(distance - 2.0 * rest, 0.0) / own
-        if count > _STRAY:
+        # what the expectation itself may be off by is taken away before standard errors are counted
+        if max(distance - 2.0 * float(error), 0.0) > _STRAY * own:
             found.append((group, expected, distance / own))
     if not found:
         return []
@@ -75,6 +70,24 @@ def _strays(setting: SettingData, temperature: float) -> list[str]:
         f"levels {modes} stray from their predicted means (near x = {group.center:.4g}: {group.levels.mean():.5g} "
         f"instead of {expected:.5g}, {count:.0f} standard errors): check {names or 'the model'}, or train longer"
     ]
+
+
+def _expected_shifts(
+    setting: SettingData, curve: ResponseCurve | None, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean shift of each group and how far it may be off: from ensembles where there are any, else at order T."""
+    if curve is not None and curve.shift is not None and curve.shift_error is not None:
+        tables = (curve.shift, curve.shift_error)
+        shift, error = (
+            np.array([np.interp(temperature, curve.temperature, column) for column in table.T]) for table in tables
+        )
+        return shift, np.hypot(error, _INTERPOLATED * np.abs(shift))
+    theory, heat = setting.theory, temperature / setting.theory.temperature
+    if theory.mean_shift is None or theory.mean_shift_error is None:
+        x = np.array([group.center for group in theory.groups])
+        return np.zeros_like(x), _UNKNOWN * heat * theory.width2 / np.maximum(np.abs(x), 1e-300)
+    shift = heat * theory.mean_shift
+    return shift, np.hypot(_SECOND_ORDER * shift, heat * theory.mean_shift_error)
 
 
 _PARAMETERS = ("mu2", "sigma_h2", "target", "teacher", "noise", "decay")

@@ -86,7 +86,7 @@ def spectrum_response(setting: SettingData, leading: float, progress: Progress |
         share = linear_share(model, theory)
     else:
         measured = trained_response(model, theory, setting.optimizer, leading, setting.theory_at, progress)
-    curve = with_theory_error(fit_curve(measured, "ensembles", order=3), theory)
+    curve = with_theory_error(fit_curve(measured, theory, "ensembles", order=3), theory)
     return SpectrumResponse(curve, *_shifts(theory, measured, share))
 
 
