@@ -85,7 +85,7 @@ def test_one_setting_has_no_scaling_rule(teacher_student):
 
 
 def test_groups_agree_on_the_temperature_of_a_leading_order_rbm(rbm_at_leading_order):
-    fit = fit_temperature(rbm_at_leading_order(), leading_order=True)
+    fit = fit_temperature(rbm_at_leading_order(), method="leading-order")
     only = fit.settings[0]
     assert [level.size for level in only.levels] == [1, 2, 2, 2, 2, 1]
     assert [level.used for level in only.levels] == [False, True, True, True, True, False]
@@ -208,12 +208,12 @@ def test_a_level_beyond_mu2_is_left_out_and_told(rbm_at_leading_order):
     spectra = rbm_at_leading_order()
     values = spectra.eigenvalue.values.copy()
     values[0, 3, 0, -1] = 9.5
-    only = fit_temperature(changed(spectra, values), leading_order=True).settings[0]
+    only = fit_temperature(changed(spectra, values), method="leading-order").settings[0]
     assert any("mu2" in warning for warning in only.warnings)
     assert only.num_replicas == 499
     values[0, :300, 0, -1] = 9.5
     with pytest.raises(InputError, match="cannot have"):
-        fit_temperature(changed(spectra, values), leading_order=True)
+        fit_temperature(changed(spectra, values), method="leading-order")
 
 
 def test_groups_that_contradict_each_other_are_told(rbm_at_leading_order):
@@ -221,5 +221,5 @@ def test_groups_that_contradict_each_other_are_told(rbm_at_leading_order):
     values = spectra.eigenvalue.values.copy()
     pair = values[..., 1:3]
     values[..., 1:3] = pair.mean(axis=-1, keepdims=True) + 2 * (pair - pair.mean(axis=-1, keepdims=True))
-    only = fit_temperature(changed(spectra, values), leading_order=True).settings[0]
+    only = fit_temperature(changed(spectra, values), method="leading-order").settings[0]
     assert any("do not agree" in warning for warning in only.warnings)

@@ -43,7 +43,7 @@ def obeying(reduced):
 
 @pytest.fixture(scope="module")
 def fits(obeying):
-    return {joint: fit_temperature(obeying, joint=joint) for joint in (False, True)}
+    return {name == "joint": fit_temperature(obeying, scaling=name) for name in ("two-stage", "joint")}
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -101,10 +101,14 @@ def test_exponents_that_the_settings_do_not_identify():
 
 
 def test_options_that_exclude_each_other(teacher_student):
-    with pytest.raises(InputError, match="whole_spectrum"):
-        fit_temperature(teacher_student(), whole_spectrum=True, joint=True)
-    with pytest.raises(InputError, match="Gaussian RBM"):
-        fit_temperature(teacher_student(), whole_spectrum=True)
+    with pytest.raises(InputError, match="joint"):
+        fit_temperature(teacher_student(), method="whole-spectrum", scaling="joint")
+
+
+def test_the_whole_spectrum_of_any_model(teacher_student):
+    """The means of fresh students do not move, so widths and means tell the same; 4 posterior standard deviations."""
+    only = fit_temperature(teacher_student(teacher=(1.0, 2.0, 2.0)), method="whole-spectrum").settings[0]
+    assert abs(only.temperature.mean - only.true_temperature) < 4 * only.temperature.sd
 
 
 SITES = ("alpha_exponent", "batch_exponent", "log_prefactor", "scatter")

@@ -16,10 +16,10 @@ from coulombgas.models import (
     fold,
     free_scalar_field,
     from_config,
-    matrix_dyson_of,
 )
 from coulombgas.spectra import model_config, read_spectra
-from coulombgas.symbolic import teacher_student_scatter2, teacher_student_width2
+from coulombgas.symbolic import teacher_student_scatter2, teacher_student_shift2, teacher_student_width2
+from coulombgas.theory import find_theory, matrix_dyson_of
 
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
 COVARIANCE = ROTATION @ np.diag(1 / np.array([4.0, 5.0, 5.0, 8.0])) @ ROTATION.T
@@ -48,9 +48,7 @@ def test_protocol(model):
     assert from_config(model.config()) == model
     assert (np.diff(model.fixed_point) >= 0).all()
     assert model.fixed_point.shape == model.target_modes.shape == (model.num_modes,)
-    width2 = model.width2_per_temperature(learning_rate=0.01, batch_size=8)
-    assert width2.shape == (model.num_modes,)
-    assert (width2 > 0).all()
+    assert model.allowed(model.fixed_point[None]).tolist() == [True]
     keys = fold(jnp.array([[3], [4]], jnp.uint32), jnp.arange(5, dtype=jnp.uint32))
 
     @jax.jit
@@ -88,11 +86,12 @@ def test_gradient_vanishes_on_average_at_the_fixed_point(model):
 @pytest.mark.parametrize("teacher", [(2.0, 2.0), (1.0, 2.0, 2.0)])
 def test_teacher_student_states_the_derived_width_and_scatter(teacher):
     setting, size = {"learning_rate": 0.3, "batch_size": 4}, len(teacher)
-    quenched = TeacherStudent(teacher=teacher, noise=0.2)
-    width2 = quenched.width2_per_temperature(**setting) * 0.3 / 4
-    np.testing.assert_allclose(width2, teacher_student_width2(0.3, 4, 0.2, size), rtol=1e-12)
-    assert quenched.width2_scatter(**setting) == pytest.approx(teacher_student_scatter2(0.3, 4, size) ** 0.5)
-    assert TeacherStudent(teacher=teacher, inputs="fresh").width2_scatter(**setting) == 0.0
+    theory = find_theory(TeacherStudent(teacher=teacher, noise=0.2), **setting)
+    common = teacher_student_shift2(0.3, 4, 0.2)
+    expected = [teacher_student_width2(0.3, 4, 0.2, size) + common * (group.size == 1) for group in theory.groups]
+    np.testing.assert_allclose(theory.width2, expected, rtol=1e-12)
+    assert theory.input_scatter == pytest.approx(teacher_student_scatter2(0.3, 4, size) ** 0.5)
+    assert find_theory(TeacherStudent(teacher=teacher, inputs="fresh"), **setting).input_scatter == 0.0
 
 
 def test_released_students_scatter_as_far_as_their_quenched_inputs_say(released_data):
@@ -106,10 +105,11 @@ def test_released_students_scatter_as_far_as_their_quenched_inputs_say(released_
         rate, batch = float(spectra.learning_rate[0]), int(spectra.batch_size[0])
         levels = spectra.eigenvalue.values[0, :, -1]
         energy = (levels[:, 1] - levels[:, 0]) ** 2 / 4
-        width2 = model.width2_per_temperature(learning_rate=rate, batch_size=batch)[0] * rate / batch
+        theory = find_theory(model, learning_rate=rate, batch_size=batch)
+        width2 = theory.width2[0]
         deviations.append(energy.mean() / width2 - 1)
         own_errors.append(energy.std() / np.sqrt(len(energy)) / width2)
-        errors.append(np.hypot(own_errors[-1], model.width2_scatter(learning_rate=rate, batch_size=batch)))
+        errors.append(np.hypot(own_errors[-1], theory.input_scatter))
     deviations, own_errors, errors = map(np.array, (deviations, own_errors, errors))
     assert len(deviations) == 5
     assert (deviations**2 / errors**2).sum() < stats.chi2.isf(1e-3, 5)
@@ -151,7 +151,7 @@ def test_fewer_hidden_units_learn_the_smallest_kappas():
         (lambda: TeacherStudent(teacher=[]), "`teacher` must hold at least one"),
         (lambda: TeacherStudent(noise=0.0), "`noise` must be positive"),
         (lambda: TeacherStudent(inputs="warm"), "`inputs` must be one of"),
-        (lambda: TeacherStudent().width2_per_temperature(learning_rate=3.0, batch_size=4), "must be below"),
+        (lambda: find_theory(TeacherStudent(), learning_rate=3.0, batch_size=4), "must be below"),
         (lambda: TwoLayerLinear(teacher=[-1.0]), "`teacher` must be positive"),
         (lambda: TwoLayerLinear(num_hidden=1), "`num_hidden` must be at least 2"),
         (lambda: MatrixDyson(rate=[[1.0, 2.0], [3.0, 1.0]]), "`rate` must be symmetric"),

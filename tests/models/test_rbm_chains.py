@@ -10,6 +10,7 @@ from scipy import stats
 
 from coulombgas.models import GaussianRBM, Setting, fold, normals
 from coulombgas.models._rbm_chains import collapsed_chain, collapsed_step, gram_chain, naive_chain
+from coulombgas.theory import find_theory
 from coulombgas.training import train
 
 KAPPA = (4.0, 6.0)  # a = x_s/μ² = 5/9, 1/3
@@ -104,9 +105,10 @@ def test_chains_remember_by_the_power_of_the_gibbs_steps(sampler, gibbs_steps):
 @pytest.mark.slow
 @pytest.mark.parametrize("gibbs_steps", [1, 3])
 def test_memory_widens_the_levels(gibbs_steps, reduced):
-    """PCD-k at small T: s² = 2T x_s (1 + m)/(1 − m)/(1 − r/2), m = a²ᵏ(1 − r), r = 2αx_s/κ² per update.
+    """PCD-k at small T: s² = 2T x_s m/(1 − λ/(2m)), m = (1 + ρ)/(1 − ρ), ρ = (x_s/μ²)²ᵏ, λ = 2αx_s/κ².
 
-    At α → 0 the factor is ``chain_factor``. 3.5 standard errors on two modes: false alarm 1e-3; control: no memory.
+    3.5 standard errors on two modes: false alarm 1e-3; controls: no memory, and coloured noise on an instantaneous
+    force, which is what this library once had.
     """
     if reduced and gibbs_steps == 3:
         pytest.skip("one k is enough in the reduced form")
@@ -116,14 +118,17 @@ def test_memory_widens_the_levels(gibbs_steps, reduced):
     levels = run.eigenvalue.values[0, :, 0].astype(np.float64)
     x = model.fixed_point
     memory = (x / 9.0) ** (2 * gibbs_steps)
-    np.testing.assert_allclose(model.chain_factor(), (1 + memory) / (1 - memory))
     relaxation = 2 * rate * x / (9.0 - x) ** 2
-    lagged = memory * (1 - relaxation)
-    leading = 2 * rate / batch * x / (1 - relaxation / 2)
-    measured, error = levels.var(axis=0) / leading, np.sqrt(2 / replicas)
-    factor = (1 + lagged) / (1 - lagged)
+    measured, error = levels.var(axis=0) / (2 * rate / batch * x), np.sqrt(2 / replicas)
+    m = (1 + memory) / (1 - memory)
+    factor = m / (1 - relaxation / (2 * m))
+    theory = find_theory(model, learning_rate=rate, batch_size=batch)
+    np.testing.assert_allclose(theory.mode_width2, 2 * rate / batch * x * factor, rtol=1e-12)
     assert (np.abs(measured / factor - 1) < 3.5 * error + 2e-3).all()  # 2e-3: next order in T
     assert np.abs(measured - 1).max() > 4.5 * error
+    lagged = memory * (1 - relaxation)
+    coloured = (1 + lagged) / (1 - lagged) / (1 - relaxation / 2)
+    assert gibbs_steps != 1 or np.abs(measured / coloured - 1).max() > 3.5 * error + 2e-3
 
 
 @pytest.mark.slow

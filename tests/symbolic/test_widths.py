@@ -5,16 +5,23 @@ import pytest
 import sympy as sp
 
 from coulombgas.symbolic import (
+    data_chain_factor,
     discrete_width2,
+    persistent_chain_factor,
     rbm_drift,
+    rbm_finite_rate_width2,
     rbm_mean_eigenvalue,
+    rbm_memory,
     rbm_potential,
+    rbm_relaxation,
     rbm_variance,
     rbm_width2,
     teacher_student_scatter2,
     teacher_student_shift2,
     teacher_student_symmetric_width2,
     teacher_student_width2,
+    two_layer_rate,
+    two_layer_variance,
     two_layer_width2,
 )
 
@@ -97,7 +104,43 @@ def test_scatter_of_the_width_over_input_sets():
     assert scatter != pytest.approx(expected * np.sqrt(2), rel=0.2)
 
 
-def test_two_layer_width_with_and_without_the_finite_rate_factor():
-    assert two_layer_width2(2, 0.1, 16, 0.3) == pytest.approx(0.1 / 16 * 2 * 0.09)
-    ratio = two_layer_width2(2, 0.1, 16, 0.3, 2) / two_layer_width2(2, 0.1, 16, 0.3)
-    assert ratio == pytest.approx(2 / (2 - 0.4 * (1 + 3 / 16)))
+def test_two_layer_variance_at_leading_order_and_in_a_case_by_hand():
+    assert two_layer_width2(2, 0.1 / 16, 0.3) == pytest.approx(0.1 / 16 * 2 * 0.09)
+    # one mode: V (2 - αr(1 + 2/B)) = αr ν²/B, by hand from V = V(1-αr)² + (αr)²[(V + V)/B + ν²/B]
+    rate, batch, noise, r = 0.1, 4, 0.3, 3.0
+    by_hand = rate * r * noise**2 / batch / (2 - rate * r * (1 + 2 / batch))
+    assert two_layer_variance([r], 0, rate, batch, noise) == pytest.approx(by_hand)
+    assert two_layer_variance([4.0, 3.0], 0, 1e-6, 8, noise) == pytest.approx(1e-6 * 4 * noise**2 / 16, rel=1e-4)
+
+
+def test_two_layer_variance_reproduces_the_measured_network():
+    """Teacher (0.5, 3, 3, 3), α = 0.1, B = 4, ν = 0.02: 6.59(3)e-6 and 8.24(7)e-5 by an independent simulation."""
+    levels = (0.5, 3.0, 3.0, 3.0)
+    rows = [[float(two_layer_rate(one, two)) for two in levels] for one in levels]
+    first, second = (float(two_layer_variance(rows[i], i, 0.1, 4, 0.02)) for i in (0, 1))
+    assert first == pytest.approx(6.51e-6, rel=1e-3)
+    assert second == pytest.approx(8.22e-5, rel=1e-3)
+    assert abs(first - 6.59e-6) < 3 * 0.03e-6
+    assert abs(second - 8.24e-5) < 3 * 0.07e-5
+
+
+@pytest.mark.parametrize(("rate", "measured", "error"), [(0.1, 1.9305, 0.0061), (0.2, 1.952, 0.009)])
+def test_persistent_chains_reproduce_the_measured_width(rate, measured, error):
+    """PCD-1, κ = 4, μ² = 9 by an independent simulation; control: coloured noise on an instantaneous force."""
+    relaxation, memory = float(rbm_relaxation(5.0, 5.0, 9.0, rate)), float(rbm_memory(5.0, 5.0, 9.0, 1))
+    factor = float(rbm_finite_rate_width2(5.0, 9.0, rate, 1, 1) / (2 * 5.0 * rate))
+    assert abs(factor - measured) < 3 * error
+    assert factor == pytest.approx(float(persistent_chain_factor(relaxation, memory)))
+    kept = memory * (1 - relaxation)
+    coloured = (1 + kept) / (1 - kept) / (1 - relaxation / 2)
+    assert abs(coloured - measured) > 6 * error
+
+
+def test_restarted_chains_are_wider_by_the_force_that_they_lack():
+    relaxation, memory = 0.0625, (5 / 9) ** 2
+    assert data_chain_factor(1e-9, memory) == pytest.approx(1.446, abs=1e-3)
+    # the variance of d' = (1 - λ(1-ρ)) d + λ η by iteration, over λ/2
+    variance = 0.0
+    for _ in range(4000):
+        variance = (1 - relaxation * (1 - memory)) ** 2 * variance + relaxation**2
+    assert data_chain_factor(relaxation, memory) == pytest.approx(variance / (relaxation / 2))

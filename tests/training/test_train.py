@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from coulombgas import InputError
-from coulombgas.models import GaussianRBM, Model, TeacherStudent, TwoLayerLinear, matrix_dyson_of, normals
+from coulombgas.models import GaussianRBM, Model, TeacherStudent, TwoLayerLinear, normals
 from coulombgas.spectra import level_groups
+from coulombgas.theory import find_theory, matrix_dyson_of
 from coulombgas.training import Optimizer, merge_spectra, train
 
 SMALL = GaussianRBM(num_visible=3)
@@ -27,7 +28,7 @@ def widths_of(spectra: Any, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """The same of one setting's spectra."""
     levels = spectra.eigenvalue.values[0, :, -1].astype(np.float64)
     rate, batch = float(spectra.learning_rate[0]), int(spectra.batch_size[0])
-    width2 = model.width2_per_temperature(learning_rate=rate, batch_size=batch) * rate / batch
+    width2 = find_theory(model, learning_rate=rate, batch_size=batch).mode_width2
     found, error = [], []
     for group in level_groups(model.fixed_point):
         own = levels[:, list(group.modes)]
@@ -70,15 +71,10 @@ class Ring(Model):
     """One weight that relaxes to one: written for one replica, as a user would."""
 
     name: ClassVar[str] = "ring"
-    num_modes: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
-    target_modes: ClassVar[np.ndarray] = np.ones(1)  # pyright: ignore[reportIncompatibleMethodOverride]
-    fixed_point: ClassVar[np.ndarray] = np.ones(1)  # pyright: ignore[reportIncompatibleMethodOverride]
+    levels: ClassVar[str] = "eigenvalues"  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def width2_per_temperature(self, *, learning_rate, batch_size):
-        return np.array([1.0 / (2.0 - learning_rate)])
-
-    def config(self):
-        return {"name": self.name}
+    def matrix(self, weights):
+        return weights
 
     def start(self, *, key, setting, init, dtype):
         return jnp.ones((1, 1), dtype), {"noise": jnp.zeros((), dtype)}
@@ -87,12 +83,6 @@ class Ring(Model):
         assert weights.shape == (1, 1)
         noise = normals(key, (1, 1)) / np.sqrt(setting.batch_size)
         return weights - 1.0 - noise, {"noise": noise[0, 0]}
-
-    def spectrum(self, weights):
-        return weights[0]
-
-    def healthy(self, weights):
-        return jnp.isfinite(weights).all()
 
 
 def test_own_model_for_one_replica_is_batched_by_the_engine():

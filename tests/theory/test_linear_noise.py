@@ -1,0 +1,116 @@
+"""Linear noise against proved closed forms, an exact second-moment recursion, and independent simulations."""
+
+import numpy as np
+import pytest
+
+from coulombgas import InputError
+from coulombgas.models import GaussianRBM, MatrixDyson, TeacherStudent, TwoLayerLinear
+from coulombgas.theory import find_theory, linear_noise
+from coulombgas.training import Optimizer
+from tests.independent.closure import teacher_student_ratio
+from tests.independent.optimizers import Optimizer as Rule
+
+
+def random_models(seed: int):
+    """One machine of each kind and a setting for it, from a seed; batches large enough that T corrections are small."""
+    rng = np.random.default_rng(seed)
+    kappa = np.sort(rng.uniform(3.0, 7.0, 2))[[0, 0, 1]]
+    levels = np.sort(rng.uniform(1.0, 3.0, 2))[[0, 1, 1]]
+    rate = float(rng.uniform(0.05, 0.15))
+    hidden = float(rng.uniform(0.5, 2.0))
+    return {
+        "rbm, PCD": (GaussianRBM(target=kappa, sigma_h2=hidden, gibbs_steps=int(rng.integers(1, 4))), rate, 512),
+        "rbm, CD": (
+            GaussianRBM(target=kappa, sigma_h2=hidden, gibbs_steps=int(rng.integers(1, 4)), chains="data"), rate, 512
+        ),
+        "rbm, N_h < N_v": (GaussianRBM(target=[*kappa, 8.0], num_hidden=3), rate, 512),
+        "teacher-student": (TeacherStudent(teacher=levels), 3 * rate, int(rng.integers(4, 9))),
+        "two-layer": (TwoLayerLinear(teacher=levels, balance=float(rng.uniform(0.8, 1.25))), rate, 6),
+        "matrix-dyson": (MatrixDyson(target=levels, rate=rng.uniform(0.5, 2.0)), 3 * rate, 4),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", random_models(0))
+def test_closed_forms_are_the_linear_noise_of_the_update(name, reduced):
+    """3.5 Monte Carlo standard errors plus 0.5% for order T on about three groups: false alarm below 2e-3 a case.
+
+    Control: the leading width, without the finite rate and the memory of the chains, is further away than that.
+    """
+    apart = False
+    for seed in range(1 if reduced else 4):
+        model, rate, batch = random_models(seed)[name]
+        setting = {"learning_rate": rate, "batch_size": batch}
+        closed, general = find_theory(model, **setting), linear_noise(model, **setting)
+        assert closed.source == "closed form"
+        assert [group.modes for group in closed.groups] == [group.modes for group in general.groups]
+        assert general.temperature == pytest.approx(closed.temperature)
+        room = 3.5 * general.width2_error + 0.005 * closed.width2
+        assert (np.abs(general.width2 - closed.width2) < room).all(), (general.width2 / closed.width2, room)
+        np.testing.assert_allclose(general.relaxation, closed.relaxation, rtol=0.1, atol=0.3)
+        cold = find_theory(model, learning_rate=1e-6, batch_size=10**6)
+        leading = cold.width2_per_temperature * closed.temperature
+        apart |= bool((np.abs(general.width2 - leading) > room).any())
+    assert apart or name == "rbm, N_h < N_v"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        Optimizer("momentum", momentum=0.9),
+        Optimizer("nesterov", momentum=0.9),
+        Optimizer(weight_decay=0.1),
+        Optimizer("momentum", momentum=0.5, weight_decay=0.1),
+    ],
+    ids=["momentum", "nesterov", "decay", "momentum and decay"],
+)
+def test_optimisers_are_those_of_an_exact_recursion(optimizer):
+    """The independent second-moment recursion of a student of equal levels; 4 Monte Carlo standard errors."""
+    rate, batch, noise = 0.1, 16, 0.1
+    rule = Rule(
+        momentum=optimizer.momentum if optimizer.name != "sgd" else 0.0, nesterov=optimizer.name == "nesterov",
+        weight_decay=optimizer.weight_decay,
+    )  # fmt: skip
+    exact = teacher_student_ratio(level=2.0, size=2, noise=noise, learning_rate=rate, batch_size=batch, optimizer=rule)
+    theory = linear_noise(
+        TeacherStudent(teacher=(2.0, 2.0), noise=noise), learning_rate=rate, batch_size=batch, optimizer=optimizer
+    )
+    ratio = theory.width2 / (noise**2 * rate / batch)
+    error = theory.width2_error / (noise**2 * rate / batch)
+    assert abs(ratio[0] - exact) < 4 * error[0] + 0.003 * ratio[0]
+    factor = 1 - rule.momentum
+    assert theory.temperature == pytest.approx(rate / batch / factor)
+    assert theory.formula == ("α/(B(1 − m))" if rule.momentum else "α/B")
+
+
+def test_the_learning_rate_beyond_stability_is_named_with_its_bound():
+    model = TeacherStudent(teacher=(1.0,))
+    with pytest.raises(InputError, match=r"`learning_rate` must be below 3\.8.*diverge"):
+        linear_noise(model, learning_rate=4.2, batch_size=4096, optimizer=Optimizer("momentum", momentum=0.9))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"optimizer": "adam"}, "no temperature α/B"),
+        ({"optimizer": Optimizer(schedule="cosine")}, "constant schedule"),
+        ({"optimizer": "adagrad"}, "`optimizer` must be one of"),
+        ({"sampling": "epoch"}, "updates_per_epoch"),
+        ({"updates_per_epoch": 4}, "updates_per_epoch"),
+        ({"sampling": "once"}, "`sampling` must be one of"),
+        ({"learning_rate": -0.1}, "`learning_rate`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"model": TeacherStudent}, "instance"),
+        ({"model": "rbm"}, "must be a Model"),
+    ],
+)
+def test_bad_arguments_are_named(change, words):
+    arguments = {"model": TeacherStudent(), "learning_rate": 0.1, "batch_size": 4} | change
+    with pytest.raises(InputError, match=words):
+        linear_noise(arguments.pop("model"), **arguments)
+
+
+def test_a_state_too_large_is_refused_at_once():
+    with pytest.raises(InputError, match="more than the 4000"):
+        linear_noise(TeacherStudent(teacher=np.linspace(1, 2, 70)), learning_rate=0.1, batch_size=4)
