@@ -3,26 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from coulombgas._arviz import effective_sample_size, r_hat
 from coulombgas._checks import InputError, check_choice
-from coulombgas._interval import summarise
 from coulombgas._types import Progress
 from coulombgas.models import Model, check_model
-from coulombgas.theory import ResponseCurve
 
-from ._parts import LevelFit, ScalingFit, SettingFit, diagnostic_warnings
 from ._records import Record, collect_records
 from ._result import TemperatureFit
-from ._sampler import Draws
-from ._settings import SettingData, prepare_settings
-from .scaling._joint import fit_jointly
-from .scaling._rule import fit_scaling
-from .temperature._groups import find_curves, groups_used, temperature_problem, width_problem
-from .temperature._remarks import remarks, with_input_scatter
+from ._settings import prepare_settings
+from .scaling._fit import fit_rule
+from .temperature._groups import find_curves, problem_used, temperature_problem, width_problem
+from .temperature._remarks import with_input_scatter
 from .temperature._spectrum import spectrum_problem
+from .temperature._summary import summarise_settings
 
 METHODS = ("response", "leading-order", "whole-spectrum")
 SCALINGS = ("two-stage", "joint")
@@ -94,8 +88,8 @@ def fit_temperature(
         problem = temperature_problem(settings, curves)
     temperatures = problem.draw(**options)
     phases.tell(90)
-    fits = _assemble(settings, curves, widths, temperatures, seed)
-    rule = _rule(fits, settings, curves, scaling, options)
+    fits = summarise_settings(settings, curves, widths, temperatures, used=problem_used(problem), seed=seed)
+    rule = fit_rule(fits, settings, curves, scaling, options) if len(fits) > 1 else None
     fits = [with_input_scatter(fit, setting, seed=seed) for fit, setting in zip(fits, settings, strict=True)]
     phases.tell(100)
     return TemperatureFit(settings=tuple(fits), scaling=rule, method=method)
@@ -127,68 +121,6 @@ class _Phases:
         return lambda done, total: self.tell(first + round((last - first) * done / max(total, 1)))
 
 
-def _rule(
-    fits: Sequence[SettingFit], settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, scaling: str,
-    options: dict[str, Any],
-) -> ScalingFit | None:  # fmt: skip
-    if len(fits) < 2:
-        return None
-    return fit_jointly(settings, curves, fits, options) if scaling == "joint" else fit_scaling(fits, **options)
-
-
 def _relative(records: Sequence[Record], method: str, scaling: str, options: dict[str, Any]) -> TemperatureFit:
     """Temperatures relative to the first setting, without a model."""
     raise InputError("`spectra` does not say which model it came from: give `model=`.")
-
-
-def _assemble(
-    settings: Sequence[SettingData],
-    curves: Sequence[ResponseCurve] | None,
-    widths: Draws,
-    temperatures: Draws,
-    seed: int,
-) -> list[SettingFit]:
-    fits, first = [], 0
-    rng = np.random.default_rng(seed)
-    for index, setting in enumerate(settings):
-        own = slice(first, first + len(setting.groups))
-        first = own.stop
-        curve = None if curves is None else curves[index]
-        draws, width_draws = temperatures.sites["temperature"][index], widths.sites["temperature"][own]
-        divergences = int(temperatures.diverging[index].sum() + widths.diverging[own].sum())
-        sites = [draws, *width_draws]
-        worst = max(r_hat(site) for site in sites)
-        found, consistent = remarks(setting, curve, draws)
-        theory = setting.theory
-        fits.append(
-            SettingFit(
-                path=setting.path, model=setting.model.name, learning_rate=setting.learning_rate,
-                batch_size=setting.batch_size, temperature=summarise(draws), temperature_draws=draws,
-                levels=tuple(_levels(setting, curve, width_draws, rng)), num_replicas=setting.num_replicas, r_hat=worst,
-                ess=min(effective_sample_size(site) for site in sites), divergences=divergences,
-                warnings=(*setting.warnings, *found, *diagnostic_warnings(worst, divergences)),
-                true_temperature=theory.temperature, formula=theory.formula, consistent=consistent,
-                assumed=setting.assumed,
-            )
-        )  # fmt: skip
-    return fits
-
-
-def _levels(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray, rng: np.random.Generator):
-    true = setting.theory.temperature
-    ratios = np.ones(len(setting.groups)) if curve is None else curve.ratio(true)
-    for group, width2, used, ratio in zip(setting.groups, draws, groups_used(setting, curve), ratios, strict=True):
-        width = np.sqrt(width2)
-        # given s the centre of mass is independent of the energy: Normal(mean, s²/(n·replicas)) under a flat prior
-        center = group.levels.mean() + width / np.sqrt(group.levels.size) * rng.standard_normal(width.shape)
-        yield LevelFit(
-            center=group.center,
-            modes=group.modes,
-            levels=group.levels,
-            width_draws=width,
-            center_draws=center,
-            width=summarise(width),
-            width2_per_temperature=group.width2_per_temperature,
-            predicted_width=float(np.sqrt(true * group.width2_per_temperature * ratio)),
-            used=used,
-        )

@@ -1,19 +1,128 @@
-"""What a reader must know of the data before any number: copies, snapshots, drifts, the wrong space."""
+"""What a reader must know of the data before any number: copies, snapshots, outliers, the wrong space."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
+from coulombgas._checks import InputError
 from coulombgas.models import Model
+from coulombgas.spectra import LevelGroup
 from coulombgas.theory import Theory
 
+from ._level_groups import GroupData, group_data
 from ._records import Record
 
+_IMPOSSIBLE_WIDTHS = 30.0
+_MAX_EXCLUDED = 0.05
+_OUTLIER_RATE = 1e-4
+_FEW_REPLICAS = 20
 
-def check_levels(levels: np.ndarray, theory: Theory, model: Model) -> None:
-    """Refuse levels that cannot be what the model's spectrum is."""
-    del levels, theory, model
+
+def scrutinise(record: Record, model: Model, theory: Theory) -> tuple[np.ndarray, float, tuple[str, ...]]:
+    """Levels of the replicas that count, the effective number of these, and sentences about what is odd.
+
+    Raises:
+        InputError: for levels that cannot be the model's, or that carry no temperature.
+    """
+    found = []
+    if record.num_failed:
+        count = record.num_failed
+        found.append(f"{_replicas(count)} diverged in training and {_were(count)} left out")
+    if not theory.groups:
+        raise InputError("no mode is learnt: every fixed point is 0, so the spectra carry no temperature.")
+    levels, excluded = _possible(record.levels, model, theory.groups)
+    found.extend(excluded)
+    if len(levels) < _FEW_REPLICAS:
+        found.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
+    found.extend(warning for group in group_data(levels, theory) for warning in _oddities(group))
+    return levels, float(len(levels)), tuple(found)
 
 
-def suspicions(record: Record, levels: np.ndarray, theory: Theory) -> tuple[float, list[str]]:
-    """Effective number of replicas, and sentences about what is odd."""
-    del record, theory
-    return float(len(levels)), []
+def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) -> tuple[np.ndarray, list[str]]:
+    """Levels of the replicas that the model allows at all, and sentences about the others."""
+    num = len(levels)
+    wall = ~model.allowed(levels)
+    far = np.zeros(num, dtype=bool)
+    for group in groups:
+        far |= _far_away(levels[:, list(group.modes)])
+    warnings = []
+    if wall.any():
+        count = int(wall.sum())
+        warnings.append(f"{_replicas(count)} with levels outside the domain of the model {_were(count)} left out")
+    if (far & ~wall).any():
+        count = int((far & ~wall).sum())
+        warnings.append(
+            f"{_replicas(count)} with a level more than {_IMPOSSIBLE_WIDTHS:g} widths away {_were(count)} left out"
+        )
+    out = wall | far
+    if out.sum() > max(_MAX_EXCLUDED * num, 1):
+        raise InputError(
+            f"{int(out.sum())} of {num} replicas hold levels that the model cannot have ({'; '.join(warnings)}): "
+            "check the model's parameters and the data."
+        )
+    if num - out.sum() < 2:
+        raise InputError(
+            f"{_replicas(int(num - out.sum()))} of use, at least 2 are needed: train more of them, or with a "
+            "smaller learning rate where they diverged."
+        )
+    return levels[~out], warnings
+
+
+def _far_away(levels: np.ndarray) -> np.ndarray:
+    """Replicas with a level of the group more than 30 widths from the median; never with fewer than 5 replicas."""
+    if len(levels) < 5:
+        return np.zeros(len(levels), dtype=bool)
+    distance = np.abs(levels - np.median(levels)).max(axis=1)
+    return distance > _IMPOSSIBLE_WIDTHS * max(np.median(distance), np.finfo(float).tiny)
+
+
+def _oddities(group: GroupData) -> list[str]:
+    """Sentences about a group whose data its law hardly allows."""
+    energies, size = group.replica_energies, group.freedom_per_replica
+    scale = np.abs(group.levels).max()
+    if group.energy <= (8 * np.finfo(float).eps * scale) ** 2 * len(energies):
+        raise InputError(
+            f"all replicas have the same levels near x = {group.center:.4g}: no fluctuation, no temperature."
+        )
+    found = []
+    where = f"levels near x = {group.center:.4g}"
+    if group.size > 1 and (ties := int((np.diff(group.levels, axis=1) == 0).sum())):
+        found.append(f"{where}: {ties} spacing{'s' * (ties > 1)} exactly zero (rounded or copied data?)")
+    robust = np.median(energies) / stats.chi2.median(size)
+    limit = stats.chi2.isf(_OUTLIER_RATE / len(energies), size)
+    if robust > 0 and len(energies) >= _FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
+        found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
+    if len(energies) < _FEW_REPLICAS and _one_stands_out(group):
+        found.append(
+            f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
+        )
+    return found
+
+
+def _one_stands_out(group: GroupData) -> bool:
+    """Whether one of a few replicas contradicts the others, by the F law of its energy over that of the rest.
+
+    A single level is compared with the mean and variance of the others, which takes three replicas.
+    """
+    num, size = len(group.levels), group.freedom_per_replica
+    energies, rest = group.replica_energies, (num - 1) * size
+    others = group.energy - energies
+    if group.size == 1:
+        rest = num - 2
+        if rest < 1:
+            return False
+        # leaving replica i out, the energy about the mean falls by n/(n − 1) times its squared deviation
+        energies = energies * num / (num - 1)
+        others = group.energy - energies
+    largest = int(np.argmax(energies))
+    ratio = (energies[largest] / size) / max(others[largest] / rest, np.finfo(float).tiny)
+    return bool(num * stats.f.sf(ratio, size, rest) < _OUTLIER_RATE)
+
+
+def _replicas(count: int) -> str:
+    return f"{count} replica{'s' * (count != 1)}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

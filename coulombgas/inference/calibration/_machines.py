@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 
+from coulombgas.inference._level_groups import group_data
 from coulombgas.inference._problem import Problem
 from coulombgas.inference._records import Record
-from coulombgas.inference._settings import SettingData, group_data
+from coulombgas.inference._settings import SettingData
 from coulombgas.inference.temperature._groups import find_curves, temperature_problem
 from coulombgas.inference.temperature._spectrum import spectrum_problem, spectrum_response
 from coulombgas.models import GaussianRBM, MatrixDyson, Model

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from coulombgas._checks import InputError, check_choice
+from coulombgas.inference._level_groups import GroupData
 from coulombgas.inference._sampler import padded_size
-from coulombgas.inference._settings import GroupData
 
 from . import _programs as models
 from ._programs import Observations

@@ -13,9 +13,10 @@ from coulombgas._checks import InputError
 from coulombgas._files import atomic_file
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import PathType
+from coulombgas.inference._level_groups import GroupData
 from coulombgas.inference._parts import diagnostic_warnings
 from coulombgas.inference._sampler import sample_batch
-from coulombgas.inference._settings import GroupData, SettingData, collect_settings
+from coulombgas.inference._settings import SettingData, collect_settings
 from coulombgas.inference._text import align, in_brackets, short_path
 
 from ._catalogue import (

@@ -6,6 +6,7 @@ import numpy as np
 
 from coulombgas._checks import InputError
 from coulombgas._types import Progress
+from coulombgas.inference._level_groups import inflation
 from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import (
     SettingEnergies,
@@ -13,7 +14,7 @@ from coulombgas.inference._programs import (
     common_temperature,
     response_temperature,
 )
-from coulombgas.inference._settings import SettingData, inflation
+from coulombgas.inference._settings import SettingData
 from coulombgas.models import identity
 from coulombgas.theory import ResponseCurve, response_for
 
@@ -101,6 +102,12 @@ def temperature_problem(settings: Sequence[SettingData], curves: Sequence[Respon
     start["_response_error"] = np.zeros(energies.energy.shape)
     data = SettingResponse(energies, *response_tables(curves, energies.energy.shape[1]))
     return Problem(program=response_temperature, data=data, start=start)
+
+
+def problem_used(problem: Problem) -> np.ndarray:
+    """Which groups a problem's temperatures are from, (setting, group)."""
+    energies = problem.data.energies if isinstance(problem.data, SettingResponse) else problem.data
+    return energies.used if isinstance(energies, SettingEnergies) else np.ones(np.shape(energies.energy), dtype=bool)
 
 
 def setting_energies(settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None) -> SettingEnergies:

@@ -6,11 +6,10 @@ import numpy as np
 from scipy import stats
 
 from coulombgas._interval import summarise
+from coulombgas.inference._level_groups import GroupData
 from coulombgas.inference._parts import SettingFit
-from coulombgas.inference._settings import GroupData, SettingData
+from coulombgas.inference._settings import SettingData
 from coulombgas.theory import ResponseCurve
-
-from ._groups import groups_used
 
 _DISAGREEMENT = 1e-4  # false-alarm rate of the χ² of the groups
 _STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
@@ -19,7 +18,9 @@ _INTERPOLATED = 0.1  # of a measured shift: ensembles at another learning rate o
 _UNKNOWN = 3.0  # in s²/x: the size of a shift at order T that nobody has computed
 
 
-def remarks(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray) -> tuple[list[str], bool]:
+def remarks(
+    setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray, used: np.ndarray
+) -> tuple[list[str], bool]:
     """Sentences about a temperature, and whether the level groups are consistent with one."""
     found = []
     if curve is not None and not curve.constant and np.mean(draws > curve.temperature[-1]) > 0.025:
@@ -28,14 +29,13 @@ def remarks(setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray
             "its correction is a guess there"
         )
     temperature = float(np.mean(draws))
-    disagreement = _disagreement(setting, curve, temperature)
+    disagreement = _disagreement(setting, curve, used, temperature)
     found.extend([*disagreement, *_strays(setting, curve, temperature)])
     return found, not disagreement
 
 
-def _disagreement(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
+def _disagreement(setting: SettingData, curve: ResponseCurve | None, used: np.ndarray, temperature: float) -> list[str]:
     """χ² of the groups' energies around one temperature, false-alarm rate 1e-4."""
-    used = groups_used(setting, curve)
     if sum(used) < 2:
         return []
     ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)

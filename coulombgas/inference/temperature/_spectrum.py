@@ -18,9 +18,10 @@ from jaxtyping import Float
 
 from coulombgas._checks import InputError
 from coulombgas._types import Progress
+from coulombgas.inference._level_groups import inflation
 from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import WIDE, energy_law
-from coulombgas.inference._settings import SettingData, inflation
+from coulombgas.inference._settings import SettingData
 from coulombgas.models import identity
 from coulombgas.theory import (
     GRID,
