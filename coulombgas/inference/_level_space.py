@@ -7,7 +7,7 @@ import numpy as np
 
 LevelKind = Literal["eigenvalues", "squared-singular-values", "singular-values"]
 _FAR = 2.0  # widths: temperature moves mean levels too, in a hot RBM by about one width
-_BETTER = 4.0  # by this factor a transformation must bring the levels nearer
+_BETTER = 2.5  # by this factor a transformation must bring the levels nearer
 _NEAR = 3.0  # widths: how near every group must come
 _WIDTH_RATIO = 10.0  # and with a width of the right order
 _EQUAL = 1e-3  # relative to the largest level: one group
@@ -46,7 +46,7 @@ def find_level_space(
     """Find the transformation that brings levels far from the model's to where the model has them.
 
     Compared are the means of groups of equal levels. Tried where they are more than two widths off (root mean square);
-    accepted where a transformation brings every fluctuating group within three widths, four times nearer in all, with
+    accepted where a transformation brings every fluctuating group within three widths, 2.5 times nearer in all, with
     a width of the right order.
 
     Args:
