@@ -28,10 +28,13 @@ from ._reference_curves import rigidity_curve as rigidity_curve
 from ._rigidity import LongRangeStatistic as LongRangeStatistic
 from ._rigidity import number_variance as number_variance
 from ._rigidity import rigidity as rigidity
+from ._schema import assumed as assumed
+from ._schema import has_model as has_model
 from ._schema import healthy as healthy
 from ._schema import make_spectra as make_spectra
 from ._schema import model_config as model_config
 from ._schema import package_versions as package_versions
+from ._schema import training_config as training_config
 from ._schema import validate_spectra as validate_spectra
 from ._smoothing import SmoothingDiagnosis as SmoothingDiagnosis
 from ._spacings import SpacingRatio as SpacingRatio
@@ -61,9 +64,11 @@ __all__ = [
     "StoredArray",
     "Unfolding",
     "as_matrices",
+    "assumed",
     "find_checkpoints",
     "group_freedom",
     "group_levels",
+    "has_model",
     "healthy",
     "iterate_matrices",
     "layer_spectrum",
@@ -86,6 +91,7 @@ __all__ = [
     "rigidity_curve",
     "spacing_ratio",
     "spacing_ratios",
+    "training_config",
     "unfold",
     "unit_spacings",
     "validate_spectra",

@@ -26,9 +26,10 @@ def make_spectra(
     *,
     learning_rate: Sequence[float] | np.ndarray,
     batch_size: Sequence[int] | np.ndarray,
-    model: Mapping[str, Any],
+    model: Mapping[str, Any] | None,
     step: Sequence[int] | np.ndarray | None = None,
     training: Mapping[str, Any] | None = None,
+    assumed: Mapping[str, Any] | None = None,
     target: Any = None,
     fixed_point: Any = None,
     failed_step: Any = None,
@@ -42,9 +43,11 @@ def make_spectra(
         eigenvalue: levels x, shape (setting, replica, step, mode); sorted here along the last axis.
         learning_rate: learning rate of each setting, shape (setting,).
         batch_size: batch size of each setting, shape (setting,).
-        model: JSON-able description with at least ``name`` (what ``models.from_config`` reads).
+        model: JSON-able description with at least ``name`` (what ``models.from_config`` reads); None where the model is
+            not known, such spectra give relative temperatures.
         step: training steps at which the spectra were taken, shape (step,); 0, 1, … when not given.
         training: JSON-able description of the training.
+        assumed: JSON-able values that decide the law of the levels and were not given but assumed, by name.
         target: target eigenvalue κ belonging to each mode, shape (mode,).
         fixed_point: eigenvalue of each mode at the fixed point, ascending, shape (mode,).
         failed_step: step at which a replica diverged, −1 where it did not, shape (setting, replica).
@@ -74,7 +77,7 @@ def make_spectra(
             coords[name] = ("mode", np.asarray(value, dtype=np.float64))
     attrs = {
         "format": FORMAT,
-        "config": json.dumps({"model": dict(model), "training": dict(training or {})}),
+        "config": json.dumps(_config(model, training, assumed)),
         "seed": int(seed),
         "versions": json.dumps(package_versions()),
         "device": device,
@@ -85,6 +88,13 @@ def make_spectra(
     except ValueError as error:
         raise InputError(f"shapes of spectra and settings do not fit together: {error}.") from None
     return validate_spectra(dataset)
+
+
+def _config(
+    model: Mapping[str, Any] | None, training: Mapping[str, Any] | None, assumed: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    config = {"model": None if model is None else dict(model), "training": dict(training or {})}
+    return config if assumed is None else {**config, "assumed": dict(assumed)}
 
 
 def validate_spectra(spectra: xr.Dataset) -> xr.Dataset:
@@ -135,8 +145,34 @@ def _check_levels(dataset: xr.Dataset) -> None:
         check_finite_array("eigenvalue", np.where(bad, np.nan, 0.0))
 
 
+def has_model(spectra: xr.Dataset) -> bool:
+    """Whether a dataset says which model it came from; without one it gives relative temperatures only."""
+    return _entry(spectra, "model") is not None
+
+
+def training_config(spectra: xr.Dataset) -> dict[str, Any]:
+    """Description of the training a dataset came from, empty where it has none.
+
+    Of a user's ``.npz``: ``optimizer`` (as ``Optimizer.config()``), ``sampling``, ``updates_per_epoch``, ``steps``.
+    """
+    return dict(_entry(spectra, "training") or {})
+
+
+def assumed(spectra: xr.Dataset) -> dict[str, Any]:
+    """Values that decide the law of the levels and were not given with the data but assumed, by name."""
+    return dict(_entry(spectra, "assumed") or {})
+
+
+def _entry(spectra: xr.Dataset, name: str) -> Any:
+    """An entry of the configuration, None where it or the configuration is missing."""
+    try:
+        return json.loads(spectra.attrs["config"]).get(name)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def model_config(spectra: xr.Dataset) -> dict[str, Any]:
-    """Description of the model a dataset came from.
+    """Description of the model a dataset came from; ask :func:`has_model` first where it may have none.
 
     Raises:
         InputError: when the dataset has none.
