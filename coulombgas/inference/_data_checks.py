@@ -216,6 +216,24 @@ def drift(levels: np.ndarray, step: np.ndarray) -> Drift:
     return Drift(means, widths, float(corrected.min()), warning)
 
 
+def equilibrium(history: np.ndarray | None, steps: np.ndarray | None, step: int | None, needed: int) -> list[str]:
+    """Sentences about levels that still drift, or were recorded before they can be in equilibrium.
+
+    Args:
+        history: levels of the records, (replica, record, mode); None with one record.
+        steps: update of each record.
+        step: update of the record that is used; None where unknown.
+        needed: updates from the fixed point to equilibrium.
+    """
+    found = [] if history is None or steps is None else [drift(history, steps).warning]
+    if step is not None and 0 < step < needed:
+        found.append(
+            f"only {step} updates: from the fixed point {needed} are needed for widths within 1% of their stationary "
+            "value, from elsewhere more"
+        )
+    return [sentence for sentence in found if sentence]
+
+
 def _paired(change: np.ndarray) -> np.ndarray:
     """Two-sided p-value for a mean of zero of each column; 1 where a column never changes."""
     num = len(change)

@@ -1,9 +1,11 @@
 """Levels given in another space than the model's: singular values for squares, precision eigenvalues, other scales."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
+from coulombgas._checks import InputError
 
 LevelKind = Literal["eigenvalues", "squared-singular-values", "singular-values"]
 _FAR = 2.0  # widths: temperature moves mean levels too, in a hot RBM by about one width
@@ -84,6 +86,27 @@ def find_level_space(
         f"{found.verb}: {found.formula}."
     )
     return WrongSpace(as_is, found.formula, refusal)
+
+
+def refuse_other_space(
+    levels: np.ndarray, expected: np.ndarray, expected_width: np.ndarray, kind: LevelKind, config: Mapping[str, Any]
+) -> None:
+    """Refuse levels (replica, mode) that are a known function of the model's levels instead of these.
+
+    ``config`` is the model's configuration, for the numbers that such functions contain.
+
+    Raises:
+        InputError: naming the transformation that fits.
+    """
+    if len(levels) < 2:
+        return
+    sizes = [config[name] for name in ("num_visible", "num_hidden") if name in config]
+    found = find_level_space(
+        levels.mean(axis=0), levels.std(axis=0), expected, expected_width, kind, mu2=config.get("mu2"),
+        sigma_h2=config.get("sigma_h2"), sizes=sizes,
+    )  # fmt: skip
+    if found.refusal:
+        raise InputError(found.refusal)
 
 
 class _Target(NamedTuple):

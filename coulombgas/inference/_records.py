@@ -1,6 +1,5 @@
 """From datasets to plain records: the levels of each setting, how they were trained, nothing inferred yet."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,15 @@ import xarray as xr
 
 from coulombgas._checks import InputError, check_count
 from coulombgas.models import Model, from_config, registered
-from coulombgas.spectra import LevelGroup, group_levels, validate_spectra
+from coulombgas.spectra import (
+    LevelGroup,
+    assumed,
+    group_levels,
+    has_model,
+    model_config,
+    training_config,
+    validate_spectra,
+)
 from coulombgas.training import Optimizer
 
 
@@ -26,7 +33,8 @@ class Record:
         optimizer: how it was trained.
         sampling, updates_per_epoch: how batches were drawn.
         levels: of the chosen record, replicas that diverged left out, (replica, mode).
-        history: of the last records up to the chosen one, (replica, record, mode); None with one record.
+        history: levels of all records up to the chosen one, (replica, record, mode); None with one record.
+        history_steps: the update of each of them.
         step: update of the chosen record; None where unknown.
         steps: updates of the whole run; None where unknown.
         num_failed: replicas that diverged.
@@ -43,13 +51,11 @@ class Record:
     updates_per_epoch: int | None
     levels: np.ndarray = field(repr=False)
     history: np.ndarray | None = field(repr=False)
+    history_steps: np.ndarray | None = field(repr=False)
     step: int | None
     steps: int | None
     num_failed: int
     assumed: dict[str, Any]
-
-
-_HISTORY = 4  # records looked at for drifts
 
 
 def collect_records(
@@ -75,7 +81,7 @@ def _records_of(dataset: xr.Dataset, model: Model | None, record: int) -> list[R
     dataset = validate_spectra(dataset)
     path = str(dataset.attrs.get("source", "spectra"))
     try:
-        config = _config(dataset)
+        config = model_config(dataset) if has_model(dataset) else {}
         own = model if model is not None else _model(config)
         if own is not None and own.num_modes != dataset.sizes["mode"]:
             raise InputError(f"`eigenvalue` has {dataset.sizes['mode']} modes, its model {own.num_modes}.")
@@ -87,21 +93,12 @@ def _records_of(dataset: xr.Dataset, model: Model | None, record: int) -> list[R
         raise InputError(f"{path}: {error}") from None
 
 
-def _config(dataset: xr.Dataset) -> dict[str, Any]:
-    try:
-        config = json.loads(dataset.attrs.get("config", "{}"))
-    except (TypeError, ValueError):
-        raise InputError("attrs['config'] is not JSON: write it as `coulombgas simulate` does.") from None
-    return config if isinstance(config, dict) else {}
-
-
 def _model(config: dict[str, Any]) -> Model | None:
-    description = config.get("model") or {}
-    return from_config(description) if registered(description.get("name")) else None
+    return from_config(config) if registered(config.get("name")) else None
 
 
-def _optimizer(config: dict[str, Any]) -> Optimizer:
-    description = config.get("training", {}).get("optimizer") or {"name": "sgd"}
+def _optimizer(training: dict[str, Any]) -> Optimizer:
+    description = training.get("optimizer") or {"name": "sgd"}
     try:
         return Optimizer(**description).check()  # pyright: ignore[reportArgumentType]
     except TypeError:
@@ -111,22 +108,22 @@ def _optimizer(config: dict[str, Any]) -> Optimizer:
 def _record(
     dataset: xr.Dataset, index: int, model: Model | None, config: dict[str, Any], path: str, record: int
 ) -> Record:
-    training, chosen = config.get("training", {}), record % dataset.sizes["step"]
+    training, chosen = training_config(dataset), record % dataset.sizes["step"]
     levels = group_levels(dataset, _all_modes(dataset), setting=index, step=record)
     history = None
     if chosen > 0:
-        rows = dataset.eigenvalue.values[index, :, max(chosen - _HISTORY + 1, 0) : chosen + 1]
+        rows = dataset.eigenvalue.values[index, :, : chosen + 1]
         history = rows[np.isfinite(rows).all(axis=(1, 2))].astype(np.float64)
     in_updates = "layout" not in training or "steps" in training
     epoch = training.get("updates_per_epoch")
     return Record(
-        path=path, model=model, model_name=(config.get("model") or {}).get("name"),
+        path=path, model=model, model_name=config.get("name"),
         learning_rate=float(dataset.learning_rate.values[index]), batch_size=int(dataset.batch_size.values[index]),
-        optimizer=_optimizer(config), sampling=training.get("sampling", "with-replacement"),
+        optimizer=_optimizer(training), sampling=training.get("sampling") or "with-replacement",
         updates_per_epoch=None if epoch is None else check_count("updates_per_epoch", epoch, 2), levels=levels,
-        history=history, step=int(dataset.step.values[chosen]) if in_updates else None,
-        steps=training.get("steps"), num_failed=dataset.sizes["replica"] - len(levels),
-        assumed=dict(config.get("assumed", {})),
+        history=history, history_steps=None if history is None else dataset.step.values[: chosen + 1],
+        step=int(dataset.step.values[chosen]) if in_updates else None, steps=training.get("steps"),
+        num_failed=dataset.sizes["replica"] - len(levels), assumed=assumed(dataset),
     )  # fmt: skip
 
 

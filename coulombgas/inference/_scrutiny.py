@@ -1,6 +1,7 @@
 """What a reader must know of the data before any number: copies, snapshots, outliers, the wrong space."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -10,7 +11,9 @@ from coulombgas.models import Model
 from coulombgas.spectra import LevelGroup
 from coulombgas.theory import Theory
 
+from ._data_checks import duplicated_replicas, equilibrium, replica_autocorrelation
 from ._level_groups import GroupData, group_data
+from ._level_space import refuse_other_space
 from ._records import Record
 
 _IMPOSSIBLE_WIDTHS = 30.0
@@ -19,11 +22,23 @@ _OUTLIER_RATE = 1e-4
 _FEW_REPLICAS = 20
 
 
-def scrutinise(record: Record, model: Model, theory: Theory) -> tuple[np.ndarray, float, tuple[str, ...]]:
-    """Levels of the replicas that count, the effective number of these, and sentences about what is odd.
+class Scrutiny(NamedTuple):
+    """What is left of a record after a look at its levels."""
+
+    groups: tuple[GroupData, ...]
+    num_replicas: int
+    effective: float
+    """Independent replicas that the widths count for."""
+    effective_means: float
+    """Independent replicas that the mean levels count for."""
+    warnings: tuple[str, ...]
+
+
+def scrutinise(record: Record, model: Model, theory: Theory) -> Scrutiny:
+    """Level groups of the replicas that count, their effective number, and sentences about what is odd.
 
     Raises:
-        InputError: for levels that cannot be the model's, or that carry no temperature.
+        InputError: for copies, levels in another space than the model's, or levels that carry no temperature.
     """
     found = []
     if record.num_failed:
@@ -35,8 +50,15 @@ def scrutinise(record: Record, model: Model, theory: Theory) -> tuple[np.ndarray
     found.extend(excluded)
     if len(levels) < _FEW_REPLICAS:
         found.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
-    found.extend(warning for group in group_data(levels, theory) for warning in _oddities(group))
-    return levels, float(len(levels)), tuple(found)
+    groups = group_data(levels, theory)
+    found.extend(warning for group in groups for warning in _oddities(group))
+    refuse_other_space(levels, theory.mean_levels, np.sqrt(theory.mode_width2), model.level_kind, model.config())
+    if copies := duplicated_replicas(levels).refusal:
+        raise InputError(copies)
+    order = replica_autocorrelation(levels, [group.modes for group in groups])
+    timely = equilibrium(record.history, record.history_steps, record.step, theory.updates_to_equilibrium)
+    found.extend(filter(None, (order.warning, *timely)))
+    return Scrutiny(groups, len(levels), order.num_effective, order.num_effective_means, tuple(found))
 
 
 def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) -> tuple[np.ndarray, list[str]]:

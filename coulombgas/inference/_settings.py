@@ -13,7 +13,7 @@ from coulombgas.spectra import LevelGroup
 from coulombgas.theory import Theory, find_theory, scheduled_rate
 from coulombgas.training import Optimizer
 
-from ._level_groups import GroupData, group_data
+from ._level_groups import GroupData
 from ._records import Record, collect_records
 from ._scrutiny import scrutinise
 
@@ -30,6 +30,9 @@ class SettingData:
     groups: tuple[GroupData, ...] = field(repr=False)
     num_replicas: int
     effective_replicas: float
+    """Independent replicas that the widths count for."""
+    effective_means: float
+    """Independent replicas that the mean levels count for."""
     tolerance: float
     """How near fixed points make one level group."""
     warnings: tuple[str, ...]
@@ -143,8 +146,9 @@ def _setting(record: Record, tolerance: float) -> SettingData:
             )
         raise InputError("`spectra` does not say which model it came from: give `model=`.")
     theory, optimizer = _theory(model, record, tolerance)
-    levels, effective, warnings = scrutinise(record, model, theory)
+    seen = scrutinise(record, model, theory)
     return SettingData(
-        record=record, model=model, theory=theory, optimizer=optimizer, groups=group_data(levels, theory),
-        num_replicas=len(levels), effective_replicas=effective, tolerance=tolerance, warnings=warnings,
+        record=record, model=model, theory=theory, optimizer=optimizer, groups=seen.groups,
+        num_replicas=seen.num_replicas, effective_replicas=seen.effective, effective_means=seen.effective_means,
+        tolerance=tolerance, warnings=seen.warnings,
     )  # fmt: skip

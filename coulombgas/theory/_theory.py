@@ -69,6 +69,15 @@ class Theory:
         return found
 
     @property
+    def mean_levels(self) -> np.ndarray:
+        """Mean levels at order T, shape (mode,); the fixed point where the shift is not known."""
+        found = np.array(self.levels, dtype=np.float64)
+        if self.mean_shift is not None:
+            for group, shift in zip(self.groups, self.mean_shift, strict=True):
+                found[list(group.modes)] += shift
+        return found
+
+    @property
     def finite_rate_factor(self) -> float:
         """T·B/α: what the optimiser makes of α/B at leading order, 1 for plain gradient descent."""
         return self.temperature * self.batch_size / self.learning_rate

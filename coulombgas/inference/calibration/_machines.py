@@ -118,9 +118,10 @@ def _setting(model: Model, theory: Theory, levels: np.ndarray) -> SettingData:
     record = Record(
         path="simulated", model=model, model_name=model.name, learning_rate=theory.learning_rate,
         batch_size=theory.batch_size, optimizer=Optimizer(), sampling="with-replacement", updates_per_epoch=None,
-        levels=levels, history=None, step=None, steps=None, num_failed=0, assumed={},
+        levels=levels, history=None, history_steps=None, step=None, steps=None, num_failed=0, assumed={},
     )  # fmt: skip
     return SettingData(
         record=record, model=model, theory=theory, optimizer=Optimizer(), groups=group_data(levels, theory),
-        num_replicas=len(levels), effective_replicas=float(len(levels)), tolerance=1e-3, warnings=(),
+        num_replicas=len(levels), effective_replicas=float(len(levels)),
+        effective_means=float(len(levels)), tolerance=1e-3, warnings=(),
     )  # fmt: skip

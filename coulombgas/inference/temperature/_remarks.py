@@ -3,15 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._interval import summarise
+from coulombgas.inference._data_checks import group_disagreement
 from coulombgas.inference._level_groups import GroupData
 from coulombgas.inference._parts import SettingFit
 from coulombgas.inference._settings import SettingData
 from coulombgas.theory import ResponseCurve
 
-_DISAGREEMENT = 1e-4  # false-alarm rate of the χ² of the groups
 _STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
 _SECOND_ORDER = 0.3  # of the shift at order T may be missing: order T², finite rate, memory of the chains
 _INTERPOLATED = 0.1  # of a measured shift: ensembles at another learning rate or between two temperatures
@@ -35,20 +34,19 @@ def remarks(
 
 
 def _disagreement(setting: SettingData, curve: ResponseCurve | None, used: np.ndarray, temperature: float) -> list[str]:
-    """χ² of the groups' energies around one temperature, false-alarm rate 1e-4."""
+    """A sentence if the groups' energies contradict one temperature, false-alarm rate 1e-4."""
     if sum(used) < 2:
         return []
     ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)
     errors = np.zeros(len(used)) if curve is None else curve.ratio_error(temperature)
-    share, chi2 = setting.effective_replicas / setting.num_replicas, 0.0
-    for group, use, ratio, error in zip(setting.groups, used, ratios, errors, strict=True):
-        if use:
-            expected = temperature * group.width2_per_temperature * ratio * group.freedom
-            variance = 2 / (group.freedom * share) + error**2
-            chi2 += np.log(group.energy / expected) ** 2 / variance
-    if stats.chi2.sf(chi2, sum(used) - 1) >= _DISAGREEMENT:
-        return []
-    return ["inconsistent: the level groups do not agree on one temperature; theory or stationarity is in doubt"]
+    share = setting.effective_replicas / setting.num_replicas
+    rows = [
+        (group.energy / (group.width2_per_temperature * ratio * group.freedom), 2 / (group.freedom * share) + error**2)
+        for group, use, ratio, error in zip(setting.groups, used, ratios, errors, strict=True)
+        if use
+    ]
+    temperatures, variances = (np.array(column) for column in zip(*rows, strict=True))
+    return list(filter(None, [group_disagreement(np.log(temperatures), np.sqrt(variances)).warning]))
 
 
 def _strays(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
@@ -95,7 +93,7 @@ _PARAMETERS = ("mu2", "sigma_h2", "target", "teacher", "noise", "decay")
 
 def _mean_error(group: GroupData, setting: SettingData) -> float:
     means = group.levels.mean(axis=1)
-    return max(float(means.std(ddof=1)) / np.sqrt(setting.effective_replicas), np.finfo(float).tiny)
+    return max(float(means.std(ddof=1)) / np.sqrt(setting.effective_means), np.finfo(float).tiny)
 
 
 def with_input_scatter(fit: SettingFit, setting: SettingData, *, seed: int) -> SettingFit:
