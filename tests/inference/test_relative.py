@@ -149,7 +149,7 @@ def test_a_level_heated_on_its_own_is_left_out_and_named():
     fit = fit_relative_temperatures(settings)
     assert fit.weights[6] == 0.0
     assert fit.weights.sum() == pytest.approx(1.0)
-    assert any("level 6 does not heat by the common factor" in text for text in fit.warnings)
+    assert any("left out level 6: not heated by the common factor" in text for text in fit.warnings)
     assert summarise(np.exp(fit.settings[2].log_draws)).contains(4.0)
 
 
@@ -188,11 +188,67 @@ def test_levels_that_carry_no_temperature_are_left_out():
         settings.append(setting._replace(levels=levels))
     fit = fit_relative_temperatures(settings)
     assert fit.weights[[0, 9]].tolist() == [0.0, 0.0]
-    assert any("level 9 does not fluctuate" in text for text in fit.warnings)
-    assert any("level 0 does not stay clear of 0" in text for text in fit.warnings)
+    assert any("left out level 9: no fluctuation" in text for text in fit.warnings)
+    assert any("left out level 0: near 0" in text for text in fit.warnings)
     # levels of both signs have no wall at 0
     shifted = [s._replace(levels=s.levels - 150.0) for s in settings]
     assert fit_relative_temperatures(shifted).weights[0] > 0.0
+
+
+@pytest.mark.parametrize(("power", "what"), [(2, "eigenvalues of WᵀW"), (1, "singular values")])
+def test_noise_around_zero_is_left_out(power, what):
+    """Of a matrix of rank 3 with noise only three levels have a fixed point; the variances of the squares of the
+    others are ∝ T², without a wall in sight: repulsion keeps each of them narrow and many widths away from 0."""
+    rng = np.random.default_rng(21)
+    signal = np.zeros((40, 20))
+    signal[np.arange(3), np.arange(3)] = [1.0, 2.0, 3.0]
+    settings = []
+    for temperature in (1.0, 3.0):
+        noisy = signal + 0.02 * np.sqrt(temperature) * rng.standard_normal((200, 40, 20))
+        levels = np.linalg.svd(noisy, compute_uv=False)[:, ::-1] ** power
+        settings.append(LevelData(what, 0.1 * temperature, 1, levels))
+    assert (settings[0].levels.mean(axis=0)[:-3] > 5 * settings[0].levels.std(axis=0)[:-3]).any()
+    fit = fit_relative_temperatures(settings)
+    assert fit.warnings == ("left out levels 0-16: near 0 variances are not ∝ T",)
+    assert summarise(np.exp(fit.settings[1].log_draws)).contains(3.0)
+    noise = [setting._replace(levels=setting.levels[:, :-3]) for setting in settings]
+    with pytest.raises(InputError, match="noise around 0"):
+        fit_relative_temperatures(noise)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_any_unit(unit):
+    rng = np.random.default_rng(22)
+    settings = [s._replace(levels=unit * s.levels) for s in data(rng, (1.0, 2.0), 50)]
+    fit = fit_relative_temperatures(settings)
+    assert fit.warnings == ()
+    assert summarise(np.exp(fit.settings[1].log_draws)).contains(2.0)
+
+
+def test_a_large_degenerate_group_is_one_fixed_point():
+    """30 degenerate levels part by many widths ∝ √T."""
+    rng = np.random.default_rng(23)
+    settings = [LevelData("goe", t, 1, 500.0 + np.sqrt(t) * goe(rng, 30, 200)) for t in (1.0, 2.0, 4.0)]
+    fit = fit_relative_temperatures(settings)
+    assert all(setting.same_fixed_point for setting in fit.settings)
+    assert summarise(np.exp(fit.settings[2].log_draws)).contains(4.0)
+
+
+def test_replicas_of_two_minima_in_one_setting():
+    """Half of the replicas elsewhere: no replica is far from the median in widths, but a gap divides them."""
+    rng = np.random.default_rng(24)
+    settings = data(rng, (1.0, 2.0), 40)
+    settings[1] = settings[1]._replace(levels=settings[1].levels + 30.0 * WIDTHS * (np.arange(40) % 2 == 0)[:, None])
+    with pytest.raises(InputError, match=r"20 of 40 replicas rest elsewhere"):
+        fit_relative_temperatures(settings)
+
+
+def test_of_two_equal_parties_the_first_is_kept():
+    rng = np.random.default_rng(25)
+    settings = data(rng, (1.0, 2.0, 1.5, 3.0), 100)
+    for index in (2, 3):
+        settings[index] = settings[index]._replace(levels=settings[index].levels + 100.0 * WIDTHS)
+    assert [s.same_fixed_point for s in fit_relative_temperatures(settings).settings] == [True, True, False, False]
 
 
 def test_rounded_numbers_do_not_fluctuate():
@@ -203,7 +259,7 @@ def test_rounded_numbers_do_not_fluctuate():
         constant = np.float32(600.0) + 7e-5 * rng.integers(-1, 2, (50, 1))
         levels = np.concatenate([setting.levels, constant], axis=1).astype(np.float32)
         settings.append(setting._replace(levels=levels.astype(np.float64)))
-    assert any("level 8 does not fluctuate" in text for text in fit_relative_temperatures(settings).warnings)
+    assert any("left out level 8: no fluctuation" in text for text in fit_relative_temperatures(settings).warnings)
 
 
 def shifted_by(settings, shift):
@@ -230,7 +286,7 @@ def test_another_fixed_point_is_named(astray):
     assert [setting.same_fixed_point for setting in fit.settings] == [index != astray for index in range(4)]
     said = " ".join(fit.settings[astray].warnings)
     assert "other.npz" in said
-    assert "rests at another fixed point (mean of levels 6, 7)" in said
+    assert "rests at another fixed point (mean of levels 6-7)" in said
     assert sum(len(setting.warnings) for setting in fit.settings) == 1
 
 
@@ -257,7 +313,7 @@ def test_a_replica_that_left_the_minimum_is_left_out():
     assert fit.settings[1].num_replicas == 99
     assert fit.settings[1].warnings == ("1 replica with a level more than 30 widths away left out",)
     settings[1].levels[:20] += 300.0 * WIDTHS
-    with pytest.raises(InputError, match=r"20 of 100 replicas .* start all replicas from one minimum"):
+    with pytest.raises(InputError, match=r"20 of 100 replicas rest elsewhere .* start all replicas from one minimum"):
         fit_relative_temperatures(settings)
 
 

@@ -139,9 +139,7 @@ def _inverse_trigamma(values: np.ndarray) -> np.ndarray:
 def _astray(setting: LevelData, found: np.ndarray | None, modes: np.ndarray) -> tuple[str, ...]:
     if found is None:
         return ()
-    names = ", ".join(str(int(mode)) for mode in modes[found])
-    plural = "s" if len(found) > 1 else ""
-    where = f" (mean of level{plural} {names})" if names else ""
+    where = f" (mean of {name_levels(modes[found])})" if len(found) else ""
     return (
         f"{setting.label} rests at another fixed point{where}: its temperature cannot be compared with the others'; "
         "start all settings from one minimum",
@@ -152,7 +150,7 @@ def _sentences(usable: Usable, agreement: Agreement) -> tuple[str, ...]:
     found = list(usable.warnings)
     left_out = usable.modes[list(agreement.left_out)]
     if len(left_out):
-        found.append(f"{name_levels(left_out)} not heat by the common factor (false-alarm rate 1e-3): left out")
+        found.append(f"left out {name_levels(left_out)}: not heated by the common factor (false-alarm rate 1e-3)")
     if not agreement.common:
         found.append(
             "the levels do not heat by one common factor (false-alarm rate 1e-3) and tell no temperature: "
