@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from coulombgas._checks import InputError
-from coulombgas._interval import summarise
 from coulombgas.inference.relative import LevelData, fit_relative_temperatures
 from coulombgas.inference.relative._variances import common_weights, log_variances
 
@@ -57,7 +56,7 @@ def coverage(sets, make, interval):
 
 def fitted(settings):
     fit = fit_relative_temperatures(settings, num_chains=1, num_draws=2000)
-    shown = summarise(np.exp(fit.settings[1].log_draws))
+    shown = fit.settings[1].relative_temperature
     return shown.lower, shown.upper
 
 
@@ -150,7 +149,7 @@ def test_a_level_heated_on_its_own_is_left_out_and_named():
     assert fit.weights[6] == 0.0
     assert fit.weights.sum() == pytest.approx(1.0)
     assert any("left out level 6: not heated by the common factor" in text for text in fit.warnings)
-    assert summarise(np.exp(fit.settings[2].log_draws)).contains(4.0)
+    assert fit.settings[2].relative_temperature.contains(4.0)
 
 
 @pytest.mark.parametrize("replicas", [5, 100])
@@ -172,7 +171,7 @@ def test_levels_without_a_common_factor():
         heated(settings, 1, modes, 4.0)
     fit = fit_relative_temperatures(settings)
     assert any("do not heat by one common factor" in text for text in fit.warnings)
-    interval = summarise(np.exp(fit.settings[1].log_draws))
+    interval = fit.settings[1].relative_temperature
     assert interval.lower < 4.0
     assert interval.upper > 16.0
     assert (fit.weights > 0).sum() > 4
@@ -210,7 +209,7 @@ def test_noise_around_zero_is_left_out(power, what):
     assert (settings[0].levels.mean(axis=0)[:-3] > 5 * settings[0].levels.std(axis=0)[:-3]).any()
     fit = fit_relative_temperatures(settings)
     assert fit.warnings == ("left out levels 0-16: near 0 variances are not ∝ T",)
-    assert summarise(np.exp(fit.settings[1].log_draws)).contains(3.0)
+    assert fit.settings[1].relative_temperature.contains(3.0)
     noise = [setting._replace(levels=setting.levels[:, :-3]) for setting in settings]
     with pytest.raises(InputError, match="noise around 0"):
         fit_relative_temperatures(noise)
@@ -222,7 +221,7 @@ def test_any_unit(unit):
     settings = [s._replace(levels=unit * s.levels) for s in data(rng, (1.0, 2.0), 50)]
     fit = fit_relative_temperatures(settings)
     assert fit.warnings == ()
-    assert summarise(np.exp(fit.settings[1].log_draws)).contains(2.0)
+    assert fit.settings[1].relative_temperature.contains(2.0)
 
 
 def test_a_large_degenerate_group_is_one_fixed_point():
@@ -231,7 +230,7 @@ def test_a_large_degenerate_group_is_one_fixed_point():
     settings = [LevelData("goe", t, 1, 500.0 + np.sqrt(t) * goe(rng, 30, 200)) for t in (1.0, 2.0, 4.0)]
     fit = fit_relative_temperatures(settings)
     assert all(setting.same_fixed_point for setting in fit.settings)
-    assert summarise(np.exp(fit.settings[2].log_draws)).contains(4.0)
+    assert fit.settings[2].relative_temperature.contains(4.0)
 
 
 def test_replicas_of_two_minima_in_one_setting():
@@ -334,6 +333,7 @@ def test_draws():
     fit = fit_relative_temperatures(settings, seed=1, num_chains=3, num_draws=7)
     assert fit.settings[1].log_draws.shape == (3, 7)
     assert not fit.settings[0].log_draws.any()
+    assert fit.settings[0].relative_temperature == (1.0, 1.0, 1.0, 0.0)
     again = fit_relative_temperatures(settings, seed=1, num_chains=3, num_draws=7)
     np.testing.assert_array_equal(fit.settings[1].log_draws, again.settings[1].log_draws)
     many = fit_relative_temperatures(settings, num_draws=20000).settings

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from coulombgas._interval import Interval, summarise
+
 from ._agreement import Agreement, agreeing_levels
 from ._fixed_point import strays
 from ._levels import LevelData, Usable, name_levels, usable_levels
@@ -43,6 +45,11 @@ class RelativeTemperature:
     log_error: float
     same_fixed_point: bool
     warnings: tuple[str, ...] = ()
+
+    @property
+    def relative_temperature(self) -> Interval:
+        """T/T_first: posterior mean and 95% interval."""
+        return summarise(np.exp(self.log_draws))
 
 
 @dataclass(frozen=True, kw_only=True)
