@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from coulombgas._checks import check_count
 from coulombgas._interval import Interval, summarise
 
 from ._agreement import Agreement, agreeing_levels
@@ -85,28 +86,34 @@ def fit_relative_temperatures(
         InputError: when there is one setting only, the numbers of modes differ, a setting has fewer than 3 replicas,
             or nothing fluctuates.
     """
+    shape = (check_count("num_chains", num_chains), check_count("num_draws", num_draws))
     usable = usable_levels(settings)
     levels = [setting.levels[:, usable.modes] for setting in usable.settings]
     astray = strays(levels, _rough_log_temperatures(levels))
     reference = np.array([index for index in range(len(levels)) if index not in astray])
-    variances = log_variances(levels, [int(index) for index in reference])
+    variances = log_variances(levels, reference.tolist())
     agreement = agreeing_levels(variances, reference)
+    estimate, error = _mean_over_levels(variances, agreement)
+    draws = _draw(estimate, error, np.random.default_rng(seed), shape)
+    rows = tuple(
+        _row(usable, index, astray.get(index), estimate - estimate[0], error[index], draws[index] - draws[0])
+        for index in range(len(levels))
+    )
     weights = np.zeros(usable.settings[0].levels.shape[1])
     weights[usable.modes] = agreement.weights
-    estimate, error = _mean_over_levels(variances, agreement)
-    rng = np.random.default_rng(seed)
-    draws = _draw(estimate, error, rng, (num_chains, num_draws))
-    rows = [
-        RelativeTemperature(
-            path=setting.path, learning_rate=setting.learning_rate, batch_size=setting.batch_size,
-            num_replicas=len(setting.levels), log_draws=draws[index] - draws[0],
-            log_temperature=float(estimate[index] - estimate[0]), log_error=float(error[index]),
-            same_fixed_point=index not in astray,
-            warnings=(*usable.of_setting[index], *_astray(setting, astray.get(index), usable.modes)),
-        )
-        for index, setting in enumerate(usable.settings)
-    ]  # fmt: skip
-    return RelativeFit(settings=tuple(rows), weights=weights, warnings=_sentences(usable, agreement))
+    return RelativeFit(settings=rows, weights=weights, warnings=_sentences(usable, agreement))
+
+
+def _row(
+    usable: Usable, index: int, astray: np.ndarray | None, estimate: np.ndarray, error: float, draws: np.ndarray
+) -> RelativeTemperature:
+    setting = usable.settings[index]
+    return RelativeTemperature(
+        path=setting.path, learning_rate=setting.learning_rate, batch_size=setting.batch_size,
+        num_replicas=len(setting.levels), log_draws=draws, log_temperature=float(estimate[index]),
+        log_error=float(error), same_fixed_point=astray is None,
+        warnings=(*usable.of_setting[index], *_astray(setting, astray, usable.modes)),
+    )  # fmt: skip
 
 
 def _rough_log_temperatures(levels: Sequence[np.ndarray]) -> np.ndarray:
