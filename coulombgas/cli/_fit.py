@@ -25,9 +25,9 @@ class Fit:
     model: str | None = None
     """Fit one law to every level group instead: single, pair, density, group, rice, known-gap, product, gaussian,
     poisson, brody or mixture."""
-    method: Literal["response", "leading-order", "whole-spectrum"] = "response"
+    method: Literal["response", "leading-order", "whole-spectrum", "relative"] = "response"
     """How widths tell T: response at any T; leading-order, right for T → 0 only; whole-spectrum, from the mean levels
-    too."""
+    too; relative, without a theory, relative to the first setting."""
     scaling: Literal["two-stage", "joint"] = "two-stage"
     """The scaling rule from the settings' posteriors, or jointly with their temperatures."""
     record: int = -1

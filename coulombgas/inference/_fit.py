@@ -1,7 +1,6 @@
 """From spectra to a temperature."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import xarray as xr
 
@@ -12,13 +11,14 @@ from coulombgas.models import Model, check_model
 from ._records import Record, collect_records
 from ._result import TemperatureFit
 from ._settings import prepare_settings
+from .relative._settings import fit_relative_settings
 from .scaling._fit import fit_rule
 from .temperature._groups import find_curves, problem_used, temperature_problem, width_problem
 from .temperature._remarks import with_input_scatter
 from .temperature._spectrum import spectrum_problem
 from .temperature._summary import summarise_settings
 
-METHODS = ("response", "leading-order", "whole-spectrum")
+METHODS = ("response", "leading-order", "whole-spectrum", "relative")
 SCALINGS = ("two-stage", "joint")
 
 
@@ -55,7 +55,8 @@ def fit_temperature(
         model: the model that was trained, for spectra of a model that is not registered.
         method: "response" for any T; "leading-order": the theory's widths as they are, right for T → 0, and only the
             groups of two and more; "whole-spectrum": from the mean levels too, which move with T (sharper, and wrong
-            where the means move for another reason, such as quenched data).
+            where the means move for another reason, such as quenched data); "relative": without a theory, relative to
+            the first setting, as for spectra without a model.
         scaling: "two-stage": the rule from the settings' posteriors; "joint": rule and temperatures in one posterior;
             ``scaling.draws["temperature"]`` are then the temperatures given the rule.
         record: index of the record to use, the last by default.
@@ -77,8 +78,11 @@ def fit_temperature(
     phases = _Phases(progress)
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
     records = collect_records(spectra, model=model, record=record)
-    if all(one.model is None for one in records):
-        return _relative(records, method, scaling, options)
+    if reason := _without_theory(records, method):
+        _check_relative(method, scaling)
+        found, rule = fit_relative_settings(records, reason, options)
+        phases.tell(100)
+        return TemperatureFit(settings=found, scaling=rule, method="relative")
     settings = prepare_settings(records, tolerance, phases.part(0, 10))
     widths = width_problem(settings).draw(**options)
     if method == "whole-spectrum":
@@ -106,6 +110,27 @@ def _check_options(method: str, scaling: str, model: Model | None) -> None:
         check_model(model)
 
 
+def _without_theory(records: Sequence[Record], method: str) -> str:
+    """Why these records have no theory, in words; empty where they have one."""
+    if method == "relative":
+        return "`method` is 'relative'"
+    if all(record.model is None for record in records):
+        names = sorted({record.model_name for record in records if record.model_name})
+        if names:
+            return f"nothing is known of the model {', '.join(map(repr, names))} (give `model=`, or register its class)"
+        return "`spectra` do not say which model they came from (give `model=` if it is known)"
+    if all(record.optimizer.name == "adam" for record in records):
+        return "there is no temperature α/B for Adam, which rescales every gradient by its own size"
+    return ""
+
+
+def _check_relative(method: str, scaling: str) -> None:
+    if method not in ("relative", "response"):
+        raise InputError(f"`method` {method!r} needs the theory of a model: give `model=`, or `method` 'relative'.")
+    if scaling == "joint":
+        raise InputError("`scaling` 'joint' needs the theory of a model: give 'two-stage'.")
+
+
 class _Phases:
     """Progress in per cent of the whole fit, from that of its parts."""
 
@@ -119,8 +144,3 @@ class _Phases:
 
     def part(self, first: int, last: int) -> Progress:
         return lambda done, total: self.tell(first + round((last - first) * done / max(total, 1)))
-
-
-def _relative(records: Sequence[Record], method: str, scaling: str, options: dict[str, Any]) -> TemperatureFit:
-    """Temperatures relative to the first setting, without a model."""
-    raise InputError("`spectra` does not say which model it came from: give `model=`.")

@@ -137,7 +137,7 @@ def _descend_at(model: Any, decay: float, batch_size: int, rate: float) -> PyTre
     moved, quiet, mean = np.inf, 0, weights
     for block in range(_MAX_BLOCKS):
         previous = mean
-        weights, memories, mean = _block(model, weights, memories, keys, setting, decay, jnp.uint32(block))
+        weights, memories, mean = _block(model, weights, memories, keys, setting, jnp.float32(decay), jnp.uint32(block))
         flat = [np.asarray(leaf) for leaf in jax.tree.leaves(mean)]
         if not all(np.isfinite(leaf).all() for leaf in flat):
             return None
@@ -158,7 +158,7 @@ def _first(model: Any, keys: Array, setting: Setting) -> tuple[PyTree, PyTree]:
 
 @eqx.filter_jit
 def _block(
-    model: Any, weights: PyTree, memories: PyTree, keys: Array, setting: Setting, decay: float, block: Array
+    model: Any, weights: PyTree, memories: PyTree, keys: Array, setting: Setting, decay: Array, block: Array
 ) -> tuple[PyTree, PyTree, PyTree]:
     def update(carry: tuple, step: Array) -> tuple:
         weights, memories, total = carry

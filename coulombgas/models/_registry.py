@@ -1,7 +1,7 @@
 """Models by name: from a JSON-able description back to the model."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from coulombgas._checks import InputError, check_choice
 
@@ -16,10 +16,9 @@ _MODELS: dict[str, type[Model]] = {
     model.name: model for model in (GaussianRBM, TeacherStudent, TwoLayerLinear, MatrixDyson)
 }
 _BUILT_IN = frozenset(_MODELS)
-_M = TypeVar("_M", bound=type[Model])
 
 
-def register(model: _M) -> _M:
+def register(model: Any) -> Any:
     """Make stores and the command line know a class of models, under its ``name``; usable as a decorator.
 
     Spectra of a registered model are fitted like those of a built-in one in this process: ``fit_temperature`` and

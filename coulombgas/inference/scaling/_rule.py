@@ -44,9 +44,17 @@ def fit_scaling(
     50 degrees of freedom is right to 1%); the scatter adds in quadrature. The draws are independent ones of
     :func:`sample_rule`. The same fit with priors twice as wide comes with it.
     """
-    alpha, batch = columns(settings)
+    options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
+    return fit_log_temperatures(*columns(settings), *log_temperatures(settings), **options)
+
+
+def fit_log_temperatures(
+    alpha: np.ndarray, batch: np.ndarray, mean: np.ndarray, error: np.ndarray, *, seed: int, num_chains: int,
+    num_warmup: int, num_draws: int,
+) -> ScalingFit:  # fmt: skip
+    """The same from log temperatures (setting,), up to a common constant, and their independent errors."""
     identified = identified_exponents(alpha, batch)
-    problem = rule_problem(both_priors(_temperatures(settings, identified)))
+    problem = rule_problem(both_priors(_temperatures(alpha, batch, mean, error, identified)))
     draws = problem.draw(seed=seed, num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws)
     sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
     return summarise_rule(sites, 0, identified, alpha, batch, method="two-stage")
@@ -125,7 +133,8 @@ def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: 
     """Log predictive density of each setting's log temperature, (draw, setting), with free or with unit exponents."""
     alpha, batch = columns(settings)
     identified = identified_exponents(alpha, batch) if free else (False, False)
-    draws = sample_rule(_temperatures(settings, identified), seed=seed, num_chains=1, num_draws=2000)
+    own = _temperatures(alpha, batch, *log_temperatures(settings), identified)
+    draws = sample_rule(own, seed=seed, num_chains=1, num_draws=2000)
     sites = {name: value.reshape(-1, 1) for name, value in draws.items()}
     a, b = (sites[name] if known(name, identified) else 1.0 for name in _EXPONENTS)
     rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
@@ -145,9 +154,10 @@ def log_temperatures(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.nda
     return np.array([log.mean() for log in logs]), np.array([log.std() for log in logs])
 
 
-def _temperatures(settings: Sequence[SettingFit], identified: tuple[bool, bool]) -> SettingTemperatures:
-    mean, error = log_temperatures(settings)
-    rule = rule_data(*columns(settings), identified)
+def _temperatures(
+    alpha: np.ndarray, batch: np.ndarray, mean: np.ndarray, error: np.ndarray, identified: tuple[bool, bool]
+) -> SettingTemperatures:
+    rule = rule_data(alpha, batch, identified)
     size = len(rule.used)
     return SettingTemperatures(padded(mean, size), padded(error, size), rule)
 

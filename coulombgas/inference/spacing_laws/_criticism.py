@@ -102,10 +102,13 @@ def prior_sensitivity(fit: TemperatureFit) -> list[float]:
     By importance weights on the draws; below 0.1 the prior is of no account. The prior is Normal(0, 10) in log T.
 
     Returns:
-        One number for each setting.
+        One number for each setting; 0 for a temperature relative to the first setting, which has no such prior.
     """
     shifts = []
     for setting in fit.settings:
+        if setting.temperature is None:
+            shifts.append(0.0)
+            continue
         log = np.log(setting.temperature_draws.ravel())
         exponent = -0.5 * (log / WIDE) ** 2
         weights = np.exp(exponent - exponent.max())
