@@ -25,6 +25,7 @@ from coulombgas.training import Optimizer
 from ._fixed_point import FixedPoint, find_fixed_point
 from ._keys import ByIdentity
 from ._levels import Observable, find_groups, group_width2, level_error, observe
+from ._memory import check_memory
 from ._moments import (
     BLOCKS,
     Slope,
@@ -64,6 +65,10 @@ class Moments(NamedTuple):
     num_neutral: int
 
 
+class _FlatLevels(InputError):
+    """Levels along directions that look neutral; more draws may tell them apart."""
+
+
 class Solution(NamedTuple):
     """Stationary law around the fixed point."""
 
@@ -94,9 +99,14 @@ def linear_noise(
     for level in range(_ROUNDS):
         tell(level, _ROUNDS)
         moments = _moments(ByIdentity(model), batch_size, steps.effective_decay, seed, level)
-        theory, solution = _solve(
-            moments, learning_rate, batch_size, optimizer, steps, updates_per_epoch, tolerance, seed
-        )
+        try:
+            theory, solution = _solve(
+                moments, learning_rate, batch_size, optimizer, steps, updates_per_epoch, tolerance, seed
+            )
+        except _FlatLevels:
+            if level + 1 == _ROUNDS:
+                raise
+            continue
         if (theory.width2_error <= _WANTED_ERROR * theory.width2).all():
             break
     state, groups = moments.point.state, theory.groups
@@ -120,6 +130,7 @@ def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: i
     samples = _SLOPE_SAMPLES * grow if update.size <= _JACKKNIFE_UP_TO else 2**15 * grow
     slope = measure_slope(wide, point.state, draws=max(4, samples // (BLOCKS * wide.batch_size)), seed=seed)
     spread = measure_spread(update, point.state, batch_size, draws=_SPREAD_DRAWS * grow // BLOCKS, seed=seed)
+    check_memory(update, point.state, slope, spread, batch_size)
     observable = observe(update, point.state)
     return Moments(update, point, slope, spread, observable, _count_neutral(slope, update, decay))
 
@@ -300,7 +311,8 @@ def _check_stable(moments: Moments, optimizer: Optimizer, learning_rate: float) 
     jacobian_of_levels = moments.observable.jacobian
     flat = np.abs(jacobian_of_levels @ own.neutral[:num])
     if flat.size and flat.max() > _FLAT_LEVEL * np.abs(jacobian_of_levels).max():
-        raise InputError(
-            f"`model` {moments.update.model.name!r}: levels move along a direction that nothing restores, so that they "
-            "diffuse without end and have no temperature: add weight decay, or observe another matrix."
+        raise _FlatLevels(
+            f"`model` {moments.update.model.name!r}: levels move along directions whose restoring force cannot be told "
+            "from zero: either they diffuse without end and have no temperature (add weight decay, or observe another "
+            "matrix), or the state is too large for linear noise (`method` 'relative' needs none)."
         )

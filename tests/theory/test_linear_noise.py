@@ -114,3 +114,19 @@ def test_bad_arguments_are_named(change, words):
 def test_a_state_too_large_is_refused_at_once():
     with pytest.raises(InputError, match="more than the 4000"):
         linear_noise(TeacherStudent(teacher=np.linspace(1, 2, 70)), learning_rate=0.1, batch_size=4)
+
+
+class ForgetfulChains(GaussianRBM):
+    """Persistent chains that do not say what their moments are."""
+
+    def reduce_memory(self, memory, *, setting):
+        return memory
+
+    def restore_memory(self, statistic, *, key, setting):
+        return statistic
+
+
+def test_a_memory_that_is_not_its_own_statistic_is_found_out():
+    model = ForgetfulChains(target=(3.0, 4.0), gibbs_steps=1)
+    with pytest.raises(InputError, match="reduce_memory"):
+        linear_noise(model, learning_rate=0.05, batch_size=8)
