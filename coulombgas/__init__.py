@@ -6,10 +6,10 @@ Names are loaded on first use (PEP 562), so ``import coulombgas`` costs next to 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ._checks import InputError as InputError
     from .inference import TemperatureFit as TemperatureFit
     from .inference import calibrate as calibrate
     from .inference import compare_laws as compare_laws
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 _EXPORTS: dict[str, str] = {
     # name: module that defines it, one line each, grouped by layer
+    "InputError": "_checks",
     "gpt_size": "models",
     "read_corpus": "models",
     "read_recording": "training",
@@ -122,7 +123,7 @@ _SUBPACKAGES = (
     "report",
 )
 
-__all__ = ["InputError", "__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

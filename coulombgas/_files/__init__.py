@@ -10,12 +10,18 @@ from ._grid import StoredGrid as StoredGrid
 from ._grid import StoredGroup as StoredGroup
 from ._grid import check_arrays as check_arrays
 from ._grid import read_grid as read_grid
+from ._hdf5 import check_dataset as check_dataset
+from ._hdf5 import check_hdf5 as check_hdf5
+from ._hdf5 import open_hdf5 as open_hdf5
+from ._hdf5 import walk_hdf5 as walk_hdf5
 from ._owner import MARKER as MARKER
 from ._owner import add_to_output as add_to_output
 from ._owner import identity_of as identity_of
 from ._owner import mark_output as mark_output
 from ._owner import remove_partial as remove_partial
 from ._regular import check_size as check_size
+from ._regular import check_tree as check_tree
+from ._regular import links_stay_in as links_stay_in
 from ._regular import memory as memory
 from ._regular import open_regular as open_regular
 from ._regular import parse_json as parse_json
@@ -43,6 +49,7 @@ from ._write import publish as publish
 from ._write import replace_directory as replace_directory
 from ._zarr import SAFE_CODECS as SAFE_CODECS
 from ._zarr import examine_array as examine_array
+from ._zarr import examine_group as examine_group
 from ._zarr import examine_store as examine_store
 from ._zarr import is_store as is_store
 from ._zarr import list_arrays as list_arrays

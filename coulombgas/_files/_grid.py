@@ -128,7 +128,9 @@ def check_arrays(store: StoredGroup, rules: Mapping[str, ArrayRule], *, sizes: M
             raise InputError(f"{store.path}: array `{name}` is missing: the store is damaged; it holds {held}.")
         if grid.kind not in rule.kinds:
             wanted = " or ".join(dict.fromkeys(_KIND_WORDS[kind] for kind in rule.kinds))
-            raise InputError(f"{store.path}: array `{name}` must hold {wanted}, got {grid.dtype}: the store is damaged.")
+            raise InputError(
+                f"{store.path}: array `{name}` must hold {wanted}, got {grid.dtype}: the store is damaged."
+            )
         fits = grid.dims in rule.dims or (grid.dims is None and len(grid.shape) in map(len, rule.dims))
         if not fits:
             raise InputError(

@@ -45,6 +45,28 @@ def regular_file(path: str | os.PathLike[str], *, inside: Path | None = None) ->
     return file
 
 
+def links_stay_in(folder: Path) -> Path:
+    """Where the links of a folder of weights may lead: into the folder, or for a snapshot of the Hugging Face cache
+    (``…/snapshots/<revision>``, all links) into the whole model's cache."""
+    return folder.absolute().parent.parent if folder.absolute().parent.name == "snapshots" else folder
+
+
+def check_tree(folder: Path) -> None:
+    """A folder that a foreign library is going to read holds regular files only, and no link leaves it.
+
+    Raises:
+        InputError: naming the first pipe, device or link that could hang it or lead elsewhere.
+    """
+    for place, folders, names in os.walk(folder, followlinks=False):
+        for name in (*folders, *names):
+            path = Path(place) / name
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode) and not within(path, folder):
+                raise InputError(f"{path}: a link that leaves {str(folder)!r}, which is not followed: copy it there.")
+            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                regular_file(path)
+
+
 def within(path: Path, folder: Path) -> bool:
     """Whether a path, all links followed, lies in a folder."""
     return path.resolve().is_relative_to(folder.resolve())

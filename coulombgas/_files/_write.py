@@ -116,6 +116,8 @@ def publish(source: Path, target: Path) -> None:
     """
     safe_point()
     with deferred():
+        for leftover in source.rglob("*.partial"):  # of a writer that was killed
+            leftover.unlink()
         mark_output(source)
         replace_directory(source, target)
 

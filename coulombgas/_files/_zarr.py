@@ -47,7 +47,7 @@ def examine_store(directory: Path) -> StoredGroup:
     Raises:
         InputError: naming the array and what is wrong with it.
     """
-    attributes = _group_attributes(directory)
+    attributes = examine_group(directory)
     arrays: dict[str, StoredGrid] = {}
     for name, location in list_arrays(directory):
         arrays[name] = examine_array(location, name, inside=directory)
@@ -91,7 +91,12 @@ def examine_array(location: Path, name: str, *, inside: Path | None = None) -> S
         raise InputError(str(error) if str(error).startswith(f"{name}: ") else f"{name}: {error}") from None
 
 
-def _group_attributes(directory: Path) -> dict[str, Any]:
+def examine_group(directory: Path) -> dict[str, Any]:
+    """Attributes of the group, or array, at the top of a store, once what it says of its arrays is sound.
+
+    Raises:
+        InputError: when its metadata are damaged, or name in their consolidated copy what no array may be.
+    """
     file = directory / "zarr.json"
     if not file.exists():
         if (directory / ".zmetadata").exists():

@@ -50,7 +50,7 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
     """Train, store, and print one line for each setting."""
     from coulombgas.training import Optimizer, train
 
-    from ._console import console, progress_bar
+    from ._console import progress_bar, remark
 
     optimizer = Optimizer(engine.optimizer, momentum=engine.momentum, schedule=engine.schedule)
     try:
@@ -76,7 +76,7 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
         from coulombgas.training import interrupted_run
 
         if interrupted_run(engine.out):
-            console.print("the same command with --resume continues from the last checkpoint", markup=False)
+            remark("the same command with --resume continues from the last checkpoint")
         raise
     return print_summary(spectra, str(engine.out), json=engine.json)
 
@@ -101,10 +101,12 @@ def summarise(spectra: "xr.Dataset", out: str) -> dict[str, Any]:
     """What was run, for machines."""
     import json
 
+    import numpy as np
+
     settings = []
     for index in range(spectra.sizes["setting"]):
         rate, batch = float(spectra.learning_rate[index]), int(spectra.batch_size[index])
-        failed = spectra.failed_step.values[index]
+        failed = spectra.failed_step.values[index] if "failed_step" in spectra else np.full(0, -1)
         settings.append({
             "learning_rate": rate,
             "batch_size": batch,

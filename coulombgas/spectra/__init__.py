@@ -33,9 +33,6 @@ from ._schema import make_spectra as make_spectra
 from ._schema import model_config as model_config
 from ._schema import package_versions as package_versions
 from ._schema import validate_spectra as validate_spectra
-from ._stores import EVERY_CHUNK as EVERY_CHUNK
-from ._stores import check_coordinates as check_coordinates
-from ._stores import write_store as write_store
 from ._smoothing import SmoothingDiagnosis as SmoothingDiagnosis
 from ._spacings import SpacingRatio as SpacingRatio
 from ._spacings import spacing_ratio as spacing_ratio
@@ -43,6 +40,9 @@ from ._spacings import spacing_ratios as spacing_ratios
 from ._spacings import unit_spacings as unit_spacings
 from ._stored import StoredArray as StoredArray
 from ._stored import printable as printable
+from ._stores import EVERY_CHUNK as EVERY_CHUNK
+from ._stores import check_coordinates as check_coordinates
+from ._stores import write_store as write_store
 from ._unfold import Unfolding as Unfolding
 from ._unfold import unfold as unfold
 from ._vectors import Localisation as Localisation

@@ -1,7 +1,6 @@
 """Reading ensembles of spectra: our own Zarr stores, the data released with ALP24, and plain ``.npz`` files."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr

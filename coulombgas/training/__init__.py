@@ -2,6 +2,7 @@
 
 from ._language import LanguageTraining as LanguageTraining
 from ._language_run import LanguageRun as LanguageRun
+from ._language_run import interrupted_training as interrupted_training
 from ._language_run import train_language_model as train_language_model
 from ._merge import merge_spectra as merge_spectra
 from ._merge import merge_stores as merge_stores
@@ -22,6 +23,7 @@ __all__ = [
     "Optimizer",
     "SpectrumRecorder",
     "interrupted_run",
+    "interrupted_training",
     "is_recording",
     "merge_spectra",
     "merge_stores",

@@ -133,7 +133,6 @@ class _Chunk:
         self.step, self.records = snapshot.step, snapshot.records
         self.hooks.report(self.step * self.num_replicas)
 
-
     def _check(self, snapshot: Snapshot, leaves: list[jax.Array]) -> None:
         """A snapshot from disk fits this chunk: whoever changed it, the run does not go on from it unseen."""
         found = [(leaf.shape, leaf.dtype) for leaf in snapshot.leaves]
@@ -144,7 +143,8 @@ class _Chunk:
         lengths = all(shape[:1] == (self.num_replicas,) for one in names for shape in one.values())
         if not (fits and made == due and same and lengths):
             raise InputError(
-                f"`resume`: the snapshot {self.task.name} is damaged or of another run: give --overwrite to start afresh."
+                f"`resume`: the snapshot {self.task.name} is damaged or of another run: "
+                "give --overwrite to start afresh."
             )
 
 

@@ -1,6 +1,7 @@
 """One run of a transformer on disk: losses, recorded spectra, checkpoints, final weights."""
 
 import json
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -11,7 +12,22 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import atomic_file, check_output, replace_directory
+from coulombgas._files import (
+    Anything,
+    ListOf,
+    MapOf,
+    Number,
+    Record,
+    Text,
+    Whole,
+    atomic_file,
+    check_document,
+    check_output,
+    only_writer,
+    publish,
+    read_json,
+)
+from coulombgas._interrupts import deferred, safe_point
 from coulombgas._types import PathType, Progress
 from coulombgas.models import GPT, Corpus
 from coulombgas.spectra import package_versions
@@ -23,6 +39,15 @@ from ._recorder import SpectrumRecorder, named_arrays
 SPECTRA = "spectra.zarr"
 _CHECKPOINT = "checkpoint.json"
 _SEGMENT = 25  # updates between two looks at the clock and the keyboard
+_ENTRY = Record({"step": Whole(), "train": ListOf(Number(finite=False)), "validation": ListOf(Number())})
+_SCHEMA = Record({
+    "step": Whole(1),
+    "file": Text(r"state-\d{1,19}\.npz"),
+    "history": ListOf(_ENTRY, least=1),
+    "config": MapOf(Anything()),
+    "text": Text(),
+})  # fmt: skip
+_AFRESH = "the checkpoint is damaged; give --overwrite to start afresh"
 
 
 @dataclass(frozen=True)
@@ -52,7 +77,8 @@ def train_language_model(
     """Train an ensemble of transformers and record the spectra of their matrices.
 
     Until the run is complete everything lives in a hidden directory beside ``out``; a killed run goes on from its last
-    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted.
+    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted. Ctrl-C, SIGTERM and SIGUSR1 leave
+    a checkpoint. Only one process at a time may train towards a path.
 
     Args:
         config: shape, optimiser, schedule, what to record.
@@ -64,20 +90,39 @@ def train_language_model(
         progress: called with (updates done, updates in all).
 
     Raises:
-        InputError: when ``out`` exists or cannot be written, or the checkpoint is of another configuration.
+        InputError: when ``out`` exists or cannot be written, an interrupted run is waiting there and neither ``resume``
+            nor ``overwrite`` is given, or the checkpoint is damaged or of another configuration.
+        Interrupted: when a signal came; the work so far is kept.
     """
-    target = check_output(out, overwrite=overwrite)
-    trainer = LanguageTrainer(config, corpus)
-    run = _Run(trainer, target.parent / f".{target.name}.partial", resume, checkpoint_seconds)
-    try:
-        state = run.train(progress or (lambda done, total: None))
-        _finish(run, state)
-    except BaseException:
-        if not (run.directory / _CHECKPOINT).exists():
-            shutil.rmtree(run.directory, ignore_errors=True)
-        raise
-    replace_directory(run.directory, target)
+    target = check_output(out, overwrite=overwrite, directory=True)
+    with only_writer(target):
+        if interrupted_training(target) and not (resume or overwrite):
+            raise InputError(
+                f"`out` {str(target)!r}: an interrupted run is waiting there: give --resume to go on with it or "
+                "--overwrite to start afresh."
+            )
+        run = _Run(LanguageTrainer(config, corpus), _partial(target), resume and not overwrite, checkpoint_seconds)
+        try:
+            state = run.train(progress or (lambda done, total: None))
+            safe_point()
+            with deferred():
+                _finish(run, state)
+                publish(run.directory, target)
+                _remove_checkpoints(target)
+        except BaseException:
+            if not interrupted_training(target):
+                shutil.rmtree(run.directory, ignore_errors=True)
+            raise
     return LanguageRun(target, config, corpus, _losses(run.history), state.model)
+
+
+def interrupted_training(out: PathType) -> bool:
+    """Whether an interrupted run towards this path can be resumed."""
+    return os.path.lexists(_partial(Path(out)) / _CHECKPOINT)
+
+
+def _partial(target: Path) -> Path:
+    return target.absolute().parent / f".{target.name}.partial"
 
 
 class _Run:
@@ -88,8 +133,10 @@ class _Run:
         self.identity = {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
         self.history: list[dict[str, Any]] = []
         self.resumed = resume and (directory / _CHECKPOINT).exists()
-        if not self.resumed:
-            shutil.rmtree(directory, ignore_errors=True)
+        if not self.resumed and os.path.lexists(directory):
+            if directory.is_symlink() or not directory.is_dir():
+                raise InputError(f"`out`: {str(directory)!r} is in the way and is no directory of ours: move it away.")
+            shutil.rmtree(directory)
         directory.mkdir(parents=True, exist_ok=True)
 
     def train(self, progress: Progress) -> LanguageState:
@@ -103,7 +150,7 @@ class _Run:
         if self.resumed:
             recorder.truncate_after(step)
         saved = time.monotonic()
-        with recorder:
+        with deferred() as stop, recorder:
             if step == 0:
                 recorder(0, state.model)
                 _save_weights(self.directory, "initial", state.model)
@@ -115,11 +162,13 @@ class _Run:
                 recorder(step, state.model)
                 if step % config.evaluate_every == 0 or step == config.steps:
                     state = self._note(step, state)
-                if time.monotonic() - saved > self.every and step < config.steps:
+                progress(step, config.steps)
+                if stop.is_set() or (step < config.steps and time.monotonic() - saved > self.every):
                     recorder.flush()
                     self._save(state, step)
                     saved = time.monotonic()
-                progress(step, config.steps)
+                if stop.is_set():
+                    break  # the end of the deferred block raises
         return state
 
     def _next_event(self, step: int) -> int:
@@ -147,7 +196,9 @@ class _Run:
                 old.unlink()
 
     def _load(self, like: LanguageState) -> tuple[LanguageState, int]:
-        document = json.loads((self.directory / _CHECKPOINT).read_text(encoding="utf-8"))
+        source = self.directory / _CHECKPOINT
+        document = read_json(source, what="checkpoint", inside=self.directory)
+        check_document(document, _SCHEMA, str(source), _AFRESH)
         theirs = {"config": document["config"], "text": document["text"]}
         if theirs != json.loads(json.dumps(self.identity)):
             ours = self.identity["config"]
@@ -156,8 +207,13 @@ class _Run:
                 f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
                 "interrupted run, or start afresh without resume."
             )
-        self.history = document["history"]
-        return load_arrays(self.directory / document["file"], like), int(document["step"])
+        step, self.history = document["step"], document["history"]
+        replicas = self.trainer.config.replicas
+        steps = [entry["step"] for entry in self.history]
+        lengths = {len(entry[word]) for entry in self.history for word in ("train", "validation")}
+        if steps != sorted(set(steps)) or steps[-1] > step or step > self.trainer.config.steps or lengths != {replicas}:
+            raise InputError(f"{source}: `history` does not fit `step` {step} and {replicas} replicas: {_AFRESH}.")
+        return load_arrays(self.directory / document["file"], like), step
 
 
 def _finish(run: _Run, state: LanguageState) -> None:
@@ -169,9 +225,13 @@ def _finish(run: _Run, state: LanguageState) -> None:
     }
     for name, document in documents.items():
         (run.directory / name).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
-    (run.directory / _CHECKPOINT).unlink(missing_ok=True)
-    for file in run.directory.glob("state-*.npz"):
-        file.unlink()
+
+
+def _remove_checkpoints(directory: Path) -> None:
+    """Last of all, so that a run killed before goes on from its last checkpoint."""
+    for pattern in ("state-*.npz", f".{_CHECKPOINT}.*", ".state-*", _CHECKPOINT):
+        for file in directory.glob(pattern):
+            file.unlink()
 
 
 def _save_weights(directory: Path, stem: str, model: GPT) -> None:

@@ -145,9 +145,28 @@ def partial_directory(out: Path) -> Path:
     return out.absolute().parent / f".{out.name}.partial"
 
 
+def read_identity(out: Path) -> dict[str, Any]:
+    """What the run under way towards a path is a run of."""
+    return read_run(out)["identity"]
+
+
+def begin_partial(out: Path, identity: Mapping[str, Any]) -> Path:
+    """An empty place for the store of a work that is done in one go, and its description; returns the place."""
+    directory = partial_directory(out)
+    remove_partial(directory, _KNOWN)
+    directory.mkdir(parents=True)
+    _write_text(directory / "run.json", json.dumps({"identity": identity, "chunks": [1]}))
+    return directory / "spectra.zarr"
+
+
+def end_partial(out: Path) -> None:
+    """Remove what a finished work leaves beside its store."""
+    remove_partial(partial_directory(out), _KNOWN)
+
+
 def interrupted_run(out: PathType) -> bool:
     """Whether an interrupted run towards this path can be resumed."""
-    return (partial_directory(Path(out)) / "run.json").exists()
+    return os.path.lexists(partial_directory(Path(out)) / "run.json")
 
 
 def read_run(out: Path) -> dict[str, Any]:
