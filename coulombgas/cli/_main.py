@@ -1,8 +1,10 @@
 """Dispatch: words to command, one clear line for each error, exit status 2 for bad input."""
 
 import contextlib
+import dataclasses
 import importlib
 import io
+import math
 import os
 import re
 import sys
@@ -128,7 +130,14 @@ def _run(arguments: list[str]) -> int:
 
 
 def _check_common(command: Any) -> None:
-    """What a flag of the same name means in every command."""
+    """What holds for the flags of every command: numbers are finite and of a size that machines know."""
+    for item in dataclasses.fields(command):
+        value = getattr(command, item.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                fail(item.name, "must be a finite number", number)
+            if isinstance(number, int) and abs(number) >= 2**63:
+                fail(item.name, "must be below 2^63 in size", number)
     seed = getattr(command, "seed", 0)
     if check_count("seed", seed, 0) >= 2**32:
         fail("seed", "must be below 2^32", seed)

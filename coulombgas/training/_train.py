@@ -32,6 +32,8 @@ from ._statistics import Statistic, make_statistics
 from ._store import PartialStore, claim, device_name, read_run
 from ._sweep import make_record, make_settings
 
+_LARGEST = 1e15
+
 
 def train(
     model: Model,
@@ -102,6 +104,7 @@ def train(
     if not isinstance(model, Model):
         fail("model", "must be a Model such as GaussianRBM(...)", model)
     settings = make_settings(learning_rate, batch_size, combine)
+    _check_numbers(model, settings)
     replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)
     seed, first_replica = (
         _below("seed", check_count("seed", seed, 0), 32),
@@ -137,6 +140,16 @@ def train(
         return _in_memory(plan, progress)
     with _only_one(Path(out)):
         return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
+
+
+def _check_numbers(model: Model, settings: Sequence[Any]) -> None:
+    """Squares of what a model is made of are numbers in float32, the precision of a training."""
+    own = [(f"model.{name}", value) for name, value in model.config().items()]
+    rates = [("learning_rate", values.learning_rate) for values in settings]
+    for name, value in [*own, *rates]:
+        numbers = np.asarray(value if isinstance(value, list | tuple | float | int) else 0.0)
+        if numbers.dtype.kind in "iuf" and numbers.size and np.abs(numbers).max() > _LARGEST:
+            fail(name, f"must not exceed {_LARGEST:g} in size", float(np.abs(numbers).max()))
 
 
 def check_shard(shard: Sequence[int], replicas: int) -> tuple[int, int]:
