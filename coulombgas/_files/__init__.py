@@ -23,6 +23,7 @@ from ._regular import check_size as check_size
 from ._regular import check_tree as check_tree
 from ._regular import links_stay_in as links_stay_in
 from ._regular import memory as memory
+from ._regular import naming as naming
 from ._regular import open_regular as open_regular
 from ._regular import parse_json as parse_json
 from ._regular import read_json as read_json

@@ -150,6 +150,17 @@ def reading(source: str | os.PathLike[str], what: str = "") -> Iterator[None]:
         raise InputError(f"{named}: damaged, or of another kind ({type(error).__name__}: {text}).") from None
 
 
+@contextmanager
+def naming(source: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors about a part of a file or store begin with its path."""
+    try:
+        yield
+    except InputError as error:
+        if str(source) in str(error):
+            raise
+        raise InputError(f"{source}: {error}") from None
+
+
 def memory() -> int:
     """Bytes of memory that this process may hope for: of the machine, or of its control group."""
     try:

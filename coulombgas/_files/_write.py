@@ -1,6 +1,5 @@
 """Writing without accidents: a path is checked before the work and appears only when it is complete."""
 
-import contextlib
 import fcntl
 import os
 import shutil
@@ -161,16 +160,27 @@ def _locked(file: Path, out: Path) -> Iterator[None]:
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(f"`out` {str(out)!r}: another process is writing it: wait for it or stop it.") from None  # fmt: skip  # noqa: E501
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), file.stat()):
-                    yield
-                    return
+            _lock(handle, out)
+            if _is_in_place(handle, file):
+                yield
+                return
         finally:
             os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(f"`out` {str(out)!r}: another process is writing it: wait for it or stop it.") from None
+
+
+def _is_in_place(handle: int, file: Path) -> bool:
+    """Whether nobody removed the file, as its last holder does, before it was locked."""
+    try:
+        return os.path.samestat(os.fstat(handle), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -98,6 +98,8 @@ def examine_group(directory: Path) -> dict[str, Any]:
         InputError: when its metadata are damaged, or name in their consolidated copy what no array may be.
     """
     file = directory / "zarr.json"
+    if not is_store(directory):
+        raise InputError(f"{directory}: not a Zarr store (no zarr.json in it), or damaged.")
     if not file.exists():
         if (directory / ".zmetadata").exists():
             _check_consolidated(directory, read_json(directory / ".zmetadata", what="store", inside=directory))

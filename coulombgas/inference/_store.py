@@ -21,6 +21,7 @@ from coulombgas._files import (
     atomic_file,
     check_document,
     check_hdf5,
+    naming,
     parse_json,
     reading,
 )
@@ -36,7 +37,7 @@ _EXPONENTS = ("alpha_exponent", "batch_exponent")
 _DIAGNOSTICS = {"r_hat": Number(finite=False), "ess": Number(finite=False), "divergences": Whole()}
 _LEVEL = Record({
     "center": Number(),
-    "width2_per_temperature": Number(finite=False),
+    "width2_per_temperature": OrNull(Number(finite=False)),
     "predicted_width": OrNull(Number(finite=False)),
     "used": Flag(),
     "modes": ListOf(Whole(), least=1),
@@ -95,7 +96,7 @@ def load_parts(path: PathType) -> dict[str, Any]:
     where = f"{path}: `description`"
     description = parse_json(posterior.attrs.get("description"), where, what="fit")
     check_document(description, _DESCRIPTION, where, "the file is damaged; fit again")
-    with reading(path, "its arrays do not fit its description"):
+    with naming(path), reading(path, "its arrays do not fit its description"):
         return _rebuild(description, posterior, observed)
 
 
@@ -171,6 +172,8 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
     ends = np.cumsum(observed["observations"].values)
     levels = []
     for row, level in zip(rows, meta["levels"], strict=True):
+        if level["modes"] != sorted(set(level["modes"])):
+            raise InputError(f"`modes` of a level must ascend, got {level['modes']}: the file is damaged; fit again.")
         values = observed["eigenvalue"].values[ends[row] - observed["observations"].values[row] : ends[row]]
         width = posterior["width"].values[..., row]
         levels.append(

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError, check_choice, check_count, check_finite_array, check_positive
-from coulombgas._files import is_store, read_archive, regular_file
+from coulombgas._files import is_store, naming, read_archive, regular_file
 from coulombgas._types import PathType
 
 from ._levels import weights_to_levels
@@ -37,11 +37,8 @@ def read_spectra(path: PathType) -> xr.Dataset:
         InputError: one line saying what is wrong with which file.
     """
     file = Path(path)
-    try:
+    with naming(file):
         return _read(file)
-    except InputError as error:
-        prefix = "" if str(file) in str(error) else f"{file}: "
-        raise InputError(f"{prefix}{error}") from None
 
 
 def _read(file: Path) -> xr.Dataset:

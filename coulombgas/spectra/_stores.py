@@ -57,14 +57,11 @@ _CONFIG = Record(
     {"model": Record({"name": Text()})},
     optional={"training": Record({}, optional={"replicas": Whole(1), "first_replica": Whole(), "shard": Text()})},
 )
-_MODEL = {
-    # fields that readers compute with; a model of the user's own may name others
-    "target": ListOf(Number()),
-    "teacher": ListOf(Number()),
-    "mu2": Number(),
-    "sigma_h2": Number(),
-    "noise": Number(),
-    "num_visible": Whole(1),
+_MODELS = {
+    # what the models of the papers are made of; a model of the user's own may be made of anything
+    "rbm": Record({}, {"mu2": Number(), "sigma_h2": Number(), "target": ListOf(Number(), least=1)}),
+    "teacher-student": Record({"noise": Number(), "teacher": ListOf(Number(), least=1)}),
+    "two-layer": Record({"label_noise": Number(), "teacher": ListOf(Number(), least=1)}),
 }
 _REMEDY = "the store is damaged; make it again"
 
@@ -140,5 +137,5 @@ def _check_config(store: StoredGroup) -> None:
             document: Any = parse_json(store.attributes[name], where, what="store")
             check_document(document, rule, where, _REMEDY)
             if name == "config":
-                known = Record({}, optional=_MODEL)
-                check_document(document["model"], known, f"{where}: model", _REMEDY)
+                rule = _MODELS.get(document["model"]["name"], Record({}))
+                check_document(document["model"], rule, f"{where}: model", _REMEDY)

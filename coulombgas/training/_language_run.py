@@ -148,7 +148,12 @@ class _Run:
             resume=self.resumed, attrs={"config": config.as_dict()},
         )  # fmt: skip
         if self.resumed:
-            recorder.truncate_after(step)
+            kept, due = recorder.truncate_after(step), list(range(0, step + 1, config.record_every))
+            if kept != due:
+                raise InputError(
+                    f"`resume`: {self.directory / SPECTRA} holds records of steps {kept[:6]}, not of {due[:6]}: "
+                    "the run is damaged; give --overwrite to start afresh."
+                )
         saved = time.monotonic()
         with deferred() as stop, recorder:
             if step == 0:

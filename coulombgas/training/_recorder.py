@@ -91,10 +91,9 @@ class SpectrumRecorder:
         self._queue.join()
         self._raise_pending()
 
-    def truncate_after(self, step: int) -> None:
-        """Forget records beyond ``step``, before going on with a resumed run."""
-        if self._out.exists():
-            truncate_recording(self._out, step)
+    def truncate_after(self, step: int) -> list[int]:
+        """Forget records beyond ``step``, before going on with a resumed run; returns the steps of the others."""
+        return truncate_recording(self._out, step) if self._out.exists() else []
 
     def close(self) -> None:
         """Wait for the last record and end the thread."""

@@ -28,6 +28,7 @@ from coulombgas._files import (
     examine_store,
     is_store,
     mark_output,
+    naming,
     read_grid,
     read_json,
 )
@@ -143,12 +144,13 @@ class Recording:
             array.resize((complete, *array.shape[1:]))
 
 
-def truncate_recording(path: Path, step: int) -> None:
-    """Forget the records of a recording beyond ``step``."""
+def truncate_recording(path: Path, step: int) -> list[int]:
+    """Forget the records of a recording beyond ``step``; returns the steps of those that are left."""
     store = examine_recording(path)
     shapes = store.attributes["matrices"]
     replicas = store.arrays[f"eigenvalue.{next(iter(shapes))}"].shape[1] if shapes else 0
     Recording(path, matrices=shapes, replicas=replicas, attrs={}).truncate_after(step)
+    return [int(one) for one in _steps(store) if one <= step]
 
 
 def is_recording(path: PathType) -> bool:
@@ -171,7 +173,12 @@ def examine_recording(path: PathType) -> StoredGroup:
     """
     if not is_recording(path):
         raise InputError(f"{path}: not a recording of spectra.")
-    store = examine_store(Path(path))
+    with naming(path):
+        return _examine(Path(path))
+
+
+def _examine(path: Path) -> StoredGroup:
+    store = examine_store(path)
     check_document(store.attributes, _ATTRIBUTES, str(path), _REMEDY)
     complete = store.attributes["complete"]
     rules = {"step": ArrayRule((("record",),), "i")}
@@ -221,7 +228,8 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
         if not 0 <= replica < levels.shape[1]:
             raise InputError(f"`replica` must lie between 0 and {levels.shape[1] - 1}, got {replica}.")
         rows, columns = shapes[name]
-        values, fourth = read_grid(levels)[:complete, replica], read_grid(kurtosis)[:complete, replica]
+        with naming(path):
+            values, fourth = read_grid(levels)[:complete, replica], read_grid(kurtosis)[:complete, replica]
         _check_values(path, name, values)
         layers += [
             LayerSpectrum(name, (rows, columns), values[i], int(steps[i]), float(fourth[i])) for i in range(complete)
@@ -259,7 +267,8 @@ def read_recorded_ensemble(
     for word, value in known.items():
         if value is None:
             raise InputError(f"`{word}` is not stored in {path}: give it.")
-    levels = read_grid(store.arrays[f"eigenvalue.{name}"])[:complete]
+    with naming(path):
+        levels = read_grid(store.arrays[f"eigenvalue.{name}"])[:complete]
     _check_values(path, name, levels)
     return make_spectra(
         np.moveaxis(levels, 0, 1)[None],
@@ -273,7 +282,8 @@ def read_recorded_ensemble(
 
 
 def _steps(store: StoredGroup) -> np.ndarray:
-    steps = read_grid(store.arrays["step"])[: store.attributes["complete"]]
+    with naming(store.path):
+        steps = read_grid(store.arrays["step"])[: store.attributes["complete"]]
     if (np.diff(steps) <= 0).any() or (steps < 0).any():
         raise InputError(f"{store.path}: array `step` does not ascend: {_REMEDY}.")
     return steps
