@@ -14,11 +14,13 @@ from ._hdf5 import check_dataset as check_dataset
 from ._hdf5 import check_hdf5 as check_hdf5
 from ._hdf5 import open_hdf5 as open_hdf5
 from ._hdf5 import walk_hdf5 as walk_hdf5
+from ._owner import ATTRIBUTE as ATTRIBUTE
 from ._owner import MARKER as MARKER
 from ._owner import add_to_output as add_to_output
 from ._owner import identity_of as identity_of
 from ._owner import mark_output as mark_output
 from ._owner import remove_partial as remove_partial
+from ._owner import sweep_partial_files as sweep_partial_files
 from ._regular import check_size as check_size
 from ._regular import check_tree as check_tree
 from ._regular import links_stay_in as links_stay_in

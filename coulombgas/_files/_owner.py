@@ -1,7 +1,8 @@
 """Whose is a directory? Only what this library wrote, and nothing else inside, may be replaced.
 
 A directory that we wrote holds a marker: a random identity and the names of everything we put there. A directory
-without it, or with anything that the marker does not name, belongs to somebody.
+without it, or with anything that the marker does not name, belongs to somebody. The marker is a file of its own, or in
+a Zarr store an attribute, because Zarr complains about files that it does not know.
 """
 
 import json
@@ -19,6 +20,9 @@ from ._regular import read_json
 from ._schema import ListOf, Record, Text, check_document
 
 MARKER = ".coulombgas.json"
+ATTRIBUTE = "coulombgas_output"
+"""Where a Zarr store holds its marker."""
+_STORE = "zarr.json"
 _FORMAT = "coulombgas-output/1"
 _SCHEMA = Record({
     "format": Text(words=(_FORMAT,)),
@@ -26,8 +30,8 @@ _SCHEMA = Record({
     "files": ListOf(Text()),
     "arrays": ListOf(Text()),
 })  # fmt: skip
-_CHUNK = re.compile(r"c(/\d+)*(\.[0-9a-f]+\.partial)?")
-_PARTIAL = re.compile(r"\.[0-9a-f]+\.partial$")
+_CHUNK = re.compile(r"c(/\d+)*")
+_PARTIAL = re.compile(r".*\.[0-9a-f]{32}\.partial")  # what Zarr writes before it renames it
 _SHOWN = 4
 
 
@@ -57,9 +61,21 @@ def add_to_output(directory: Path, *names: str) -> None:
 
 def _write_marker(directory: Path, identity: str, files: list[str], arrays: list[str]) -> None:
     document = {"format": _FORMAT, "identity": identity, "files": files, "arrays": arrays}
+    target = directory / MARKER
+    if (directory / _STORE).is_file():
+        target = directory / _STORE
+        store = read_json(target, what="store")
+        document = {**store, "attributes": {**store.get("attributes", {}), ATTRIBUTE: document}}
     temporary = directory / f"{MARKER}.tmp"
     temporary.write_text(json.dumps(document), encoding="utf-8")
-    temporary.replace(directory / MARKER)
+    temporary.replace(target)
+
+
+def sweep_partial_files(directory: Path) -> None:
+    """Remove what a killed writer of a Zarr store had written and not yet renamed."""
+    for leftover in directory.rglob("*.partial"):
+        if _PARTIAL.fullmatch(leftover.name):
+            leftover.unlink()
 
 
 def remove_partial(directory: Path, known: tuple[str, ...]) -> None:
@@ -118,12 +134,16 @@ def check_ours(directory: Path, argument: str) -> None:
 
 
 def _marker(directory: Path) -> dict[str, Any] | None:
-    file = directory / MARKER
+    in_store = (directory / _STORE).exists()
+    file = directory / (_STORE if in_store else MARKER)
     if file.is_symlink() or not file.is_file():
         return None
     try:
-        return check_document(read_json(file, what="marker"), _SCHEMA, str(file), "remove the directory yourself")
-    except InputError:
+        found = read_json(file, what="marker")
+        if in_store:
+            found = found.get("attributes", {}).get(ATTRIBUTE)
+        return check_document(found, _SCHEMA, str(file), "remove the directory yourself")
+    except (InputError, AttributeError):
         return None
 
 
@@ -150,7 +170,7 @@ def _knows_folder(path: Path, parents: set[str], arrays: set[str]) -> bool:
 
 def _knows_file(path: Path, files: set[str], arrays: set[str]) -> bool:
     name = path.as_posix()
-    return name in (MARKER, f"{MARKER}.tmp") or _PARTIAL.sub("", name) in files or _in_grid(path, arrays)
+    return name in (MARKER, f"{MARKER}.tmp") or name in files or bool(_PARTIAL.fullmatch(name)) or _in_grid(path, arrays)  # fmt: skip  # noqa: E501
 
 
 def _in_grid(path: Path, arrays: set[str]) -> bool:

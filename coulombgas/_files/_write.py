@@ -12,7 +12,7 @@ from pathlib import Path
 from coulombgas._checks import InputError
 from coulombgas._interrupts import deferred, safe_point
 
-from ._owner import check_ours, mark_output
+from ._owner import check_ours, mark_output, sweep_partial_files
 
 
 def check_output(
@@ -115,8 +115,7 @@ def publish(source: Path, target: Path) -> None:
     """
     safe_point()
     with deferred():
-        for leftover in source.rglob("*.partial"):  # of a writer that was killed
-            leftover.unlink()
+        sweep_partial_files(source)
         mark_output(source)
         replace_directory(source, target)
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from coulombgas._checks import InputError
 from coulombgas._files import (
+    ATTRIBUTE,
     Anything,
     ArrayRule,
     ListOf,
@@ -83,7 +84,8 @@ def read_store(directory: Path) -> xr.Dataset:
     strict = bool(store.attributes.get(EVERY_CHUNK))
     variables = {name: _variable(grid, strict) for name, grid in grids.items()}
     try:
-        dataset = xr.Dataset(variables, attrs={**store.attributes, "source": str(directory)})
+        own = {name: value for name, value in store.attributes.items() if name != ATTRIBUTE}
+        dataset = xr.Dataset(variables, attrs={**own, "source": str(directory)})
     except ValueError as error:
         raise InputError(f"{directory}: its arrays do not fit together ({error}).") from None
     return validate_spectra(dataset.set_coords([name for name in _COORDINATES if name in dataset]))

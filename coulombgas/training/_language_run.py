@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
@@ -17,6 +18,7 @@ from coulombgas._files import (
     ListOf,
     MapOf,
     Number,
+    OrNull,
     Record,
     Text,
     Whole,
@@ -24,8 +26,12 @@ from coulombgas._files import (
     check_document,
     check_output,
     only_writer,
+    parse_json,
     publish,
     read_json,
+    read_text,
+    reading,
+    regular_file,
 )
 from coulombgas._interrupts import deferred, safe_point
 from coulombgas._types import PathType, Progress
@@ -47,6 +53,8 @@ _SCHEMA = Record({
     "config": MapOf(Anything()),
     "text": Text(),
 })  # fmt: skip
+_IDENTITY = Record({"config": MapOf(Anything()), "text": Text()})
+_LOSSES = ListOf(Record({**_ENTRY.fields, "train": OrNull(ListOf(Number(finite=False)))}), least=1)
 _AFRESH = "the checkpoint is damaged; give --overwrite to start afresh"
 
 
@@ -94,8 +102,10 @@ def train_language_model(
             nor ``overwrite`` is given, or the checkpoint is damaged or of another configuration.
         Interrupted: when a signal came; the work so far is kept.
     """
-    target = check_output(out, overwrite=overwrite, directory=True)
+    target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
     with only_writer(target):
+        if target.exists() and not overwrite:
+            return load_training(target, LanguageTrainer(config, corpus))
         if interrupted_training(target) and not (resume or overwrite):
             raise InputError(
                 f"`out` {str(target)!r}: an interrupted run is waiting there: give --resume to go on with it or "
@@ -116,6 +126,53 @@ def train_language_model(
     return LanguageRun(target, config, corpus, _losses(run.history), state.model)
 
 
+def load_training(path: Path, trainer: LanguageTrainer) -> LanguageRun:
+    """A finished run of this configuration and text, read back.
+
+    Raises:
+        InputError: when it is damaged, or of another configuration.
+    """
+    document = read_json(path / "config.json", what="description of the run", inside=path)
+    check_document(document, _IDENTITY, str(path / "config.json"), "give --overwrite to train again")
+    _compare(_identity(trainer), document)
+    _remove_checkpoints(path)
+    losses = parse_json(f'{{"losses": {read_text(path / "losses.json", inside=path)}}}', str(path / "losses.json"))
+    check_document(losses["losses"], _LOSSES, str(path / "losses.json"), "give --overwrite to train again")
+    history = [{**one, "train": one["train"] or [np.nan] * len(one["validation"])} for one in losses["losses"]]
+    model = trainer.start().model
+    leaves, structure = jax.tree.flatten(model)
+    names = [name for name, _ in named_arrays(model)]
+    replicas = [_read_weights(path / f"final_{i}.safetensors", names) for i in range(trainer.config.replicas)]
+    stacked = [np.stack([one[name] for one in replicas]) for name in names]
+    if [one.shape for one in stacked] != [leaf.shape for leaf in leaves]:
+        raise InputError(f"{path}: its weights are those of another model: give --overwrite to train again.")
+    model = jax.tree.unflatten(structure, [jax.numpy.asarray(one) for one in stacked])
+    return LanguageRun(path, trainer.config, trainer.corpus, _losses(history), model)
+
+
+def _read_weights(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    with reading(regular_file(path)):
+        found = load_file(path)
+        return {name: found[name] for name in names}
+
+
+def _identity(trainer: LanguageTrainer) -> dict[str, Any]:
+    return {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
+
+
+def _compare(ours: dict[str, Any], document: dict[str, Any]) -> None:
+    """A run on disk has this configuration and text."""
+    theirs, plain = {"config": document["config"], "text": document["text"]}, json.loads(json.dumps(ours))
+    if theirs != plain:
+        changed = [name for name, value in theirs["config"].items() if value != plain["config"].get(name)]
+        raise InputError(
+            f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
+            "interrupted run, or start afresh without resume."
+        )
+
+
 def interrupted_training(out: PathType) -> bool:
     """Whether an interrupted run towards this path can be resumed."""
     return os.path.lexists(_partial(Path(out)) / _CHECKPOINT)
@@ -130,7 +187,7 @@ class _Run:
 
     def __init__(self, trainer: LanguageTrainer, directory: Path, resume: bool, checkpoint_seconds: float):
         self.trainer, self.directory, self.every = trainer, directory, checkpoint_seconds
-        self.identity = {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
+        self.identity = _identity(trainer)
         self.history: list[dict[str, Any]] = []
         self.resumed = resume and (directory / _CHECKPOINT).exists()
         if not self.resumed and os.path.lexists(directory):
@@ -204,14 +261,7 @@ class _Run:
         source = self.directory / _CHECKPOINT
         document = read_json(source, what="checkpoint", inside=self.directory)
         check_document(document, _SCHEMA, str(source), _AFRESH)
-        theirs = {"config": document["config"], "text": document["text"]}
-        if theirs != json.loads(json.dumps(self.identity)):
-            ours = self.identity["config"]
-            changed = [name for name, value in theirs["config"].items() if value != ours.get(name)]
-            raise InputError(
-                f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
-                "interrupted run, or start afresh without resume."
-            )
+        _compare(self.identity, document)
         step, self.history = document["step"], document["history"]
         replicas = self.trainer.config.replicas
         steps = [entry["step"] for entry in self.history]

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import check_output, only_writer, publish
+from coulombgas._files import check_output, only_writer, parse_json, publish
 from coulombgas._interrupts import safe_point
 from coulombgas._types import PathType
 from coulombgas.spectra import read_spectra, validate_spectra, write_store
@@ -70,11 +70,13 @@ def merge_stores(
     Raises:
         InputError: as ``merge_spectra``; when ``out`` exists; or when shards of a run are missing, naming them.
     """
-    target = check_output(out, overwrite=overwrite, directory=True)
+    target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
     found = expand(paths)
     with only_writer(target):
         if interrupted_run(target) and not overwrite:
             _may_go_on(target, found, resume)
+        if target.exists() and not overwrite:
+            return _finished(target, found)
         merged = merge_spectra([_read(path) for path in found], names=[str(path) for path in found])
         directory = begin_partial(target, {"merge": [str(path.absolute()) for path in found]})
         write_store(merged, directory)
@@ -107,6 +109,18 @@ def _read(path: Path) -> xr.Dataset:
     if not path.exists() and interrupted_run(path):
         raise InputError(f"{path}: its run was interrupted: finish it with --resume, then merge.")
     return read_spectra(path)
+
+
+def _finished(target: Path, paths: Sequence[Path]) -> xr.Dataset:
+    """The store that an earlier merge of the same stores completed."""
+    merged = read_spectra(target)
+    held = parse_json(f'{{"from": {merged.attrs.get("merged_from", "[]")}}}', f"{target}: attribute `merged_from`")
+    if held["from"] != [str(path) for path in paths]:
+        raise InputError(
+            f"`out` {str(target)!r} is not a merge of these stores: choose another path or give --overwrite."
+        )
+    end_partial(target)
+    return merged
 
 
 def _may_go_on(target: Path, paths: Sequence[Path], resume: bool) -> None:

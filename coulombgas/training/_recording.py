@@ -31,6 +31,7 @@ from coulombgas._files import (
     naming,
     read_grid,
     read_json,
+    sweep_partial_files,
 )
 from coulombgas._types import PathType
 from coulombgas.spectra import EVERY_CHUNK, LayerSpectrum, NetworkSpectra, make_spectra
@@ -58,6 +59,7 @@ class Recording:
         self._replicas = replicas
         if self.path.exists():
             self._check(replicas)
+            sweep_partial_files(self.path)
         else:
             self._create(attrs)
         # zarr's attributes and members are typed as unions of everything JSON and Zarr know
@@ -149,8 +151,9 @@ def truncate_recording(path: Path, step: int) -> list[int]:
     store = examine_recording(path)
     shapes = store.attributes["matrices"]
     replicas = store.arrays[f"eigenvalue.{next(iter(shapes))}"].shape[1] if shapes else 0
+    kept = [int(one) for one in _steps(store) if one <= step]
     Recording(path, matrices=shapes, replicas=replicas, attrs={}).truncate_after(step)
-    return [int(one) for one in _steps(store) if one <= step]
+    return kept
 
 
 def is_recording(path: PathType) -> bool:
