@@ -68,7 +68,9 @@ def test_no_file_of_that_kind(tmp_path, refused, command, ending, kind):
     refused(COMMANDS[command](path), "input")
 
 
-@pytest.mark.parametrize("name", ["a\x1b[31mb.npz", "a\nb.npz", "a\u202eb.npz", "a\udcffb.npz", "a" * 300, "a\x07.zarr"])
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31mb.npz", "a\nb.npz", "a\u202eb.npz", "a\udcffb.npz", "a" * 300, "a\x07.zarr"]
+)
 @pytest.mark.parametrize("command", ["fit", "merge", "spectra", "report"])
 def test_names_that_a_terminal_would_obey(tmp_path, refused, command, name):
     refused(COMMANDS[command](tmp_path / name))
@@ -238,7 +240,10 @@ def instead(name: str, make):
 
 SHARD, INDEX = "model-00002-of-00002.safetensors", "model.safetensors.index.json"
 FOLDERS = {
-    **{f"config {kind}": instead("config.json", NO_FILES[kind]) for kind in ("pipe", "socket", "device", "empty folder")},
+    **{
+        f"config {kind}": instead("config.json", NO_FILES[kind])
+        for kind in ("pipe", "socket", "device", "empty folder")
+    },
     **{
         f"{name[:5]} {kind}": instead(name, NO_FILES[kind])
         for name in (SHARD, INDEX)

@@ -159,7 +159,9 @@ def test_killed_before_every_write(tmp_path, name, reduced):
     expected, counted = work(tmp_path / "first"), Disk(tmp_path / "counted")
     assert not die_after(counted, lambda: work(tmp_path / "counted"))
     assert counted.count > 10
-    points = np.unique(np.linspace(0, counted.count - 1, REDUCED[name]).astype(int)) if reduced else range(counted.count)
+    points = (
+        np.unique(np.linspace(0, counted.count - 1, REDUCED[name]).astype(int)) if reduced else range(counted.count)
+    )
     for index, point in enumerate(points):
         for torn in [bool(index % 2)] if reduced else [False, True]:
             folder = tmp_path / f"{point}-{torn}"

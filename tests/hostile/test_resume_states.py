@@ -177,8 +177,14 @@ GPT_CASES = {
     "checkpoint nested": content("checkpoint.json", b"[" * 100000),
     "checkpoint pipe": special("checkpoint.json", "pipe"),
     "checkpoint device": special("checkpoint.json", "/dev/zero"),
-    **{f"checkpoint without {key}": json_edit("checkpoint.json", key) for key in ("step", "file", "history", "config", "text")},  # fmt: skip  # noqa: E501
-    **{f"checkpoint of {key} x": json_edit("checkpoint.json", key, value=["x"]) for key in ("step", "file", "history", "config", "text")},  # fmt: skip  # noqa: E501
+    **{
+        f"checkpoint without {key}": json_edit("checkpoint.json", key)
+        for key in ("step", "file", "history", "config", "text")
+    },  # fmt: skip  # noqa: E501
+    **{
+        f"checkpoint of {key} x": json_edit("checkpoint.json", key, value=["x"])
+        for key in ("step", "file", "history", "config", "text")
+    },  # fmt: skip  # noqa: E501
     "checkpoint elsewhere": json_edit("checkpoint.json", "file", value="../../t.txt"),
     "checkpoint of no file": json_edit("checkpoint.json", "file", value="state-7.npz"),
     "checkpoint beyond the end": json_edit("checkpoint.json", "step", value=999),

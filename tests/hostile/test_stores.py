@@ -170,7 +170,12 @@ def array_cases(array: str, chunk: str) -> dict:
 META = "zarr.json"
 ENSEMBLE = {
     **array_cases("eigenvalue", "eigenvalue/c/0/0/0/0"),
-    **{name: change for array in ("learning_rate", "batch_size", "step", "failed_step", "target") for name, change in array_cases(array, f"{array}/c/0{'/0' * (array == 'failed_step')}").items() if name.split(" ", 1)[1] in ("chunk gone", "chunk noise", "objects", "negative shape", "other names", "pickle")},  # fmt: skip  # noqa: E501
+    **{
+        name: change
+        for array in ("learning_rate", "batch_size", "step", "failed_step", "target")
+        for name, change in array_cases(array, f"{array}/c/0{'/0' * (array == 'failed_step')}").items()
+        if name.split(" ", 1)[1] in ("chunk gone", "chunk noise", "objects", "negative shape", "other names", "pickle")
+    },  # fmt: skip  # noqa: E501
     "learning_rate gone": remove("learning_rate"),
     "batch_size gone": remove("batch_size"),
     "batch_size real": edit("batch_size/zarr.json", "data_type", value="bool"),
@@ -247,7 +252,11 @@ def test_a_merge_of_unlike_stores(tmp_path, refused, ensemble, name):
 
 RECORDING = {
     **array_cases("eigenvalue.w", "eigenvalue.w/c/0/0/0"),
-    **{name: change for name, change in array_cases("kurtosis.w", "kurtosis.w/c/0/0").items() if "chunk" in name or "gone" in name},  # fmt: skip  # noqa: E501
+    **{
+        name: change
+        for name, change in array_cases("kurtosis.w", "kurtosis.w/c/0/0").items()
+        if "chunk" in name or "gone" in name
+    },  # fmt: skip  # noqa: E501
     **{name: change for name, change in array_cases("step", "step/c/0").items() if "chunk" in name or "gone" in name},
     "step real": edit("step/zarr.json", "data_type", value="float64"),
     "complete of words": edit(META, "attributes", "complete", value="x"),
@@ -328,8 +337,23 @@ FITS = {
     },
     "zero batch": attribute(lambda d: {**d, "settings": [{**d["settings"][0], "batch_size": 0}]}),
     "twice the settings": attribute(lambda d: {**d, "settings": d["settings"] * 2}),
-    "other modes": attribute(lambda d: {**d, "settings": [{**d["settings"][0], "levels": [{**d["settings"][0]["levels"][0], "modes": [0] * 5}]}]}),  # fmt: skip  # noqa: E501
-    **{f"no {name}": gone(name) for name in ("posterior", "observed_data", "posterior/temperature", "posterior/width", "observed_data/eigenvalue", "observed_data/observations")},  # fmt: skip  # noqa: E501
+    "other modes": attribute(
+        lambda d: {
+            **d,
+            "settings": [{**d["settings"][0], "levels": [{**d["settings"][0]["levels"][0], "modes": [0] * 5}]}],
+        }
+    ),  # fmt: skip  # noqa: E501
+    **{
+        f"no {name}": gone(name)
+        for name in (
+            "posterior",
+            "observed_data",
+            "posterior/temperature",
+            "posterior/width",
+            "observed_data/eigenvalue",
+            "observed_data/observations",
+        )
+    },  # fmt: skip  # noqa: E501
     "cut": lambda path: path.write_bytes(path.read_bytes()[:3000]),
 }
 
