@@ -99,6 +99,13 @@ def safe_point() -> None:
         raise Interrupted(_state.number)
 
 
+def renew() -> None:
+    """Take the signals back from a library that has installed handlers of its own."""
+    if _state.installed and threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            signal.signal(number, _notice)
+
+
 def heard() -> None:
     """The interrupt has reached the end of its way: it is not raised again."""
     _state.clear()

@@ -119,6 +119,10 @@ def _run(arguments: list[str]) -> int:
     if words in COMMANDS:
         command = _build(words, arguments[len(words) :])
         _check_common(command)
+        if getattr(command, "distributed", False):
+            from ._cluster import start_distributed
+
+            start_distributed()
         with contextlib.redirect_stdout(PlainStream(sys.stdout)):
             return command.run()
     rest = arguments[len(words) :]

@@ -7,6 +7,7 @@ from ._language_run import train_language_model as train_language_model
 from ._merge import merge_spectra as merge_spectra
 from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
+from ._processes import is_first as is_first
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
 from ._recording import is_recording as is_recording
@@ -24,6 +25,7 @@ __all__ = [
     "SpectrumRecorder",
     "interrupted_run",
     "interrupted_training",
+    "is_first",
     "is_recording",
     "merge_spectra",
     "merge_stores",
