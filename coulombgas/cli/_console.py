@@ -48,9 +48,16 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
+class _Table(Console):
+    """A console that leaves it to the command what a reader who goes away means (rich would exit with 1)."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
     """A table on stdout; plain, aligned text when stdout is not a terminal. Cells are data, never markup."""
-    out = _terminal() if sys.stdout.isatty() else Console(width=200, color_system=None, highlight=False)
+    out = _terminal() if sys.stdout.isatty() else _Table(width=200, color_system=None, highlight=False)
     grid = Table(title=None if title is None else _plain(title))
     for name in header:
         grid.add_column(_plain(name))
@@ -67,7 +74,7 @@ def remark(text: str) -> None:
 
 def _terminal() -> Console:
     """The terminal itself, which colours are sent to; what goes into a table has been made plain before."""
-    return Console(soft_wrap=False, file=getattr(sys.stdout, "raw_stream", sys.stdout))
+    return _Table(soft_wrap=False, file=getattr(sys.stdout, "raw_stream", sys.stdout))
 
 
 def write_json(document: Any) -> None:

@@ -200,27 +200,28 @@ def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
 def _on_disk(
     plan: Plan, out: Path, overwrite: bool, resume: bool, checkpoint_seconds: float, progress: Progress | None
 ) -> xr.Dataset:
-    template = _template(plan)
+    template, chunks = _template(plan), None
     if is_first():
         chunks, finished = claim(out, identity=plan.identity(), resume=resume, overwrite=overwrite)
         if finished is not None:
             return finished
-        store = PartialStore(out, template, max(plan.chunks))
-        if chunks is None:
-            store.create(plan.identity(), plan.chunks)
-    wait_for_all("store created")
-    plan = _with_stored_chunks(plan, out)
     store = PartialStore(out, template, max(plan.chunks))
-    store.open()
-    tasks = [task for task in own_share(plan.tasks()) if not store.finished(task)]
-    store.saved = resume
+    store.saved = chunks is not None  # by an earlier process
     try:
+        if is_first() and chunks is None:
+            with deferred():
+                store.create(plan.identity(), plan.chunks)
+        wait_for_all("store created")
+        plan = _with_stored_chunks(plan, out)
+        store.open()
+        tasks = [task for task in own_share(plan.tasks()) if not store.finished(task)]
         keep = partial(store.write, plan)
-        sink = Sink(load=store.load, save=store.save, keep=keep, worth_saving=lambda: store.saved)
+        sink = Sink(load=store.load, save=store.save, keep=keep, worth_saving=lambda: store.saved or resume)
         _run(plan, tasks, sink, checkpoint_seconds, progress)
     except BaseException:
         if not store.saved and is_first():
-            store.discard()
+            with deferred():
+                store.discard()
         raise
     wait_for_all("all tasks done")
     if is_first():
