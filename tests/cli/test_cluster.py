@@ -89,7 +89,7 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
 
 def test_an_array_of_jobs_with_what_is_missing_named(tmp_path, monkeypatch, capsys):
     """Every job runs the same line; the queue tells them apart."""
-    line = "simulate teacher-student --replicas 16 --steps 20 --learning-rate 0.1 --batch-size 4 --out".split()
+    line = ["simulate", "teacher-student", "--replicas", "16", "--steps", "20", "--learning-rate", "0.1", "--batch-size", "4", "--out"]
     assert main([*line, str(tmp_path / "whole.zarr")]) == 0
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)

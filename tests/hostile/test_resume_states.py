@@ -180,11 +180,11 @@ GPT_CASES = {
     **{
         f"checkpoint without {key}": json_edit("checkpoint.json", key)
         for key in ("step", "file", "history", "config", "text")
-    },  # fmt: skip  # noqa: E501
+    },  # fmt: skip
     **{
         f"checkpoint of {key} x": json_edit("checkpoint.json", key, value=["x"])
         for key in ("step", "file", "history", "config", "text")
-    },  # fmt: skip  # noqa: E501
+    },  # fmt: skip
     "checkpoint elsewhere": json_edit("checkpoint.json", "file", value="../../t.txt"),
     "checkpoint of no file": json_edit("checkpoint.json", "file", value="state-7.npz"),
     "checkpoint beyond the end": json_edit("checkpoint.json", "step", value=999),

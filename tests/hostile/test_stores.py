@@ -175,7 +175,7 @@ ENSEMBLE = {
         for array in ("learning_rate", "batch_size", "step", "failed_step", "target")
         for name, change in array_cases(array, f"{array}/c/0{'/0' * (array == 'failed_step')}").items()
         if name.split(" ", 1)[1] in ("chunk gone", "chunk noise", "objects", "negative shape", "other names", "pickle")
-    },  # fmt: skip  # noqa: E501
+    },  # fmt: skip
     "learning_rate gone": remove("learning_rate"),
     "batch_size gone": remove("batch_size"),
     "batch_size real": edit("batch_size/zarr.json", "data_type", value="bool"),
@@ -256,7 +256,7 @@ RECORDING = {
         name: change
         for name, change in array_cases("kurtosis.w", "kurtosis.w/c/0/0").items()
         if "chunk" in name or "gone" in name
-    },  # fmt: skip  # noqa: E501
+    },  # fmt: skip
     **{name: change for name, change in array_cases("step", "step/c/0").items() if "chunk" in name or "gone" in name},
     "step real": edit("step/zarr.json", "data_type", value="float64"),
     "complete of words": edit(META, "attributes", "complete", value="x"),
@@ -342,7 +342,7 @@ FITS = {
             **d,
             "settings": [{**d["settings"][0], "levels": [{**d["settings"][0]["levels"][0], "modes": [0] * 5}]}],
         }
-    ),  # fmt: skip  # noqa: E501
+    ),  # fmt: skip
     **{
         f"no {name}": gone(name)
         for name in (
@@ -353,7 +353,7 @@ FITS = {
             "observed_data/eigenvalue",
             "observed_data/observations",
         )
-    },  # fmt: skip  # noqa: E501
+    },  # fmt: skip
     "cut": lambda path: path.write_bytes(path.read_bytes()[:3000]),
 }
 

@@ -96,7 +96,11 @@ def test_closed_streams(store):
 
 def test_a_reader_that_goes_away_and_a_full_disk(store):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    for words in ("--help", "derive --drift=-x --noise 1 --num 3", f"merge '{store}' --out '{store.parent}'/x --resume"):
+    for words in (
+        "--help",
+        "derive --drift=-x --noise 1 --num 3",
+        f"merge '{store}' --out '{store.parent}'/x --resume",
+    ):
         line = f"{sys.executable} -m coulombgas {words} | true; exit ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, env=environment)
         assert (done.returncode, done.stderr) == (0, b""), words
