@@ -21,12 +21,17 @@ def send(number: int = signal.SIGINT) -> None:
     os.kill(os.getpid(), number)
 
 
+def send_and_wait(number: int = signal.SIGINT) -> None:
+    """The handler runs before this ends."""
+    send(number)
+    time.sleep(5)
+
+
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 def test_a_signal_is_raised_and_gives_its_status(number, status):
     before = signal.getsignal(number)
     with pytest.raises(Interrupted) as error, handled():
-        send(number)
-        time.sleep(5)
+        send_and_wait(number)
     assert error.value.status == status
     assert signal.getsignal(number) == before
 
@@ -65,9 +70,14 @@ def test_blocks_may_be_nested_and_the_outermost_raises():
 
 
 def test_an_error_of_the_work_goes_first():
-    with pytest.raises(ZeroDivisionError), deferred():
-        send()
-        raise ZeroDivisionError
+
+    def work():
+        with deferred():
+            send()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
 
 
 def until_interrupted(seconds: float = 10.0) -> None:
@@ -87,22 +97,29 @@ def test_an_exception_lost_in_the_garbage_collector_comes_again():
             for _ in range(100):  # the handler runs, and raises, inside this callback
                 pass
 
-    gc.callbacks.append(callback)
-    try:
-        with pytest.raises(Interrupted), handled():
+    def work():
+        with handled():
             gc.collect()
             until_interrupted()
+
+    gc.callbacks.append(callback)
+    try:
+        with pytest.raises(Interrupted):
+            work()
     finally:
         gc.callbacks.remove(callback)
     assert sent
 
 
 def test_an_exception_that_foreign_code_swallows_comes_again():
-    with pytest.raises(Interrupted), handled():
-        with contextlib.suppress(BaseException):
-            send()
-            time.sleep(5)
-        until_interrupted()
+    def work():
+        with handled():
+            with contextlib.suppress(BaseException):
+                send_and_wait()
+            until_interrupted()
+
+    with pytest.raises(Interrupted):
+        work()
 
 
 def test_cleaning_up_is_not_interrupted():

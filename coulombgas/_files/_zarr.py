@@ -135,8 +135,7 @@ def _version_3(location: Path, name: str, metadata: dict[str, Any]) -> StoredGri
     if metadata.get("zarr_format") != 3 or metadata.get("node_type") != "array":
         raise InputError(f"{name}: not an array of Zarr format 3: the store is damaged.")
     shape = _sides(name, "shape", metadata.get("shape"))
-    codecs = metadata.get("codecs")
-    _check_codecs(name, codecs)
+    codecs = _checked_codecs(name, metadata.get("codecs"))
     if metadata.get("storage_transformers"):
         raise InputError(f"{name}: uses storage transformers, which are not known.")
     dtype = metadata.get("data_type")
@@ -167,8 +166,8 @@ def _version_2(location: Path, name: str, metadata: dict[str, Any], attributes: 
         raise InputError(f"{name}: not an array of Zarr format 2: the store is damaged.")
     shape = _sides(name, "shape", metadata.get("shape"))
     compressor, filters = metadata.get("compressor"), metadata.get("filters")
-    _check_codecs(name, [] if compressor is None else [compressor])
-    _check_codecs(name, [] if filters is None else filters)
+    _checked_codecs(name, [] if compressor is None else [compressor])
+    _checked_codecs(name, [] if filters is None else filters)
     dtype = metadata.get("dtype")
     found = _V2_DTYPE.fullmatch(dtype) if isinstance(dtype, str) else None
     if found is None:
@@ -205,12 +204,13 @@ def _sides(name: str, word: str, value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _check_codecs(name: str, codecs: Any) -> None:
+def _checked_codecs(name: str, codecs: Any) -> list[Any]:
     if not isinstance(codecs, list):
         raise InputError(f"{name}: its list of codecs is damaged.")
     unsafe = sorted(_codec_names(codecs) - SAFE_CODECS)
     if unsafe:
         raise InputError(f"{name}: encoded with {unsafe[0]!r}, which is not trusted to be free of code.")
+    return codecs
 
 
 def _codec_names(value: Any) -> set[str]:

@@ -121,7 +121,13 @@ class PartialStore:
             if word == "record" and index.isdigit() and len(index) < 10 and key:
                 records.setdefault(int(index), {})[key] = stored.pop(name)
         whole = step is not None and step.shape == () and step.dtype.kind in "iu"
-        if not whole or stored or sorted(records) != list(range(len(records))) or any(one is None for one in leaves):
+        if (
+            step is None
+            or not whole
+            or stored
+            or sorted(records) != list(range(len(records)))
+            or any(one is None for one in leaves)
+        ):
             raise InputError(f"{file}: not a snapshot of a chunk, or damaged: {_AFRESH}.")
         found = [leaf for leaf in leaves if leaf is not None]
         return Snapshot(int(step), found, [records[i] for i in range(len(records))])

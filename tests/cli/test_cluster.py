@@ -11,7 +11,12 @@ from coulombgas.cli import main
 from coulombgas.cli._cluster import find_shard
 from coulombgas.training import train
 
-SLURM = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_MAX": "7"}  # fmt: skip  # noqa: E501
+SLURM = {
+    "SLURM_ARRAY_TASK_ID": "3",
+    "SLURM_ARRAY_TASK_COUNT": "8",
+    "SLURM_ARRAY_TASK_MIN": "0",
+    "SLURM_ARRAY_TASK_MAX": "7",
+}
 GRID = {"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "1", "SGE_TASK_LAST": "8", "SGE_TASK_STEPSIZE": "1"}
 
 
@@ -73,9 +78,14 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
     whole = train(model, **RUN, chunk=chunk, out=tmp_path / "whole.zarr", statistics=["norm"], keep_weights=True)
     for index in range(number):
         part = train(
-            model, **RUN, chunk=chunk, shard=(index, number), out=tmp_path / f"part-{index:02}.zarr",
-            statistics=["norm"], keep_weights=True,
-        )  # fmt: skip
+            model,
+            **RUN,
+            chunk=chunk,
+            shard=(index, number),
+            out=tmp_path / f"part-{index:02}.zarr",
+            statistics=["norm"],
+            keep_weights=True,
+        )
         assert part.sizes["replica"] == 21 * (index + 1) // number - 21 * index // number
     merged = cg.merge_stores(str(tmp_path / "part-*.zarr"), out=tmp_path / "merged.zarr")
     assert sorted(merged.variables) == sorted(whole.variables)
@@ -84,12 +94,18 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
         np.testing.assert_array_equal(merged[name].values, whole[name].values)
     assert {**merged.attrs, "merged_from": 0, "source": 0} == {**whole.attrs, "merged_from": 0, "source": 0}
     # the merged store is the run: it resumes as finished
-    assert train(model, **RUN, chunk=chunk, out=tmp_path / "merged.zarr", resume=True, statistics=["norm"], keep_weights=True).sizes["replica"] == 21  # fmt: skip  # noqa: E501
+    assert (
+        train(
+            model, **RUN, chunk=chunk, out=tmp_path / "merged.zarr", resume=True, statistics=["norm"], keep_weights=True
+        ).sizes["replica"]
+        == 21
+    )
 
 
 def test_an_array_of_jobs_with_what_is_missing_named(tmp_path, monkeypatch, capsys):
     """Every job runs the same line; the queue tells them apart."""
-    line = ["simulate", "teacher-student", "--replicas", "16", "--steps", "20", "--learning-rate", "0.1", "--batch-size", "4", "--out"]
+    line = ["simulate", "teacher-student", "--replicas", "16", "--steps", "20"]
+    line += ["--learning-rate", "0.1", "--batch-size", "4", "--out"]
     assert main([*line, str(tmp_path / "whole.zarr")]) == 0
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)
@@ -118,8 +134,16 @@ def test_more_shares_than_replicas_and_shards_of_different_runs(tmp_path):
     with pytest.raises(cg.InputError, match="must not ask for more shares than the 2 replicas, got '0/3'"):
         train(model, learning_rate=0.1, batch_size=4, replicas=2, steps=1, shard=(0, 3))
     for index, replicas in ((0, 4), (1, 6)):
-        train(model, learning_rate=0.1, batch_size=4, replicas=replicas, steps=1, shard=(index, 2), out=tmp_path / f"{index}.zarr")  # fmt: skip  # noqa: E501
-    with pytest.raises(cg.InputError, match="shard 1/2 of the run of .*0.zarr is missing"):
+        train(
+            model,
+            learning_rate=0.1,
+            batch_size=4,
+            replicas=replicas,
+            steps=1,
+            shard=(index, 2),
+            out=tmp_path / f"{index}.zarr",
+        )
+    with pytest.raises(cg.InputError, match=r"shard 1/2 of the run of .*0\.zarr is missing"):
         cg.merge_stores([tmp_path / "0.zarr", tmp_path / "1.zarr"], out=tmp_path / "x.zarr")
     with pytest.raises(cg.InputError, match="matches no store"):
         cg.merge_stores(str(tmp_path / "nothing-*.zarr"), out=tmp_path / "x.zarr")

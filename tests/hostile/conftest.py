@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from coulombgas.cli import main
-
 SECONDS = 10.0
 
 
@@ -26,6 +24,8 @@ def refused(tmp_path, capsys, monkeypatch) -> Callable[..., str]:
     """Run a command that must be refused; returns its line. ``named`` are words that the line must hold."""
 
     def run(arguments: list, *named: str) -> str:
+        from coulombgas.cli import main  # not before the type checker of the tests is there
+
         (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")
         capsys.readouterr()

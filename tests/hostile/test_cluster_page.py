@@ -55,13 +55,23 @@ def queue(tmp_path, monkeypatch):
 
     def start(name: str, **variables: str) -> subprocess.Popen:
         environment = {
-            **os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu",
-            "OPENBLAS_NUM_THREADS": "1", "SLURM_JOB_ID": "4242", **variables,
-        }  # fmt: skip
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYTHONPATH": str(root),
+            "JAX_PLATFORMS": "cpu",
+            "OPENBLAS_NUM_THREADS": "1",
+            "SLURM_JOB_ID": "4242",
+            **variables,
+        }
         return subprocess.Popen(
-            ["bash", "-c", scripts()[name]], cwd=tmp_path / "work", env=environment, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+            ["bash", "-c", scripts()[name]],
+            cwd=tmp_path / "work",
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     return start
 
@@ -139,14 +149,18 @@ def test_one_run_of_two_processes_that_jax_connects_itself(tmp_path, queue, monk
     assert job.returncode == 0, errors
     assert out.count("learning rate") == 1  # one of them speaks
     found = cg.read_spectra(tmp_path / "work" / "together.zarr")
-    expected = cg.train(cg.TeacherStudent(), learning_rate=(0.05, 0.1), batch_size=(4, 8, 16), replicas=24, steps=50, chunk=5)  # fmt: skip  # noqa: E501
+    expected = cg.train(
+        cg.TeacherStudent(), learning_rate=(0.05, 0.1), batch_size=(4, 8, 16), replicas=24, steps=50, chunk=5
+    )
     np.testing.assert_array_equal(found.eigenvalue.values, expected.eigenvalue.values)
 
 
 def test_without_a_cluster_the_flag_says_so(tmp_path, monkeypatch):
     code = "from coulombgas.cli import main; import sys; sys.exit(main())"
     command = ["simulate", "rbm", "--distributed", "--replicas", "2", "--steps", "1", "--out", "x.zarr"]
-    done = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("coulombgas: error: `distributed`: JAX cannot connect the processes of this job")
     assert done.stderr.count("\n") == 1

@@ -26,7 +26,7 @@ COMMANDS = {
 
 def listening(path: Path) -> None:
     """A socket."""
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # the name of a socket is short
     try:
         with socket.socket(socket.AF_UNIX) as server:
@@ -50,7 +50,13 @@ NO_FILES = {
     "half a zip": lambda path: path.write_bytes(b"PK\x03\x04" + bytes(400)),
 }
 READABLE_TEXT = {"prose", "zeros", "half a zip"}  # what `--text` may learn
-ENDINGS = {"fit": [".npz", ".zarr"], "compare": [".npz"], "merge": [".zarr", ".npz"], "text": [".txt"], "initial": [".npz"]}  # fmt: skip  # noqa: E501
+ENDINGS = {
+    "fit": [".npz", ".zarr"],
+    "compare": [".npz"],
+    "merge": [".zarr", ".npz"],
+    "text": [".txt"],
+    "initial": [".npz"],
+}
 FORMATS = [".npz", ".npy", ".h5", ".safetensors", ".safetensors.index.json", ".pt", ".nc", ".zarr"]
 EVERYWHERE = [
     (command, ending, kind)
@@ -223,7 +229,11 @@ def folder_of_weights(folder: Path) -> None:
     """Two shards and their index."""
     folder.mkdir()
     for index in (1, 2):
-        tensors(folder / f"model-0000{index}-of-00002.safetensors", {f"w{index}": one()["w"]}, struct.pack("<4f", 1, 2, 3, 5))  # fmt: skip  # noqa: E501
+        tensors(
+            folder / f"model-0000{index}-of-00002.safetensors",
+            {f"w{index}": one()["w"]},
+            struct.pack("<4f", 1, 2, 3, 5),
+        )
     shards = {f"w{index}": f"model-0000{index}-of-00002.safetensors" for index in (1, 2)}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
 

@@ -1,4 +1,4 @@
-"""Any bytes and any metadata: a reader gives arrays or one line, and nothing else (bounded, the same examples each time)."""
+"""Any bytes and any metadata: a reader gives arrays or one line, and nothing else (bounded, always the same)."""
 
 import json
 import os
@@ -18,7 +18,8 @@ from coulombgas._files import ListOf, MapOf, Number, Record, Text, Whole, check_
 from coulombgas.training import read_recording
 
 EXAMPLES = settings(
-    max_examples=1000 if os.environ.get("COULOMBGAS_FULL") == "1" else 40, deadline=None, database=None, derandomize=True,
+    max_examples=1000 if os.environ.get("COULOMBGAS_FULL") == "1" else 40,
+    deadline=None, database=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 JSON = st.recursive(
@@ -54,7 +55,12 @@ def entries(**known: object):
 
 
 @EXAMPLES
-@given(header=st.dictionaries(st.text(max_size=5), entries(dtype="F32", shape=[2, 2], data_offsets=[0, 16]), max_size=3) | JSON, extra=st.binary(max_size=40), length=st.none() | st.integers(0, 2**64 - 1))  # fmt: skip  # noqa: E501
+@given(
+    header=st.dictionaries(st.text(max_size=5), entries(dtype="F32", shape=[2, 2], data_offsets=[0, 16]), max_size=3)
+    | JSON,
+    extra=st.binary(max_size=40),
+    length=st.none() | st.integers(0, 2**64 - 1),
+)
 def test_safetensors(header, extra, length):
     def work(folder):
         text = json.dumps(header).encode("utf-8", "surrogatepass")
@@ -69,7 +75,13 @@ NPY = st.sampled_from(["<f8", ">f4", "<i8", "|O", "<M8[s]", "<U3", "|V8", "<c16"
 
 
 @EXAMPLES
-@given(dtype=NPY, shape=st.lists(st.integers(-2, 2**40), max_size=4), order=st.booleans() | st.text(max_size=3), data=st.binary(max_size=64), noise=st.none() | st.binary(max_size=80))  # fmt: skip  # noqa: E501
+@given(
+    dtype=NPY,
+    shape=st.lists(st.integers(-2, 2**40), max_size=4),
+    order=st.booleans() | st.text(max_size=3),
+    data=st.binary(max_size=64),
+    noise=st.none() | st.binary(max_size=80),
+)
 def test_npy_and_npz(dtype, shape, order, data, noise):
     text = repr({"descr": dtype, "fortran_order": order, "shape": tuple(shape)}).encode() + b"\n"
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data if noise is None else noise
@@ -92,8 +104,21 @@ ARRAY = {
     "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}], "attributes": {},
     "dimension_names": ["record", "replica"],
 }  # fmt: skip
-V2 = {"zarr_format": 2, "shape": [2, 2], "chunks": [2, 2], "dtype": "<f8", "fill_value": 0, "order": "C", "compressor": None, "filters": None}  # fmt: skip  # noqa: E501
-GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {"format": "coulombgas-recording/1", "complete": 1, "matrices": {"w": [2, 2]}}}  # fmt: skip  # noqa: E501
+V2 = {
+    "zarr_format": 2,
+    "shape": [2, 2],
+    "chunks": [2, 2],
+    "dtype": "<f8",
+    "fill_value": 0,
+    "order": "C",
+    "compressor": None,
+    "filters": None,
+}
+GROUP = {
+    "zarr_format": 3,
+    "node_type": "group",
+    "attributes": {"format": "coulombgas-recording/1", "complete": 1, "matrices": {"w": [2, 2]}},
+}
 
 
 @EXAMPLES
@@ -149,12 +174,12 @@ def test_a_schema_accepts_or_names(document):
                 isinstance(document["d"], dict)
                 and all(type(v) in (int, float) and np.isfinite(float(v)) for v in document["d"].values())
             )
-        )  # fmt: skip
+        )
     )
     if good:
         assert check_document(document, RULE, "f", "r") is document
     else:
-        with pytest.raises(cg.InputError, match="^f: "):
+        with pytest.raises(cg.InputError, match=r"^f: "):
             check_document(document, RULE, "f", "r")
 
 

@@ -25,9 +25,15 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     levels = np.array([1.0, 3.0, 5.0]) + 0.1 * RNG.normal(size=(400, 3))
     np.savez(
-        folder / "own.npz", eigenvalue=levels, learning_rate=0.02, batch_size=16, model="rbm", mu2=9.0, sigma_h2=1.0,
+        folder / "own.npz",
+        eigenvalue=levels,
+        learning_rate=0.02,
+        batch_size=16,
+        model="rbm",
+        mu2=9.0,
+        sigma_h2=1.0,
         target=np.array([4.0, 6.0, 8.0]),
-    )  # fmt: skip
+    )
     np.savez(folder / "weights.npz", **{f"w{i}": RNG.normal(size=(500, 400)).astype(np.float32) for i in range(60)})
     with SpectrumRecorder(folder / "recording.zarr", every=1) as recorder:
         for step in range(30):

@@ -51,8 +51,8 @@ class Disk:
 
     def tear(self) -> None:
         """The second half of what was written last never reached the disk."""
-        if self.written is not None and os.path.isfile(self.written):
-            os.truncate(self.written, os.path.getsize(self.written) // 2)
+        if self.written is not None and Path(self.written).is_file():
+            os.truncate(self.written, Path(self.written).stat().st_size // 2)
 
 
 _active: list[Disk] = []
@@ -101,9 +101,17 @@ SMALL = cg.GaussianRBM(num_visible=3)
 def rbm(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
     """Two chunks, each with a checkpoint before its record."""
     train(
-        SMALL, learning_rate=0.05, batch_size=4, replicas=4, steps=40, record=[30, 40], chunk=2, out=folder / "run",
-        checkpoint_seconds=0.0, resume=resume,
-    )  # fmt: skip
+        SMALL,
+        learning_rate=0.05,
+        batch_size=4,
+        replicas=4,
+        steps=40,
+        record=[30, 40],
+        chunk=2,
+        out=folder / "run",
+        checkpoint_seconds=0.0,
+        resume=resume,
+    )
     return arrays_of(folder / "run")
 
 

@@ -15,8 +15,45 @@ from coulombgas.training import LanguageTraining, train, train_language_model
 
 pytestmark = pytest.mark.timeout(60)
 
-RBM = ["simulate", "rbm", "--num-visible", "3", "--replicas", "8", "--steps", "60", "--learning-rate", "0.05", "--batch-size", "4", "--record", "20", "60"]  # fmt: skip  # noqa: E501
-GPT = ["simulate", "gpt", "--width", "8", "--num-heads", "1", "--num-layers", "1", "--context", "8", "--steps", "60", "--batch-size", "4", "--record-every", "20", "--evaluate-every", "30", "--warmup", "10"]  # fmt: skip  # noqa: E501
+RBM = [
+    "simulate",
+    "rbm",
+    "--num-visible",
+    "3",
+    "--replicas",
+    "8",
+    "--steps",
+    "60",
+    "--learning-rate",
+    "0.05",
+    "--batch-size",
+    "4",
+    "--record",
+    "20",
+    "60",
+]
+GPT = [
+    "simulate",
+    "gpt",
+    "--width",
+    "8",
+    "--num-heads",
+    "1",
+    "--num-layers",
+    "1",
+    "--context",
+    "8",
+    "--steps",
+    "60",
+    "--batch-size",
+    "4",
+    "--record-every",
+    "20",
+    "--evaluate-every",
+    "30",
+    "--warmup",
+    "10",
+]
 
 
 class Stop(Exception):
@@ -35,9 +72,17 @@ def interrupted_rbm(tmp_path_factory) -> Path:
     model = cg.GaussianRBM(num_visible=3, target=cg.free_scalar_field(3, mass2=4.0))
     with pytest.raises(Stop):
         train(
-            model, learning_rate=0.05, batch_size=4, replicas=8, steps=60, record=[20, 60], out=folder / "run",
-            checkpoint_seconds=0.0, progress=stop, optimizer=cg.training.Optimizer("sgd", momentum=0.9),
-        )  # fmt: skip
+            model,
+            learning_rate=0.05,
+            batch_size=4,
+            replicas=8,
+            steps=60,
+            record=[20, 60],
+            out=folder / "run",
+            checkpoint_seconds=0.0,
+            progress=stop,
+            optimizer=cg.training.Optimizer("sgd", momentum=0.9),
+        )
     assert list((folder / ".run.partial" / "state").glob("*.npz"))
     return folder
 
@@ -54,8 +99,8 @@ def interrupted_gpt(tmp_path_factory) -> Path:
         if done > 40:
             raise Stop
 
+    corpus = read_corpus(folder / "t.txt")
     with pytest.raises(Stop):
-        corpus = read_corpus(folder / "t.txt")
         train_language_model(replace(config), corpus, out=folder / "run", checkpoint_seconds=0.0, progress=stop)
     assert (folder / ".run.partial" / "checkpoint.json").exists()
     return folder
@@ -180,11 +225,11 @@ GPT_CASES = {
     **{
         f"checkpoint without {key}": json_edit("checkpoint.json", key)
         for key in ("step", "file", "history", "config", "text")
-    },  # fmt: skip
+    },
     **{
         f"checkpoint of {key} x": json_edit("checkpoint.json", key, value=["x"])
         for key in ("step", "file", "history", "config", "text")
-    },  # fmt: skip
+    },
     "checkpoint elsewhere": json_edit("checkpoint.json", "file", value="../../t.txt"),
     "checkpoint of no file": json_edit("checkpoint.json", "file", value="state-7.npz"),
     "checkpoint beyond the end": json_edit("checkpoint.json", "step", value=999),
@@ -202,7 +247,11 @@ GPT_CASES = {
 
 def arguments_of(kind: str, folder: Path) -> list:
     """The command that began the run."""
-    return [*RBM, "--out", folder / "run"] if kind == "rbm" else [*GPT, "--text", folder / "t.txt", "--out", folder / "run"]  # fmt: skip  # noqa: E501
+    return (
+        [*RBM, "--out", folder / "run"]
+        if kind == "rbm"
+        else [*GPT, "--text", folder / "t.txt", "--out", folder / "run"]
+    )
 
 
 @pytest.mark.parametrize("case", RBM_CASES)
@@ -224,7 +273,9 @@ def test_an_interrupted_run_is_never_lost_by_accident(tmp_path, refused, request
     """Neither flag: refused, and what was done is kept; control: with --resume it goes on to the end."""
     shutil.copytree(request.getfixturevalue(f"interrupted_{kind}"), tmp_path, dirs_exist_ok=True)
     refused(arguments_of(kind, tmp_path), "--resume", "--overwrite")
-    assert cg.cli.main([str(word) for word in [*arguments_of(kind, tmp_path), "--resume"]]) == 0, capsys.readouterr().err  # fmt: skip  # noqa: E501
+    assert cg.cli.main([str(word) for word in [*arguments_of(kind, tmp_path), "--resume"]]) == 0, (
+        capsys.readouterr().err
+    )
     assert (tmp_path / "run").is_dir()
     assert not (tmp_path / ".run.partial").exists()
 

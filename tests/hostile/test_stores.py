@@ -27,9 +27,14 @@ def ensemble(tmp_path_factory) -> Path:
     model = {"name": "rbm", "mu2": 9.0, "sigma_h2": 1.0, "target": [4.0, 6.0, 8.0]}
     failed = np.full((1, 6), -1)
     spectra = cg.spectra.make_spectra(
-        levels, learning_rate=[0.02], batch_size=[16], model=model, target=[8.0, 6.0, 4.0], fixed_point=[1.0, 3.0, 5.0],
+        levels,
+        learning_rate=[0.02],
+        batch_size=[16],
+        model=model,
+        target=[8.0, 6.0, 4.0],
+        fixed_point=[1.0, 3.0, 5.0],
         failed_step=failed,
-    )  # fmt: skip
+    )
     path = tmp_path_factory.mktemp("ensemble") / "e.zarr"
     write_store(spectra, path)
     return path
@@ -50,13 +55,26 @@ def fit(tmp_path_factory) -> Path:
     """A saved fit, made up."""
     draws, width = 0.001 + 1e-5 * RNG.normal(size=(2, 50)), 0.1 + 0.001 * RNG.normal(size=(2, 50))
     level = LevelFit(
-        center=4.0, modes=(0, 1), levels=np.sort(RNG.normal(size=(20, 2))), width_draws=width, center_draws=width,
+        center=4.0,
+        modes=(0, 1),
+        levels=np.sort(RNG.normal(size=(20, 2))),
+        width_draws=width,
+        center_draws=width,
         width=summarise(width),
-    )  # fmt: skip
+    )
     setting = SettingFit(
-        path="e.zarr", model="rbm", learning_rate=0.02, batch_size=16, temperature=summarise(draws),
-        temperature_draws=draws, levels=(level,), num_replicas=20, r_hat=1.0, ess=90.0, divergences=0,
-    )  # fmt: skip
+        path="e.zarr",
+        model="rbm",
+        learning_rate=0.02,
+        batch_size=16,
+        temperature=summarise(draws),
+        temperature_draws=draws,
+        levels=(level,),
+        num_replicas=20,
+        r_hat=1.0,
+        ess=90.0,
+        divergences=0,
+    )
     path = tmp_path_factory.mktemp("fit") / "fit.nc"
     cg.inference.TemperatureFit(settings=(setting,), scaling=None, method="made up").save(path)
     return path
@@ -175,7 +193,7 @@ ENSEMBLE = {
         for array in ("learning_rate", "batch_size", "step", "failed_step", "target")
         for name, change in array_cases(array, f"{array}/c/0{'/0' * (array == 'failed_step')}").items()
         if name.split(" ", 1)[1] in ("chunk gone", "chunk noise", "objects", "negative shape", "other names", "pickle")
-    },  # fmt: skip
+    },
     "learning_rate gone": remove("learning_rate"),
     "batch_size gone": remove("batch_size"),
     "batch_size real": edit("batch_size/zarr.json", "data_type", value="bool"),
@@ -239,7 +257,9 @@ def test_ensembles_of_other_commands(tmp_path, refused, ensemble, command, case)
     shutil.copytree(ensemble, tmp_path / "good.zarr")
     ENSEMBLE[case](tmp_path / "input.zarr")
     paths = [tmp_path / "good.zarr", tmp_path / "input.zarr"]
-    refused([command, *(paths if command == "merge" else paths[1:]), *(["--out", "m.zarr"] if command == "merge" else [])])  # fmt: skip  # noqa: E501
+    refused(
+        [command, *(paths if command == "merge" else paths[1:]), *(["--out", "m.zarr"] if command == "merge" else [])]
+    )
 
 
 @pytest.mark.parametrize("name", ["failed_step", "target", "fixed_point"])
@@ -256,7 +276,7 @@ RECORDING = {
         name: change
         for name, change in array_cases("kurtosis.w", "kurtosis.w/c/0/0").items()
         if "chunk" in name or "gone" in name
-    },  # fmt: skip
+    },
     **{name: change for name, change in array_cases("step", "step/c/0").items() if "chunk" in name or "gone" in name},
     "step real": edit("step/zarr.json", "data_type", value="float64"),
     "complete of words": edit(META, "attributes", "complete", value="x"),
@@ -342,7 +362,7 @@ FITS = {
             **d,
             "settings": [{**d["settings"][0], "levels": [{**d["settings"][0]["levels"][0], "modes": [0] * 5}]}],
         }
-    ),  # fmt: skip
+    ),
     **{
         f"no {name}": gone(name)
         for name in (
@@ -353,7 +373,7 @@ FITS = {
             "observed_data/eigenvalue",
             "observed_data/observations",
         )
-    },  # fmt: skip
+    },
     "cut": lambda path: path.write_bytes(path.read_bytes()[:3000]),
 }
 

@@ -1,4 +1,4 @@
-"""Whatever is left of a terminal: escapes in names, letters it lacks, streams that are closed or not read, hash seeds."""
+"""Whatever is left of a terminal: escapes in names, missing letters, closed and unread streams; hash seeds."""
 
 import json
 import os
@@ -86,9 +86,11 @@ def test_closed_streams(store):
     for redirect in (">&-", "2>&-", ">&- 2>&-", "<&-"):
         for words, status in ((f"merge '{store}' --out '{store.parent}'/x --resume", 0), ("fit nothing.npz", 2)):
             done = subprocess.run(
-                ["bash", "-c", f"{sys.executable} -m coulombgas {words} {redirect}"], capture_output=True, check=False,
+                ["bash", "-c", f"{sys.executable} -m coulombgas {words} {redirect}"],
+                capture_output=True,
+                check=False,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-            )  # fmt: skip
+            )
             assert done.returncode == status, (redirect, words, done.stderr)
             assert b"Traceback" not in done.stderr
             assert b"Exception ignored" not in done.stderr
@@ -105,9 +107,11 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
         done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, env=environment)
         assert (done.returncode, done.stderr) == (0, b""), words
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m coulombgas --help > /dev/full"], capture_output=True, check=False,
+        ["bash", "-c", f"{sys.executable} -m coulombgas --help > /dev/full"],
+        capture_output=True,
+        check=False,
         env=environment,
-    )  # fmt: skip
+    )
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"No space left on device" in done.stderr
@@ -116,7 +120,7 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
 @pytest.mark.parametrize(
     "words",
     [
-        ["derive", "--drift", "x*(1/kappa - 1/(mu2 - x))", "--params", "kappa=4", "mu2=9", "g=0.3", "--domain", "0", "9"],
+        ["derive", "--drift", "x*(1/k - 1/(m - x))", "--params", "k=4", "m=9", "g=0.3", "--domain", "0", "9"],
         ["derive", "--drift", "a*x - b*x**3 + c", "--json"],
         ["simulate", "rbm", "--replicas", "3", "--steps", "5", "--out", "run.zarr", "--json"],
         ["nonsense"],
