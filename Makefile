@@ -5,7 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test test-full lint types bench docs clean help
+# what a new or an old release of a dependency could break: readers, writers, training, fits, laws, symbols
+QUICK := tests/test_layers.py tests/test_checks.py tests/test_files.py tests/test_interrupts.py tests/cli/test_main.py \
+         tests/cli/test_simulate.py tests/spectra tests/training/test_recorder.py tests/laws/test_protocol.py \
+         tests/symbolic/test_parse.py tests/report/test_ensemble.py tests/hostile/test_exploits.py \
+         tests/hostile/test_stores.py
+
+.PHONY: demo test test-full lint types bench docs newest oldest clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -39,5 +45,20 @@ bench: $(STAMP)  ## every benchmark, as ratios measured side by side
 docs: $(STAMP)  ## build docs/_build/html; warnings are errors, the code in the pages runs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+newest:  ## the quick tests against the newest release of every dependency, unconstrained
+	rm -rf .venv-newest
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade pip
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	OPENBLAS_NUM_THREADS=1 .venv-newest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(QUICK)
+
+oldest:  ## the quick tests against the lower bounds of pyproject.toml
+	rm -rf .venv-oldest
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade pip
+	.venv-oldest/bin/python .ci/lower_bounds.py dev > .venv-oldest/lower_bounds.txt
+	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/lower_bounds.txt --editable '.[dev]'
+	OPENBLAS_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(QUICK)
+
 clean:  ## remove what the targets made
-	rm -rf $(VENV) demo docs/_build docs/api/generated build dist
+	rm -rf $(VENV) .venv-newest .venv-oldest demo docs/_build docs/api/generated build dist

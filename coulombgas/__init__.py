@@ -6,10 +6,10 @@ Names are loaded on first use (PEP 562), so ``import coulombgas`` costs next to 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._checks import InputError as InputError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from ._checks import InputError as InputError
     from ._interval import Interval as Interval
     from .inference import TemperatureFit as TemperatureFit
     from .inference import calibrate as calibrate
@@ -71,6 +71,7 @@ _EXPORTS: dict[str, str] = {
     "Optimizer": "training",
     "Model": "models",
     # name: module that defines it, one line each, grouped by layer
+    "InputError": "_checks",
     "gpt_size": "models",
     "read_corpus": "models",
     "read_recording": "training",
@@ -134,7 +135,7 @@ _SUBPACKAGES = (
     "report",
 )
 
-__all__ = ["InputError", "__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *sorted(_EXPORTS)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,11 @@ def fail(argument: str, remedy: str, value: Any = None) -> NoReturn:
     raise InputError(f"`{argument}` {remedy}{shown}.")
 
 
+def printable(text: str) -> str:
+    r"""Text of unknown origin, fit for one line of any terminal: ``\x1b`` and its like are shown, not sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def check_positive(argument: str, value: Any) -> float:
     """A finite number above zero."""
     number = _number(argument, value)

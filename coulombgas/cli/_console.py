@@ -11,6 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from coulombgas._checks import printable
+
+from ._plain import encodable
+
 console = Console(stderr=True)
 """For people: progress and remarks, on stderr, so that stdout stays clean."""
 
@@ -44,13 +48,33 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
+class _Table(Console):
+    """A console that leaves it to the command what a reader who goes away means (rich would exit with 1)."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
     """A table on stdout; plain, aligned text when stdout is not a terminal. Cells are data, never markup."""
-    out = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=200, color_system=None, highlight=False)
-    grid = Table(*header, title=title)
+    out = _terminal() if sys.stdout.isatty() else _Table(width=200, color_system=None, highlight=False)
+    grid = Table(title=None if title is None else _plain(title))
+    for name in header:
+        grid.add_column(_plain(name))
     for row in rows:
         grid.add_row(*(_plain(cell) for cell in row))
     out.print(grid)
+
+
+def remark(text: str) -> None:
+    """A line for people on stderr; names of files in it are shown, not obeyed."""
+    if sys.stderr is not None:
+        sys.stderr.write(encodable(printable(text), sys.stderr) + "\n")
+
+
+def _terminal() -> Console:
+    """The terminal itself, which colours are sent to; what goes into a table has been made plain before."""
+    return _Table(soft_wrap=False, file=getattr(sys.stdout, "raw_stream", sys.stdout))
 
 
 def write_json(document: Any) -> None:
@@ -62,7 +86,8 @@ def write_json(document: Any) -> None:
 def _plain(cell: Any) -> Any:
     from rich.text import Text
 
-    return Text(f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+    text = f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    return Text(encodable(printable(text), sys.stdout))
 
 
 def finite(value: Any) -> Any:

@@ -1,15 +1,22 @@
 """Dispatch: words to command, one clear line for each error, exit status 2 for bad input."""
 
 import contextlib
+import dataclasses
 import importlib
 import io
+import math
 import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_count, fail
+from coulombgas._interrupts import handled
 from coulombgas._version import __version__
+
+from ._ending import complain, interrupted, mute_stdout, open_standard_streams
+from ._plain import PlainStream
 
 COMMANDS: dict[tuple[str, ...], str] = {
     # words: "module:Class" of a frozen dataclass with `run(self) -> int`
@@ -62,24 +69,43 @@ SUMMARIES: dict[tuple[str, ...], str] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0 well, 2 bad input, 130 interrupted, 1 our own fault."""
+    """Run the command line and return its exit status.
+
+    0 well, 2 bad input, 130 after Ctrl-C, 143 after SIGTERM or SIGUSR1, 1 a test that failed or our own fault.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        return _complain("interrupted; nothing half-written was left behind", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (InputError, OSError) as error:
-        return _complain(_one_line(error), 2)
-    except Exception as error:
-        if os.environ.get("COULOMBGAS_TRACEBACK"):
-            raise
-        return _complain(
-            f"internal error, {type(error).__name__}: {_one_line(error)} "
-            "(please report it with the output of COULOMBGAS_TRACEBACK=1)", 1,
-        )  # fmt: skip
+    if argv is None:
+        open_standard_streams()
+    with handled():
+        try:
+            status = _run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return status
+        except KeyboardInterrupt as error:
+            return interrupted(error)
+        except BrokenPipeError:
+            mute_stdout()
+            return 0
+        except Exception as error:
+            return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, InputError):
+        return complain(_one_line(error), 2)
+    if isinstance(error, OSError):
+        if error.filename is None:
+            mute_stdout()  # a full disk behind stdout, for one
+        return complain(_one_line(error), 2)
+    if isinstance(error, MemoryError):
+        return complain(f"not enough memory ({_one_line(error)}): ask for less at once", 2)
+    if os.environ.get("COULOMBGAS_TRACEBACK"):
+        raise error
+    return complain(
+        f"internal error, {type(error).__name__}: {_one_line(error)} "
+        "(please report it with the output of COULOMBGAS_TRACEBACK=1)", 1,
+    )  # fmt: skip
 
 
 def _run(arguments: list[str]) -> int:
@@ -91,13 +117,37 @@ def _run(arguments: list[str]) -> int:
         return 0
     words = _match(arguments)
     if words in COMMANDS:
-        return _build(words, arguments[len(words) :]).run()
+        command = _build(words, arguments[len(words) :])
+        _check_common(command)
+        if getattr(command, "distributed", False):
+            from ._cluster import start_distributed
+
+            start_distributed()
+        with contextlib.redirect_stdout(PlainStream(sys.stdout)):
+            return command.run()
     rest = arguments[len(words) :]
     if words and (not rest or rest[0] in ("-h", "--help")):
         print(_help(words))
         return 0
     known = sorted({key[len(words)] for key in COMMANDS if key[: len(words)] == words})
     raise InputError(f"unknown command {' '.join([*words, rest[0]])!r}: try one of {', '.join(known)}.")
+
+
+def _check_common(command: Any) -> None:
+    """What holds for the flags of every command: numbers are finite and of a size that machines know."""
+    for item in dataclasses.fields(command):
+        value = getattr(command, item.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                fail(item.name, "must be a finite number", number)
+            if isinstance(number, int) and abs(number) >= 2**63:
+                fail(item.name, "must be below 2^63 in size", number)
+    seed = getattr(command, "seed", 0)
+    if check_count("seed", seed, 0) >= 2**32:
+        fail("seed", "must be below 2^32", seed)
+    for name in ("out", "figure", "plot"):
+        if str(getattr(command, name, None) or "x").strip() in ("", ".", "..", "/"):
+            fail(name, "must be the path of something to write", str(getattr(command, name)))
 
 
 def _match(arguments: list[str]) -> tuple[str, ...]:
@@ -156,8 +206,3 @@ def _help(prefix: tuple[str, ...]) -> str:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _complain(message: str, status: int) -> int:
-    print(f"coulombgas: error: {message}", file=sys.stderr)
-    return status

@@ -10,12 +10,14 @@ import tyro
 class Merge:
     """Put stores of the same model and training together: more settings, or more replicas of the same settings."""
 
-    paths: tyro.conf.Positional[tuple[Path, ...]]
-    """Zarr stores to merge."""
+    paths: tyro.conf.Positional[tuple[str, ...]]
+    """Zarr stores to merge, or patterns such as 'run-*.zarr'. Of a sharded run every shard must be there."""
     out: Path
     """Zarr store to write."""
     overwrite: bool = False
     """Replace the store if it exists."""
+    resume: bool = False
+    """Go on with an interrupted merge of the same stores."""
     json: bool = False
     """Print the summary as one JSON document."""
 
@@ -24,5 +26,5 @@ class Merge:
 
         from ._simulate import print_summary
 
-        merged = merge_stores(self.paths, out=self.out, overwrite=self.overwrite)
+        merged = merge_stores(self.paths, out=self.out, overwrite=self.overwrite, resume=self.resume)
         return print_summary(merged, str(self.out), json=self.json)

@@ -47,7 +47,7 @@ class Report:
         from coulombgas._checks import InputError
         from coulombgas._files import check_output
 
-        from ._console import console
+        from ._console import remark
 
         if not self.paths:
             raise InputError("`paths` is empty: give at least one checkpoint, recording, ensemble or fit.")
@@ -60,7 +60,7 @@ class Report:
             self._network()
         else:
             self._ensemble(kind)
-        console.print(f"wrote {self.out}", markup=False)
+        remark(f"wrote {self.out}")
         return 0
 
     def _network(self) -> None:
@@ -111,16 +111,16 @@ class Report:
 
 def kind_of(path: str) -> str:
     """What a path holds: "fit", "ensemble" or "network"."""
-    import zipfile
+    from coulombgas._checks import InputError
+    from coulombgas._files import list_archive
 
     file = Path(path)
-    if _fit_file(path).suffix == ".nc" and _fit_file(path).is_file():
+    if _fit_file(path).suffix == ".nc" and _fit_file(path).exists():
         return "fit"
     if file.is_dir():
         return "ensemble" if _store_format(file).startswith("coulombgas-spectra/") else "network"
-    if file.suffix == ".npz" and zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    if file.suffix == ".npz" and file.exists():
+        names = {entry.name for entry in list_archive(file) if not isinstance(entry, InputError)}
         if {"eigenvalue", "learning_rate"} <= names or {"W", "lr", "batch_size", "noise"} <= names:
             return "ensemble"
     return "network"
@@ -133,12 +133,11 @@ def _fit_file(path: str) -> Path:
 
 def _store_format(directory: Path) -> str:
     """The format that a Zarr store declares, read from its metadata alone."""
-    import json
+    from coulombgas._files import read_json
 
-    for name, key in (("zarr.json", "attributes"), (".zattrs", None)):
-        try:
-            found = json.loads((directory / name).read_text(encoding="utf-8"))
-            return str((found[key] if key else found)["format"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
+    for name in ("zarr.json", ".zattrs"):
+        if (directory / name).exists():
+            found = read_json(directory / name, what="store", inside=directory)
+            attributes = found.get("attributes") if name == "zarr.json" else found
+            return str(attributes.get("format", "")) if isinstance(attributes, dict) else ""
     return ""

@@ -36,6 +36,13 @@ class Engine:
     """Keep the weights at the recorded steps too."""
     first_replica: int = 0
     """Index of the first replica, to train more of them and merge."""
+    shard: str | None = None
+    """Train only the i-th of n shares of the replicas, i/n with i from 0, into NAME-i-of-n; /n takes i from the queue;
+    in a job array of Slurm or Grid Engine both come from the queue, unless this is none."""
+    chunk: int | None = None
+    """Replicas computed together, which decides the last bits; chosen from model and cores when not given."""
+    distributed: bool = False
+    """Share the run out among the processes of this job, which JAX finds (srun, mpirun)."""
     resume: bool = False
     """Go on with an interrupted run towards the same store, bit for bit."""
     checkpoint_seconds: float = 30.0
@@ -48,11 +55,16 @@ class Engine:
 
 def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) -> int:
     """Train, store, and print one line for each setting."""
-    from coulombgas.training import Optimizer, train
+    from coulombgas.training import Optimizer, is_first, train
 
-    from ._console import console, progress_bar
+    from ._cluster import find_shard
+    from ._console import progress_bar, remark
 
     optimizer = Optimizer(engine.optimizer, momentum=engine.momentum, schedule=engine.schedule)
+    shard, out = find_shard(engine.shard), engine.out
+    if shard is not None:
+        out = shard.path(out)
+        remark(f"shard {shard.index}/{shard.number} ({shard.source}): {out}")
     try:
         with progress_bar(description) as progress:
             spectra = train(
@@ -66,7 +78,9 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
                 dtype=engine.dtype,
                 keep_weights=engine.weights,
                 first_replica=engine.first_replica,
-                out=engine.out,
+                shard=None if shard is None else (shard.index, shard.number),
+                chunk=engine.chunk,
+                out=out,
                 overwrite=engine.overwrite,
                 resume=engine.resume,
                 checkpoint_seconds=engine.checkpoint_seconds,
@@ -75,10 +89,12 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
     except KeyboardInterrupt:
         from coulombgas.training import interrupted_run
 
-        if interrupted_run(engine.out):
-            console.print("the same command with --resume continues from the last checkpoint", markup=False)
+        if interrupted_run(out):
+            remark("the same command with --resume continues from the last checkpoint")
         raise
-    return print_summary(spectra, str(engine.out), json=engine.json)
+    if engine.distributed and not is_first():
+        return 0
+    return print_summary(spectra, str(out), json=engine.json)
 
 
 def print_summary(spectra: "xr.Dataset", out: str, *, json: bool) -> int:
@@ -101,10 +117,12 @@ def summarise(spectra: "xr.Dataset", out: str) -> dict[str, Any]:
     """What was run, for machines."""
     import json
 
+    import numpy as np
+
     settings = []
     for index in range(spectra.sizes["setting"]):
         rate, batch = float(spectra.learning_rate[index]), int(spectra.batch_size[index])
-        failed = spectra.failed_step.values[index]
+        failed = spectra.failed_step.values[index] if "failed_step" in spectra else np.full(0, -1)
         settings.append({
             "learning_rate": rate,
             "batch_size": batch,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._console import print_table, progress_bar, write_json
+from ._console import print_table, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
     from coulombgas.training import LanguageRun
@@ -77,21 +77,32 @@ class SimulateGPT:
 
     def run(self) -> int:
         """Train, record, sample, report."""
+        from coulombgas._files import add_to_output
         from coulombgas.models import read_corpus
-        from coulombgas.training import train_language_model
 
         config, corpus = self._config(), read_corpus(self.text)
         with progress_bar(f"training {config.replicas} x {self.size}") as progress:
-            run = train_language_model(
-                config, corpus, out=self.out, resume=self.resume, overwrite=self.overwrite, progress=progress
-            )
+            run = self._train(config, corpus, progress)
         sample = _sample(run, self.seed)
         _write_report(run, sample)
+        add_to_output(run.path, "sample.txt", "report.html")
         if self.json:
             write_json(_summary(run))
         else:
             _print(run)
         return 0
+
+    def _train(self, config, corpus, progress) -> "LanguageRun":
+        from coulombgas.training import interrupted_training, train_language_model
+
+        try:
+            return train_language_model(
+                config, corpus, out=self.out, resume=self.resume, overwrite=self.overwrite, progress=progress
+            )
+        except KeyboardInterrupt:
+            if interrupted_training(self.out):
+                remark("the same command with --resume continues from the last checkpoint")
+            raise
 
     def _config(self):
         from coulombgas.models import gpt_size

@@ -119,10 +119,10 @@ def _recording(paths):
 
 def complain(problems) -> None:
     """One line on stderr for each thing that could not be used."""
-    import sys
+    from ._console import remark
 
     for line in problems:
-        print(f"coulombgas: warning: {line}", file=sys.stderr)
+        remark(f"coulombgas: warning: {line}")
 
 
 def _show(analysis) -> None:

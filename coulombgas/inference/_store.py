@@ -2,13 +2,29 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import atomic_file
+from coulombgas._files import (
+    Flag,
+    ListOf,
+    MapOf,
+    Number,
+    OrNull,
+    Record,
+    Text,
+    Whole,
+    atomic_file,
+    check_document,
+    check_hdf5,
+    naming,
+    parse_json,
+    reading,
+)
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import PathType
 from coulombgas._version import __version__
@@ -18,6 +34,29 @@ from ._parts import LevelFit, ScalingFit, SettingFit
 FORMAT = "coulombgas-fit/1"
 Settings: TypeAlias = Sequence[SettingFit]
 _EXPONENTS = ("alpha_exponent", "batch_exponent")
+_DIAGNOSTICS = {"r_hat": Number(finite=False), "ess": Number(finite=False), "divergences": Whole()}
+_LEVEL = Record({
+    "center": Number(),
+    "width2_per_temperature": OrNull(Number(finite=False)),
+    "predicted_width": OrNull(Number(finite=False)),
+    "used": Flag(),
+    "modes": ListOf(Whole(), least=1),
+})  # fmt: skip
+_SETTING = Record({
+    "path": Text(),
+    "model": Text(),
+    "learning_rate": Number(1e-300),
+    "batch_size": Number(1e-300),
+    "num_replicas": Whole(),
+    "warnings": ListOf(Text()),
+    "levels": ListOf(_LEVEL, least=1),
+    **_DIAGNOSTICS,
+})  # fmt: skip
+_RULE = Record(
+    {"sites": ListOf(Text()), "warnings": ListOf(Text()), "method": Text(), **_DIAGNOSTICS},
+    optional={"wider_prior": MapOf(ListOf(Number(finite=False)))},
+)
+_DESCRIPTION = Record({"settings": ListOf(_SETTING, least=1), "scaling": OrNull(_RULE), "method": Text()})
 
 
 def fit_groups(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, xr.Dataset]:
@@ -47,17 +86,21 @@ def load_parts(path: PathType) -> dict[str, Any]:
     Raises:
         InputError: when the file is missing or holds something else.
     """
-    try:
+    check_hdf5(Path(path))
+    with reading(path, "not a saved fit"):
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
         posterior, observed = (tree[name].to_dataset() for name in ("posterior", "observed_data"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a saved fit ({' '.join(str(error).split())}).") from None
     if posterior.attrs.get("format") != FORMAT:
         raise InputError(f"{path}: not a saved fit (format {posterior.attrs.get('format')!r}, expected {FORMAT!r}).")
-    description = json.loads(posterior.attrs["description"])
+    where = f"{path}: `description`"
+    description = parse_json(posterior.attrs.get("description"), where, what="fit")
+    check_document(description, _DESCRIPTION, where, "the file is damaged; fit again")
+    with naming(path), reading(path, "its arrays do not fit its description"):
+        return _rebuild(description, posterior, observed)
+
+
+def _rebuild(description: dict[str, Any], posterior: xr.Dataset, observed: xr.Dataset) -> dict[str, Any]:
     settings, first = [], 0
     for index, meta in enumerate(description["settings"]):
         rows = range(first, first + len(meta["levels"]))
@@ -139,6 +182,8 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
     ends = np.cumsum(observed["observations"].values)
     levels = []
     for row, level in zip(rows, meta["levels"], strict=True):
+        if level["modes"] != sorted(set(level["modes"])):
+            raise InputError(f"`modes` of a level must ascend, got {level['modes']}: the file is damaged; fit again.")
         values = observed["eigenvalue"].values[ends[row] - observed["observations"].values[row] : ends[row]]
         width = posterior["width"].values[..., row]
         levels.append(

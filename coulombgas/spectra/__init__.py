@@ -43,6 +43,9 @@ from ._spacings import spacing_ratios as spacing_ratios
 from ._spacings import unit_spacings as unit_spacings
 from ._stored import StoredArray as StoredArray
 from ._stored import printable as printable
+from ._stores import EVERY_CHUNK as EVERY_CHUNK
+from ._stores import check_coordinates as check_coordinates
+from ._stores import write_store as write_store
 from ._unfold import Unfolding as Unfolding
 from ._unfold import unfold as unfold
 from ._vectors import Localisation as Localisation

@@ -1,13 +1,14 @@
 """Streaming over the weight matrices of any checkpoint, and their spectra."""
 
 import fnmatch
-import os
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from coulombgas._checks import InputError
+from coulombgas._files import memory
 from coulombgas._types import PathType, Progress
 
 from ._formats import Checkpoint, find_checkpoints, number_of_heads
@@ -160,18 +161,11 @@ def _usable(matrix: StoredArray, where: str, log: _Log) -> bool:
         log.problem(where, f"{matrix.name}: an empty matrix, shape {matrix.shape}.")
     elif matrix.dtype == "object":
         log.problem(where, f"{matrix.name}: holds Python objects, not numbers.")
-    elif 8 * int(np.prod([float(side) for side in matrix.shape])) > _memory():
+    elif 8 * math.prod(matrix.shape) > memory():
         log.problem(where, f"{matrix.name}: shape {matrix.shape} needs more memory than this machine has.")
     else:
         return True
     return False
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 1 << 36
 
 
 def _patterns(select: str | Sequence[str]) -> tuple[str, ...]:

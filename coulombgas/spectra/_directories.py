@@ -1,7 +1,5 @@
 """Reading Zarr stores and Orbax checkpoints, array by array; codecs that could run code are refused."""
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,31 +7,36 @@ from typing import Any
 import numpy as np
 
 from coulombgas._checks import InputError
+from coulombgas._files import (
+    StoredGrid,
+    check_tree,
+    examine_array,
+    examine_group,
+    list_arrays,
+    read_grid,
+    read_json,
+    reading,
+)
 
 from ._stored import BadArray, StoredArray, real_array
-
-_SAFE_CODECS = {
-    "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "fixedscaleoffset", "gzip", "lz4",
-    "lzma", "packbits", "quantize", "sharding_indexed", "shuffle", "transpose", "zlib", "zstd",
-}  # fmt: skip
-_MAX_METADATA = 50_000_000
 
 
 def read_zarr(path: Path) -> Iterator[StoredArray | BadArray]:
     """The arrays of a Zarr store (format 2 or 3), named by their path in it; symbolic links are not followed."""
-    for folder, folders, files in os.walk(path, followlinks=False):
-        folders.sort()
-        location = Path(folder)
-        name = location.relative_to(path).as_posix() if location != path else path.stem
-        if "zarr.json" in files:
-            metadata = _json(location / "zarr.json")
-            if metadata.get("node_type") == "array":
-                folders.clear()
-                yield _zarr_entry(location, name, metadata, metadata.get("data_type"))
-        elif ".zarray" in files:
-            folders.clear()
-            metadata = _json(location / ".zarray")
-            yield _zarr_entry(location, name, metadata, metadata.get("dtype"))
+    examine_group(path)
+    for name, location in list_arrays(path):
+        try:
+            yield _zarr_array(examine_array(location, name, inside=path))
+        except InputError as error:
+            yield BadArray(name, str(error))
+
+
+def _zarr_array(grid: StoredGrid) -> StoredArray:
+    def read() -> np.ndarray:
+        grid.check_chunks()
+        return real_array(grid.name, read_grid(grid))
+
+    return StoredArray(grid.name, grid.shape, grid.dtype, read)
 
 
 def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -42,8 +45,9 @@ def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
     Raises:
         InputError: when its metadata are missing or damaged, or tensorstore is not installed.
     """
-    directory = path if (path / "_METADATA").is_file() else path / "default"
-    metadata = _json(directory / "_METADATA")
+    directory = path if (path / "_METADATA").exists() else path / "default"
+    check_tree(path)
+    metadata = read_json(directory / "_METADATA", what="checkpoint", inside=path)
     tree = metadata.get("tree_metadata")
     if not isinstance(tree, dict):
         raise InputError(f"{path}: its Orbax metadata name no arrays.")
@@ -62,53 +66,6 @@ def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
             yield _orbax_entry(tensorstore, directory, name, metadata)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_METADATA:
-            raise InputError(f"{path}: metadata of {path.stat().st_size:,} bytes are not read.")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        raise InputError(f"{path}: missing or not JSON: the checkpoint is damaged.") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: not the metadata of a checkpoint.")
-    return found
-
-
-def _zarr_entry(location: Path, name: str, metadata: dict[str, Any], dtype: Any) -> StoredArray | BadArray:
-    shape = metadata.get("shape")
-    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in shape):
-        return BadArray(name, f"{name}: its Zarr metadata have no valid shape.")
-    stages = [metadata.get("codecs"), metadata.get("filters"), metadata.get("compressor")]
-    unsafe = sorted(_codecs(stages) - _SAFE_CODECS)
-    if unsafe:
-        return BadArray(name, f"{name}: encoded with {unsafe[0]!r}, which is not trusted to be free of code.")
-    if not isinstance(dtype, str) or "O" in dtype:
-        return BadArray(name, f"{name}: holds Python objects or records, not numbers.")
-    word = np.dtype(dtype).name if dtype[:1] in "<>|=" else dtype
-
-    def read() -> np.ndarray:
-        import zarr
-
-        try:
-            return real_array(name, np.asarray(zarr.open_array(str(location), mode="r")[...]))
-        except InputError:
-            raise
-        except Exception as error:  # codecs raise what they like
-            raise InputError(f"{name}: damaged ({type(error).__name__}: {' '.join(str(error).split())}).") from None
-
-    return StoredArray(name, tuple(shape), word, read)
-
-
-def _codecs(value: Any) -> set[str]:
-    """Names of all codecs in a piece of metadata, however deep."""
-    if isinstance(value, dict):
-        own = {str(value[key]).removeprefix("numcodecs.") for key in ("id", "name") if key in value}
-        return own.union(*(_codecs(item) for item in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_codecs(item) for item in value))
-    return set()
-
-
 def _orbax_entry(tensorstore: Any, directory: Path, name: str, metadata: dict) -> StoredArray | BadArray:
     location = directory / name
     if location.resolve().parent != directory.resolve():
@@ -125,11 +82,7 @@ def _orbax_entry(tensorstore: Any, directory: Path, name: str, metadata: dict) -
         return BadArray(name, f"{name}: cannot be opened ({' '.join(str(error).split())[:160]}).")
 
     def read() -> np.ndarray:
-        try:
+        with reading(name):
             return real_array(name, np.asarray(opened.read().result()))
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(f"{name}: damaged ({' '.join(str(error).split())[:160]}).") from None
 
     return StoredArray(name, tuple(int(side) for side in opened.shape), str(opened.dtype.name), read)

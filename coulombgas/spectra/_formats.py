@@ -1,13 +1,13 @@
 """From a path to the checkpoints it stands for: file formats, shards, directories that are trajectories."""
 
 import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from coulombgas._checks import InputError
+from coulombgas._files import links_stay_in, parse_json, read_text, regular_file
 from coulombgas._types import PathType
 
 from ._array_files import read_hdf5, read_npy, read_npz
@@ -42,10 +42,7 @@ class Checkpoint(NamedTuple):
 
     def arrays(self) -> Iterator[StoredArray | BadArray]:
         """Its arrays, one after the other, not yet read."""
-        try:
-            yield from self.reader(self.path)
-        except PermissionError:
-            raise InputError(f"{self.path}: no permission to read it.") from None
+        yield from self.reader(self.path)
 
 
 def find_checkpoints(path: PathType | Sequence[PathType]) -> tuple[Checkpoint, ...]:
@@ -71,13 +68,21 @@ def find_checkpoints(path: PathType | Sequence[PathType]) -> tuple[Checkpoint, .
 
 
 def number_of_heads(path: Path) -> int | None:
-    """Number of attention heads from a ``config.json`` beside the checkpoint, if it has one."""
+    """Number of attention heads from a ``config.json`` beside the checkpoint, if it has one.
+
+    Raises:
+        InputError: when there is something of that name that cannot be read as a file.
+    """
     folder = path if path.is_dir() else path.parent
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        values = [config[key] for key in ("num_attention_heads", "n_head", "num_heads") if key in config]
-    except (OSError, ValueError, TypeError, RecursionError):
+    file = folder / "config.json"
+    if not file.exists():
         return None
+    text = read_text(file, inside=links_stay_in(folder))
+    try:
+        config = parse_json(text, str(file))
+    except InputError:  # another program's file of that name
+        return None
+    values = [config[key] for key in ("num_attention_heads", "n_head", "num_heads") if key in config]
     return values[0] if values and type(values[0]) is int and values[0] > 0 else None
 
 
@@ -91,45 +96,51 @@ def _step(path: Path) -> int | None:
 
 
 def _find(path: Path) -> list[Checkpoint]:
-    if not path.exists():
-        raise InputError(f"{path}: no such file or directory.")
+    if not path.is_dir():
+        regular_file(path)
     one = _single(path)
     if one is not None:
         return [one]
     if not path.is_dir():
         raise InputError(f"{path}: format not known; readable are {', '.join(FORMATS)}.")
-    children = [_single(child) for child in sorted(path.iterdir()) if not child.name.startswith((".", "_"))]
+    inside = links_stay_in(path)
+    try:
+        names = sorted(child for child in path.iterdir() if not child.name.startswith((".", "_")))
+    except PermissionError:
+        raise InputError(f"{path}: no permission to read it.") from None
+    children = [_single(child, inside) for child in names]
     found = [child for child in children if child is not None]
     if not found:
         raise InputError(f"{path}: no checkpoint inside; readable are {', '.join(FORMATS)}.")
     return found
 
 
-def _single(path: Path) -> Checkpoint | None:
-    """The path as one checkpoint, or None when it is none."""
+def _single(path: Path, inside: Path | None = None) -> Checkpoint | None:
+    """The path as one checkpoint, or None when it is none; links stay ``inside`` a folder where one is given."""
     if path.is_dir():
         return _single_directory(path)
-    if path.name.endswith(_INDEX):
-        return Checkpoint(path, read_index, None)
-    reader = _READERS.get(path.suffix.lower())
+    reader = read_index if path.name.endswith(_INDEX) else _READERS.get(path.suffix.lower())
     if reader is None:
         return None
-    if path.stat().st_size == 0:
+    if regular_file(path, inside=inside).stat().st_size == 0:
         raise InputError(f"{path}: the file is empty.")
     return Checkpoint(path, reader, None)
 
 
 def _single_directory(path: Path) -> Checkpoint | None:
-    if any((path / mark).is_file() for mark in _ZARR_MARKS):
+    if any((path / mark).exists() for mark in _ZARR_MARKS):
         return Checkpoint(path, read_zarr, None)
-    if (path / "_METADATA").is_file() or (path / "default" / "_METADATA").is_file():
+    if (path / "_METADATA").exists() or (path / "default" / "_METADATA").exists():
         return Checkpoint(path, read_orbax, None)
     indices = sorted(path.glob(f"*{_INDEX}"))
     if indices:
         return Checkpoint(path, lambda folder: read_index(indices[0]), None)
-    if (path / "model.safetensors").is_file():
+    if (path / "model.safetensors").exists():
+        regular_file(path / "model.safetensors", inside=links_stay_in(path))
         return Checkpoint(path, lambda folder: read_safetensors(folder / "model.safetensors"), None)
     shards = sorted(file for file in path.glob("*.safetensors") if _SHARD.search(file.name))
     if shards:
+        for shard in shards:
+            regular_file(shard, inside=links_stay_in(path))
         return Checkpoint(path, lambda folder: itertools.chain.from_iterable(map(read_safetensors, shards)), None)
     return None

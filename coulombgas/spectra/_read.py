@@ -1,17 +1,17 @@
 """Reading ensembles of spectra: our own Zarr stores, the data released with ALP24, and plain ``.npz`` files."""
 
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError, check_finite_array
+from coulombgas._files import is_store, naming, read_archive, regular_file
 from coulombgas._types import PathType
 
 from ._levels import weights_to_levels
-from ._schema import FORMAT, make_spectra, validate_spectra
+from ._schema import make_spectra
+from ._stores import read_store
 from ._user_file import from_user_file
 from ._user_keys import count, positive
 
@@ -38,21 +38,16 @@ def read_spectra(path: PathType) -> xr.Dataset:
         InputError: one line saying what is wrong with which file.
     """
     file = Path(path)
-    try:
+    with naming(file):
         return _read(file)
-    except InputError as error:
-        prefix = "" if str(file) in str(error) else f"{file}: "
-        raise InputError(f"{prefix}{error}") from None
-    except PermissionError:
-        raise InputError(f"{file}: no permission to read it.") from None
 
 
 def _read(file: Path) -> xr.Dataset:
-    if not file.exists():
-        raise InputError(f"{file}: no such file or directory.")
     if file.is_dir():
-        return _read_store(file)
-    if file.stat().st_size == 0:
+        if not is_store(file):
+            raise InputError(f"{file}: not a Zarr store of spectra (no zarr.json in it).")
+        return read_store(file)
+    if regular_file(file).stat().st_size == 0:
         raise InputError(f"{file}: the file is empty.")
     arrays = read_npz(file)
     if set(arrays) >= _RELEASED:
@@ -67,41 +62,7 @@ def _read(file: Path) -> xr.Dataset:
 
 def read_npz(file: Path) -> dict[str, np.ndarray]:
     """All arrays of an ``.npz`` file; pickled objects are refused, never loaded."""
-    if not zipfile.is_zipfile(file):
-        raise InputError(f"{file}: not an .npz file (a zip of arrays written by numpy.savez), or it is damaged.")
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: _entry(archive, name, file) for name in archive.files}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{file}: the .npz file is damaged ({error}).") from None
-
-
-def _entry(archive: Any, name: str, file: Path) -> np.ndarray:
-    try:
-        value = archive[name]
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{file}: `{name}` holds pickled Python objects, which are never loaded: save it as a plain array."
-            ) from None
-        raise InputError(f"{file}: `{name}` cannot be read ({error}).") from None
-    if not isinstance(value, np.ndarray):
-        raise InputError(f"{file}: `{name}` is not a NumPy array: save it with numpy.savez.")
-    return value
-
-
-def _read_store(directory: Path) -> xr.Dataset:
-    if not any((directory / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
-        raise InputError(f"{directory}: not a Zarr store of spectra (no zarr.json in it).")
-    try:
-        with xr.open_zarr(directory, consolidated=False) as opened:
-            dataset = opened.load()
-    except (KeyError, ValueError, OSError, RuntimeError) as error:
-        raise InputError(f"{directory}: the Zarr store cannot be read ({' '.join(str(error).split())}).") from None
-    if dataset.attrs.get("format") != FORMAT:
-        raise InputError(f"{directory}: format {dataset.attrs.get('format')!r} is not {FORMAT!r}.")
-    dataset.attrs["source"] = str(directory)
-    return validate_spectra(dataset)
+    return read_archive(file)
 
 
 def _from_released(arrays: dict[str, np.ndarray], source: str) -> xr.Dataset:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from coulombgas._checks import InputError
+from coulombgas._files import links_stay_in, open_regular, read_json, reading, regular_file
 
 from ._stored import BadArray, StoredArray, real_array
 
@@ -39,28 +40,29 @@ def read_safetensors(path: Path) -> Iterator[StoredArray | BadArray]:
 
 def read_index(path: Path) -> Iterator[StoredArray | BadArray]:
     """The arrays of a checkpoint in several ``.safetensors`` files, from its ``….index.json``."""
-    try:
-        weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        shards = dict.fromkeys(str(value) for value in weight_map.values())
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
-        raise InputError(f"{path}: not an index of a sharded checkpoint (JSON with `weight_map`).") from None
+    inside = links_stay_in(path.parent)
+    weight_map = read_json(path, what="index", inside=inside).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(value, str) for value in weight_map.values()):
+        raise InputError(f"{path}: not an index of a sharded checkpoint (JSON with `weight_map`).")
+    shards = dict.fromkeys(weight_map.values())
     for shard in shards:
         if Path(shard).name != shard or shard in ("", ".", "..") or "\\" in shard:
             raise InputError(f"{path}: shard {shard!r} is not a plain file name beside the index.")
     for shard in shards:
         file = path.parent / shard
-        if not file.is_file():
+        if not file.exists():
             yield BadArray(shard, f"{file}: shard is missing.")
             continue
         try:
+            regular_file(file, inside=inside)
             yield from (array for array in read_safetensors(file) if weight_map.get(array.name) == shard)
         except InputError as error:
             yield BadArray(shard, str(error))
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = regular_file(path).stat().st_size
+    with open_regular(path) as file:
         head = file.read(8)
         if len(head) < 8:
             raise InputError(f"{path}: truncated, {len(head)} bytes are no safetensors file.")
@@ -99,8 +101,9 @@ def _describe(path: Path, name: str, entry: Any, start: int, available: int) -> 
         return BadArray(name, f"{name}: truncated, {end - available:,} of its bytes are missing from {path.name}.")
 
     def read() -> np.ndarray:
-        mapped = np.memmap(path, dtype=_storage(dtype), mode="r", offset=start + begin, shape=shape)
-        return real_array(name, np.asarray(mapped))
+        with reading(name):
+            mapped = np.memmap(path, dtype=_storage(dtype), mode="r", offset=start + begin, shape=shape)
+            return real_array(name, np.asarray(mapped))
 
     return StoredArray(name, shape, dtype, read)
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from coulombgas._checks import InputError
+from coulombgas._checks import printable as escaped
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,6 @@ def real_array(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def printable(name: str) -> str:
-    """A name from a file, fit for one line of a terminal: control characters replaced, at most 200 characters."""
-    clean = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+    """A name from a file, fit for one line of a terminal: control characters shown, at most 200 characters."""
+    clean = escaped(name)
     return clean if len(clean) <= 200 else clean[:197] + "..."

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from coulombgas._checks import InputError
+from coulombgas._files import regular_file
 
 from ._stored import BadArray, StoredArray, real_array
 
@@ -23,6 +24,7 @@ def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
     Raises:
         InputError: without PyTorch, or when the file holds anything that would run code to be loaded.
     """
+    regular_file(path)
     try:
         import torch  # pyright: ignore[reportMissingImports]
 

@@ -2,12 +2,14 @@
 
 from ._language import LanguageTraining as LanguageTraining
 from ._language_run import LanguageRun as LanguageRun
+from ._language_run import interrupted_training as interrupted_training
 from ._language_run import train_language_model as train_language_model
 from ._merge import merge_spectra as merge_spectra
 from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
 from ._optimizer import apply_optimizer as apply_optimizer
 from ._optimizer import start_optimizer as start_optimizer
+from ._processes import is_first as is_first
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
 from ._recording import is_recording as is_recording
@@ -25,6 +27,8 @@ __all__ = [
     "SpectrumRecorder",
     "apply_optimizer",
     "interrupted_run",
+    "interrupted_training",
+    "is_first",
     "is_recording",
     "merge_spectra",
     "merge_stores",

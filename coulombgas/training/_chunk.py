@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from coulombgas._checks import InputError
 from coulombgas._precision import x64
 
 from ._devices import local_mesh, pad_replicas
@@ -28,13 +29,21 @@ class Snapshot(NamedTuple):
     records: list[dict[str, np.ndarray]]
 
 
+class Stop(Protocol):
+    """Asked at every safe point."""
+
+    def is_set(self) -> bool:
+        """Whether to save and leave."""
+        ...
+
+
 class Hooks(NamedTuple):
     """How a task talks to the run."""
 
     load: Callable[[Task], Snapshot | None]
     save: Callable[[Task, Snapshot], None]
     report: Callable[[int], None]
-    stop: threading.Event
+    stop: "Stop"
     worth_saving: Callable[[], bool]
     """Whether a snapshot should be left when asked to stop."""
     checkpoint_seconds: float
@@ -64,6 +73,7 @@ class _Chunk:
         self.records: list[dict[str, np.ndarray]] = []
         self.step = 0
         self.num_replicas = task.stop - task.first
+        self.kept = slice(task.kept.start - task.first, task.kept.stop - task.first)
 
     def run(self) -> Outcome | None:
         """All segments; a checkpoint now and then, and one when asked to stop after that."""
@@ -103,8 +113,10 @@ class _Chunk:
         self.records.append(record)
 
     def _finish(self) -> Outcome:
-        arrays = {name: np.stack([record[name] for record in self.records], axis=1) for name in self.records[0]}
-        return Outcome(arrays, np.asarray(self.state.failed_step)[: self.num_replicas].astype(np.int64))
+        arrays = {
+            name: np.stack([record[name][self.kept] for record in self.records], axis=1) for name in self.records[0]
+        }
+        return Outcome(arrays, np.asarray(self.state.failed_step)[self.kept].astype(np.int64))
 
     def _save(self) -> None:
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(self.state)]
@@ -115,10 +127,25 @@ class _Chunk:
         if snapshot is None:
             return
         leaves, structure = jax.tree.flatten(self.state)
+        self._check(snapshot, leaves)
         placed = [jax.device_put(new, old.sharding) for new, old in zip(snapshot.leaves, leaves, strict=True)]
         self.state = jax.tree.unflatten(structure, placed)
         self.step, self.records = snapshot.step, snapshot.records
         self.hooks.report(self.step * self.num_replicas)
+
+    def _check(self, snapshot: Snapshot, leaves: list[jax.Array]) -> None:
+        """A snapshot from disk fits this chunk: whoever changed it, the run does not go on from it unseen."""
+        found = [(leaf.shape, leaf.dtype) for leaf in snapshot.leaves]
+        made, due = len(snapshot.records), sum(step <= snapshot.step for step in self.plan.recorded)
+        names = [{name: value.shape for name, value in record.items()} for record in snapshot.records]
+        fits = found == [(leaf.shape, leaf.dtype) for leaf in leaves] and 0 <= snapshot.step <= self.plan.steps
+        same = all(one == names[0] and "eigenvalue" in one for one in names)
+        lengths = all(shape[:1] == (self.num_replicas,) for one in names for shape in one.values())
+        if not (fits and made == due and same and lengths):
+            raise InputError(
+                f"`resume`: the snapshot {self.task.name} is damaged or of another run: "
+                "give --overwrite to start afresh."
+            )
 
 
 def weight_leaves(weights: object) -> dict[str, Any]:

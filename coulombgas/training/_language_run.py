@@ -1,17 +1,39 @@
 """One run of a transformer on disk: losses, recorded spectra, checkpoints, final weights."""
 
 import json
+import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import atomic_file, check_output, replace_directory
+from coulombgas._files import (
+    Anything,
+    ListOf,
+    MapOf,
+    Number,
+    OrNull,
+    Record,
+    Text,
+    Whole,
+    atomic_file,
+    check_document,
+    check_output,
+    only_writer,
+    parse_json,
+    publish,
+    read_json,
+    read_text,
+    reading,
+    regular_file,
+)
+from coulombgas._interrupts import deferred, safe_point
 from coulombgas._types import PathType, Progress
 from coulombgas.models import GPT, Corpus
 from coulombgas.spectra import package_versions
@@ -23,6 +45,17 @@ from ._recorder import SpectrumRecorder, named_arrays
 SPECTRA = "spectra.zarr"
 _CHECKPOINT = "checkpoint.json"
 _SEGMENT = 25  # updates between two looks at the clock and the keyboard
+_ENTRY = Record({"step": Whole(), "train": ListOf(Number(finite=False)), "validation": ListOf(Number())})
+_SCHEMA = Record({
+    "step": Whole(1),
+    "file": Text(r"state-\d{1,19}\.npz"),
+    "history": ListOf(_ENTRY, least=1),
+    "config": MapOf(Anything()),
+    "text": Text(),
+})  # fmt: skip
+_IDENTITY = Record({"config": MapOf(Anything()), "text": Text()})
+_LOSSES = ListOf(Record({**_ENTRY.fields, "train": OrNull(ListOf(Number(finite=False)))}), least=1)
+_AFRESH = "the checkpoint is damaged; give --overwrite to start afresh"
 
 
 @dataclass(frozen=True)
@@ -52,7 +85,8 @@ def train_language_model(
     """Train an ensemble of transformers and record the spectra of their matrices.
 
     Until the run is complete everything lives in a hidden directory beside ``out``; a killed run goes on from its last
-    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted.
+    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted. Ctrl-C, SIGTERM and SIGUSR1 leave
+    a checkpoint. Only one process at a time may train towards a path.
 
     Args:
         config: shape, optimiser, schedule, what to record.
@@ -64,20 +98,88 @@ def train_language_model(
         progress: called with (updates done, updates in all).
 
     Raises:
-        InputError: when ``out`` exists or cannot be written, or the checkpoint is of another configuration.
+        InputError: when ``out`` exists or cannot be written, an interrupted run is waiting there and neither ``resume``
+            nor ``overwrite`` is given, or the checkpoint is damaged or of another configuration.
+        Interrupted: when a signal came; the work so far is kept.
     """
-    target = check_output(out, overwrite=overwrite)
-    trainer = LanguageTrainer(config, corpus)
-    run = _Run(trainer, target.parent / f".{target.name}.partial", resume, checkpoint_seconds)
-    try:
-        state = run.train(progress or (lambda done, total: None))
-        _finish(run, state)
-    except BaseException:
-        if not (run.directory / _CHECKPOINT).exists():
-            shutil.rmtree(run.directory, ignore_errors=True)
-        raise
-    replace_directory(run.directory, target)
+    target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
+    with only_writer(target):
+        if target.exists() and not overwrite:
+            return load_training(target, LanguageTrainer(config, corpus))
+        if interrupted_training(target) and not (resume or overwrite):
+            raise InputError(
+                f"`out` {str(target)!r}: an interrupted run is waiting there: give --resume to go on with it or "
+                "--overwrite to start afresh."
+            )
+        run = _Run(LanguageTrainer(config, corpus), _partial(target), resume and not overwrite, checkpoint_seconds)
+        try:
+            state = run.train(progress or (lambda done, total: None))
+            safe_point()
+            with deferred():
+                _finish(run, state)
+                publish(run.directory, target)
+                _remove_checkpoints(target)
+        except BaseException:
+            if not interrupted_training(target):
+                shutil.rmtree(run.directory, ignore_errors=True)
+            raise
     return LanguageRun(target, config, corpus, _losses(run.history), state.model)
+
+
+def load_training(path: Path, trainer: LanguageTrainer) -> LanguageRun:
+    """A finished run of this configuration and text, read back.
+
+    Raises:
+        InputError: when it is damaged, or of another configuration.
+    """
+    document = read_json(path / "config.json", what="description of the run", inside=path)
+    check_document(document, _IDENTITY, str(path / "config.json"), "give --overwrite to train again")
+    _compare(_identity(trainer), document)
+    _remove_checkpoints(path)
+    losses = parse_json(f'{{"losses": {read_text(path / "losses.json", inside=path)}}}', str(path / "losses.json"))
+    check_document(losses["losses"], _LOSSES, str(path / "losses.json"), "give --overwrite to train again")
+    history = [{**one, "train": one["train"] or [np.nan] * len(one["validation"])} for one in losses["losses"]]
+    model = trainer.start().model
+    leaves, structure = jax.tree.flatten(model)
+    names = [name for name, _ in named_arrays(model)]
+    replicas = [_read_weights(path / f"final_{i}.safetensors", names) for i in range(trainer.config.replicas)]
+    stacked = [np.stack([one[name] for one in replicas]) for name in names]
+    if [one.shape for one in stacked] != [leaf.shape for leaf in leaves]:
+        raise InputError(f"{path}: its weights are those of another model: give --overwrite to train again.")
+    model = jax.tree.unflatten(structure, [jax.numpy.asarray(one) for one in stacked])
+    return LanguageRun(path, trainer.config, trainer.corpus, _losses(history), model)
+
+
+def _read_weights(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    with reading(regular_file(path)):
+        found = load_file(path)
+        return {name: found[name] for name in names}
+
+
+def _identity(trainer: LanguageTrainer) -> dict[str, Any]:
+    return {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
+
+
+def _compare(ours: dict[str, Any], document: dict[str, Any]) -> None:
+    """A run on disk has this configuration and text."""
+    theirs, plain = {"config": document["config"], "text": document["text"]}, json.loads(json.dumps(ours))
+    if theirs != plain:
+        changed = [name for name, value in theirs["config"].items() if value != plain["config"].get(name)]
+        raise InputError(
+            f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
+            "interrupted run, or start afresh without resume."
+        )
+
+
+def interrupted_training(out: PathType) -> bool:
+    """Whether an interrupted run towards this path can be resumed."""
+    return os.path.lexists(_partial(Path(out)) / _CHECKPOINT)
+
+
+def _partial(target: Path) -> Path:
+    return target.absolute().parent / f".{target.name}.partial"
 
 
 class _Run:
@@ -85,11 +187,13 @@ class _Run:
 
     def __init__(self, trainer: LanguageTrainer, directory: Path, resume: bool, checkpoint_seconds: float):
         self.trainer, self.directory, self.every = trainer, directory, checkpoint_seconds
-        self.identity = {"config": trainer.config.as_dict(), "text": trainer.corpus.digest}
+        self.identity = _identity(trainer)
         self.history: list[dict[str, Any]] = []
         self.resumed = resume and (directory / _CHECKPOINT).exists()
-        if not self.resumed:
-            shutil.rmtree(directory, ignore_errors=True)
+        if not self.resumed and os.path.lexists(directory):
+            if directory.is_symlink() or not directory.is_dir():
+                raise InputError(f"`out`: {str(directory)!r} is in the way and is no directory of ours: move it away.")
+            shutil.rmtree(directory)
         directory.mkdir(parents=True, exist_ok=True)
 
     def train(self, progress: Progress) -> LanguageState:
@@ -101,9 +205,14 @@ class _Run:
             resume=self.resumed, attrs={"config": config.as_dict()},
         )  # fmt: skip
         if self.resumed:
-            recorder.truncate_after(step)
+            kept, due = recorder.truncate_after(step), list(range(0, step + 1, config.record_every))
+            if kept != due:
+                raise InputError(
+                    f"`resume`: {self.directory / SPECTRA} holds records of steps {kept[:6]}, not of {due[:6]}: "
+                    "the run is damaged; give --overwrite to start afresh."
+                )
         saved = time.monotonic()
-        with recorder:
+        with deferred() as stop, recorder:
             if step == 0:
                 recorder(0, state.model)
                 _save_weights(self.directory, "initial", state.model)
@@ -115,11 +224,13 @@ class _Run:
                 recorder(step, state.model)
                 if step % config.evaluate_every == 0 or step == config.steps:
                     state = self._note(step, state)
-                if time.monotonic() - saved > self.every and step < config.steps:
+                progress(step, config.steps)
+                if stop.is_set() or (step < config.steps and time.monotonic() - saved > self.every):
                     recorder.flush()
                     self._save(state, step)
                     saved = time.monotonic()
-                progress(step, config.steps)
+                if stop.is_set():
+                    break  # the end of the deferred block raises
         return state
 
     def _next_event(self, step: int) -> int:
@@ -147,17 +258,17 @@ class _Run:
                 old.unlink()
 
     def _load(self, like: LanguageState) -> tuple[LanguageState, int]:
-        document = json.loads((self.directory / _CHECKPOINT).read_text(encoding="utf-8"))
-        theirs = {"config": document["config"], "text": document["text"]}
-        if theirs != json.loads(json.dumps(self.identity)):
-            ours = self.identity["config"]
-            changed = [name for name, value in theirs["config"].items() if value != ours.get(name)]
-            raise InputError(
-                f"`resume`: the checkpoint differs in {', '.join(changed) or 'its text'}: repeat the options of the "
-                "interrupted run, or start afresh without resume."
-            )
-        self.history = document["history"]
-        return load_arrays(self.directory / document["file"], like), int(document["step"])
+        source = self.directory / _CHECKPOINT
+        document = read_json(source, what="checkpoint", inside=self.directory)
+        check_document(document, _SCHEMA, str(source), _AFRESH)
+        _compare(self.identity, document)
+        step, self.history = document["step"], document["history"]
+        replicas = self.trainer.config.replicas
+        steps = [entry["step"] for entry in self.history]
+        lengths = {len(entry[word]) for entry in self.history for word in ("train", "validation")}
+        if steps != sorted(set(steps)) or steps[-1] > step or step > self.trainer.config.steps or lengths != {replicas}:
+            raise InputError(f"{source}: `history` does not fit `step` {step} and {replicas} replicas: {_AFRESH}.")
+        return load_arrays(self.directory / document["file"], like), step
 
 
 def _finish(run: _Run, state: LanguageState) -> None:
@@ -169,9 +280,13 @@ def _finish(run: _Run, state: LanguageState) -> None:
     }
     for name, document in documents.items():
         (run.directory / name).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
-    (run.directory / _CHECKPOINT).unlink(missing_ok=True)
-    for file in run.directory.glob("state-*.npz"):
-        file.unlink()
+
+
+def _remove_checkpoints(directory: Path) -> None:
+    """Last of all, so that a run killed before goes on from its last checkpoint."""
+    for pattern in ("state-*.npz", f".{_CHECKPOINT}.*", ".state-*", _CHECKPOINT):
+        for file in directory.glob(pattern):
+            file.unlink()
 
 
 def _save_weights(directory: Path, stem: str, model: GPT) -> None:

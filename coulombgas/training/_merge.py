@@ -1,17 +1,24 @@
 """Put stores together: more settings, or more replicas of the same settings."""
 
+import glob
 import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import atomic_directory, check_output
+from coulombgas._files import check_output, only_writer, parse_json, publish
+from coulombgas._interrupts import safe_point
 from coulombgas._types import PathType
-from coulombgas.spectra import read_spectra, validate_spectra
+from coulombgas.spectra import read_spectra, validate_spectra, write_store
 
-_PER_STORE = ("replicas", "first_replica", "chunks")
+from ._shards import check_shards, whole_run
+from ._store import begin_partial, end_partial, interrupted_run, partial_directory, read_identity
+
+_PER_STORE = ("replicas", "first_replica", "chunks", "shard", "shard_of")
 
 
 def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = None) -> xr.Dataset:
@@ -31,6 +38,7 @@ def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = 
         raise InputError("`parts` is empty: give at least one store to merge.")
     names = [f"part {i}" for i in range(len(parts))] if names is None else list(names)
     parts = [validate_spectra(part) for part in parts]
+    check_shards(parts, names)
     for name, part in zip(names[1:], parts[1:], strict=True):
         _must_agree(parts[0], part, names[0], name)
     groups: dict[tuple, list[int]] = {}
@@ -48,19 +56,84 @@ def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = 
     return merged.assign_attrs(_attributes(parts, merged))
 
 
-def merge_stores(paths: Sequence[PathType], *, out: PathType, overwrite: bool = False) -> xr.Dataset:
+def merge_stores(
+    paths: Sequence[PathType] | PathType, *, out: PathType, overwrite: bool = False, resume: bool = False
+) -> xr.Dataset:
     """``merge_spectra`` from stores to a store.
 
+    Args:
+        paths: stores, or patterns such as ``"run-*.zarr"``.
+        out: Zarr store to write; it appears when it is complete.
+        overwrite: replace ``out`` if it exists.
+        resume: go on with an interrupted merge of the same stores.
+
     Raises:
-        InputError: as ``merge_spectra``, or when ``out`` exists.
+        InputError: as ``merge_spectra``; when ``out`` exists; or when shards of a run are missing, naming them.
     """
-    check_output(out, overwrite=overwrite)
-    merged = merge_spectra([read_spectra(path) for path in paths], names=[str(path) for path in paths])
-    for variable in merged.variables.values():
-        variable.encoding = {}
-    with atomic_directory(out, overwrite=overwrite) as temporary:
-        merged.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
+    target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
+    found = expand(paths)
+    with only_writer(target):
+        if interrupted_run(target) and not overwrite:
+            _may_go_on(target, found, resume)
+        if target.exists() and not overwrite:
+            return _finished(target, found)
+        merged = merge_spectra([_read(path) for path in found], names=[str(path) for path in found])
+        directory = begin_partial(target, {"merge": [str(path.absolute()) for path in found]})
+        write_store(merged, directory)
+        publish(directory, target)
+        end_partial(target)
     return merged
+
+
+def expand(paths: Sequence[PathType] | PathType) -> list[Path]:
+    """Stores from paths and patterns, in the order given and within a pattern by name.
+
+    Raises:
+        InputError: when a pattern matches nothing, or a store is named twice.
+    """
+    given = [paths] if not isinstance(paths, Sequence) or isinstance(paths, str) else list(paths)
+    found: list[Path] = []
+    for one in map(str, given):
+        if glob.has_magic(one) and not Path(one).exists():
+            matches = [Path(match) for match in sorted(glob.glob(one))]  # noqa: PTH207 (patterns may be absolute)
+            if not matches:
+                raise InputError(f"`paths` {one!r} matches no store: check the pattern.")
+            found += matches
+        else:
+            found.append(Path(one))
+    return found
+
+
+def _read(path: Path) -> xr.Dataset:
+    safe_point()
+    if not path.exists() and interrupted_run(path):
+        raise InputError(f"{path}: its run was interrupted: finish it with --resume, then merge.")
+    return read_spectra(path)
+
+
+def _finished(target: Path, paths: Sequence[Path]) -> xr.Dataset:
+    """The store that an earlier merge of the same stores completed."""
+    merged = read_spectra(target)
+    held = parse_json(f'{{"from": {merged.attrs.get("merged_from", "[]")}}}', f"{target}: attribute `merged_from`")
+    if held["from"] != [str(path) for path in paths]:
+        raise InputError(
+            f"`out` {str(target)!r} is not a merge of these stores: choose another path or give --overwrite."
+        )
+    end_partial(target)
+    return merged
+
+
+def _may_go_on(target: Path, paths: Sequence[Path], resume: bool) -> None:
+    if not resume:
+        raise InputError(
+            f"`out` {str(target)!r}: an interrupted merge is waiting there: give --resume to go on with it or "
+            "--overwrite to start afresh."
+        )
+    if read_identity(target) != {"merge": [str(path.absolute()) for path in paths]}:
+        raise InputError(
+            f"`out` {str(target)!r}: {str(partial_directory(target))!r} is not a merge of these stores: name the same "
+            "ones in the same order, or give --overwrite."
+        )
 
 
 def _settings(part: xr.Dataset) -> tuple:
@@ -81,7 +154,7 @@ def _no_setting_twice(groups: list[tuple]) -> None:
 
 
 def _configuration(part: xr.Dataset) -> dict:
-    config = json.loads(part.attrs.get("config", "{}"))
+    config = _config(part)
     training = {key: value for key, value in config.get("training", {}).items() if key not in _PER_STORE}
     model = config.get("model", {})
     return {
@@ -90,7 +163,13 @@ def _configuration(part: xr.Dataset) -> dict:
         "seed": part.attrs.get("seed"),
         "step": part.step.values.tolist(),
         "number of modes": part.sizes["mode"],
+        "variables": sorted(f"{name} {variable.dtype}" for name, variable in part.data_vars.items()),
+        "coordinates": sorted(map(str, part.coords)),
     }
+
+
+def _config(part: xr.Dataset) -> dict[str, Any]:
+    return json.loads(part.attrs.get("config", "{}"))
 
 
 def _must_agree(first: xr.Dataset, other: xr.Dataset, first_name: str, name: str) -> None:
@@ -120,8 +199,14 @@ def _join_replicas(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
 
 
 def _attributes(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, str]:
-    config = json.loads(parts[0].attrs.get("config", "{}"))
-    replicas = merged.replica.values
-    config.setdefault("training", {}).update(replicas=len(replicas), first_replica=int(replicas[0]))
+    """Attributes of the whole: those of the first part with the settings and replicas of all."""
+    config, replicas = _config(parts[0]), merged.replica.values
+    training = whole_run(config.get("training", {}))
+    own = {"replicas": len(replicas), "first_replica": int(replicas[0])}
+    attrs = {"config": json.dumps({**config, "training": {**training, **own}})}
+    if "identity" in parts[0].attrs:
+        identity = whole_run(json.loads(parts[0].attrs["identity"]))
+        rates, batches = merged.learning_rate.values.tolist(), merged.batch_size.values.tolist()
+        attrs["identity"] = json.dumps({**identity, **own, "learning_rate": rates, "batch_size": batches})
     sources = [json.loads(part.attrs["merged_from"]) if "merged_from" in part.attrs else [part.attrs.get("source", "")] for part in parts]  # fmt: skip  # noqa: E501
-    return {"config": json.dumps(config), "merged_from": json.dumps([source for some in sources for source in some])}
+    return {**attrs, "merged_from": json.dumps([source for some in sources for source in some])}

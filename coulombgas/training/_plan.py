@@ -31,18 +31,34 @@ class Plan:
     keep_weights: bool
     chunks: tuple[int, ...]
     """Replicas computed together, for each setting."""
+    shard: tuple[int, int] | None = None
+    """(i, n): only the i-th of n shares of the replicas is kept, i from 0."""
+
+    @property
+    def share(self) -> range:
+        """The replicas that are kept, counted from ``first_replica``."""
+        if self.shard is None:
+            return range(self.replicas)
+        index, number = self.shard
+        return range(self.replicas * index // number, self.replicas * (index + 1) // number)
 
     def training_config(self) -> dict[str, Any]:
         """JSON-able description of the training."""
+        share = self.share
+        part = {} if self.shard is None else {
+            "shard": "{}/{}".format(*self.shard),
+            "shard_of": {"replicas": self.replicas, "first_replica": self.first_replica},
+        }  # fmt: skip
         return {
-            "replicas": self.replicas,
-            "first_replica": self.first_replica,
+            "replicas": len(share),
+            "first_replica": self.first_replica + share.start,
             "steps": self.steps,
             "init": self.init,
             "dtype": self.dtype,
             "optimizer": self.optimizer.config(),
             "statistics": sorted(self.statistics),
             "keep_weights": self.keep_weights,
+            **part,
         }
 
     def identity(self) -> dict[str, Any]:
@@ -57,12 +73,24 @@ class Plan:
         }
 
     def tasks(self) -> tuple["Task", ...]:
-        """The pieces, setting by setting."""
-        return tuple(
-            Task(setting, first, min(first + size, self.replicas), size)
-            for setting, size in enumerate(self.chunks)
-            for first in range(0, self.replicas, size)
-        )
+        """The pieces, setting by setting.
+
+        A shard computes the chunks of the whole run in which its replicas are, because the company of a replica in its
+        chunk decides its last bits, and keeps its own.
+        """
+        share, found = self.share, []
+        for setting, size in enumerate(self.chunks):
+            for first in range(0, self.replicas, size):
+                stop = min(first + size, self.replicas)
+                kept = range(max(first, share.start), min(stop, share.stop))
+                if kept:
+                    found.append(Task(setting, first, stop, size, kept))
+        return tuple(found)
+
+    def region(self, task: "Task") -> tuple[int, slice]:
+        """Where the results of a task belong in arrays (setting, replica, …)."""
+        start = self.share.start
+        return task.setting, slice(task.kept.start - start, task.kept.stop - start)
 
 
 class Task(NamedTuple):
@@ -72,6 +100,8 @@ class Task(NamedTuple):
     first: int
     stop: int
     size: int
+    kept: range
+    """The replicas whose results are wanted, all of them but in a shard."""
 
     @property
     def name(self) -> str:

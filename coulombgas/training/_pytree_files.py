@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from coulombgas._checks import InputError
-from coulombgas._files import atomic_file
+from coulombgas._files import atomic_file, read_archive
 
 Tree = TypeVar("Tree")
 
@@ -27,10 +27,11 @@ def load_arrays(path: Path, like: Tree) -> Tree:
         InputError: when the file does not fit ``like``.
     """
     leaves, structure = jax.tree.flatten(like)
-    with np.load(path, allow_pickle=False) as archive:
-        loaded = [archive[f"leaf{i}"] for i in range(len(archive.files))]
-    fits = len(loaded) == len(leaves) and all(a.shape == b.shape for a, b in zip(loaded, leaves, strict=True))
-    if not fits:
-        raise InputError(f"`resume`: the checkpoint {path} holds another model.")
+    stored = read_archive(path)
+    if sorted(stored) != sorted(f"leaf{i}" for i in range(len(leaves))):
+        raise InputError(f"`resume`: the checkpoint {path} holds another model: give --overwrite to start afresh.")
+    loaded = [stored[f"leaf{i}"] for i in range(len(leaves))]
+    if any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in zip(loaded, leaves, strict=True)):
+        raise InputError(f"`resume`: the checkpoint {path} holds another model: give --overwrite to start afresh.")
     typed = [jax.numpy.asarray(a, dtype=b.dtype) for a, b in zip(loaded, leaves, strict=True)]
     return jax.tree.unflatten(structure, typed)

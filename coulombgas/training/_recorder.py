@@ -14,7 +14,7 @@ from coulombgas._files import check_output
 from coulombgas._types import PathType
 from coulombgas.spectra import LayerSpectrum, StoredArray, as_matrices, layer_spectrum
 
-from ._recording import Recording
+from ._recording import Recording, truncate_recording
 
 _QUEUE = 2  # records in flight: the training waits rather than loses one
 
@@ -58,7 +58,7 @@ class SpectrumRecorder:
             InputError: when ``out`` exists and ``resume`` is false, or cannot be written.
         """
         self.every = check_count("every", every)
-        self._out = check_output(out, overwrite=resume)
+        self._out = check_output(out, keep=resume, directory=True)
         self._patterns = [select] if isinstance(select, str) else list(select)
         self._replica_axis, self._attrs = replica_axis, dict(attrs or {})
         self._recording: Recording | None = None
@@ -91,14 +91,9 @@ class SpectrumRecorder:
         self._queue.join()
         self._raise_pending()
 
-    def truncate_after(self, step: int) -> None:
-        """Forget records beyond ``step``, before going on with a resumed run."""
-        if self._out.exists():
-            import zarr
-
-            group: Any = zarr.open_group(self._out, mode="r")
-            shapes = dict(group.attrs["matrices"])
-            Recording(self._out, matrices=shapes, replicas=0, attrs={}).truncate_after(step)
+    def truncate_after(self, step: int) -> list[int]:
+        """Forget records beyond ``step``, before going on with a resumed run; returns the steps of the others."""
+        return truncate_recording(self._out, step) if self._out.exists() else []
 
     def close(self) -> None:
         """Wait for the last record and end the thread."""

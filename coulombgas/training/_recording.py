@@ -5,6 +5,7 @@ Layout: attributes ``format``, ``complete`` (records that are whole) and ``matri
 look at the first ``complete`` records only, so a record cut off by a crash does not exist.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,35 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
+from coulombgas._files import (
+    Anything,
+    ArrayRule,
+    ListOf,
+    MapOf,
+    Record,
+    StoredGroup,
+    Text,
+    Whole,
+    check_arrays,
+    check_document,
+    examine_store,
+    is_store,
+    mark_output,
+    naming,
+    read_grid,
+    read_json,
+    sweep_partial_files,
+)
 from coulombgas._types import PathType
-from coulombgas.spectra import LayerSpectrum, NetworkSpectra, make_spectra
+from coulombgas.spectra import EVERY_CHUNK, LayerSpectrum, NetworkSpectra, make_spectra
 
 FORMAT = "coulombgas-recording/1"
 _RECORDS_A_CHUNK = 16
+_ATTRIBUTES = Record(
+    {"format": Text(words=(FORMAT,)), "complete": Whole(), "matrices": MapOf(ListOf(Whole(1), length=2))},
+    optional={"config": MapOf(Anything())},
+)
+_REMEDY = "the recording is damaged; record it again"
 
 
 class Recording:
@@ -31,21 +56,17 @@ class Recording:
 
         self.path = Path(path)
         self._shapes = {name: tuple(int(side) for side in shape) for name, shape in matrices.items()}
-        self._group: Any  # zarr's attributes and members are typed as unions of everything JSON and Zarr know
+        self._replicas = replicas
         if self.path.exists():
-            self._group = zarr.open_group(self.path, mode="a")
-            self._check()
-            self._truncate(int(self._group.attrs["complete"]))
-            return
-        self._group = zarr.open_group(self.path, mode="w")
-        stored = {name: list(shape) for name, shape in self._shapes.items()}
-        self._group.attrs.update({"format": FORMAT, "complete": 0, "matrices": stored, **attrs})
-        self._create("step", (0,), "i8", ("record",))
-        for name, shape in self._shapes.items():
-            self._create(
-                f"eigenvalue.{name}", (0, replicas, min(shape)), "f8", ("record", "replica", f"mode_{min(shape)}")
-            )
-            self._create(f"kurtosis.{name}", (0, replicas), "f8", ("record", "replica"))
+            self._check(replicas)
+            sweep_partial_files(self.path)
+        else:
+            self._create(attrs)
+        # zarr's attributes and members are typed as unions of everything JSON and Zarr know
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            self._group: Any = zarr.open_group(self.path, mode="r+", use_consolidated=False)
+            self._arrays: dict[str, Any] = {name: self._group[name] for name in self._names()}
+        self._truncate(int(self._group.attrs["complete"]))
 
     @property
     def complete(self) -> int:
@@ -55,11 +76,11 @@ class Recording:
     @property
     def last_step(self) -> int | None:
         """Step of the last whole record."""
-        return int(self._group["step"][self.complete - 1]) if self.complete else None
+        return int(self._arrays["step"][self.complete - 1]) if self.complete else None
 
     def truncate_after(self, step: int) -> None:
         """Forget records beyond ``step``: a resumed run makes them again."""
-        steps = np.asarray(self._group["step"][: self.complete])
+        steps = np.asarray(self._arrays["step"][: self.complete])
         self._truncate(int(np.searchsorted(steps, step, side="right")))
 
     def append(self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]]) -> None:
@@ -80,39 +101,107 @@ class Recording:
             if replicas[0].shape != self._shapes[name]:
                 raise InputError(f"{name} had shape {self._shapes[name]} in the first record, now {replicas[0].shape}.")
         for name, replicas in spectra.items():
-            self._group[f"eigenvalue.{name}"].append(np.stack([layer.eigenvalues for layer in replicas])[None])
-            self._group[f"kurtosis.{name}"].append(np.array([[layer.kurtosis for layer in replicas]]))
-        self._group["step"].append(np.array([step]))
+            self._arrays[f"eigenvalue.{name}"].append(np.stack([layer.eigenvalues for layer in replicas])[None])
+            self._arrays[f"kurtosis.{name}"].append(np.array([[layer.kurtosis for layer in replicas]]))
+        self._arrays["step"].append(np.array([step]))
         self._group.attrs["complete"] = self.complete + 1
 
-    def _create(self, name: str, shape: tuple[int, ...], dtype: str, dims: tuple[str, ...]) -> None:
-        chunks = (_RECORDS_A_CHUNK, *shape[1:])
-        self._group.create_array(name, shape=shape, chunks=chunks, dtype=dtype, dimension_names=dims)
+    def _create(self, attrs: Mapping[str, Any]) -> None:
+        """The empty group, made beside its place and put there in one rename: a kill leaves none or a whole one."""
+        import zarr
 
-    def _check(self) -> None:
-        if self._group.attrs.get("format") != FORMAT:
+        temporary = self.path.absolute().parent / f".{self.path.name}.new"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        group = zarr.open_group(temporary, mode="w", zarr_format=3)
+        for name, (shape, dims, dtype) in self._names().items():
+            chunks = (_RECORDS_A_CHUNK, *shape)
+            group.create_array(name, shape=(0, *shape), chunks=chunks, dtype=dtype, dimension_names=dims)
+        stored = {name: list(shape) for name, shape in self._shapes.items()}
+        group.attrs.update({"format": FORMAT, "complete": 0, "matrices": stored, EVERY_CHUNK: True, **attrs})
+        mark_output(temporary)
+        temporary.rename(self.path)
+
+    def _names(self) -> dict[str, tuple[tuple[int, ...], tuple[str, ...], str]]:
+        """Shape of one record, dimensions and type of every array."""
+        found: dict[str, tuple[tuple[int, ...], tuple[str, ...], str]] = {"step": ((), ("record",), "i8")}
+        for name, shape in self._shapes.items():
+            modes = min(shape)
+            found[f"eigenvalue.{name}"] = ((self._replicas, modes), ("record", "replica", f"mode_{modes}"), "f8")
+            found[f"kurtosis.{name}"] = ((self._replicas,), ("record", "replica"), "f8")
+        return found
+
+    def _check(self, replicas: int) -> None:
+        if not is_recording(self.path):
             raise InputError(f"`out` {str(self.path)!r} exists and is no recording: choose another path.")
-        found = {name: tuple(shape) for name, shape in self._group.attrs["matrices"].items()}
-        if found != self._shapes:
+        store = examine_recording(self.path)
+        found = {name: tuple(shape) for name, shape in store.attributes["matrices"].items()}
+        held = {store.arrays[f"eigenvalue.{name}"].shape[1] for name in found}
+        if found != self._shapes or held != {replicas}:
             raise InputError(f"`out` {str(self.path)!r} records other matrices: choose another path.")
 
     def _truncate(self, complete: int) -> None:
         self._group.attrs["complete"] = complete
-        for _, array in self._group.arrays():
+        for array in self._arrays.values():
             array.resize((complete, *array.shape[1:]))
 
 
-def is_recording(path: PathType) -> bool:
-    """Whether a directory is a recording."""
-    directory = Path(path)
-    if not (directory / "zarr.json").is_file():
-        return False
-    import zarr
+def truncate_recording(path: Path, step: int) -> list[int]:
+    """Forget the records of a recording beyond ``step``; returns the steps of those that are left."""
+    store = examine_recording(path)
+    shapes = store.attributes["matrices"]
+    replicas = store.arrays[f"eigenvalue.{next(iter(shapes))}"].shape[1] if shapes else 0
+    kept = [int(one) for one in _steps(store) if one <= step]
+    Recording(path, matrices=shapes, replicas=replicas, attrs={}).truncate_after(step)
+    return kept
 
-    try:
-        return zarr.open_group(directory, mode="r").attrs.get("format") == FORMAT
-    except (ValueError, KeyError, OSError):
+
+def is_recording(path: PathType) -> bool:
+    """Whether a directory is a recording, by the format that its metadata name."""
+    directory = Path(path)
+    if not directory.is_dir() or not is_store(directory):
         return False
+    try:
+        attributes = read_json(directory / "zarr.json", what="store", inside=directory).get("attributes")
+    except InputError:
+        return False
+    return isinstance(attributes, dict) and attributes.get("format") == FORMAT
+
+
+def examine_recording(path: PathType) -> StoredGroup:
+    """A recording whose metadata follow the schema of the format.
+
+    Raises:
+        InputError: naming the array or attribute that is missing, mistyped or does not fit.
+    """
+    if not is_recording(path):
+        raise InputError(f"{path}: not a recording of spectra.")
+    with naming(path):
+        return _examine(Path(path))
+
+
+def _examine(path: Path) -> StoredGroup:
+    store = examine_store(path)
+    check_document(store.attributes, _ATTRIBUTES, str(path), _REMEDY)
+    complete = store.attributes["complete"]
+    rules = {"step": ArrayRule((("record",),), "i")}
+    for name, shape in store.attributes["matrices"].items():
+        rules[f"eigenvalue.{name}"] = ArrayRule((("record", "replica", f"mode_{min(shape)}"),))
+        rules[f"kurtosis.{name}"] = ArrayRule((("record", "replica"),))
+        levels = store.arrays.get(f"eigenvalue.{name}")
+        if levels is not None and levels.shape[2:] != (min(shape),):
+            raise InputError(f"{path}: array `eigenvalue.{name}` does not hold {min(shape)} levels: {_REMEDY}.")
+    # a record under way has reached some arrays and not others, so that only the whole ones are counted
+    for name, rule in rules.items():
+        check_arrays(store, {name: rule})
+        grid = store.arrays[name]
+        if grid.shape[0] < complete:
+            raise InputError(f"{path}: array `{name}` has {grid.shape[0]} records of {complete}: {_REMEDY}.")
+        may_miss = name == "step" and not store.attributes.get(EVERY_CHUNK)  # older ones left out a single step 0
+        grid.check_chunks(rows=complete, may_miss=may_miss)
+    if len({store.arrays[name].shape[1] for name in rules if name != "step"}) > 1:
+        raise InputError(f"{path}: its arrays have different numbers of replicas: {_REMEDY}.")
+    return store
 
 
 def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[str] = "*") -> NetworkSpectra:
@@ -128,25 +217,23 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
     """
     import fnmatch
 
-    import zarr
-
-    if not is_recording(path):
-        raise InputError(f"{path}: not a recording of spectra.")
-    group: Any = zarr.open_group(Path(path), mode="r")
-    complete = int(group.attrs["complete"])
-    steps = np.asarray(group["step"][:complete])
+    store = examine_recording(path)
+    complete, shapes = store.attributes["complete"], store.attributes["matrices"]
+    steps = _steps(store)
     patterns = [select] if isinstance(select, str) else list(select)
-    names = [name for name in group.attrs["matrices"] if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+    names = [name for name in shapes if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
     if not complete or not names:
         reason = "it holds no whole record yet" if not complete else f"`select` {select!r} matches none of its matrices"
         raise InputError(f"{path}: {reason}.")
     layers: list[LayerSpectrum] = []
     for name in names:
-        levels, kurtosis = group[f"eigenvalue.{name}"], group[f"kurtosis.{name}"]
+        levels, kurtosis = store.arrays[f"eigenvalue.{name}"], store.arrays[f"kurtosis.{name}"]
         if not 0 <= replica < levels.shape[1]:
             raise InputError(f"`replica` must lie between 0 and {levels.shape[1] - 1}, got {replica}.")
-        rows, columns = group.attrs["matrices"][name]
-        values, fourth = np.asarray(levels[:complete, replica]), np.asarray(kurtosis[:complete, replica])
+        rows, columns = shapes[name]
+        with naming(path):
+            values, fourth = read_grid(levels)[:complete, replica], read_grid(kurtosis)[:complete, replica]
+        _check_values(path, name, values)
         layers += [
             LayerSpectrum(name, (rows, columns), values[i], int(steps[i]), float(fourth[i])) for i in range(complete)
         ]
@@ -173,27 +260,38 @@ def read_recorded_ensemble(
     Raises:
         InputError: when it is no recording, has no such matrix, or learning rate or batch size are not known.
     """
-    import zarr
-
-    if not is_recording(path):
-        raise InputError(f"{path}: not a recording of spectra.")
-    group: Any = zarr.open_group(Path(path), mode="r")
-    complete, shapes = int(group.attrs["complete"]), dict(group.attrs["matrices"])
+    store = examine_recording(path)
+    complete, shapes = store.attributes["complete"], store.attributes["matrices"]
     if name not in shapes or not complete:
         raise InputError(f"`name` {name!r} has no record in {path}; recorded are {', '.join(shapes)}.")
-    config = dict(group.attrs.get("config", {}))
+    config = dict(store.attributes.get("config", {}))
     given = {"learning_rate": learning_rate, "batch_size": batch_size}
     known: dict[str, Any] = {word: config.get(word) if value is None else value for word, value in given.items()}
     for word, value in known.items():
         if value is None:
             raise InputError(f"`{word}` is not stored in {path}: give it.")
-    levels = np.asarray(group[f"eigenvalue.{name}"][:complete])
+    with naming(path):
+        levels = read_grid(store.arrays[f"eigenvalue.{name}"])[:complete]
+    _check_values(path, name, levels)
     return make_spectra(
         np.moveaxis(levels, 0, 1)[None],
         learning_rate=[known["learning_rate"]],
         batch_size=[known["batch_size"]],
         model={"name": "recording", "matrix": name, "shape": list(shapes[name])},
-        step=np.asarray(group["step"][:complete]),
+        step=_steps(store),
         training=config,
         source=str(path),
     )
+
+
+def _steps(store: StoredGroup) -> np.ndarray:
+    with naming(store.path):
+        steps = read_grid(store.arrays["step"])[: store.attributes["complete"]]
+    if (np.diff(steps) <= 0).any() or (steps < 0).any():
+        raise InputError(f"{store.path}: array `step` does not ascend: {_REMEDY}.")
+    return steps
+
+
+def _check_values(path: PathType, name: str, levels: np.ndarray) -> None:
+    if not np.isfinite(levels).all() or (levels < 0).any():
+        raise InputError(f"{path}: array `eigenvalue.{name}` holds values that are no levels of WᵀW: {_REMEDY}.")

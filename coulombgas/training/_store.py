@@ -5,12 +5,11 @@
 each unfinished one (``state/``, replaced in one rename). The final path appears in one rename at the end.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,29 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import check_output, replace_directory
+from coulombgas._files import (
+    Anything,
+    ListOf,
+    MapOf,
+    Record,
+    Whole,
+    check_document,
+    check_output,
+    parse_json,
+    publish,
+    read_archive,
+    read_json,
+    remove_partial,
+)
 from coulombgas._types import PathType
-from coulombgas.spectra import read_spectra
+from coulombgas.spectra import EVERY_CHUNK, check_coordinates, read_spectra
 
 from ._chunk import Snapshot
-from ._plan import Outcome, Task
+from ._plan import Outcome, Plan, Task
+
+_RUN = Record({"identity": MapOf(Anything()), "chunks": ListOf(Whole(1), least=1)})
+_KNOWN = ("run.json", ".run.json.tmp", "done", "state", "spectra.zarr")
+_AFRESH = "give --overwrite to start afresh"
 
 
 class PartialStore:
@@ -33,34 +49,45 @@ class PartialStore:
     def __init__(self, out: Path, template: xr.Dataset, chunk: int):
         self.out, self.template, self.chunk = out, template, chunk
         self.directory = partial_directory(out)
-        self._group: Any = None
+        self._arrays: dict[str, Any] = {}
         self.saved = False
         """Whether anything is there worth continuing from."""
 
     def create(self, identity: Mapping[str, Any], chunks: tuple[int, ...]) -> None:
         """An empty partial store; ``run.json`` comes last, so that a directory without it is no run."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove_partial(self.directory, _KNOWN)
         for name in ("done", "state"):
             (self.directory / name).mkdir(parents=True)
         _create_arrays(self.directory / "spectra.zarr", self.template, self.chunk)
         _write_text(self.directory / "run.json", json.dumps({"identity": identity, "chunks": chunks}))
 
     def open(self) -> None:
-        """Open the arrays for writing."""
+        """Open the arrays for writing.
+
+        Raises:
+            InputError: when they are not those of this run.
+        """
         import zarr
 
-        self._group = zarr.open_group(str(self.directory / "spectra.zarr"), mode="r+")
+        path = self.directory / "spectra.zarr"
+        check_coordinates(path, self.template)
+        # a chunk of one constant is written like any other: a missing one is a loss
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            group = zarr.open_group(str(path), mode="r+", use_consolidated=False)
+            self._arrays = {str(name): group[str(name)] for name in self.template.data_vars}
 
     def finished(self, task: Task) -> bool:
         """Whether a task's results are on disk."""
         return (self.directory / "done" / task.name).exists()
 
-    def write(self, task: Task, outcome: Outcome) -> None:
+    def write(self, plan: Plan, task: Task, outcome: Outcome) -> None:
         """Results of a finished task, then its marker, then its snapshot is no longer needed."""
-        region = (task.setting, slice(task.first, task.stop))
-        for name, array in outcome.arrays.items():
-            self._group[name][region] = array
-        self._group["failed_step"][region] = outcome.failed_step
+        region = plan.region(task)
+        with (self.directory / "run.json").open("rb") as handle:
+            # chunks on disk are not those of the tasks: two processes must not change one at the same time
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for name, array in {**outcome.arrays, "failed_step": outcome.failed_step}.items():
+                self._arrays[name][region] = array
         _write_text(self.directory / "done" / task.name, "")
         self._state_file(task).unlink(missing_ok=True)
         self.saved = True
@@ -84,25 +111,34 @@ class PartialStore:
         file = self._state_file(task)
         if not file.exists():
             return None
-        with np.load(file, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files}
-        leaves = [stored[f"leaf_{i}"] for i in range(sum(name.startswith("leaf_") for name in stored))]
-        records: list[dict[str, np.ndarray]] = []
-        for name, value in stored.items():
-            if name.startswith("record_"):
-                _, index, key = name.split("_", 2)
-                while len(records) <= int(index):
-                    records.append({})
-                records[int(index)][key] = value
-        return Snapshot(int(stored["step"]), leaves, records)
+        stored = read_archive(file)
+        step, num_leaves = stored.pop("step", None), sum(name.startswith("leaf_") for name in stored)
+        leaves = [stored.pop(f"leaf_{i}", None) for i in range(num_leaves)]
+        records: dict[int, dict[str, np.ndarray]] = {}
+        for name in list(stored):
+            word, _, rest = name.partition("_")
+            index, _, key = rest.partition("_")
+            if word == "record" and index.isdigit() and len(index) < 10 and key:
+                records.setdefault(int(index), {})[key] = stored.pop(name)
+        whole = step is not None and step.shape == () and step.dtype.kind in "iu"
+        if (
+            step is None
+            or not whole
+            or stored
+            or sorted(records) != list(range(len(records)))
+            or any(one is None for one in leaves)
+        ):
+            raise InputError(f"{file}: not a snapshot of a chunk, or damaged: {_AFRESH}.")
+        found = [leaf for leaf in leaves if leaf is not None]
+        return Snapshot(int(step), found, [records[i] for i in range(len(records))])
 
     def _state_file(self, task: Task) -> Path:
         return self.directory / "state" / f"{task.name}.npz"
 
     def finish(self) -> None:
         """Put the complete store at its final path."""
-        self._group = None
-        replace_directory(self.directory / "spectra.zarr", self.out)
+        self._arrays = {}
+        publish(self.directory / "spectra.zarr", self.out)
         self.discard()
 
     def discard(self) -> None:
@@ -115,9 +151,39 @@ def partial_directory(out: Path) -> Path:
     return out.absolute().parent / f".{out.name}.partial"
 
 
+def read_identity(out: Path) -> dict[str, Any]:
+    """What the run under way towards a path is a run of."""
+    return read_run(out)["identity"]
+
+
+def begin_partial(out: Path, identity: Mapping[str, Any]) -> Path:
+    """An empty place for the store of a work that is done in one go, and its description; returns the place."""
+    directory = partial_directory(out)
+    remove_partial(directory, _KNOWN)
+    directory.mkdir(parents=True)
+    _write_text(directory / "run.json", json.dumps({"identity": identity, "chunks": [1]}))
+    return directory / "spectra.zarr"
+
+
+def end_partial(out: Path) -> None:
+    """Remove what a finished work leaves beside its store."""
+    remove_partial(partial_directory(out), _KNOWN)
+
+
 def interrupted_run(out: PathType) -> bool:
     """Whether an interrupted run towards this path can be resumed."""
-    return (partial_directory(Path(out)) / "run.json").exists()
+    return os.path.lexists(partial_directory(Path(out)) / "run.json")
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """Identity and chunks of the run under way towards a path.
+
+    Raises:
+        InputError: when its description is damaged.
+    """
+    file = partial_directory(out) / "run.json"
+    document = read_json(file, what="description of the run", inside=file.parent)
+    return check_document(document, _RUN, str(file), f"the interrupted run is damaged; {_AFRESH}")
 
 
 def claim(
@@ -128,10 +194,10 @@ def claim(
     Raises:
         InputError: when the path exists, or a run there differs from the one asked for.
     """
-    check_output(out, overwrite=overwrite or resume)
+    check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
     run = partial_directory(out) / "run.json"
-    if run.exists() and not overwrite:
-        stored = json.loads(run.read_text())
+    if os.path.lexists(run) and not overwrite:
+        stored = read_run(out)
         if not resume:
             raise InputError(
                 f"`out` {str(out)!r}: an interrupted run is waiting there: give --resume to go on with it "
@@ -142,8 +208,9 @@ def claim(
             return tuple(stored["chunks"]), None
     if out.exists() and resume and not overwrite:
         finished = read_spectra(out)
-        _compare(out, json.loads(finished.attrs.get("identity", "{}")), identity)
-        shutil.rmtree(partial_directory(out), ignore_errors=True)
+        stored = parse_json(finished.attrs.get("identity", "{}"), f"{out}: attribute `identity`", what="store")
+        _compare(out, stored, identity)
+        remove_partial(partial_directory(out), _KNOWN)
         return None, finished
     return None, None
 
@@ -165,32 +232,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-@contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Only one run at a time may write towards a path.
-
-    Raises:
-        InputError: when another process does.
-    """
-    directory = check_output(out, overwrite=True).absolute().parent
-    directory.mkdir(parents=True, exist_ok=True)
-    file = directory / f".{out.name}.lock"
-    with file.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"`out` {str(out)!r}: another process is writing it: wait for it or stop it.") from None
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
 def _create_arrays(path: Path, template: xr.Dataset, chunk: int) -> None:
     import zarr
 
-    coordinates = template.drop_vars(list(template.data_vars))
-    coordinates.to_zarr(path, mode="w", consolidated=False, zarr_format=3)
+    coordinates = template.drop_vars(list(template.data_vars)).assign_attrs({EVERY_CHUNK: True})
+    coordinates.to_zarr(path, mode="w", consolidated=False, zarr_format=3, write_empty_chunks=True)
     group = zarr.open_group(str(path), mode="r+")
     for name, variable in template.data_vars.items():
         shape = variable.shape

@@ -3,10 +3,10 @@
 import contextlib
 import dataclasses
 import json
-import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,9 @@ import jax
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import check_choice, check_count, check_non_negative, fail
+from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, fail
+from coulombgas._files import only_writer
+from coulombgas._interrupts import deferred
 from coulombgas._precision import x64
 from coulombgas._types import PathType, Progress
 from coulombgas.models import Model
@@ -27,8 +29,10 @@ from ._optimizer import Optimizer
 from ._plan import Outcome, Plan, Task
 from ._processes import add_over_processes, is_first, own_share, wait_for_all
 from ._statistics import Statistic, make_statistics
-from ._store import PartialStore, claim, device_name, locked, partial_directory
+from ._store import PartialStore, claim, device_name, read_run
 from ._sweep import make_record, make_settings
+
+_LARGEST = 1e15
 
 
 def train(
@@ -47,6 +51,7 @@ def train(
     statistics: Sequence[str] | Mapping[str, Statistic] | None = None,
     keep_weights: bool = False,
     first_replica: int = 0,
+    shard: tuple[int, int] | None = None,
     chunk: int | None = None,
     out: PathType | None = None,
     overwrite: bool = False,
@@ -79,7 +84,10 @@ def train(
             by name; variables with dims (setting, replica, step, …).
         keep_weights: record the weights too, as variable ``weights``.
         first_replica: index of the first replica, so that runs of disjoint replicas can be merged.
-        chunk: replicas computed together; chosen from the size of the model when not given.
+        shard: (i, n), i from 0: keep the i-th of n shares of the replicas only. The stores of all n, merged, are the
+            store of the whole run, bit for bit.
+        chunk: replicas computed together; chosen from the size of the model and the number of cores when not given.
+            It decides the last bits of the results.
         out: Zarr store to write, chunk by chunk; it appears when it is complete.
         overwrite: replace ``out`` if it exists.
         resume: go on with an interrupted run towards ``out``, bit for bit; start it if there is none.
@@ -96,6 +104,7 @@ def train(
     if not isinstance(model, Model):
         fail("model", "must be a Model such as GaussianRBM(...)", model)
     settings = make_settings(learning_rate, batch_size, combine)
+    _check_numbers(model, settings)
     replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)
     seed, first_replica = (
         _below("seed", check_count("seed", seed, 0), 32),
@@ -105,6 +114,8 @@ def train(
     check_choice("dtype", dtype, ("float32", "float64"))
     if chunk is not None:
         check_count("chunk", chunk)
+    if shard is not None:
+        shard = check_shard(shard, replicas)
     sizes = [chunk or chunk_size(model, replicas, values.batch_size, np.dtype(dtype)) for values in settings]
     plan = Plan(
         model=model,
@@ -120,6 +131,7 @@ def train(
         statistics=make_statistics(statistics),
         keep_weights=keep_weights,
         chunks=tuple(min(size, replicas) for size in sizes),
+        shard=shard,
     )
     check_non_negative("checkpoint_seconds", checkpoint_seconds)
     if out is None:
@@ -130,6 +142,32 @@ def train(
         return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
 
 
+def _check_numbers(model: Model, settings: Sequence[Any]) -> None:
+    """Squares of what a model is made of are numbers in float32, the precision of a training."""
+    own = [(f"model.{name}", value) for name, value in model.config().items()]
+    rates = [("learning_rate", values.learning_rate) for values in settings]
+    for name, value in [*own, *rates]:
+        numbers = np.asarray(value if isinstance(value, list | tuple | float | int) else 0.0)
+        if numbers.dtype.kind in "iuf" and numbers.size and np.abs(numbers).max() > _LARGEST:
+            fail(name, f"must not exceed {_LARGEST:g} in size", float(np.abs(numbers).max()))
+
+
+def check_shard(shard: Sequence[int], replicas: int) -> tuple[int, int]:
+    """A pair (i, n) with 0 ≤ i < n ≤ replicas.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if len(shard) != 2:
+        fail("shard", "must be a pair (i, n) with 0 ≤ i < n", tuple(shard))
+    index, number = check_count("shard", shard[0], 0), check_count("shard", shard[1])
+    if index >= number:
+        fail("shard", f"must count from 0: i/n with i between 0 and {number - 1}", f"{index}/{number}")
+    if number > replicas:
+        fail("shard", f"must not ask for more shares than the {replicas} replicas", f"{index}/{number}")
+    return index, number
+
+
 def _below(argument: str, value: int, bits: int, what: str = "") -> int:
     """A whole number that fits the words of the random numbers' keys and counters."""
     if value >= 2**bits:
@@ -138,7 +176,7 @@ def _below(argument: str, value: int, bits: int, what: str = "") -> int:
 
 
 def _only_one(out: Path) -> Any:
-    return locked(out) if is_first() else contextlib.nullcontext()
+    return only_writer(out) if is_first() else contextlib.nullcontext()
 
 
 def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
@@ -146,7 +184,7 @@ def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
     arrays = {str(name): np.zeros(variable.shape, variable.dtype) for name, variable in template.data_vars.items()}
 
     def keep(task: Task, outcome: Outcome) -> None:
-        region = (task.setting, slice(task.first, task.stop))
+        region = plan.region(task)
         for name, array in outcome.arrays.items():
             arrays[name][region] = array
         arrays["failed_step"][region] = outcome.failed_step
@@ -162,26 +200,28 @@ def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
 def _on_disk(
     plan: Plan, out: Path, overwrite: bool, resume: bool, checkpoint_seconds: float, progress: Progress | None
 ) -> xr.Dataset:
-    template = _template(plan)
+    template, chunks = _template(plan), None
     if is_first():
         chunks, finished = claim(out, identity=plan.identity(), resume=resume, overwrite=overwrite)
         if finished is not None:
             return finished
-        store = PartialStore(out, template, max(plan.chunks))
-        if chunks is None:
-            store.create(plan.identity(), plan.chunks)
-    wait_for_all("store created")
-    plan = _with_stored_chunks(plan, out)
     store = PartialStore(out, template, max(plan.chunks))
-    store.open()
-    tasks = [task for task in own_share(plan.tasks()) if not store.finished(task)]
-    store.saved = resume
+    store.saved = chunks is not None  # by an earlier process
     try:
-        sink = Sink(load=store.load, save=store.save, keep=store.write, worth_saving=lambda: store.saved)
+        if is_first() and chunks is None:
+            with deferred():
+                store.create(plan.identity(), plan.chunks)
+        wait_for_all("store created")
+        plan = _with_stored_chunks(plan, out)
+        store.open()
+        tasks = [task for task in own_share(plan.tasks()) if not store.finished(task)]
+        keep = partial(store.write, plan)
+        sink = Sink(load=store.load, save=store.save, keep=keep, worth_saving=lambda: store.saved or resume)
         _run(plan, tasks, sink, checkpoint_seconds, progress)
     except BaseException:
         if not store.saved and is_first():
-            store.discard()
+            with deferred():
+                store.discard()
         raise
     wait_for_all("all tasks done")
     if is_first():
@@ -192,8 +232,13 @@ def _on_disk(
 
 def _with_stored_chunks(plan: Plan, out: Path) -> Plan:
     """The plan with the chunks that the run was begun with, which decide its last bits."""
-    stored = json.loads((partial_directory(out) / "run.json").read_text())
-    return dataclasses.replace(plan, chunks=tuple(stored["chunks"]))
+    chunks = tuple(read_run(out)["chunks"])
+    if len(chunks) != len(plan.chunks) or max(chunks) > plan.replicas:
+        raise InputError(
+            f"`out` {str(out)!r}: the description of the interrupted run is damaged (chunks {chunks}): "
+            "give --overwrite to start afresh."
+        )
+    return dataclasses.replace(plan, chunks=chunks)
 
 
 class Sink(NamedTuple):
@@ -205,53 +250,41 @@ class Sink(NamedTuple):
     worth_saving: Callable[[], bool]
 
 
+class AnyOf(NamedTuple):
+    """Set when one of its events is."""
+
+    events: tuple[threading.Event, ...]
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        return any(event.is_set() for event in self.events)
+
+
 def _run(plan: Plan, tasks: Sequence[Task], sink: Sink, checkpoint_seconds: float, progress: Progress | None) -> None:
-    """All tasks, several at once on a CPU; on an interrupt the tasks under way save themselves first."""
+    """All tasks, several at once on a CPU; when a signal comes the tasks under way save themselves first."""
     everything = max(sum(task.stop - task.first for task in tasks), 1) * max(plan.steps, 1)
     report = _Report(progress, everything)
-    stop, lock = threading.Event(), threading.Lock()
-    hooks = Hooks(sink.load, sink.save, report.add, stop, sink.worth_saving, checkpoint_seconds)
+    failed, lock = threading.Event(), threading.Lock()
+    with deferred() as signalled:
+        stop = AnyOf((failed, signalled))
+        hooks = Hooks(sink.load, sink.save, report.add, stop, sink.worth_saving, checkpoint_seconds)
 
-    def work(task: Task) -> None:
-        if stop.is_set():
-            return
-        outcome = run_task(plan, task, hooks)
-        if outcome is not None:
-            with lock:
-                sink.keep(task, outcome)
+        def work(task: Task) -> None:
+            if stop.is_set():
+                return
+            outcome = run_task(plan, task, hooks)
+            if outcome is not None:
+                with lock:
+                    sink.keep(task, outcome)
 
-    with _noticing_interrupts(stop) as interrupted, ThreadPoolExecutor(num_workers()) as pool:
-        futures = [pool.submit(work, task) for task in tasks]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()  # whatever is still under way after an error or an interrupt saves itself and ends
-    for future in futures:
-        future.result()
-    if interrupted.is_set():
-        raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _noticing_interrupts(stop: threading.Event) -> Iterator[threading.Event]:
-    """Ctrl-C always counts, even where Python swallows the exception (inside a callback of the garbage collector)."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def notice(number: int, frame: Any) -> None:
-        interrupted.set()
-        stop.set()
-        if callable(previous):
-            previous(number, frame)
-
-    signal.signal(signal.SIGINT, notice)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        with ThreadPoolExecutor(num_workers()) as pool:
+            futures = [pool.submit(work, task) for task in tasks]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                failed.set()  # whatever is still under way after an error saves itself and ends
+        for future in futures:
+            future.result()
 
 
 def _template(plan: Plan) -> xr.Dataset:
@@ -268,7 +301,8 @@ def _template(plan: Plan) -> xr.Dataset:
         seed=plan.seed,
         device=device_name(),
     )
-    leading = (len(plan.settings), plan.replicas)
+    share = plan.share
+    leading = (len(plan.settings), len(share))
     variables: dict[str, Any] = {}
     for name, (shape, dtype) in _recorded_shapes(plan).items():
         own = ("mode",) if name == "eigenvalue" else tuple(f"{name}_axis_{i}" for i in range(len(shape)))
@@ -276,7 +310,7 @@ def _template(plan: Plan) -> xr.Dataset:
         variables[name] = (("setting", "replica", "step", *own), full)
     variables["failed_step"] = (("setting", "replica"), np.broadcast_to(np.int64(0), leading))
     coordinates = {name: value for name, value in one.coords.items() if name != "replica"}
-    coordinates["replica"] = np.arange(plan.first_replica, plan.first_replica + plan.replicas)  # pyright: ignore[reportArgumentType]
+    coordinates["replica"] = plan.first_replica + np.arange(share.start, share.stop)  # pyright: ignore[reportArgumentType]
     attrs = {**one.attrs, "identity": json.dumps(plan.identity())}
     return xr.Dataset(variables, coords=coordinates, attrs=attrs)
 

@@ -49,7 +49,7 @@ def test_merge(tmp_path, capsys):
     ("flags", "message"),
     [
         (["--learning-rate", "-1"], "`learning_rate` must be positive"),
-        (["--learning-rate", "nan"], "`learning_rate` must be positive"),
+        (["--learning-rate", "nan"], "`learning_rate` must be a finite number, got nan"),
         (["--batch-size", "0"], "`batch_size` must be at least 1"),
         (["--replicas", "0"], "`replicas` must be at least 1"),
         (["--steps", "many"], "many"),

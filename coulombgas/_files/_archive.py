@@ -1,0 +1,120 @@
+"""Archives of NumPy arrays (``.npz``): every entry is described and bounded before anything of its size exists."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from coulombgas._checks import InputError
+
+from ._regular import check_size, open_regular, reading
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+_MAX_ENTRIES = 100_000
+
+
+class ArchivedArray(NamedTuple):
+    """One array of an archive, not yet read."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    entry: str
+
+
+def list_archive(path: Path) -> Iterator[ArchivedArray | InputError]:
+    """What an archive holds; an error in the place of an entry that cannot be used.
+
+    Raises:
+        InputError: when it is no archive, or too damaged to be listed.
+    """
+    with open_regular(path) as file, _zip(path, file) as archive:
+        entries = archive.infolist()
+        if len(entries) > _MAX_ENTRIES:
+            raise InputError(f"{path}: {len(entries):,} entries, more than {_MAX_ENTRIES:,} are never read.")
+        for entry in entries:
+            try:
+                yield _describe(path, archive, entry)
+            except InputError as error:
+                yield error
+
+
+def read_entry(path: Path, array: ArchivedArray) -> np.ndarray:
+    """One array; its size has been checked.
+
+    Raises:
+        InputError: when it is damaged.
+    """
+    with open_regular(path) as file, _zip(path, file) as archive, reading(path, array.name):
+        check_size(str(path), array.name, array.shape, array.dtype.itemsize)
+        with archive.open(array.entry) as member:
+            return npy_format.read_array(member, allow_pickle=False)
+
+
+def read_archive(path: Path) -> dict[str, np.ndarray]:
+    """All arrays by name.
+
+    Raises:
+        InputError: at the first entry that cannot be used, or when together they need too much memory.
+    """
+    found: dict[str, ArchivedArray] = {}
+    total = 0
+    for array in list_archive(path):
+        if isinstance(array, InputError):
+            raise array
+        if array.name in found:
+            raise InputError(f"{path}: {array.name} is there twice: the archive is damaged.")
+        total += check_size(str(path), array.name, array.shape, array.dtype.itemsize)
+        check_size(str(path), "its arrays together", (total,), 1)
+        found[array.name] = array
+    return {name: read_entry(path, array) for name, array in found.items()}
+
+
+def _zip(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except Exception as error:  # damaged directories raise BadZipFile, struct.error, NotImplementedError, …
+        text = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not an .npz archive (a zip of arrays written by numpy.savez), or damaged ({text}).") from None  # fmt: skip  # noqa: E501
+
+
+def _describe(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArchivedArray:
+    name = entry.filename.removesuffix(".npy")
+    if not entry.filename.endswith(".npy"):
+        raise InputError(f"{name}: not a NumPy array: save it with numpy.savez.")
+    if entry.flag_bits & _ENCRYPTED:
+        raise InputError(f"{name}: encrypted: write the archive without a password.")
+    if entry.compress_type not in _METHODS:
+        raise InputError(f"{name}: compression method {entry.compress_type} is not known: use numpy.savez_compressed.")
+    with reading(name), archive.open(entry) as member:
+        shape, dtype = read_npy_header(name, member, entry.file_size)
+    return ArchivedArray(name, shape, dtype, entry.filename)
+
+
+def read_npy_header(name: str, file: Any, size: int) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type that an ``.npy`` stream of ``size`` bytes claims.
+
+    Raises:
+        InputError: when it holds pickled objects, or fewer bytes than its shape needs.
+    """
+    try:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except Exception as error:  # the header is a Python literal: SyntaxError, TypeError, RecursionError and others
+        text = " ".join(str(error).split())[:120]
+        raise InputError(f"{name}: not a NumPy array, or damaged ({text}).") from None
+    if dtype.hasobject:
+        raise InputError(f"{name}: holds pickled Python objects, which are never loaded: save it as a plain array.")
+    if any(type(side) is not int or side < 0 for side in shape):
+        raise InputError(f"{name}: its shape {shape} is damaged.")
+    needed = dtype.itemsize
+    for side in shape:
+        needed *= side
+    if needed > size:
+        raise InputError(f"{name}: truncated, shape {shape} needs {needed:,} bytes of {size:,}.")
+    return tuple(shape), dtype

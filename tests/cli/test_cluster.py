@@ -1,0 +1,149 @@
+"""Job arrays: every queue's way of saying which job this is, shards that are merged, what is missing named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+import coulombgas as cg
+from coulombgas.cli import main
+from coulombgas.cli._cluster import find_shard
+from coulombgas.training import train
+
+SLURM = {
+    "SLURM_ARRAY_TASK_ID": "3",
+    "SLURM_ARRAY_TASK_COUNT": "8",
+    "SLURM_ARRAY_TASK_MIN": "0",
+    "SLURM_ARRAY_TASK_MAX": "7",
+}
+GRID = {"SGE_TASK_ID": "4", "SGE_TASK_FIRST": "1", "SGE_TASK_LAST": "8", "SGE_TASK_STEPSIZE": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "expected"),
+    [
+        (None, {}, None),
+        ("3/8", {}, (3, 8)),
+        ("0/1", {}, (0, 1)),
+        (None, SLURM, (3, 8)),
+        ("none", SLURM, None),
+        ("1/2", SLURM, (1, 2)),
+        ("/16", SLURM, (3, 16)),
+        (None, {**SLURM, "SLURM_ARRAY_TASK_ID": "4", "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "8"}, (3, 8)),
+        (None, {"SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_STEP": "2"}, (3, 8)),
+        (None, {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "1"}, None),
+        (None, {"SLURM_JOB_ID": "77"}, None),
+        (None, GRID, (3, 8)),
+        (None, {"SGE_TASK_ID": "undefined"}, None),
+        ("/8", {"PBS_ARRAY_INDEX": "3"}, (3, 8)),
+        ("/8", {"PBS_ARRAYID": "3"}, (3, 8)),
+        (None, {"PBS_ARRAY_INDEX": "3"}, None),
+    ],
+)
+def test_which_shard_a_job_is(text, environment, expected):
+    found = find_shard(text, environment)
+    assert (found and found[:2]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "message"),
+    [
+        ("8/8", {}, "must count from 0, i/n with i between 0 and 7, got '8/8'"),
+        ("x", {}, "must read i/n with i from 0"),
+        ("-1/8", {}, "must read i/n"),
+        ("/8", {}, "no variable of a queue"),
+        ("/2", SLURM, "between 0 and 1"),
+        ("0/0", {}, "must count from 0"),
+        (None, {**SLURM, "SLURM_ARRAY_TASK_MAX": "20"}, "no evenly spaced array: give --shard i/n"),
+    ],
+)
+def test_what_is_no_shard(text, environment, message):
+    with pytest.raises(cg.InputError, match=message):
+        find_shard(text, environment)
+
+
+def test_paths_sort():
+    shards = [find_shard(f"{i}/11", {}) for i in (2, 10)]
+    assert [shard.path(Path("a/run.zarr")).name for shard in shards] == ["run-02-of-11.zarr", "run-10-of-11.zarr"]
+
+
+RUN = {"learning_rate": (0.05, 0.02), "batch_size": (4, 7), "replicas": 21, "steps": 30, "record": [10, 30]}
+
+
+@pytest.mark.parametrize(("number", "chunk"), [(8, None), (8, 5), (3, 4), (21, 2)])
+def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
+    """Shares that are no whole chunks as well: a replica is computed in the company it has in the whole run."""
+    model = cg.GaussianRBM(num_visible=3)
+    whole = train(model, **RUN, chunk=chunk, out=tmp_path / "whole.zarr", statistics=["norm"], keep_weights=True)
+    for index in range(number):
+        part = train(
+            model,
+            **RUN,
+            chunk=chunk,
+            shard=(index, number),
+            out=tmp_path / f"part-{index:02}.zarr",
+            statistics=["norm"],
+            keep_weights=True,
+        )
+        assert part.sizes["replica"] == 21 * (index + 1) // number - 21 * index // number
+    merged = cg.merge_stores(str(tmp_path / "part-*.zarr"), out=tmp_path / "merged.zarr")
+    assert sorted(merged.variables) == sorted(whole.variables)
+    for name in whole.variables:
+        assert merged[name].dtype == whole[name].dtype
+        np.testing.assert_array_equal(merged[name].values, whole[name].values)
+    assert {**merged.attrs, "merged_from": 0, "source": 0} == {**whole.attrs, "merged_from": 0, "source": 0}
+    # the merged store is the run: it resumes as finished
+    assert (
+        train(
+            model, **RUN, chunk=chunk, out=tmp_path / "merged.zarr", resume=True, statistics=["norm"], keep_weights=True
+        ).sizes["replica"]
+        == 21
+    )
+
+
+def test_an_array_of_jobs_with_what_is_missing_named(tmp_path, monkeypatch, capsys):
+    """Every job runs the same line; the queue tells them apart."""
+    line = ["simulate", "teacher-student", "--replicas", "16", "--steps", "20"]
+    line += ["--learning-rate", "0.1", "--batch-size", "4", "--out"]
+    assert main([*line, str(tmp_path / "whole.zarr")]) == 0
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    for index in (0, 1, 2, 4, 5, 7):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(index))
+        assert main([*line, str(tmp_path / "run.zarr")]) == 0
+    merge = ["merge", str(tmp_path / "run-*-of-8.zarr"), "--out", str(tmp_path / "merged.zarr")]
+    capsys.readouterr()
+    assert main(merge) == 2
+    assert "shards 3/8, 6/8 of the run of" in (said := capsys.readouterr().err)
+    assert "are missing: run the same command with --shard 3/8 --resume, then merge all 8." in said
+    assert not (tmp_path / "merged.zarr").exists()
+    for index in (3, 6):
+        monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+        assert main([*line, str(tmp_path / "run.zarr"), "--shard", f"{index}/8", "--resume"]) == 0
+    assert main(merge) == 0
+    whole, merged = (zarr.open_group(tmp_path / name, mode="r") for name in ("whole.zarr", "merged.zarr"))
+    for name, array in whole.arrays():
+        np.testing.assert_array_equal(merged[name][...], array[...], err_msg=name)
+    assert main(merge) == 2  # exists already
+    assert main([*merge, "--resume"]) == 0  # and is that merge
+
+
+def test_more_shares_than_replicas_and_shards_of_different_runs(tmp_path):
+    model = cg.TeacherStudent()
+    with pytest.raises(cg.InputError, match="must not ask for more shares than the 2 replicas, got '0/3'"):
+        train(model, learning_rate=0.1, batch_size=4, replicas=2, steps=1, shard=(0, 3))
+    for index, replicas in ((0, 4), (1, 6)):
+        train(
+            model,
+            learning_rate=0.1,
+            batch_size=4,
+            replicas=replicas,
+            steps=1,
+            shard=(index, 2),
+            out=tmp_path / f"{index}.zarr",
+        )
+    with pytest.raises(cg.InputError, match=r"shard 1/2 of the run of .*0\.zarr is missing"):
+        cg.merge_stores([tmp_path / "0.zarr", tmp_path / "1.zarr"], out=tmp_path / "x.zarr")
+    with pytest.raises(cg.InputError, match="matches no store"):
+        cg.merge_stores(str(tmp_path / "nothing-*.zarr"), out=tmp_path / "x.zarr")
