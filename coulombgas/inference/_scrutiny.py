@@ -71,7 +71,7 @@ def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) ->
     warnings = []
     if wall.any():
         count = int(wall.sum())
-        warnings.append(f"{_replicas(count)} with levels outside the domain of the model {_were(count)} left out")
+        warnings.append(f"{_replicas(count)} with levels outside the domain ({model.domain}) {_were(count)} left out")
     if (far & ~wall).any():
         count = int((far & ~wall).sum())
         warnings.append(

@@ -44,13 +44,20 @@ _LEVEL = Record({
 })  # fmt: skip
 _SETTING = Record({
     "path": Text(),
-    "model": Text(),
+    "model": OrNull(Text()),
     "learning_rate": Number(1e-300),
     "batch_size": Number(1e-300),
     "num_replicas": Whole(),
     "warnings": ListOf(Text()),
-    "levels": ListOf(_LEVEL, least=1),
+    "levels": ListOf(_LEVEL),  # none without a model
     **_DIAGNOSTICS,
+}, optional={
+    # files of version 0.1.0 before optimisers and relative temperatures have none of these
+    "true_temperature": OrNull(Number(finite=False)),
+    "formula": Text(),
+    "consistent": Flag(),
+    "relative": Flag(),
+    "assumed": MapOf(Anything()),
 })  # fmt: skip
 _RULE = Record(
     {"sites": ListOf(Text()), "warnings": ListOf(Text()), "method": Text(), **_DIAGNOSTICS},

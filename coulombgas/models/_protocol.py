@@ -41,6 +41,9 @@ class Model(eqx.Module):
     "singular-values" of any. "auto": eigenvalues if the matrix stays symmetric in training, else squared singular
     values."""
 
+    domain: ClassVar[str] = "finite levels"
+    """What :meth:`allowed` allows, in words."""
+
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         if not cls.__dict__.get("name"):

@@ -79,6 +79,7 @@ class GaussianRBM(Model):
     name: ClassVar[str] = "rbm"
     trailing_replicas: ClassVar[bool] = True
     levels = "squared-singular-values"
+    domain: ClassVar[str] = "x < mu2, or the model cannot be normalised"
 
     def __init__(
         self,

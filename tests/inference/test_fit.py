@@ -166,7 +166,7 @@ def test_models_of_spacings_bear_bad_data(teacher_student, model):
     options = {"num_chains": 2, "num_warmup": 100, "num_draws": 100}
     spectra = teacher_student(replicas=60)
     values = spectra.eigenvalue.values.copy()
-    values[:, :3] = 2.0
+    values[:, :3] = values[:, :3, :, :1]  # both levels equal, in no two replicas the same
     tied = fit_model(changed(spectra, values), model, **options).groups[0]
     assert all(np.isfinite(interval).all() for interval in tied.parameters.values())
     assert any("exactly zero" in warning for warning in tied.warnings)
@@ -181,7 +181,7 @@ def test_a_million_replicas(teacher_student):
 def test_ties_are_told(teacher_student):
     spectra = teacher_student()
     values = spectra.eigenvalue.values.copy()
-    values[:, :5] = 2.0
+    values[:, :5] = values[:, :5, :, :1]  # both levels equal, in no two replicas the same
     only = fit_temperature(changed(spectra, values)).settings[0]
     assert any("exactly zero" in warning for warning in only.warnings)
 
@@ -222,4 +222,6 @@ def test_groups_that_contradict_each_other_are_told(rbm_at_leading_order):
     pair = values[..., 1:3]
     values[..., 1:3] = pair.mean(axis=-1, keepdims=True) + 2 * (pair - pair.mean(axis=-1, keepdims=True))
     only = fit_temperature(changed(spectra, values), method="leading-order").settings[0]
-    assert any("do not agree" in warning for warning in only.warnings)
+    assert any("inconsistent" in warning for warning in only.warnings)
+    assert not only.consistent
+    assert "inconsistent" in fit_temperature(changed(spectra, values), method="leading-order").table().split("\n")[2]
