@@ -58,7 +58,8 @@ oldest:  ## the quick tests against the lower bounds of pyproject.toml
 	.venv-oldest/bin/python -m pip install --quiet --upgrade pip
 	.venv-oldest/bin/python .ci/lower_bounds.py dev > .venv-oldest/lower_bounds.txt
 	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/lower_bounds.txt --editable '.[dev]'
-	OPENBLAS_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(QUICK)
+	OPENBLAS_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" \
+		-W ignore::DeprecationWarning $(QUICK)  # old releases warn of what newer ones of others took away
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) .venv-newest .venv-oldest demo docs/_build docs/api/generated build dist

@@ -61,9 +61,9 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
     from ._console import progress_bar, remark
 
     optimizer = Optimizer(engine.optimizer, momentum=engine.momentum, schedule=engine.schedule)
-    shard, out = find_shard(engine.shard), engine.out
+    shard = find_shard(engine.shard)
+    out = engine.out if shard is None else shard.path(engine.out)
     if shard is not None:
-        out = shard.path(out)
         remark(f"shard {shard.index}/{shard.number} ({shard.source}): {out}")
     try:
         with progress_bar(description) as progress:
@@ -78,7 +78,7 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
                 dtype=engine.dtype,
                 keep_weights=engine.weights,
                 first_replica=engine.first_replica,
-                shard=None if shard is None else (shard.index, shard.number),
+                shard=shard and shard[:2],
                 chunk=engine.chunk,
                 out=out,
                 overwrite=engine.overwrite,

@@ -71,21 +71,29 @@ def test_paths_sort():
 RUN = {"learning_rate": (0.05, 0.02), "batch_size": (4, 7), "replicas": 21, "steps": 30, "record": [10, 30]}
 
 
-@pytest.mark.parametrize(("number", "chunk"), [(8, None), (8, 5), (3, 4), (21, 2)])
+class Stop(Exception):
+    """In the middle of a run."""
+
+
+def stop_late(done: int, total: int) -> None:
+    """Stop in the second half."""
+    if 2 * done > total:
+        raise Stop
+
+
+@pytest.mark.parametrize(("number", "chunk"), [(8, None), (3, 4)])
 def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
-    """Shares that are no whole chunks as well: a replica is computed in the company it has in the whole run."""
-    model = cg.GaussianRBM(num_visible=3)
-    whole = train(model, **RUN, chunk=chunk, out=tmp_path / "whole.zarr", statistics=["norm"], keep_weights=True)
+    """Shares that are no whole chunks as well; two shards are interrupted and resumed."""
+    model, run = cg.GaussianRBM(num_visible=3), {**RUN, "chunk": chunk, "statistics": ["norm"], "keep_weights": True}
+    whole = train(model, **run, out=tmp_path / "whole.zarr")
     for index in range(number):
-        part = train(
-            model,
-            **RUN,
-            chunk=chunk,
-            shard=(index, number),
-            out=tmp_path / f"part-{index:02}.zarr",
-            statistics=["norm"],
-            keep_weights=True,
-        )
+        shard = {**run, "shard": (index, number), "out": tmp_path / f"part-{index:02}.zarr"}
+        if index in (1, 2):
+            with pytest.raises(Stop):
+                train(model, **shard, checkpoint_seconds=0.0, progress=stop_late)
+            with pytest.raises(cg.InputError, match="its run was interrupted"):
+                cg.merge_stores([tmp_path / "part-00.zarr", shard["out"]], out=tmp_path / "merged.zarr")
+        part = train(model, **shard, resume=True)
         assert part.sizes["replica"] == 21 * (index + 1) // number - 21 * index // number
     merged = cg.merge_stores(str(tmp_path / "part-*.zarr"), out=tmp_path / "merged.zarr")
     assert sorted(merged.variables) == sorted(whole.variables)
@@ -94,12 +102,7 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk):
         np.testing.assert_array_equal(merged[name].values, whole[name].values)
     assert {**merged.attrs, "merged_from": 0, "source": 0} == {**whole.attrs, "merged_from": 0, "source": 0}
     # the merged store is the run: it resumes as finished
-    assert (
-        train(
-            model, **RUN, chunk=chunk, out=tmp_path / "merged.zarr", resume=True, statistics=["norm"], keep_weights=True
-        ).sizes["replica"]
-        == 21
-    )
+    assert train(model, **run, out=tmp_path / "merged.zarr", resume=True).sizes["replica"] == 21
 
 
 def test_an_array_of_jobs_with_what_is_missing_named(tmp_path, monkeypatch, capsys):

@@ -56,7 +56,7 @@ COMMANDS = {
     "report": "report {inputs}/weights.npz --out out.html",
     "demo": "demo --replicas 20000 --out out",
 }
-REDUCED = 14
+REDUCED = 12
 CASES = [(name, index) for index in range(4) for name in COMMANDS][:44]
 
 

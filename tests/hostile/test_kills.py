@@ -156,7 +156,7 @@ def gpt(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
 
 
 WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "gpt": gpt}
-REDUCED = {"rbm": 16, "merge": 12, "recorder": 16, "gpt": 10}
+REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "gpt": 6}
 
 
 @pytest.mark.slow

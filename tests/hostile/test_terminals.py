@@ -69,7 +69,7 @@ def run(words: list, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=environment, check=False, timeout=120, **options)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_letters_that_an_encoding_lacks(tmp_path, store, encoding):
     weights = tmp_path / "gewicht-µ-λ.npz"
     np.savez(weights, **{"schicht-λ": np.random.default_rng(0).normal(size=(6, 4))})
@@ -81,10 +81,10 @@ def test_letters_that_an_encoding_lacks(tmp_path, store, encoding):
         assert ("λ" if encoding == "utf-8" else "\\u03bb") in text
 
 
-def test_closed_streams(store):
+def test_closed_streams():
     """``>&-`` and ``2>&-``: the status alone tells."""
     for redirect in (">&-", "2>&-", ">&- 2>&-", "<&-"):
-        for words, status in ((f"merge '{store}' --out '{store.parent}'/x --resume", 0), ("fit nothing.npz", 2)):
+        for words, status in (("--help", 0), ("merge nothing.zarr --out x", 2)):
             done = subprocess.run(
                 ["bash", "-c", f"{sys.executable} -m coulombgas {words} {redirect}"],
                 capture_output=True,
@@ -117,6 +117,7 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
     assert b"No space left on device" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -127,14 +128,14 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
     ],
     ids=["derive", "symbols", "rbm", "error"],
 )  # fmt: skip
-def test_nothing_depends_on_the_hash_seed(tmp_path, words):
+def test_nothing_depends_on_the_hash_seed(tmp_path, words, reduced):
     found = []
-    for seed in ("1", "2", "77"):
+    for seed in ("1", "77") if reduced else ("1", "2", "3", "77"):
         (tmp_path / seed).mkdir()
         done = run(words, capture_output=True, cwd=tmp_path / seed, env={"PYTHONHASHSEED": seed})
         levels = [cg.read_spectra(path).eigenvalue.values.tolist() for path in (tmp_path / seed).glob("*.zarr")]
         found.append((done.returncode, done.stdout, done.stderr, levels))
-    assert found[0] == found[1] == found[2]
+    assert all(one == found[0] for one in found)
 
 
 def test_json_is_json_whatever_the_names(store, capsys):
