@@ -143,7 +143,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.acosh: jnp.arccosh, sp.atanh: jnp.arctanh, sp.cot: lambda x: 1 / jnp.tan(x), sp.sec: lambda x: 1 / jnp.cos(x),
     sp.csc: lambda x: 1 / jnp.sin(x), sp.coth: lambda x: 1 / jnp.tanh(x), sp.sech: lambda x: 1 / jnp.cosh(x),
     sp.csch: lambda x: 1 / jnp.sinh(x), sp.erf: jsp.erf, sp.erfc: jsp.erfc, sp.erfinv: jsp.erfinv,
-    sp.gamma: jsp.gamma, sp.loggamma: jsp.gammaln, sp.beta: jsp.beta, sp.factorial: lambda n: jsp.gamma(n + 1),
+    sp.gamma: jsp.gamma, sp.loggamma: lambda x: jnp.where(x > 0, jsp.gammaln(x), jnp.nan), sp.beta: jsp.beta, sp.factorial: lambda n: jsp.gamma(n + 1),
     sp.lowergamma: lambda a, x: jsp.gammainc(a, x) * jsp.gamma(a),
     sp.uppergamma: lambda a, x: jsp.gammaincc(a, x) * jsp.gamma(a),
     sp.Abs: jnp.abs, sp.sign: jnp.sign, sp.Max: _many(jnp.maximum), sp.Min: _many(jnp.minimum), sp.floor: jnp.floor,
