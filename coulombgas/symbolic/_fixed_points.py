@@ -127,7 +127,8 @@ def kramers_rate(equation: Any, well: FixedPoint, barrier: FixedPoint) -> Any:
     exponent = antiderivative(equation.drift / diffusion, x, well.location)
     if exponent is None:
         raise InputError("`drift` over diffusion has no antiderivative in closed form that SymPy finds.")
-    jump = sp.simplify(exponent.subs(x, barrier.location) - exponent.subs(x, well.location))
+    jump = exponent.subs(x, barrier.location) - exponent.subs(x, well.location)
+    jump = sp.simplify(jump) if jump.free_symbols else jump  # simplifying c log 2 with a large c writes out 2^c
     ratio = diffusion.subs(x, well.location) / diffusion.subs(x, barrier.location)
     prefactor = sp.sqrt(well.curvature * sp.Abs(barrier.curvature) * sp.simplify(ratio)) / (2 * sp.pi)
     return (2 if well.at_boundary else 1) * prefactor * sp.exp(jump)

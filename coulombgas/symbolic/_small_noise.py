@@ -41,7 +41,7 @@ def small_noise(equation: Any, num: int) -> SmallNoise:
     gaps = [float(point.gap()) for point in regular]
     gaps += [there[2] + back[2] for there, back in itertools.pairwise(rates)][::2]
     if not gaps:
-        raise InputError("`drift` has no fixed point with a curvature and noise: there is no small-noise picture of it.")
+        raise InputError("`drift` has no fixed point with a curvature and noise: it has no small-noise picture.")
     return SmallNoise(points, tuple(levels), min(gaps), rates)
 
 
