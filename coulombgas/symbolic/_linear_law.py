@@ -81,10 +81,10 @@ class LinearLaw:
     def covariance_at(self, learning_rate: Any, batch_size: Any, *, momentum: Any = 0, exact: bool = False) -> Any:
         r"""Covariance at a finite learning rate, :math:`P=APA^T+\frac{\alpha^2}B\Sigma`, A = 1 − αH.
 
-        With momentum m the pair (δ, v), :math:`v'=mv-\alpha G,\ \delta'=\delta+v'`, obeys the same equation in twice the
-        dimension (the underdamped pair); the covariance of δ is returned. ``exact=True`` adds what the noise gains by
-        the fluctuation of the weights, :math:`\frac{\alpha^2}{2B}\,\partial\partial\Sigma:P`: exact at any α and B
-        for a gradient that is linear in the weights.
+        With momentum m the pair (δ, v), :math:`v'=mv-\alpha G,\ \delta'=\delta+v'`, obeys the same equation in twice
+        the dimension (the underdamped pair); the covariance of δ is returned. ``exact=True`` adds what the noise gains
+        by the fluctuation of the weights, :math:`\frac{\alpha^2}{2B}\,\partial\partial\Sigma:P`: exact at any α and
+        B for a gradient that is linear in the weights.
 
         Raises:
             InputError: ``exact`` for another rule or with neutral directions.
