@@ -169,7 +169,8 @@ def live_function(module: str, name: str) -> Any:
         elif isinstance(found, functools.cached_property):
             found = found.func
         else:
-            found = getattr(found, "__func__", None) or found.__wrapped__
+            inner: Any = getattr(found, "__func__", None)
+            found = inspect.unwrap(found) if inner is None else inner
     return found
 
 
@@ -200,7 +201,8 @@ def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Seque
         if tests:
             import pytest
 
-            return int(pytest.main(["-x", "-q", "-p", "no:randomly", *tests]) == 0)
+            # the modules are imported already, which the type checks of the suite's own options do not allow
+            return int(pytest.main(["-x", "-q", "-o", "addopts=", "--import-mode=importlib", *tests]) == 0)
     except BaseException:
         return 0
     return 1

@@ -87,7 +87,7 @@ def _scanner(function: Any, variable: Any, parameters: tuple[Any, ...]) -> Calla
         if low is not None and high is not None:
             x = low + (high - low) * jnp.asarray(unit)
         else:
-            start = 0.0 if low is None and high is None else (high if low is None else low)
+            start = next((end for end in (low, high) if end is not None), 0.0)
             x = start + jnp.asarray(line)
         sign = jnp.sign(evaluate(x, *values))
         changes = jnp.flatnonzero(sign[:-1] * sign[1:] < 0, size=_NUM_CHANGES, fill_value=-1)
