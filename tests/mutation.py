@@ -127,7 +127,19 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any]]:
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
 }  # fmt: skip
-_UNORDERED = {"isinstance", "range", "getattr", "Symbol", "symbols", "sympify", "zeros", "Rational", "set"}
+_UNORDERED = {
+    "isinstance",
+    "range",
+    "getattr",
+    "Symbol",
+    "symbols",
+    "sympify",
+    "zeros",
+    "Rational",
+    "set",
+    "sum",
+    "fail",
+}
 
 
 def _is_algebra(node: ast.Call) -> bool:
