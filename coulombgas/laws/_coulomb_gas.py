@@ -17,6 +17,7 @@ from coulombgas._precision import x64
 from ._annealing import anneal
 from ._compiled import compiled
 from ._constraints import ascending, finite_positive
+from ._exact_partition import BETAS, MAX_LEVELS, exact_log_z
 from ._partition import Potential, log_weight_integral, quadrature_log_z
 from ._scaling import as_floats, inside, parameters, resolution
 
@@ -121,9 +122,10 @@ class CoulombGas(Distribution):
     .. math:: P(x_1,\dots,x_N) = \frac1{Z(T)}\prod_{i<j}|x_i-x_j|^\beta\,\exp\left(-\sum_i V_i(x_i)/T\right)
 
     x_i is the level in potential i, so events (N,) carry labels; with one potential for all, ``ordered=True`` gives the
-    law of the ascending levels (N! times the density). log Z is computed by quadrature for N ≤ 3, at any (traced)
-    temperature. For more levels it comes from :func:`partition_function`, and outside the temperatures that it covers
-    ``log_prob`` is −inf. A tie is read as the smallest resolved spacing.
+    law of the ascending levels (N! times the density). log Z is computed at any (traced) temperature by quadrature for
+    N ≤ 3, and for one potential and β = 1, 2 or 4 exactly, as a Pfaffian or determinant, for N ≤ 60; it is
+    differentiable in T and in what the potential depends on. Otherwise it comes from :func:`partition_function`, and
+    outside the temperatures that it covers ``log_prob`` is −inf. A tie is read as the smallest resolved spacing.
 
     Args:
         potentials: V_i, functions of one number in JAX, one for each level, or one for all.
@@ -131,12 +133,13 @@ class CoulombGas(Distribution):
         bounds: (low, high), finite; beyond them the law is zero or negligible.
         beta: Dyson index β > 0, a plain number.
         num_levels: N, if one potential is given.
-        partition: the normalisation, needed for N > 3.
+        partition: the normalisation, needed for N > 3 with different potentials or another β.
         ordered: levels in ascending order (one potential only).
         validate_args: check the parameters and samples, as in every NumPyro distribution.
 
     Raises:
-        InputError: if the arguments do not fit together or N > 3 comes without ``partition``.
+        InputError: if the arguments do not fit together, or N > 3 levels that are not of the exact kind come without
+            ``partition``.
         ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
 
     ALP24 (12)-(16), (65)-(67).
@@ -162,8 +165,11 @@ class CoulombGas(Distribution):
         self.bounds, self.partition, self.ordered = _finite(bounds), partition, ordered
         if ordered and len(set(self.potentials)) > 1:
             fail("ordered", "must be False when the levels have different potentials", ordered)
-        if partition is None and len(self.potentials) > _MAX_QUADRATURE:
-            raise InputError(f"`partition` must come from partition_function() for more than {_MAX_QUADRATURE} levels.")
+        if partition is None and len(self.potentials) > _MAX_QUADRATURE and not self._is_exact():
+            raise InputError(
+                f"`partition` must come from partition_function() for more than {_MAX_QUADRATURE} levels, unless "
+                f"they share one potential with β = 1, 2 or 4 and are at most {MAX_LEVELS}."
+            )
         (self.temperature,), batch_shape = parameters(temperature)
         size = len(self.potentials)
         super().__init__(batch_shape=batch_shape, event_shape=(size,), validate_args=validate_args)
@@ -224,7 +230,12 @@ class CoulombGas(Distribution):
         levels = jnp.moveaxis(levels, 0, 1).reshape(*sample_shape, *self.batch_shape, -1)
         return jnp.sort(levels, axis=-1) if self.ordered else levels
 
+    def _is_exact(self) -> bool:
+        return len(set(self.potentials)) == 1 and self.beta in BETAS and len(self.potentials) <= MAX_LEVELS
+
     def _log_z(self, temperature: Any) -> Any:
+        if self.partition is None and len(self.potentials) > _MAX_QUADRATURE:
+            return exact_log_z(self.potentials[0], self.beta, temperature, self.bounds, len(self.potentials))
         if self.partition is None:
             return quadrature_log_z(self.potentials, self.beta, temperature, self.bounds)
         singles = {id(well): log_weight_integral(well, temperature, self.bounds) for well in self.potentials}

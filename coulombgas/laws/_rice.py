@@ -14,8 +14,8 @@ from ._compiled import compiled
 from ._constraints import finite_nonnegative, finite_positive
 from ._inverse import Quantile, quantile
 from ._scaling import as_floats, inside, parameters, power_of_two, reach, resolved
-from ._symbolic import closed_form
-from ._tails import tails
+from ._symbolic import closed_form, scaled_bessel
+from ._tails import smaller_tail
 
 _LARGE = 50.0  # from here on the asymptotic series of the mean is used
 _SERIES = np.cumprod([(k - 1.5) ** 2 / k for k in range(1, 15)])  # ((-1/2)_k)^2 / k!
@@ -126,9 +126,8 @@ def matrix_pair_spacing(center1: Any, center2: Any, width1: Any, width2: Any) ->
 @jax.custom_jvp
 def unit_cdf(y: Any, delta: Any) -> Any:
     """F(y) at unit width, to rounding and relative to its size in the lower tail."""
-    y, delta = jnp.broadcast_arrays(y, delta)
-    lower, upper = _tails(y, delta)
-    return jnp.where(y < delta + 1, lower, 1 - upper)
+    above, tail = _smaller_tail(y, delta)
+    return jnp.where(above, 1 - tail, tail)
 
 
 @unit_cdf.defjvp
@@ -140,9 +139,8 @@ def _unit_cdf_jvp(primals: Any, tangents: Any) -> Any:
 @jax.custom_jvp
 def unit_sf(y: Any, delta: Any) -> Any:
     """1 − F(y) at unit width, relative to its size in the upper tail."""
-    y, delta = jnp.broadcast_arrays(y, delta)
-    lower, upper = _tails(y, delta)
-    return jnp.where(y < delta + 1, 1 - lower, upper)
+    above, tail = _smaller_tail(y, delta)
+    return jnp.where(above, tail, 1 - tail)
 
 
 @unit_sf.defjvp
@@ -153,13 +151,15 @@ def _unit_sf_jvp(primals: Any, tangents: Any) -> Any:
 
 def _density(y: Any, delta: Any, order: int) -> Any:
     """∂F/∂y (order 0) and −∂F/∂Δ (order 1)."""
-    bessel = (jsp.i0e, jsp.i1e)[order]
     y = jnp.where(jnp.isfinite(y), y, 0)
-    return y / 2 * jnp.exp(-((y - delta) ** 2) / 4) * bessel(y * delta / 2)
+    return y / 2 * jnp.exp(-((y - delta) ** 2) / 4) * scaled_bessel(order)(y * delta / 2)
 
 
-def _tails(y: Any, delta: Any) -> tuple[Any, Any]:
-    return tails(lambda t: _density(t, delta[..., None], 0), y, delta, softness=4.0)
+def _smaller_tail(y: Any, delta: Any) -> tuple[Any, Any]:
+    """Whether the upper tail is the smaller one, and that tail."""
+    y, delta = jnp.broadcast_arrays(y, delta)
+    above = y >= delta + 1
+    return above, smaller_tail(lambda t: _density(t, delta[..., None], 0), y, delta, above=above, softness=4.0)
 
 
 def _log_density(y: Any, delta: Any) -> Any:

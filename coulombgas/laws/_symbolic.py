@@ -29,6 +29,13 @@ def surmise(beta: float | None, output: str = "log_density") -> Callable[..., An
 
 
 @functools.cache
+def scaled_bessel(order: int) -> Callable[..., Any]:
+    """I_n(z) exp(−z)."""
+    z = sp.Symbol("z", nonnegative=True)
+    return to_jax(symbolic.bessel_ie(order, z), [z])
+
+
+@functools.cache
 def log_mehta(n: int) -> Callable[..., Any]:
     """Logarithm of Mehta's integral for n levels at unit width, a function of β."""
     return to_jax(symbolic.log_mehta_normalisation(n, beta=BETA), [BETA])

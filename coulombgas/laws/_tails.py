@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_FEW_NODES, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(24)
 _EXPONENT = 40.0  # the integrals are cut where the integrand has fallen by exp(-40)
 
 
@@ -22,8 +23,24 @@ def tails(density: Callable[[Any], Any], y: Any, peak: Any, *, softness: float) 
     return integrate(density, y - below, below), integrate(density, y, half_length + depth)
 
 
+def smaller_tail(density: Callable[[Any], Any], y: Any, peak: Any, *, above: Any, softness: float) -> Any:
+    """One tail of such a density, above y where ``above`` holds and below it elsewhere, by 24 points.
+
+    Half of a bell that falls by exp(-40) needs no more: 20, 24 and 48 points agree to rounding.
+    """
+    y = jnp.minimum(y, peak + 100)
+    depth = peak - y
+    half_length = jnp.sqrt(depth**2 + softness * _EXPONENT)
+    below = jnp.minimum(y, half_length - depth)
+    start, length = jnp.where(above, y, y - below), jnp.where(above, half_length + depth, below)
+    return _gauss(density, start, length, _FEW_NODES, _FEW_WEIGHTS)
+
+
 def integrate(density: Callable[[Any], Any], start: Any, length: Any) -> Any:
     """48-point Gauss-Legendre integral of ``density`` (which sees one more axis) over [start, start + length]."""
-    nodes = jnp.asarray((_NODES + 1) / 2, start.dtype)
-    weights = jnp.asarray(_WEIGHTS / 2, start.dtype)
-    return length * (density(start[..., None] + length[..., None] * nodes) @ weights)
+    return _gauss(density, start, length, _NODES, _WEIGHTS)
+
+
+def _gauss(density: Callable[[Any], Any], start: Any, length: Any, nodes: np.ndarray, weights: np.ndarray) -> Any:
+    points = jnp.asarray((nodes + 1) / 2, start.dtype)
+    return length * (density(start[..., None] + length[..., None] * points) @ jnp.asarray(weights / 2, start.dtype))

@@ -34,6 +34,9 @@ from ._functions import log_sum_exp as log_sum_exp
 from ._functions import lower_gamma_ratio as lower_gamma_ratio
 from ._functions import xlogy as xlogy
 from ._law import SymbolicLaw as SymbolicLaw
+from ._learning_rule import LearningRule as LearningRule
+from ._linear_law import LinearLaw as LinearLaw
+from ._linear_law import RuleLevels as RuleLevels
 from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
@@ -80,7 +83,10 @@ __all__ = [
     "FixedPoint",
     "FokkerPlanck",
     "FreeLaw",
+    "LearningRule",
+    "LinearLaw",
     "MatrixSDE",
+    "RuleLevels",
     "SchrodingerOperator",
     "SymbolicLaw",
     "bessel_ie",

@@ -3,6 +3,7 @@ r"""The Coulomb gas: joint law of eigenvalues that repel each other in a potenti
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import sympy as sp
@@ -65,6 +66,33 @@ class CoulombGas:
         levels = level_symbols(size)
         potentials = tuple(sp.sympify(potential, strict=True).subs(variable, x) for x in levels)
         return cls(potentials, beta=beta, noises=(noise,) * size, variables=levels)
+
+    @classmethod
+    def from_process(cls, process: EigenvalueSDE) -> "CoulombGas":
+        r"""The Coulomb gas that is the stationary law of a process of eigenvalues, where it has one.
+
+        The potentials returned are :math:`V_i/g_i^2`, all noises 1.
+
+        Raises:
+            InputError: if the law carries a current, pairs repel with different exponents, or levels interact in other
+                ways than by :math:`|x_i-x_j|^\beta`; the message says which.
+        """
+        x, log_density = process.levels, process.stationary_law()
+        betas = {
+            sp.cancel((x[j] - x[i]) * sp.diff(log_density, x[j])).subs(x[j], x[i]).simplify()
+            for i, j in combinations(range(len(x)), 2)
+        }
+        if len(betas) > 1 or any(beta.free_symbols & set(x) for beta in betas):
+            raise InputError(f"the process is no Coulomb gas: its pairs repel with the exponents {betas}.")
+        beta = next(iter(betas), sp.S.One)
+        pairs = sp.Add(*(sp.log(x[j] - x[i]) for i, j in combinations(range(len(x)), 2)))
+        rest = sp.expand(log_density - beta * pairs)
+        for i, j in combinations(range(len(x)), 2):
+            if sp.simplify(sp.diff(rest, x[i], x[j])) != 0:
+                raise InputError(f"the process is no Coulomb gas: {x[i]} and {x[j]} interact by more than repulsion.")
+        terms = sp.Add.make_args(rest)
+        own = [-sp.Add(*(term for term in terms if level in term.free_symbols)) for level in x]
+        return cls(tuple(own), beta=beta, variables=x)
 
     @classmethod
     def gaussian(cls, centres: Sequence[Any], widths: Sequence[Any], *, beta: Any = 1) -> "CoulombGas":

@@ -5,6 +5,8 @@ from typing import Any
 
 import sympy as sp
 
+from ._detailed_balance import log_density
+
 
 @dataclass(frozen=True)
 class EigenvalueSDE:
@@ -78,6 +80,15 @@ class EigenvalueSDE:
         """Whether exp(log_density) is stationary with every current zero (detailed balance)."""
         currents = (self.current(log_density, i) for i in range(len(self.levels)))
         return all(sp.cancel(sp.together(current)) == 0 for current in currents)
+
+    def stationary_law(self) -> Any:
+        """log P of the stationary law, found from zero currents; up to a constant, in the sector x_1 < x_2 < ….
+
+        Raises:
+            InputError: if every stationary law carries a current (the message gives the curl that says so), or SymPy
+                finds no closed form.
+        """
+        return log_density(self.levels, [self.total_drift(i) for i in range(len(self.levels))], self.diffusion)
 
     def latex(self) -> str:
         """The equations of all eigenvalues as one LaTeX aligned block."""

@@ -5,6 +5,13 @@ from typing import Any
 
 import sympy as sp
 
+from coulombgas._checks import InputError
+
+from ._potential import antiderivative
+
+_MAX_CLOSED_DEGREE = 4
+_MAX_DEGREE = 30
+
 
 @dataclass(frozen=True)
 class FixedPoint:
@@ -60,23 +67,51 @@ def solve_fixed_points(drift: Any, variable: Any, domain: tuple[Any, Any]) -> tu
     for point in dict.fromkeys(points):
         if denominator.subs(variable, point).is_zero or not _may_lie_inside(point, domain):
             continue
-        curvature = sp.factor(sp.simplify(-sp.diff(drift, variable).subs(variable, point)))
+        curvature = _curvature(drift, variable, point)
+        if curvature.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            complete = False
+            continue
         kept.append(FixedPoint(point, curvature, any(sp.simplify(point - end) == 0 for end in domain if end.is_finite)))
     return tuple(kept), complete
 
 
+def _curvature(drift: Any, variable: Any, point: Any) -> Any:
+    slope = -sp.diff(drift, variable)
+    if point.has(sp.CRootOf, sp.Float):  # simplification would unroll the algebraic number
+        return slope.subs(variable, point)
+    return sp.factor(sp.simplify(slope.subs(variable, point)))
+
+
 def _roots(factor: Any, variable: Any) -> list[Any] | None:
+    """The zeros of a factor that may be real, or None where they have no closed form that is real.
+
+    A polynomial with numbers has its real zeros, exact (rational, in radicals or as the n-th root of the polynomial).
+    With parameters Cardano's formula passes through complex numbers when three zeros are real: no closed form then.
+    """
     if isinstance(factor, sp.exp):
         return []
     if not factor.is_polynomial(variable):
         return None
     polynomial = sp.Poly(factor, variable)
-    if polynomial.degree() > 4:
+    if not polynomial.free_symbols_in_domain and polynomial.degree() > 2:
+        return _real_roots(polynomial)
+    if polynomial.degree() > _MAX_CLOSED_DEGREE:
         return None
     found = sp.roots(polynomial)
     if sum(found.values()) < polynomial.degree() or any(sp.count_ops(root) > 60 for root in found):
         return None
+    if any(root.has(sp.I) and root.is_real is None for root in found):
+        return None
     return [sp.simplify(root) for root in found]
+
+
+def _real_roots(polynomial: Any) -> list[Any] | None:
+    if polynomial.degree() > _MAX_DEGREE:
+        return None
+    if polynomial.domain.is_ZZ or polynomial.domain.is_QQ:
+        return list(dict.fromkeys(polynomial.real_roots()))
+    found = (sp.N(root, 30, chop=True) for root in polynomial.nroots(n=30, maxsteps=200))
+    return [root for root in found if root.is_real]
 
 
 def _may_lie_inside(point: Any, domain: tuple[Any, Any]) -> bool:
@@ -84,6 +119,19 @@ def _may_lie_inside(point: Any, domain: tuple[Any, Any]) -> bool:
         return False
     low, high = domain
     return not ((point - low).is_negative or (high - point).is_negative)
+
+
+def kramers_rate(equation: Any, well: FixedPoint, barrier: FixedPoint) -> Any:
+    """Kramers' rate of :meth:`FokkerPlanck.kramers_rate`, to which its formula belongs."""
+    x, diffusion = equation.variable, equation.diffusion
+    exponent = antiderivative(equation.drift / diffusion, x, well.location)
+    if exponent is None:
+        raise InputError("`drift` over diffusion has no antiderivative in closed form that SymPy finds.")
+    jump = exponent.subs(x, barrier.location) - exponent.subs(x, well.location)
+    jump = sp.simplify(jump) if jump.free_symbols else jump  # simplifying c log 2 with a large c writes out 2^c
+    ratio = diffusion.subs(x, well.location) / diffusion.subs(x, barrier.location)
+    prefactor = sp.sqrt(well.curvature * sp.Abs(barrier.curvature) * sp.simplify(ratio)) / (2 * sp.pi)
+    return (2 if well.at_boundary else 1) * prefactor * sp.exp(jump)
 
 
 def first_correction(drift: Any, amplitude: Any, variable: Any, point: FixedPoint, n: Any, *, inward: int = 1) -> Any:

@@ -8,10 +8,10 @@ import sympy as sp
 
 from coulombgas._checks import InputError, check_count, check_positive, fail
 
-from ._fixed_points import FixedPoint, first_correction, solve_fixed_points
+from ._fixed_points import FixedPoint, first_correction, kramers_rate, solve_fixed_points
 from ._model import read_model, resolve_parameters
 from ._normalise import exp_with_powers, normalisation
-from ._potential import antiderivative, field_potential, require_no_curl
+from ._potential import field_potential, require_no_curl
 from ._schrodinger import Ladder, SchrodingerOperator, hamiltonian, partner
 
 if TYPE_CHECKING:
@@ -255,14 +255,10 @@ class FokkerPlanck:
 
         .. math:: k = \frac{\sqrt{V''(a)\,|V''(b)|}}{2\pi} \sqrt{\frac{D(a)}{D(b)}}
             \exp\Big(\int_a^b \frac{K}{D}\, dx\Big)
+
+        Twice that for a minimum on a reflecting end, which has half a Gaussian.
         """
-        exponent = antiderivative(self.drift / self.diffusion, self.variable, well.location)
-        if exponent is None:
-            raise InputError("`drift` over diffusion has no antiderivative in closed form that SymPy finds.")
-        jump = sp.simplify(exponent.subs(self.variable, barrier.location) - exponent.subs(self.variable, well.location))
-        ratio = self.diffusion.subs(self.variable, well.location) / self.diffusion.subs(self.variable, barrier.location)
-        prefactor = sp.sqrt(well.curvature * sp.Abs(barrier.curvature) * sp.simplify(ratio)) / (2 * sp.pi)
-        return prefactor * sp.exp(jump)
+        return kramers_rate(self, well, barrier)
 
     # Numbers
 

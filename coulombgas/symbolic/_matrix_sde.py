@@ -170,25 +170,28 @@ class MatrixSDE:
         return cls(levels, drift, step * linear, normals, step**2 * quadratic)
 
     @classmethod
-    def multiplicative(cls, size: int, *, variance: Pairwise, rate: Callable[[Any], Any] | None = None) -> "MatrixSDE":
+    def multiplicative(cls, size: int, *, variance: Pairwise, rate: Any = None) -> "MatrixSDE":
         r"""X = W'W of W' = W(1 + Delta) with a symmetric random Delta: the structure of the Gaussian RBM's gradient.
 
-        :math:`\langle\Delta_{ij}^2\rangle=c_{ij}(1+\delta_{ij})\,dt,\ \langle\Delta_{ii}\rangle=r(x_i)\,dt`, so that
+        :math:`\langle\Delta_{ij}^2\rangle=c_{ij}(1+\delta_{ij})\,dt,\ \langle\Delta_{ii}\rangle=r_i(x_i)\,dt`, so that
         :math:`dX=\Delta X+X\Delta+\Delta X\Delta`.
 
         Args:
             size: number of eigenvalues.
-            variance: c, a number, a symbol or a symmetric function of two eigenvalues.
-            rate: r, the mean of Delta as a function of the eigenvalue; zero unless given.
+            variance: c, a number, a symbol, a symmetric function of two eigenvalues, or a symmetric matrix of
+                expressions: levels of unequal noise.
+            rate: r, the mean of Delta as a function of the eigenvalue, or one function or expression for each level:
+                labelled targets. Zero unless given.
 
         ALP24 (24), (81)-(92); derived here, see derivations/matrix_ou.
         """
         levels = tuple(sp.symbols(f"x_1:{size + 1}", positive=True))
-        covariance = variance if callable(variance) else lambda x, y: variance
+        table = _pairwise(variance, levels)
         pure, normals = hermitian_noise(size, 1)
-        delta = sp.Matrix(size, size, lambda i, j: pure[i, j] * sp.sqrt(covariance(levels[i], levels[j])))
+        delta = sp.Matrix(size, size, lambda i, j: pure[i, j] * sp.sqrt(table[i, j]))
         diagonal = sp.diag(*levels)
-        drift = _drift_matrix(levels, lambda x: 2 * x * rate(x) if rate else sp.S.Zero, 1)
+        flow = [2 * x * r for x, r in zip(levels, _each(rate, levels), strict=True)]
+        drift = _drift_matrix(levels, flow, 1)
         return cls(levels, drift, delta * diagonal + diagonal * delta, normals, delta * diagonal * delta)
 
     @property
@@ -219,6 +222,24 @@ class MatrixSDE:
 
     def _average(self, expression: Any) -> Any:
         return gaussian_average(expression, self.normals, lambda a, b: sp.S(1 if a == b else 0))
+
+
+def _pairwise(variance: Any, levels: Sequence[Any]) -> Any:
+    size = len(levels)
+    if isinstance(variance, sp.MatrixBase | list | tuple):
+        table = sp.Matrix(variance)
+        if table.shape != (size, size) or table != table.T:
+            raise InputError(f"`variance` must be a symmetric matrix of shape {(size, size)}, got {table}.")
+        return table
+    return sp.Matrix(size, size, lambda i, j: variance(levels[i], levels[j]) if callable(variance) else variance)
+
+
+def _each(rate: Any, levels: Sequence[Any]) -> list[Any]:
+    """One expression for each level from nothing, one function, or one function or expression for each."""
+    rates = list(rate) if isinstance(rate, list | tuple | sp.Tuple) else [rate] * len(levels)
+    if len(rates) != len(levels):
+        raise InputError(f"`rate` must have {len(levels)} entries, one for each level, got {len(rates)}.")
+    return [sp.S.Zero if r is None else _at(r, x) for r, x in zip(rates, levels, strict=True)]
 
 
 def _at(value: Any, x: Any) -> Any:

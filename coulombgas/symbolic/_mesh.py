@@ -45,6 +45,7 @@ class Mesh(NamedTuple):
     exponent: Float[Array, ""]
     reaches_low: Any
     reaches_high: Any
+    undefined: Any
 
 
 def build_mesh(
@@ -52,7 +53,7 @@ def build_mesh(
     diffusion: Callable[[Any], Any],
     low: Any,
     high: Any,
-    centers: list[Any],
+    centers: Float[Array, " c"],
     *,
     grids: Grids,
     num_states: int,
@@ -61,9 +62,11 @@ def build_mesh(
     """Elements for the lowest ``num_states`` of −∂ D ∂ + W on (low, high); None marks an infinite end.
 
     Positions are kept as fractions of a finite domain and shifts from a single finite end, so that they follow the
-    ends when these depend on parameters; otherwise the mesh does not take part in derivatives.
+    ends when these depend on parameters; otherwise the mesh does not take part in derivatives. ``centers`` are NaN
+    where there is none.
     """
     x = _probe(low, high, centers, grids)
+    holes = _holes(x, potential, low, high)
     w, d = _clean(potential(x), 1e100), jnp.maximum(_clean(diffusion(x), 1e-100), 1e-100)
     energy = 1.5 * _energy(x, w, d, num_states + 1)
     decay = _cumulative(x, jnp.sqrt(jnp.maximum(w - energy, 0) / d), limit=10 * _DECAY)
@@ -71,6 +74,7 @@ def build_mesh(
     first, last = jnp.argmax(allowed), len(x) - 1 - jnp.argmax(allowed[::-1])
     inside = (decay >= decay[first] - _DECAY) & (decay <= decay[last] + _DECAY) & (w < _HIGHEST * energy)
     begin, end = jnp.argmax(inside), len(x) - 1 - jnp.argmax(inside[::-1])
+    undefined = _reaches(holes, decay, first, last)
     strength = jnp.sqrt(jnp.abs(w) / d)
     left, graded_left = _end(x[begin], low, begin == 0, strength[begin])
     right, graded_right = _end(x[end], high, end == len(x) - 1, strength[end])
@@ -81,10 +85,10 @@ def build_mesh(
     targets = jnp.linspace(0.0, 1.0, num_elements + 1) * exponent[-1]
     edges = jnp.interp(targets, exponent, x).at[0].set(left).at[-1].set(right)
     edges = _attach(jax.lax.stop_gradient(edges), low, high)
-    return Mesh(edges, energy, exponent[-1], begin == 0, end == len(x) - 1)
+    return Mesh(edges, energy, exponent[-1], begin == 0, end == len(x) - 1, undefined)
 
 
-def _probe(low: Any, high: Any, centers: list[Any], grids: Grids) -> Any:
+def _probe(low: Any, high: Any, centers: Float[Array, " c"], grids: Grids) -> Any:
     """Points from very near every end and centre to very far from it, ascending."""
     stop = jax.lax.stop_gradient
     if low is not None and high is not None:
@@ -99,10 +103,28 @@ def _probe(low: Any, high: Any, centers: list[Any], grids: Grids) -> Any:
         parts = ([start + graded] if high is None else []) + ([start - graded] if low is None else [])
         spread = grids.open_spread
         bounds = (-_LARGEST if low is None else start, _LARGEST if high is None else start)
-    for center in centers:
-        middle = jnp.where(jnp.isfinite(stop(center)), stop(center), parts[0][0])
+    for middle in jnp.where(jnp.isfinite(stop(centers)), stop(centers), parts[0][0]):
         parts += [middle + spread, middle - spread]
     return jnp.sort(jnp.clip(jnp.concatenate(parts), *bounds))
+
+
+def _holes(x: Any, potential: Callable[[Any], Any], low: Any, high: Any) -> Any:
+    """Points strictly inside the domain where the potential is not a number."""
+    holes = jnp.isnan(jax.lax.stop_gradient(potential(x)))
+    for end in (low, high):
+        if end is not None:
+            holes &= x != jax.lax.stop_gradient(end)
+    return holes
+
+
+def _reaches(holes: Any, decay: Any, first: Any, last: Any) -> Any:
+    """Whether a state is still there at the nearest hole: beyond, overflow may well give NaN."""
+    place = jnp.arange(len(holes))
+    below = jnp.max(jnp.where(holes & (place < first), place, -1))
+    above = jnp.min(jnp.where(holes & (place > last), place, len(holes)))
+    near_below = (below >= 0) & (decay[first] - decay[jnp.minimum(below + 1, first)] < _DECAY)
+    near_above = (above < len(holes)) & (decay[jnp.maximum(above - 1, last)] - decay[last] < _DECAY)
+    return near_below | near_above | jnp.any(holes & (place >= first) & (place <= last))
 
 
 def _clean(values: Any, default: float) -> Any:

@@ -16,6 +16,8 @@ _MAX_DEPTH = 60
 _MAX_EXPONENT = 100
 _MAX_LOG10 = 300.0
 _MAX_SPECIAL = 170
+_MAX_GROWTH = 690.0  # of the argument of exp, sinh and cosh at a number: beyond, the value leaves float64
+_MAX_DEGREE = 100  # of the whole expression as a polynomial: beyond, algebra on it takes minutes
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "sqrt": (sp.sqrt, 1), "exp": (sp.exp, 1), "log": (sp.log, 1), "abs": (sp.Abs, 1), "sign": (sp.sign, 1),
@@ -25,6 +27,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "loggamma": (sp.loggamma, 1), "digamma": (sp.digamma, 1), "besseli": (sp.besseli, 2),
 }  # fmt: skip
 _CONSTANTS = {"pi": sp.pi}
+_GROWING = ("exp", "sinh", "cosh")
 _EAGER = ("gamma", "loggamma", "digamma", "besseli")  # SymPy evaluates these at integers at once, however large
 
 
@@ -43,7 +46,9 @@ def parse(text: Any, symbols: Mapping[str, Any] | None = None) -> Any:
     """
     tree = _syntax_tree(text)
     expression = _Reader(text, symbols or {}).read(tree, 0)
-    _check_number(expression, text)
+    _check_value(expression, text)
+    if _degree(expression) > _MAX_DEGREE:
+        raise InputError(f"expression {_short(text)} has a degree above {_MAX_DEGREE}: simplify it.")
     return expression
 
 
@@ -137,7 +142,7 @@ class _Reader:
         else:
             extra = ": write ** for powers" if isinstance(operator, ast.BitXor) else ""
             self._refuse(f"contains {_describe(operator)}, which is not allowed{extra}")
-        _check_number(result, self._text)
+        _check_value(result, self._text)
         return result
 
     def _power(self, base: Any, exponent: Any) -> Any:
@@ -157,7 +162,7 @@ class _Reader:
         total = result.as_base_exp()[1]
         if not result.is_number and total.is_number and abs(total) > _MAX_EXPONENT:
             self._refuse(f"has an exponent of {float(abs(total)):.3g}; at most {_MAX_EXPONENT} is allowed")
-        _check_number(result, self._text)
+        _check_value(result, self._text)
         return result
 
     def _number(self, value: Any) -> Any:
@@ -189,17 +194,50 @@ class _Reader:
         if node.keywords or len(node.args) != num_args or any(isinstance(arg, ast.Starred) for arg in node.args):
             self._refuse(f"calls {name!r} with other than {num_args} plain argument{'s' * (num_args > 1)}")
         args = [self.read(arg, depth + 1) for arg in node.args]
+        if name in _GROWING and any(arg.is_number and abs(float(arg.evalf(15))) > _MAX_GROWTH for arg in args):
+            self._refuse(f"calls {name!r} at a number beyond {_MAX_GROWTH:g}: its value leaves the range of floats")
         if name in _EAGER and any(arg.is_number and abs(complex(arg.evalf(15))) > _MAX_SPECIAL for arg in args):
             self._refuse(f"calls {name!r} at a number beyond {_MAX_SPECIAL}")
         result = function(*args)
-        _check_number(result, self._text)
+        _check_value(result, self._text)
         return result
 
     def _refuse(self, reason: str) -> NoReturn:
         raise InputError(f"expression {_short(self._text)} {reason}.")
 
 
+def _check_value(value: Any, text: str) -> None:
+    _check_symbols(value, text)
+    if value.is_number and not value.is_Rational:
+        _check_number(value, text)
+
+
 def _check_number(value: Any, text: str) -> None:
+    """A constant must be a real number of a size that floats hold: SymPy leaves asin(2) or 1/(sin²1 + cos²1 − 1) be."""
+    try:
+        number = value.evalf(15, maxn=400)
+    except (OverflowError, ValueError):
+        raise InputError(f"expression {_short(text)} contains a number beyond 1e300.") from None
+    if number.is_real is not False and not number.is_comparable:
+        raise InputError(f"expression {_short(text)} contains {_short(str(value))}, which cannot be told from zero.")
+    if not number.is_comparable:
+        raise InputError(f"expression {_short(text)} contains {_short(str(value))}, which is not a real number.")
+    if not abs(number) < sp.Float(10) ** int(_MAX_LOG10):
+        raise InputError(f"expression {_short(text)} contains a number beyond 1e300.")
+
+
+def _degree(node: Any) -> Any:
+    """Degree as a polynomial in all symbols together, before anything cancels; a function counts as its argument."""
+    if not node.free_symbols:
+        return 0
+    if node.is_Mul:
+        return sum(_degree(arg) for arg in node.args)
+    if node.is_Pow and node.exp.is_number:
+        return abs(node.exp) * _degree(node.base)
+    return max((_degree(arg) for arg in node.args), default=1)
+
+
+def _check_symbols(value: Any, text: str) -> None:
     if value.has(sp.zoo, sp.nan, sp.oo, -sp.oo):
         raise InputError(f"expression {_short(text)} divides by zero or is infinite.")
     if value.has(sp.I):

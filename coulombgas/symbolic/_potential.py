@@ -15,7 +15,7 @@ def antiderivative(function: Any, variable: Any, reference: Any) -> Any:
     Only methods that end are tried: rational functions exactly, then SymPy's rule-based integrator.
     """
     if function.is_rational_function(variable):
-        primitive = sp.integrate(sp.apart(function, variable) if _is_univariate(function) else function, variable)
+        primitive = _rational_primitive(function, variable)
     else:
         primitive = manualintegrate(function, variable)
     if primitive.has(sp.Integral):
@@ -31,8 +31,9 @@ def antiderivative(function: Any, variable: Any, reference: Any) -> Any:
     return sp.expand(sp.expand(primitive) - at_reference, deep=False)
 
 
-def _is_univariate(function: Any) -> bool:
-    return len(function.free_symbols) == 1
+def _rational_primitive(function: Any, variable: Any) -> Any:
+    """Term by term in partial fractions, whose denominators are powers of one factor each, parameters or not."""
+    return sp.Add(*(sp.integrate(term, variable) for term in sp.Add.make_args(sp.apart(function, variable))))
 
 
 def _real_log(node: Any, variable: Any, reference: Any) -> Any:

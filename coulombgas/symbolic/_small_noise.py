@@ -14,6 +14,7 @@ from ._fixed_points import FixedPoint
 from ._to_jax import to_jax
 
 _NUM_BISECTIONS = 200
+_MAX_POINTS = 200
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ def small_noise(equation: Any, num: int) -> SmallNoise:
     rates = _rates(equation, points)
     gaps = [float(point.gap()) for point in regular]
     gaps += [there[2] + back[2] for there, back in itertools.pairwise(rates)][::2]
-    return SmallNoise(points, tuple(levels), min(gaps, default=float("nan")), rates)
+    if not gaps:
+        raise InputError("`drift` has no fixed point with a curvature and noise: it has no small-noise picture.")
+    return SmallNoise(points, tuple(levels), min(gaps), rates)
 
 
 def _is_noisy(equation: Any, point: FixedPoint) -> bool:
     value = equation.diffusion.subs(equation.variable, point.location)
-    return bool(value.is_finite is not False and abs(float(value)) > 0)
+    number = value.evalf(17)
+    return bool(number.is_real and number.is_finite is not False and abs(float(number)) > 0)
 
 
 def numeric_fixed_points(equation: Any) -> tuple[FixedPoint, ...]:
@@ -76,6 +80,8 @@ def _rounded(point: FixedPoint) -> FixedPoint | None:
 def _measure(equation: Any, x: float) -> FixedPoint:
     location = sp.Float(x, 17)
     curvature = -sp.diff(equation.drift, equation.variable).subs(equation.variable, location).evalf(17)
+    if not curvature.is_real:
+        curvature = sp.S.Zero  # no slope here, as of |x|: nothing is harmonic
     return FixedPoint(
         location, curvature, any(end.is_finite and abs(float(end) - x) < 1e-12 for end in equation.domain)
     )
@@ -88,7 +94,10 @@ def _sign_changes(equation: Any) -> list[float]:
     x = _grid(low, high)
     values = np.asarray(drift(x))
     zeros = [float(end) for end in (low, high) if np.isfinite(end) and float(drift(end)) == 0]
-    crossing = np.flatnonzero(np.isfinite(values[:-1] * values[1:]) & (np.sign(values[:-1]) * np.sign(values[1:]) < 0))
+    finite = np.isfinite(values[:-1]) & np.isfinite(values[1:])
+    crossing = np.flatnonzero(finite & (np.sign(values[:-1]) * np.sign(values[1:]) < 0))
+    if len(crossing) > _MAX_POINTS:
+        raise InputError(f"`drift` changes sign more than {_MAX_POINTS} times: give a smaller `domain`.")
     left, right = x[crossing], x[crossing + 1]
     size = np.maximum(np.abs(values[crossing]), np.abs(values[crossing + 1]))
     rising = np.sign(values[crossing])
@@ -100,7 +109,7 @@ def _sign_changes(equation: Any) -> list[float]:
             break
     roots = np.where(np.abs(left + right) < 1e-12, 0.0, (left + right) / 2)
     regular = np.abs(np.asarray(drift(roots))) <= size if len(roots) else []  # a pole grows instead
-    exact = x[np.flatnonzero(values == 0)]
+    exact = x[np.flatnonzero(values == 0)] if np.count_nonzero(values == 0) <= _MAX_POINTS else x[:0]
     return (
         sorted({*roots[regular].tolist(), *zeros, *exact.tolist()}) if len(roots) else sorted({*zeros, *exact.tolist()})
     )

@@ -15,6 +15,7 @@ from coulombgas._precision import in_x64
 from ._elements import Elements, assemble, eigensystem, interpolate, reference
 from ._mesh import Grids, Mesh, build_mesh, make_grids
 from ._to_jax import to_jax
+from ._zeros import make_zeros
 
 DEGREE = 10
 _MAX_EXPONENT = 4.0  # WKB exponent that one element of degree 10 resolves to ten digits
@@ -28,6 +29,7 @@ class Diagnostics(NamedTuple):
     exponent_per_element: Any
     lost_mass: Any
     open_end: Any
+    undefined: Any
 
 
 class Eigensystem(eqx.Module):
@@ -156,7 +158,7 @@ class Solver:
         self._diffusion = to_jax(equation.diffusion, args)
         self._potential = to_jax(equation.hamiltonian.potential, args)
         self._ends = [None if end.is_finite is False else to_jax(end, equation.parameters) for end in equation.domain]
-        self._centers = [to_jax(point.location, equation.parameters) for point in equation.fixed_points]
+        self._zeros = make_zeros(equation.drift, equation.variable, equation.parameters)
         self._grids = make_grids()
         self._plan = jax.jit(self._plan_mesh, static_argnames=("num", "num_elements"))
         self._solve = jax.jit(self._solve_mesh, static_argnames=("num", "num_elements"))
@@ -165,11 +167,16 @@ class Solver:
         """Elements that resolve ``num`` states: a power of two times ``smallest``, so that few sizes are compiled.
 
         Raises:
-            InputError: if the domain is open to states without bound.
+            InputError: if the domain is open to states without bound, the equation is not real where they reach, or
+                they need more than ``largest`` elements.
         """
-        exponent, open_end = self._plan(self._grids, values, num=num, num_elements=smallest)
+        exponent, open_end, undefined = self._plan(self._grids, values, num=num, num_elements=smallest)
+        if bool(undefined):
+            raise InputError(_UNDEFINED + ".")
         if bool(open_end):
             raise InputError(_OPEN + ".")
+        if not float(exponent) <= _MAX_EXPONENT * largest:
+            raise InputError(_coarse(largest) + ".")
         size = smallest
         while float(exponent) > _MAX_EXPONENT * size and size < largest:
             size *= 2
@@ -186,16 +193,16 @@ class Solver:
             functools.partial(_apply, self._diffusion, values),
             low,
             high,
-            [center(*values) for center in self._centers],
+            self._zeros(values, low, high),
             grids=grids,
             num_states=num,
             num_elements=num_elements,
         )
         return mesh, low, high
 
-    def _plan_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> tuple[Any, Any]:
+    def _plan_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> tuple[Any, ...]:
         mesh, low, high = self._mesh(grids, values, num, num_elements)
-        return mesh.exponent, _open_end(mesh, low, high)
+        return mesh.exponent, _open_end(mesh, low, high), mesh.undefined
 
     def _solve_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> Eigensystem:
         mesh, low, high = self._mesh(grids, values, num, num_elements)
@@ -227,11 +234,16 @@ def _diagnose(mesh: Any, elements: Elements, log_stationary: Any, slope: Any, en
         tilt = jnp.where(margin > 0, margin * sign * slope(elements.edges[place][None])[0], 0.0)
         unbounded = tilt >= (0 if end is None else 1)
         lost += jnp.where(unbounded, jnp.exp(log_stationary[place]) * margin, 0.0)
-    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, _open_end(mesh, *ends))
+    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, _open_end(mesh, *ends), mesh.undefined)
 
 
 _OPEN = "the drift does not confine the variable: the spectrum is continuous, or the states are wider than 1e9"
+_UNDEFINED = "the drift or the noise is not a real number everywhere that the states reach: give a `domain` where it is"
 _LEAKY = "the stationary law cannot be normalised: the drift pushes the variable out of the domain"
+
+
+def _coarse(num_elements: int) -> str:
+    return f"the mesh is too coarse: give `num_elements` above {num_elements}, or ask for fewer states"
 
 
 def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
@@ -241,12 +253,12 @@ def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
         InputError: if the equation has no stationary law, a continuous spectrum, or needs more elements.
     """
     told = found.diagnostics
-    coarse = f"the mesh is too coarse: give `num_elements` above {num_elements}, or ask for fewer states"
     tests = (
+        (told.undefined, _UNDEFINED),
         (told.open_end, _OPEN),
         (~jnp.all(jnp.isfinite(found.energies)), "the drift or the noise is not finite inside the domain"),
         (~(told.lost_mass < _MAX_LOST_MASS), _LEAKY),
-        (~(told.exponent_per_element < _MAX_EXPONENT), coarse),
+        (~(told.exponent_per_element < _MAX_EXPONENT), _coarse(num_elements)),
     )
     if isinstance(found.energies, jax.core.Tracer):
         energies = found.energies

@@ -4,6 +4,7 @@ The peer figures of Tracy-Widom (package TracyWidom 0.4.0, β = 1, 1000 points: 
 on two cores; everything else is timed here, side by side, after compilation, in float64.
 """
 
+import functools
 import math
 
 import jax
@@ -13,7 +14,15 @@ from _timing import best_of, table
 from scipy import stats
 
 from coulombgas._precision import x64
-from coulombgas.laws import GaussianBlock, PairDensity, RiceSpacing, TracyWidom, WignerSurmise
+from coulombgas.laws import (
+    CoulombGas,
+    GaussianBlock,
+    PairDensity,
+    RiceSpacing,
+    TracyWidom,
+    WignerSurmise,
+    partition_function,
+)
 
 PEER_MS = {"pdf": 0.44, "cdf": 0.08}
 
@@ -60,6 +69,21 @@ def against_scipy() -> None:
     table(rows, [f"{count} points", "ms", "SciPy, ms", "ratio"], "Pair laws")
 
 
+def normalisations() -> None:
+    """log Z of a gas in one quartic well: exact against annealing (its default work, one temperature)."""
+    well, bounds, rows = (lambda x: x**4 / 4 - x**2 / 2 + 0.2 * x), (-6.0, 6.0), []
+    for levels in (6, 12, 24):
+        exact = jax.jit(lambda t, n=levels: CoulombGas(well, t, bounds=bounds, num_levels=n).log_z)
+        ours = 1e3 * best_of(lambda exact=exact: exact(0.2), repeat=20)
+        anneal = functools.partial(
+            partition_function, well, key=jax.random.key(0), temperature=0.2, bounds=bounds, num_levels=levels
+        )
+        error = anneal().error.max()
+        other = 1e3 * best_of(lambda anneal=anneal: anneal().log_correction, repeat=2)
+        rows.append([levels, ours, other, other / ours, error])
+    table(rows, ["levels", "exact, ms", "annealing, ms", "ratio", "error of annealing"], "log Z at T = 0.2, β = 1")
+
+
 def sampling() -> None:
     key = jax.random.key(0)
     rows = []
@@ -76,6 +100,7 @@ def main() -> None:
         tracy_widom()
         against_scipy()
         sampling()
+        normalisations()
 
 
 if __name__ == "__main__":

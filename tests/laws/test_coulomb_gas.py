@@ -248,7 +248,7 @@ def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
     ({"potentials": (well,), "bounds": (1.0, 1.0)}, "`bounds` must be two finite numbers"),
     ({"potentials": (well,), "bounds": (-math.inf, 1.0)}, "`bounds` must be two finite numbers"),
     ({"potentials": (well, left), "ordered": True}, "`ordered` must be False"),
-    ({"potentials": well, "num_levels": 4}, "`partition` must come from partition_function"),
+    ({"potentials": well, "num_levels": 4, "beta": 1.5}, "`partition` must come from partition_function"),
     ({"potentials": (well,), "beta": 0.0}, "`beta` must be positive"),
 ])  # fmt: skip
 def test_bad_arguments(arguments, message):

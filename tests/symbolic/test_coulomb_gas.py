@@ -156,3 +156,15 @@ def test_any_beta_in_equal_wells():
     beta = sp.Symbol("beta", positive=True)
     gas = CoulombGas.gaussian([0, 0], [1, 1], beta=beta)
     assert sp.expand(sp.simplify(gas.moment(gas.variables[0] ** 2)) - (beta + 2) / 2) == 0
+
+
+def test_laguerre_normalisation_of_one_and_two_levels_by_moments():
+    """n = 1 is a gamma integral, n = 2 with β = 2 is 2(m₀m₂ − m₁²); a symbolic size gives the same."""
+    a, theta, n = sp.Rational(1, 3), sp.Rational(7, 5), sp.Symbol("n", integer=True, positive=True)
+    moments = [theta ** (a + 1 + k) * sp.gamma(a + 1 + k) for k in range(3)]
+    by_hand = {1: moments[0], 2: 2 * (moments[0] * moments[2] - moments[1] ** 2)}
+    for size, value in by_hand.items():
+        stated = laguerre_normalisation(size, exponent=a, beta=2, scale=theta)
+        assert float(stated / value) == pytest.approx(1, rel=1e-12)
+        general = log_laguerre_normalisation(n, exponent=a, beta=2, scale=theta).subs(n, size).doit()
+        assert float(general - sp.log(value)) == pytest.approx(0, abs=1e-12)

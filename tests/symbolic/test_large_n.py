@@ -147,3 +147,19 @@ def test_free_sum_of_equal_levels_is_a_semicircle():
 def test_variances_must_be_a_symmetric_matrix(variances):
     with pytest.raises(InputError, match="`variances` must be a symmetric"):
         free_sum([0, 1], variances)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 4.0])
+def test_marchenko_pastur_moments_are_those_of_its_density_and_of_traces(ratio, x64):
+    """Mean and second moment of the nonzero eigenvalues by quadrature in an angle, and ⟨tr X⟩ = N M v by hand."""
+    law = marchenko_pastur()
+    density, mean, second = (law.to_jax(what) for what in ("density", "mean", "second_moment"))
+    low, high = (float(e) for e in marchenko_pastur_edges(sp.Float(ratio), 0.7))
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    angle = np.pi * (nodes + 1) / 2
+    points = (low + high) / 2 - (high - low) / 2 * np.cos(angle)
+    mass = weights * np.pi / 2 * (high - low) / 2 * np.sin(angle) * np.asarray(density(points, ratio, 0.7))
+    assert mass.sum() == pytest.approx(1, abs=1e-6)
+    assert float(mean(ratio, 0.7)) == pytest.approx(mass @ points, rel=1e-6)
+    assert float(second(ratio, 0.7)) == pytest.approx(mass @ points**2, rel=1e-6)
+    assert float(mean(ratio, 0.7)) == pytest.approx(0.7 / min(1, 1 / ratio))  # trace over nonzero eigenvalues

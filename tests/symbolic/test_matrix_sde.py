@@ -173,3 +173,16 @@ def test_noise_must_be_linear_and_hermitian(noise, message):
         return
     with pytest.raises(InputError, match=message):
         MatrixSDE(x, sp.zeros(2), matrix, (w,))
+
+
+def test_multiplicative_rate_is_the_flow_of_the_matrix():
+    """X = W'W of a small deterministic step W(1 + r(X) dt): the change of its eigenvalues, by numbers."""
+    rate = lambda x: 1 / sp.Integer(4) - 1 / (9 - x)  # noqa: E731
+    sde = MatrixSDE.multiplicative(2, variance=sp.Symbol("c", positive=True), rate=rate).eigenvalues
+    levels = np.array([2.0, 3.5])
+    rotation = np.array([[0.8, -0.6], [0.6, 0.8]])
+    step = 1e-6
+    factor = rotation @ np.diag(1 + step * (0.25 - 1 / (9 - levels))) @ rotation.T
+    moved = np.linalg.eigvalsh(factor @ (rotation @ np.diag(levels) @ rotation.T) @ factor)
+    stated = [float(drift.subs(dict(zip(sde.levels, levels, strict=True)))) for drift in sde.drift]
+    np.testing.assert_allclose((moved - levels) / step, stated, rtol=1e-4)

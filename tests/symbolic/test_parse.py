@@ -54,6 +54,12 @@ HOSTILE = [
     "2**" * 1500 + "2", "x+" * 50_000 + "x", "~" * 4000 + "x", "[" * 4000, "((((((x", "x.y.z()",
     "()", "(x,)", "await x", "yield",
     "a" + ".b" * 2000, "a" + "[0]" * 1600, "a" + "()" * 2400, "not " * 1200 + "x", "tan(pi/2)", "exp(exp",
+    "loggamma(-1.5)", "asin(2)", "acos(-3)", "acosh(0.5)", "atanh(2)", "sqrt(sqrt(2)-2)", "(-8)**(1/3)",
+    "besseli(0.5, -2)",
+    "log(log(log(2)))", "1/(sin(1)**2+cos(1)**2-1)", "log(sin(1)**2+cos(1)**2-1)", "erfc(10**300)",
+    "exp(exp(exp(5)))", "sinh(600)*sinh(600)", "exp(-10**300)", "cosh(10**9)", "x*asin(2)", "x**asin(2)",
+    "*".join("x" * 301), "/".join("x" * 300), "(x**50+1)**50", "*".join(f"(x+{i})" for i in range(300)),
+    "(x+1)**99*(x+2)**2", "(x*y)**60",
 ]  # fmt: skip
 
 
@@ -67,6 +73,22 @@ def test_refuses_at_once_with_one_line(text):
     assert "\n" not in message
     assert len(message) < 400
     assert message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("loggamma(2.5)", 0.2846828704729192), ("asin(1/2)", 0.5235987755982989), ("exp(-600)", 2.650396553e-261),
+        ("sin(10**100)", -0.3723761236612767), ("digamma(0.3)", -3.502524222200133), ("tan(1)", 1.557407724654902),
+    ],
+)  # fmt: skip
+def test_constants_that_are_real_numbers_pass(text, value):
+    assert float(parse(text)) == pytest.approx(value, rel=1e-9)
+
+
+def test_a_tower_of_powers_is_read():
+    x = sp.Symbol("x", real=True)
+    assert parse("x**x**x") == x ** (x**x)
 
 
 @pytest.mark.parametrize("value", [None, 3, b"x", ["x"]])

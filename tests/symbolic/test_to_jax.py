@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -145,3 +146,19 @@ def test_stabilise_changes_the_form_only():
     assert abs((stable - expression).subs(point).evalf(40)) < 1e-38
     assert xlogy(0, x) == 0
     assert xlogy(2, x).doit() == 2 * sp.log(x)
+
+
+def test_bessel_functions_of_orders_0_and_1_to_rounding(x64):
+    """The two polynomials of each, at their seam and far from it, against 30 digits."""
+    z = np.concatenate([np.geomspace(1e-12, 1e8, 60), np.linspace(0.1, 30, 60), [8.0, np.nextafter(8, 9)]])
+    for order in (0, 1):
+        ours = np.asarray(to_jax(bessel_ie(order, x), [x])(z))
+        with mpmath.workdps(30):
+            exact = [float(mpmath.besseli(order, v) * mpmath.exp(-v)) for v in map(mpmath.mpf, z.tolist())]
+        np.testing.assert_allclose(ours, exact, rtol=4e-15)
+
+
+def test_loggamma_is_real_on_the_positive_axis_only(x64):
+    log_gamma = to_jax(sp.loggamma(t), [t])
+    assert float(log_gamma(2.5)) == pytest.approx(0.2846828704729192)
+    assert np.isnan(log_gamma(-1.5))

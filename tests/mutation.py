@@ -1,0 +1,288 @@
+"""Mutation score: change one factor, sign, power, argument or index of a module and see whether its checks notice.
+
+    python tests/mutation.py                                  the public symbolic statements, as in ``PLAN``
+    python tests/mutation.py coulombgas.symbolic._widths      some of them
+    python tests/mutation.py some.module --tests tests/x.py --derivations matrix_ou --limit 40
+    python tests/mutation.py --out docs/theory/mutation_score.md
+
+A mutant is the code of one function compiled from a changed syntax tree and put into the live function, so that every
+name that is bound to it sees the change. Each mutant runs in a process of its own, forked after all imports: first the
+derivations, then the tests (stopped at the first failure). A mutant that no check notices survives.
+"""
+
+import argparse
+import ast
+import copy
+import functools
+import importlib
+import inspect
+import os
+import random
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 240
+PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "coulombgas.symbolic._widths": (
+        ("gaussian_rbm", "matrix_ou", "discretisation", "teacher_student", "two_layer", "fokker_planck"),
+        ("tests/symbolic/test_widths.py",),
+    ),
+    "coulombgas.symbolic._spacing": (
+        ("wigner_surmise", "stable_forms", "matrix_ou", "normalisations"),
+        ("tests/symbolic/test_spacing.py",),
+    ),
+    "coulombgas.symbolic._two_species": (("two_layer", "stable_forms"), ("tests/symbolic/test_spacing.py",)),
+    "coulombgas.symbolic._selberg": (("normalisations",), ("tests/symbolic/test_coulomb_gas.py",)),
+    "coulombgas.symbolic._bulk": (("large_n", "marchenko_pastur"), ("tests/symbolic/test_large_n.py",)),
+    "coulombgas.symbolic._matrix_sde": (
+        ("dyson_motion", "rectangular_dyson", "matrix_ou", "learning_rules"),
+        ("tests/symbolic/test_matrix_sde.py",),
+    ),
+    "coulombgas.symbolic._eigenvalue_sde": (
+        ("dyson_motion", "stochastic_updates", "rectangular_dyson"),
+        ("tests/symbolic/test_matrix_sde.py", "tests/symbolic/test_coulomb_gas.py"),
+    ),
+    "coulombgas.symbolic._fixed_points": (
+        ("fokker_planck",),
+        tuple(
+            f"tests/symbolic/test_{name}"
+            for name in (
+                "fokker_planck.py",
+                "wells.py::test_fixed_points_of_a_cubic_with_three_real_zeros",
+                "wells.py::test_corrections_on_a_wall_leave_an_error_of_the_next_order",
+                "wells.py::test_rates_of_escape_sum_to_the_gap_of_the_spectrum",
+            )
+        ),
+    ),
+    "coulombgas.symbolic._schrodinger": (("fokker_planck",), ("tests/symbolic/test_fokker_planck.py",)),
+    "coulombgas.symbolic._wick": (("gradient_noise", "gaussian_rbm"), ("tests/symbolic/test_wick.py",)),
+}
+"""Module → (derivations, tests) that claim it."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: in which function, at which line, from what to what."""
+
+    module: str
+    function: str
+    line: int
+    change: str
+    code: Any
+
+    def __str__(self) -> str:
+        return f"{self.module.rsplit('.', 1)[-1]}.{self.function}:{self.line}: {self.change}"
+
+
+def mutants(module: str) -> list[Mutant]:
+    """All mutants of the functions of a module, in the order of its lines."""
+    source = Path(inspect.getfile(importlib.import_module(module))).read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    found = []
+    for name, function in _functions(tree.body, ""):
+        for place, (node, field, new) in enumerate(_changes(function)):
+            changed = copy.deepcopy(tree)
+            twin = dict(_functions(changed.body, ""))[name]
+            target, slot, replacement = list(_changes(twin))[place]
+            before = ast.unparse(target)
+            setattr(target, slot, replacement)
+            after = ast.unparse(target)
+            assert (type(node), field, type(new)) == (type(target), slot, type(replacement))
+            code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), name)
+            found.append(Mutant(module, name, node.lineno, f"{_short(before)} → {_short(after)}", code))
+    return found
+
+
+def _functions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef):
+            yield prefix + node.name, node
+
+
+def _changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any]]:
+    """(node, field, new value) of every change; docstrings, annotations and messages of errors are left alone."""
+    skipped = {id(n) for part in _ignored(function) for n in ast.walk(part)}
+    for statement in function.body:
+        for node in ast.walk(statement):
+            if id(node) in skipped:
+                continue
+            if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+                yield node, "op", _OPERATORS[type(node.op)]()
+            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+                yield node, "op", ast.UAdd()
+            elif isinstance(node, ast.Constant) and type(node.value) is int:
+                yield node, "value", node.value + 1
+            elif isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords and _is_algebra(node):
+                yield node, "args", node.args[::-1]
+
+
+_OPERATORS: dict[type, type] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+}  # fmt: skip
+_UNORDERED = {
+    "isinstance",
+    "range",
+    "getattr",
+    "Symbol",
+    "symbols",
+    "sympify",
+    "zeros",
+    "Rational",
+    "set",
+    "sum",
+    "fail",
+}
+
+
+def _is_algebra(node: ast.Call) -> bool:
+    return ast.unparse(node.func).rsplit(".", 1)[-1] not in _UNORDERED
+
+
+def _ignored(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Raise | ast.JoinedStr):
+            yield node
+        elif isinstance(node, ast.AnnAssign):
+            yield node.annotation
+        elif isinstance(node, ast.FunctionDef):
+            yield node.args
+            if node.returns:
+                yield node.returns
+
+
+def _code_of(code: types.CodeType, name: str) -> types.CodeType:
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            if constant.co_qualname == name:
+                return constant
+            if name.startswith(f"{constant.co_qualname}."):
+                return _code_of(constant, name)
+    raise LookupError(name)
+
+
+def live_function(module: str, name: str) -> Any:
+    """The function object behind a method, property, cache or class method."""
+    owner: Any = importlib.import_module(module)
+    *classes, last = name.split(".")
+    for part in classes:
+        owner = getattr(owner, part)
+    found = inspect.getattr_static(owner, last)
+    while not isinstance(found, types.FunctionType):
+        if isinstance(found, property):
+            found = found.fget
+        elif isinstance(found, functools.cached_property):
+            found = found.func
+        else:
+            inner: Any = getattr(found, "__func__", None)
+            found = inspect.unwrap(found) if inner is None else inner
+    return found
+
+
+def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
+    """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_checks_hold(mutant, derivations, tests, timeout))
+    _, status = os.waitpid(child, 0)
+    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1
+
+
+def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int) -> int:
+    """1 if all checks hold; an endless mutant is ended by the alarm, which counts as noticed."""
+    signal.alarm(timeout)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    try:
+        if mutant is not None:
+            live_function(mutant.module, mutant.function).__code__ = mutant.code
+        from derivations._framework import chains, run_step
+
+        for name in derivations:
+            for step in chains()[name].steps:
+                if run_step(step).failure:
+                    return 0
+        if tests:
+            import pytest
+
+            # the modules are imported already, which the type checks of the suite's own options do not allow
+            return int(pytest.main(["-x", "-q", "-o", "addopts=", "--import-mode=importlib", *tests]) == 0)
+    except BaseException:
+        return 0
+    return 1
+
+
+def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
+    """At most ``limit`` of the mutants, drawn once and for all, in order."""
+    chosen = random.Random(seed).sample(range(len(found)), min(limit, len(found)))
+    return [found[k] for k in sorted(chosen)]
+
+
+def report(results: dict[str, list[tuple[Mutant, bool]]], seconds: float) -> str:
+    """The score as Markdown: one row for each module, and the survivors."""
+    every = [item for rows in results.values() for item in rows]
+    killed = sum(not alive for _, alive in every)
+    share = 100 * killed / max(len(every), 1)
+    lines = [
+        "# Mutation score",
+        "",
+        "`python tests/mutation.py --out docs/theory/mutation_score.md` changes one factor, sign, power, argument or",
+        "index of a public symbolic statement and runs the derivations and tests that claim it.",
+        "",
+        f"**{killed} of {len(every)} mutants are noticed ({share:.0f}%)**, {seconds:.0f} s.",
+        "",
+        "| module | mutants | noticed |",
+        "| --- | --- | --- |",
+    ]
+    for module, rows in results.items():
+        lines.append(f"| `{module}` | {len(rows)} | {sum(not alive for _, alive in rows)} |")
+    survivors = [str(mutant) for mutant, alive in every if alive]
+    lines += ["", "Survivors:" if survivors else "No survivors.", "", *(f"- `{name}`" for name in survivors)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 50 else text[:47] + "..."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 if at least 95% of the mutants are noticed."""
+    parser = argparse.ArgumentParser(description="Mutation score of modules.")
+    parser.add_argument("modules", nargs="*", help="dotted names (default: those of PLAN)")
+    parser.add_argument("--tests", nargs="*", help="test files, in place of the plan's")
+    parser.add_argument("--derivations", nargs="*", help="chains, in place of the plan's")
+    parser.add_argument("--limit", type=int, default=16, help="mutants for each module (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="write the score there as Markdown")
+    options = parser.parse_args(argv)
+    start, results = time.perf_counter(), {}
+    for module in options.modules or PLAN:
+        chains, tests = PLAN.get(module, ((), ()))
+        chains = tuple(options.derivations) if options.derivations is not None else chains
+        tests = tuple(options.tests) if options.tests is not None else tests
+        results[module] = []
+        if not survives(None, chains, tests, 4 * TIMEOUT):
+            parser.error(f"the checks of {module} fail, or take too long, without any mutant")
+        for mutant in sample(mutants(module), options.limit):
+            alive = survives(mutant, chains, tests)
+            sys.stdout.write(f"{'SURVIVES' if alive else 'noticed '} {mutant}\n")
+            sys.stdout.flush()
+            results[module].append((mutant, alive))
+    text = report(results, time.perf_counter() - start)
+    sys.stdout.write(text)
+    if options.out:
+        options.out.write_text(text, encoding="utf-8")
+    every = [alive for rows in results.values() for _, alive in rows]
+    return 0 if sum(every) <= 0.05 * len(every) else 1
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.exit(main())
