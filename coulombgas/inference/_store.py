@@ -10,6 +10,7 @@ import xarray as xr
 
 from coulombgas._checks import InputError
 from coulombgas._files import (
+    Anything,
     Flag,
     ListOf,
     MapOf,
