@@ -177,13 +177,16 @@ def _build(words: tuple[str, ...], arguments: list[str]):
 
 
 def _unbox(text: str) -> str:
-    """tyro's framed complaint as one line."""
-    lines = [re.sub(r"^[│\s]+|[│\s]+$", "", line) for line in text.splitlines()]
+    """tyro's framed complaint as one line; its frame is of dashes where the output knows no box characters."""
+    lines = [re.sub(r"^[│|\s]+|[│|\s]+$", "", line) for line in text.splitlines()]
     body: list[str] = []
     for line in lines:
-        if re.match(r"^[─╰]", line) and body:
-            break
-        if line and not re.match(r"^[╭─╰]", line):
+        if re.match(r"^[╭─╰+-][─+-]", line):
+            if len(body) == 1 and re.fullmatch(r"[\w ]+", body[0]):
+                body = []  # the title of a frame of dashes stands above it
+            elif body:
+                break
+        elif line:
             body.append(line)
     return " ".join(body) or "these arguments cannot be read; see --help"
 

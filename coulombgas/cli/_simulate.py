@@ -63,8 +63,6 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
     optimizer = Optimizer(engine.optimizer, momentum=engine.momentum, schedule=engine.schedule)
     shard = find_shard(engine.shard)
     out = engine.out if shard is None else shard.path(engine.out)
-    if shard is not None:
-        remark(f"shard {shard.index}/{shard.number} ({shard.source}): {out}")
     try:
         with progress_bar(description) as progress:
             spectra = train(
@@ -92,6 +90,8 @@ def simulate(model: "Model", engine: Engine, *, description: str, **sweep: Any) 
         if interrupted_run(out):
             remark("the same command with --resume continues from the last checkpoint")
         raise
+    if shard is not None:
+        remark(f"shard {shard.index}/{shard.number} ({shard.source}): {out}")
     if engine.distributed and not is_first():
         return 0
     return print_summary(spectra, str(out), json=engine.json)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
+import jax.numpy as jnp
 import numpy as np
 
 from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive, fail
@@ -101,39 +102,45 @@ def _cached(
         raise InputError("`updates_per_epoch` belongs to `sampling` 'epoch': give both or none.")
     if updates_per_epoch is not None:
         check_count("updates_per_epoch", updates_per_epoch, 2)
-    _PROGRESS.append(progress)
-    try:
-        return make(
-            ByIdentity(model), check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size),
-            chosen, updates_per_epoch, check_non_negative("tolerance", tolerance), seed,
-        )  # fmt: skip
-    finally:
-        _PROGRESS.pop()
+    return make(
+        ByIdentity(model), check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size),
+        chosen, updates_per_epoch, check_non_negative("tolerance", tolerance), seed, _Aside(progress),
+    )  # fmt: skip
 
 
-_PROGRESS: list[Progress | None] = []  # beside the arguments, which are the key of the cache
+class _Aside:
+    """A progress callable that does not count in the key of a cache: all are equal."""
+
+    def __init__(self, progress: Progress | None):
+        self.progress = progress
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Aside)
+
+    def __hash__(self) -> int:
+        return 0
 
 
 @lru_cache(maxsize=256)
 def _general(
     key: ByIdentity, learning_rate: float, batch_size: int, optimizer: Optimizer, updates_per_epoch: int | None,
-    tolerance: float, seed: int,
+    tolerance: float, seed: int, aside: _Aside,
 ) -> Theory:  # fmt: skip
     return general.linear_noise(
         key.model, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer,
-        updates_per_epoch=updates_per_epoch, tolerance=tolerance, seed=seed, progress=_PROGRESS[-1],
+        updates_per_epoch=updates_per_epoch, tolerance=tolerance, seed=seed, progress=aside.progress,
     )  # fmt: skip
 
 
 def _best(
     key: ByIdentity, learning_rate: float, batch_size: int, optimizer: Optimizer, updates_per_epoch: int | None,
-    tolerance: float, seed: int,
+    tolerance: float, seed: int, aside: _Aside,
 ) -> Theory:  # fmt: skip
     found = None
     if optimizer.plain and updates_per_epoch is None:
         found = closed_form(key.model, learning_rate=learning_rate, batch_size=batch_size, tolerance=tolerance)
     if found is None:
-        return _general(key, learning_rate, batch_size, optimizer, updates_per_epoch, tolerance, seed)
+        return _general(key, learning_rate, batch_size, optimizer, updates_per_epoch, tolerance, seed, aside)
     if len(found.groups) == 0:
         raise InputError("no mode is learnt: every fixed point is 0, so the spectra carry no temperature.")
     return found
@@ -160,10 +167,14 @@ def scheduled_rate(
     Raises:
         InputError: when the learning rate falls by more than a tenth within one relaxation of the slowest level.
     """
-    rate = learning_rate * float(optimizer.factor(np.int32(max(step - 1, 0)), steps, np.float64))  # pyright: ignore[reportArgumentType]
+
+    def at(update: int) -> float:
+        return learning_rate * float(optimizer.factor(jnp.asarray(max(update, 0)), steps, jnp.float32))
+
+    rate = at(step - 1)
     theory = theory_at(rate)
     slowest = float(theory.relaxation.max())
-    earlier = learning_rate * float(optimizer.factor(np.int32(max(step - 1 - round(slowest), 0)), steps, np.float64))  # pyright: ignore[reportArgumentType]
+    earlier = at(step - 1 - round(slowest))
     if abs(np.log(earlier / rate)) > _SLOW:
         raise InputError(
             f"`optimizer` schedule {optimizer.schedule!r}: at update {step} the learning rate falls by "

@@ -19,7 +19,7 @@ from coulombgas._files import only_writer
 from coulombgas._interrupts import deferred
 from coulombgas._precision import x64
 from coulombgas._types import PathType, Progress
-from coulombgas.models import Model
+from coulombgas.models import Model, check_model
 from coulombgas.spectra import make_spectra, read_spectra
 
 from ._chunk import Hooks, Snapshot, run_task, weight_leaves
@@ -101,8 +101,7 @@ def train(
         InputError: for values out of range, an ``out`` that exists or cannot be written, or a run to resume whose
             configuration differs.
     """
-    if not isinstance(model, Model):
-        fail("model", "must be a Model such as GaussianRBM(...)", model)
+    check_model(model)
     settings = make_settings(learning_rate, batch_size, combine)
     _check_numbers(model, settings)
     replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)

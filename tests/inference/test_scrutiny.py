@@ -1,0 +1,128 @@
+"""What a fit says of data that are not what they claim to be; spectra from independent simulators."""
+
+import json
+
+import numpy as np
+import pytest
+
+from coulombgas import InputError, read_spectra
+from coulombgas.cli import main
+from coulombgas.inference import fit_temperature
+from coulombgas.models import GaussianRBM, TeacherStudent
+from coulombgas.spectra import make_spectra
+from coulombgas.training import Optimizer, train
+from tests.independent.rbm import train_rbm
+from tests.independent.teacher_student import train_teacher_student
+
+KAPPA, COLD = (3.0, 4.0, 4.0), {"learning_rate": 0.1, "batch_size": 400}
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """Levels of a cold CD-1 machine, 300 replicas."""
+    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=300, seed=5, **COLD)
+    return result["eigenvalue"].reshape(300, -1)
+
+
+def spectra(levels, **model):
+    config = GaussianRBM(**{"target": KAPPA, "gibbs_steps": 1, "chains": "data"} | model).config()
+    return make_spectra(
+        np.asarray(levels)[None, :, None, :], learning_rate=[0.1], batch_size=[400], model=config,
+    )  # fmt: skip
+
+
+def test_the_file_that_names_its_chains_holds_the_temperature(machine, tmp_path, capsys):
+    path = tmp_path / "mine.npz"
+    np.savez(path, eigenvalue=machine, model="rbm", target=KAPPA, mu2=9.0, gibbs_steps=1, chains="data", **COLD)
+    assert main(["fit", str(path), "--json"]) == 0
+    only = json.loads(capsys.readouterr().out)["settings"][0]
+    assert only["temperature"]["lower"] < only["temperature"]["true"] < only["temperature"]["upper"]
+    assert set(only["assumed"]) >= {"optimizer", "sigma_h2"}
+    # control: the same levels read as those of persistent chains
+    np.savez(path, eigenvalue=machine, model="rbm", target=KAPPA, mu2=9.0, gibbs_steps=1, **COLD)
+    wrong = fit_temperature(read_spectra(path)).settings[0]
+    assert not wrong.holds
+    assert "assumed" in fit_temperature(read_spectra(path)).table()
+
+
+def test_a_wrong_mass_is_named_by_the_mean_levels(machine):
+    right = fit_temperature(spectra(machine)).settings[0]
+    assert not any("stray" in warning for warning in right.warnings)
+    wrong = fit_temperature(spectra(machine, mu2=8.8)).settings[0]
+    assert any("stray" in warning and "`mu2`" in warning for warning in wrong.warnings)
+
+
+def test_copies_are_refused(machine):
+    with pytest.raises(InputError, match="copies"):
+        fit_temperature(spectra(np.tile(machine, (4, 1))))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(np.sqrt, "square"), (lambda x: 9.0 - x, "precision"), (lambda x: x / 3, "multipl|scale|divide")],
+    ids=["singular values", "precision", "over N"],
+)
+def test_levels_in_another_space_are_refused_with_the_remedy(machine, change, words):
+    levels = np.sort(change(machine), axis=1)
+    with pytest.raises(InputError, match=words):
+        fit_temperature(spectra(levels))
+
+
+def test_snapshots_of_one_run_count_for_less():
+    result = train_teacher_student(
+        teacher=(2.0, 2.0), noise=0.1, learning_rate=0.05, batch_size=16, replicas=1, steps=range(200, 1200, 5), seed=1
+    )
+    levels = result["eigenvalue"].reshape(-1, 2)
+    model = TeacherStudent(teacher=(2.0, 2.0), inputs="fresh").config()
+    one_run = make_spectra(levels[None, :, None, :], learning_rate=[0.05], batch_size=[16], model=model)
+    only = fit_temperature(one_run).settings[0]
+    assert any("effective" in warning or "independent" in warning for warning in only.warnings), only.warnings
+    mixed = np.random.default_rng(0).permutation(levels)
+    shuffled = make_spectra(mixed[None, :, None, :], learning_rate=[0.05], batch_size=[16], model=model)
+    blind = fit_temperature(shuffled).settings[0]
+    assert only.temperature.sd > 1.3 * blind.temperature.sd
+
+
+def test_too_few_updates_are_named_with_the_number_needed():
+    run = train(
+        GaussianRBM(num_visible=4), learning_rate=0.02, batch_size=64, replicas=60, steps=50, init="fixed-point"
+    )
+    only = fit_temperature(run, method="leading-order").settings[0]
+    assert any("updates" in warning and "needed" in warning for warning in only.warnings)
+
+
+def test_a_slowly_falling_learning_rate_counts_at_the_record():
+    slow = Optimizer(schedule="linear", schedule_end=0.4)
+    model = TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh")
+    run = train(
+        model, learning_rate=0.2, batch_size=16, replicas=400, steps=2000, record=2, optimizer=slow, init="fixed-point"
+    )
+    for record, factor in ((0, 0.7), (1, 0.4)):
+        only = fit_temperature(run, record=record).settings[0]
+        assert only.true_temperature == pytest.approx(factor * 0.2 / 16, rel=2e-3)
+        assert only.formula == "α(t)/B"
+        # 4 posterior standard deviations: false alarm 6e-5
+        assert abs(only.temperature.mean - only.true_temperature) < 4 * only.temperature.sd
+    fast = Optimizer(schedule="exponential", schedule_end=1e-3)
+    sudden = train(model, learning_rate=0.05, batch_size=16, replicas=20, steps=60, optimizer=fast)
+    with pytest.raises(InputError, match="lag behind"):
+        fit_temperature(sudden)
+
+
+def test_adam_has_relative_temperatures_only():
+    model = TeacherStudent(teacher=(1.0, 2.0), inputs="fresh")
+    run = train(
+        model,
+        learning_rate=(0.002, 0.004),
+        batch_size=16,
+        replicas=200,
+        steps=2000,
+        optimizer="adam",
+        init="fixed-point",
+    )
+    fit = fit_temperature(run)
+    assert fit.method == "relative"
+    assert all(setting.temperature is None for setting in fit.settings)
+    assert any("Adam" in warning for warning in fit.settings[0].warnings)
+    with pytest.raises(InputError, match="Adam"):
+        fit_temperature(run.isel(setting=[0]))
