@@ -45,7 +45,8 @@ def summarise_settings(
                 num_replicas=setting.num_replicas, r_hat=worst,
                 ess=min(effective_sample_size(site) for site in sites), divergences=divergences,
                 warnings=(*setting.warnings, *found, *diagnostic_warnings(worst, divergences)),
-                true_temperature=theory.temperature, formula=theory.formula, consistent=consistent,
+                true_temperature=theory.temperature,
+                formula=setting.record.optimizer.temperature_formula, consistent=consistent,
                 assumed=setting.assumed,
             )
         )  # fmt: skip
