@@ -107,7 +107,7 @@ def network(board: Board) -> None:
     law = rule.at(point)
     covariance = law.covariance(T)
     for i, value in enumerate(values):
-        stated = symbolic.two_layer_width2(value, alpha, B, nu).subs(alpha, T * B)
+        stated = symbolic.two_layer_width2(value, T, nu)
         board.zero(f"Width of level {i + 1}.", law.width2(i, covariance) - stated)
     board.true("Changes of basis between the layers.", len(law.neutral) == 4)
 

@@ -134,8 +134,8 @@ def _symbolic(equation: "FokkerPlanck", *, latex: bool) -> dict[str, Any]:
     }
 
 
-def _optional(make: Any) -> str | None:
-    """A formula, or None where no closed form is known."""
+def _optional(make: Any) -> Any:
+    """What ``make`` gives, or None where the symbolic engine knows no such thing."""
     from coulombgas._checks import InputError
 
     try:
@@ -147,7 +147,9 @@ def _optional(make: Any) -> str | None:
 def _numeric(equation: "FokkerPlanck", values: dict[str, float] | None, num: int) -> dict[str, Any]:
     if values is None:
         return {"params": None, "harmonic_levels": None, "spectrum": None, "gap": None, "small_noise_gap": None}
-    picture = equation.small_noise(values, num)
+    # a flat fixed point has no harmonic levels: the spectrum stands all the same
+    picture = _optional(lambda: equation.small_noise(values, num))
+    points, levels, rates = (picture.fixed_points, picture.levels, picture.rates) if picture else ((), (), ())
     energies = [float(energy) for energy in equation.spectrum(values, max(num, 2))]
     return {
         "params": {str(k): float(v) for k, v in zip(equation.parameters, equation.values(values), strict=True)},
@@ -156,14 +158,14 @@ def _numeric(equation: "FokkerPlanck", values: dict[str, float] | None, num: int
                 "location": float(point.location), "curvature": float(point.curvature), "kind": point.kind,
                 "at_boundary": point.at_boundary,
             }
-            for point in picture.fixed_points
+            for point in points
         ],
-        "fixed_points_complete": True,
-        "harmonic_levels": [{"energy": energy, "location": place} for energy, place in picture.levels],
-        "kramers_rates": [{"from": a, "to": b, "rate": rate} for a, b, rate in picture.rates],
+        "fixed_points_complete": picture is not None,
+        "harmonic_levels": [{"energy": energy, "location": place} for energy, place in levels],
+        "kramers_rates": [{"from": a, "to": b, "rate": rate} for a, b, rate in rates],
         "spectrum": energies[:num],
         "gap": energies[1] - energies[0],
-        "small_noise_gap": picture.gap,
+        "small_noise_gap": picture.gap if picture else None,
     }  # fmt: skip
 
 
@@ -201,4 +203,5 @@ def _print(result: dict[str, Any]) -> None:
     print_table(("n", "E_n", "small-noise level", "localised at"), rows, title="spectrum")
     for rate in result["kramers_rates"]:
         print(f"Kramers rate {rate['from']:.6g} -> {rate['to']:.6g}: {rate['rate']:.6g}")
-    print(f"gap: {result['gap']:.6g} (small noise: {result['small_noise_gap']:.6g})")
+    small = result["small_noise_gap"]
+    print(f"gap: {result['gap']:.6g} (small noise: {'no picture' if small is None else f'{small:.6g}'})")

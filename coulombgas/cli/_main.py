@@ -181,7 +181,7 @@ def _unbox(text: str) -> str:
     lines = [re.sub(r"^[│|\s]+|[│|\s]+$", "", line) for line in text.splitlines()]
     body: list[str] = []
     for line in lines:
-        if re.match(r"^[╭─╰+-][─+-]", line):
+        if re.match(r"^[╭╰]|^[─-]{4}", line):
             if len(body) == 1 and re.fullmatch(r"[\w ]+", body[0]):
                 body = []  # the title of a frame of dashes stands above it
             elif body:

@@ -170,7 +170,7 @@ class LearningRule:
                 for j in range(m.cols)
                 if i != j and m[i, j].is_Symbol
             }
-        values = {w: sp.sympify(ansatz.get(w, w)) for w in self.weights}
+        values = {w: sp.sympify(ansatz.get(w, w), strict=True) for w in self.weights}
         unknowns = sorted(set().union(*(v.free_symbols for v in values.values())) - set(self.constants), key=str)
         equations = [sp.fraction(sp.together(entry))[0] for entry in self.mean_gradient.subs(values, simultaneous=True)]
         equations = [sp.factor(e) for e in dict.fromkeys(equations) if e != 0]
@@ -188,7 +188,7 @@ class LearningRule:
         Raises:
             InputError: if the mean gradient does not vanish there.
         """
-        values = {w: sp.sympify(point.get(w, 0)) for w in self.weights}
+        values = {w: sp.sympify(point.get(w, 0), strict=True) for w in self.weights}
         strangers = [w for w in point if w not in self.weights]
         if strangers:
             fail("point", "must name weights of the rule", strangers[0])
@@ -216,7 +216,7 @@ class LearningRule:
         if self.matrix is None:
             raise InputError("`matrix` must be given to the rule: its eigenvalues are the levels.")
         temperature = sp.Symbol("T", positive=True) if temperature is None else sp.sympify(temperature, strict=True)
-        values = {w: sp.sympify(state.get(w, 0)) for w in self.weights}
+        values = {w: sp.sympify(state.get(w, 0), strict=True) for w in self.weights}
         size = self.matrix.rows
         if self.matrix.subs(values).applyfunc(sp.simplify) != sp.diag(*levels):
             fail("state", f"must make the matrix diag{tuple(levels)}", self.matrix.subs(values))

@@ -93,7 +93,7 @@ class LinearLaw:
         if exact and self.neutral:
             fail("exact", "must be False with neutral directions", exact)
         bend = self._noise_bend if exact else lambda p: sp.zeros(*p.shape)
-        rate, momentum = sp.sympify(learning_rate), sp.sympify(momentum)
+        rate, momentum = sp.sympify(learning_rate, strict=True), sp.sympify(momentum, strict=True)
         per_batch = rate**2 / batch_size
         if momentum == 0:
             return _embed(basis, _solve(per_batch * noise, lambda p: (

@@ -69,10 +69,9 @@ def split(step: np.ndarray, num_neutral: int) -> Split:
     cut = distance[num_neutral - 1]
     limit = (cut + distance[num_neutral]) / 2 if num_neutral < len(distance) else np.inf
 
-    def is_neutral(real: float, imaginary: float) -> bool:
-        return abs(complex(real, imaginary) - 1.0) <= limit
-
-    table, basis, count = linalg.schur(step, output="real", sort=is_neutral)  # pyright: ignore[reportAssignmentType]
+    table, basis, count = linalg.schur(  # pyright: ignore[reportAssignmentType]
+        step, output="real", sort=lambda real, imaginary: abs(complex(real, imaginary) - 1.0) <= limit
+    )
     rest = table[count:, count:]
     return Split(basis[:, :count], basis[:, count:], table[:count, count:], rest, _radius(np.linalg.eigvals(rest)))
 

@@ -102,13 +102,19 @@ def flat_update(model: Model, batch_size: int) -> FlatUpdate:
     """The update of ``model`` on vectors, at ``batch_size`` or the smallest batch that can hold its memory.
 
     Raises:
-        InputError: for a model without weights.
+        InputError: for a model without weights, or a memory whose statistic grows with the batch.
     """
     batch = max(batch_size, model.smallest_batch)
     weights, memory = jax.eval_shape(partial(start_state, model, batch), jax.ShapeDtypeStruct((2,), jnp.uint32))
     layout = layout_of(weights)
     if layout.size == 0:
         raise InputError(f"`model` {model.name!r} has no weights: `start` must return at least one array.")
+    _, larger = jax.eval_shape(partial(start_state, model, 2 * batch), jax.ShapeDtypeStruct((2,), jnp.uint32))
+    if layout_of(memory) != layout_of(larger):
+        raise InputError(
+            f"`model` {model.name!r}: its memory grows with the batch, so it cannot be its own statistic: define "
+            "`reduce_memory` and `restore_memory` (moments for Markov chains)."
+        )
     return FlatUpdate(model, batch, layout, layout_of(memory))
 
 

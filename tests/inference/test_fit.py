@@ -66,7 +66,7 @@ def test_save_and_load(four, tmp_path):
     with pytest.raises(InputError, match="exists"):
         four.save(path)
     (tmp_path / "no.nc").write_text("nothing")
-    with pytest.raises(InputError, match="not a saved fit"):
+    with pytest.raises(InputError, match="another kind"):
         load_fit(tmp_path / "no.nc")
     with pytest.raises(InputError, match="no such file"):
         load_fit(tmp_path / "missing.nc")

@@ -34,6 +34,7 @@ def _fit(num=3, size=2, batch_exponent=1.0):
             SettingFit(
                 path="p", model="teacher-student", learning_rate=0.1, batch_size=batch, temperature=summarise(draws),
                 temperature_draws=draws, levels=(level,), num_replicas=50, r_hat=1.0, ess=400.0, divergences=0,
+                true_temperature=0.1 / batch,
             )
         )  # fmt: skip
     exponent = batch_exponent + 0.05 * RNG.normal(size=(4, 100))

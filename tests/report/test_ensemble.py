@@ -22,7 +22,7 @@ def setting(*, inferred=0.00125, path="run.zarr", warnings=(), batch_size=16):
     return SettingFit(
         path=path, model="rbm", learning_rate=0.02, batch_size=batch_size, temperature=summarise(draws),
         temperature_draws=draws, levels=(level,), num_replicas=50, r_hat=1.0, ess=400.0, divergences=0,
-        warnings=warnings,
+        warnings=warnings, true_temperature=0.02 / batch_size,
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def page(tmp_path, *settings, **options):
 def test_one_setting_answers_in_its_first_sentence(tmp_path):
     html = page(tmp_path, setting())
     assert re.search(r"The spectra say T = 0\.0012\d*, with 95% probability between 0\.001\d+ and 0\.001\d+", html)
-    assert "which holds learning rate / batch size = 0.00125" in html
+    assert "which holds α/B = 0.00125" in html
 
 
 def test_a_miss_is_called_a_miss(tmp_path):

@@ -114,7 +114,7 @@ def test_two_layer_network_gives_the_statement_of_the_library():
     law = rule.at(point)
     covariance = law.covariance(T)
     for i in (0, 1):
-        stated = symbolic.two_layer_width2(s[i], RATE, BATCH, nu).subs(RATE, T * BATCH)
+        stated = symbolic.two_layer_width2(s[i], T, nu)
         assert sp.simplify(law.width2(i, covariance) - stated) == 0
     assert len(law.neutral) == 4  # W2 → W2 g, W1 → g⁻¹ W1
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coulombgas import InputError
-from coulombgas.models import GaussianRBM, MatrixDyson, TeacherStudent, TwoLayerLinear
+from coulombgas.models import GaussianRBM, MatrixDyson, TeacherStudent, TwoLayerLinear, check_model
 from coulombgas.theory import find_theory, linear_noise
 from coulombgas.training import Optimizer
 from tests.independent.closure import teacher_student_ratio
@@ -37,6 +37,8 @@ def test_closed_forms_are_the_linear_noise_of_the_update(name, reduced):
 
     Control: the leading width, without the finite rate and the memory of the chains, is further away than that.
     """
+    if reduced and name not in ("teacher-student", "matrix-dyson", "rbm, CD"):
+        pytest.skip("reduced run: the others with COULOMBGAS_FULL=1")
     apart = False
     for seed in range(1 if reduced else 4):
         model, rate, batch = random_models(seed)[name]
@@ -101,14 +103,12 @@ def test_the_learning_rate_beyond_stability_is_named_with_its_bound():
         ({"sampling": "once"}, "`sampling` must be one of"),
         ({"learning_rate": -0.1}, "`learning_rate`"),
         ({"batch_size": 0}, "`batch_size`"),
-        ({"model": TeacherStudent}, "instance"),
-        ({"model": "rbm"}, "must be a Model"),
     ],
 )
 def test_bad_arguments_are_named(change, words):
-    arguments = {"model": TeacherStudent(), "learning_rate": 0.1, "batch_size": 4} | change
+    arguments = {"learning_rate": 0.1, "batch_size": 4} | change
     with pytest.raises(InputError, match=words):
-        linear_noise(arguments.pop("model"), **arguments)
+        linear_noise(TeacherStudent(), **arguments)
 
 
 def test_a_state_too_large_is_refused_at_once():
@@ -130,3 +130,9 @@ def test_a_memory_that_is_not_its_own_statistic_is_found_out():
     model = ForgetfulChains(target=(3.0, 4.0), gibbs_steps=1)
     with pytest.raises(InputError, match="reduce_memory"):
         linear_noise(model, learning_rate=0.05, batch_size=8)
+
+
+@pytest.mark.parametrize(("model", "words"), [(TeacherStudent, "instance"), ("rbm", "must be a Model")])
+def test_what_is_no_model_is_told_so(model, words):
+    with pytest.raises(InputError, match=words):
+        check_model(model)

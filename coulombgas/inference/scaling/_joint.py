@@ -103,7 +103,12 @@ def fit_jointly(
     if data.curve.shape[1]:
         initial["_response_error"] = np.zeros((data.curve.shape[1], data.energies.energy.shape[1]))
     start = {name: np.stack([value, value]) for name, value in initial.items()}
-    draws = Problem(program=joint_scaling_rule, data=both_priors(data), start=start).draw(**options)
+    draws = Problem(
+        program=joint_scaling_rule,
+        data=both_priors(data),
+        start=start,
+        sampler={"target_accept": 0.99},  # the funnel at a small scatter needs small steps
+    ).draw(**options)
     sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
     sites["temperature"] = sites["temperature"][..., : len(fits)]
     return summarise_rule(sites, int(draws.diverging[0].sum()), identified, alpha, batch, method="joint")
