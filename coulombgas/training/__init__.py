@@ -12,9 +12,9 @@ from ._optimizer import start_optimizer as start_optimizer
 from ._processes import is_first as is_first
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recorder import named_arrays as named_arrays
-from ._recording import is_recording as is_recording
-from ._recording import read_recorded_ensemble as read_recorded_ensemble
-from ._recording import read_recording as read_recording
+from ._recording_format import is_recording as is_recording
+from ._recording_reader import read_recorded_ensemble as read_recorded_ensemble
+from ._recording_reader import read_recording as read_recording
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
 from ._train import train as train
