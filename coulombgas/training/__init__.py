@@ -9,9 +9,10 @@ from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
 from ._optimizer import apply_optimizer as apply_optimizer
 from ._optimizer import start_optimizer as start_optimizer
+from ._parameters import named_arrays as named_arrays
 from ._processes import is_first as is_first
+from ._recorder import RecordingStopped as RecordingStopped
 from ._recorder import SpectrumRecorder as SpectrumRecorder
-from ._recorder import named_arrays as named_arrays
 from ._recording_format import is_recording as is_recording
 from ._recording_reader import read_recorded_ensemble as read_recorded_ensemble
 from ._recording_reader import read_recording as read_recording
@@ -24,6 +25,7 @@ __all__ = [
     "LanguageRun",
     "LanguageTraining",
     "Optimizer",
+    "RecordingStopped",
     "SpectrumRecorder",
     "apply_optimizer",
     "interrupted_run",

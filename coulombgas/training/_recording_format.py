@@ -58,6 +58,8 @@ _TRAINING = {
 }
 TRAINING_WORDS = tuple(_TRAINING)
 """What the attribute ``training`` may hold, and beside it ``changed``: the words that were not constant."""
+RESERVED = {"format", "complete", "matrices", "training", EVERY_CHUNK}
+"""Attributes that the recorder writes itself."""
 _ATTRIBUTES = Record(
     {
         "format": Text(words=(FORMAT, FIRST_FORMAT)),
