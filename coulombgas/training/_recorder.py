@@ -120,7 +120,7 @@ class SpectrumRecorder:
         self._measured: deque[Metrics] = deque(maxlen=_KEPT)
         self._recording: Recording | None = None
         self._error: tuple[int, BaseException] | None = None
-        self._begun, self._stopped = False, ""
+        self._begun, self._failed, self._stopped = False, False, ""
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=_QUEUE)
         self._thread: threading.Thread | None = None
 
@@ -134,8 +134,8 @@ class SpectrumRecorder:
         step: int,
         params: Any,
         *,
-        learning_rate: float | None = None,
-        batch_size: float | None = None,
+        learning_rate: Value = None,
+        batch_size: Value = None,
         optimizer_state: Any = None,
     ) -> bool:
         """Record ``params`` if ``step`` is a multiple of ``every``; True if it was.
@@ -260,10 +260,10 @@ class SpectrumRecorder:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             try:
-                if self._error is None and not self._stopped:
+                if not self._failed:
                     self._record(job)
             except BaseException as error:  # handed to the training thread at its next call
-                self._error = (job.step, error)
+                self._error, self._failed = (job.step, error), True
             finally:
                 self._queue.task_done()
         self._queue.task_done()
@@ -313,6 +313,7 @@ class SpectrumRecorder:
             return
         (step, error), self._error = self._error, None
         if self._strict or isinstance(error, _Refused) or not isinstance(error, Exception):
+            self._failed = False
             raise InputError(f"a record could not be made: {error}") from error
         self._stop(step, error)
 

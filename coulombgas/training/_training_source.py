@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import jax
 import numpy as np
 
 from coulombgas._checks import InputError, check_in_interval, check_non_negative, check_positive, fail
@@ -12,7 +13,7 @@ from ._optimizer import Optimizer
 from ._recording import TrainingRecord
 from ._recording_format import TRAINING_WORDS
 
-Value: TypeAlias = float | int | Callable[[int], Any] | None
+Value: TypeAlias = float | int | np.generic | np.ndarray | jax.Array | Callable[[int], Any] | None
 """A number, or what gives it from the number of updates before the one in question, as an optax schedule does."""
 _OPTAX_WORDS = {"momentum": "momentum", "b1": "momentum", "b2": "second_moment", "weight_decay": "weight_decay"}
 _OPTAX_NAMES = {"TraceState": "momentum", "ScaleByAdamState": "adam"}
@@ -185,7 +186,7 @@ def _stated(optimizer: Any) -> dict[str, Any]:
     return {**given, "nesterov": bool(given["nesterov"])} if "nesterov" in given else given
 
 
-def _checked(word: str, value: Value) -> Value:
+def _checked(word: str, value: Any) -> Any:
     if value is None or callable(value):
         return value
     return check_positive(word, value) if word == "batch_size" else check_non_negative(word, value)
@@ -193,7 +194,7 @@ def _checked(word: str, value: Value) -> Value:
 
 def _value(word: str, own: Any, before: int) -> float:
     found = _checked(word, own(before) if callable(own) else own)
-    return math.nan if found is None else float(found)  # pyright: ignore[reportArgumentType]
+    return math.nan if found is None else float(found)
 
 
 def _listed(rates: list[float]) -> str:
