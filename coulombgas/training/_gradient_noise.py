@@ -84,9 +84,10 @@ class GradientDraws:
     def _named(self, gradient: Any) -> Iterator[tuple[str, np.ndarray]]:
         if self._module and isinstance(gradient, list | tuple):  # as torch.autograd.grad gives them
             if len(gradient) != len(self._names):
+                gave = f"{len(gradient)} array{'s' * (len(gradient) != 1)}"
                 raise InputError(
-                    f"`gradient` gave {len(gradient)} arrays for {len(self._names)} parameters: give one for each, "
-                    "None where there is none, or a dictionary by name."
+                    f"`gradient` gave {gave} for {len(self._names)} parameters: give one for each, None where there is "
+                    "none, or a dictionary by name."
                 )
             found = list(zip(self._names, gradient, strict=True))
         else:

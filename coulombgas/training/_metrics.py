@@ -32,7 +32,7 @@ class Monitor:
     def measured(self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]], training: TrainingRecord) -> Metrics:
         """Numbers of a record that is on disk."""
         values = {**training_numbers(training), **spectral_numbers(spectra), **self._own()}
-        return Metrics(step, {name: float(value) for name, value in values.items() if math.isfinite(value)})
+        return Metrics(step, {name: value for name, value in values.items() if math.isfinite(value)})
 
     def remark(self, text: str) -> None:
         """Something to tell the loop."""
@@ -42,11 +42,11 @@ class Monitor:
         """What is to be told, once."""
         return [self._remarks.pop(0) for _ in range(len(self._remarks))]
 
-    def _own(self) -> Mapping[str, float]:
+    def _own(self) -> dict[str, float]:
         if self._measure is None:
             return {}
         try:
-            return dict(self._measure(read_recording(self._path)))
+            return {str(name): float(value) for name, value in self._measure(read_recording(self._path)).items()}
         except InputError:  # too few records as yet
             return {}
         except Exception as error:  # the user's own function: its failure ends it, not the recording
@@ -60,7 +60,8 @@ def training_numbers(training: TrainingRecord) -> dict[str, float]:
     rate, batch = np.array([training.learning_rate]), np.array([training.batch_size])
     known = {word: training.optimizer.get(word) for word in ("optimizer", "momentum", "dampening")}
     at = RecordedTraining(step=np.array([0]), learning_rate=rate, batch_size=batch, **known)
-    found = {"learning_rate": rate[0], "batch_size": batch[0], "temperature": at.nominal_temperature[0]}
+    temperature = float(at.nominal_temperature[0])
+    found = {"learning_rate": float(rate[0]), "batch_size": float(batch[0]), "temperature": temperature}
     if training.noise is not None and training.noise.norm2 > 0:
         found["noise_scale"] = training.noise.trace / training.noise.norm2
     noise = {} if training.noise is None else training.noise.modes

@@ -21,7 +21,7 @@ from ._metrics import Metrics, Monitor
 from ._parameters import copied, matrices_of, named_arrays, to_numpy
 from ._recording import Recording, TrainingRecord, truncate_recording
 from ._recording_format import RESERVED
-from ._training_source import TrainingSource, Value
+from ._training_source import TrainingSource, Value, unwrapped
 
 _QUEUE = 2  # records in flight: the training waits rather than loses one
 _KEPT = 1000  # records whose numbers wait for whoever logs them
@@ -136,6 +136,7 @@ class SpectrumRecorder:
         *,
         learning_rate: Value = None,
         batch_size: Value = None,
+        optimizer: Any = None,
         optimizer_state: Any = None,
     ) -> bool:
         """Record ``params`` if ``step`` is a multiple of ``every``; True if it was.
@@ -145,6 +146,7 @@ class SpectrumRecorder:
             params: the parameters after them.
             learning_rate: of the last update, instead of that given to the recorder.
             batch_size: of the last update, likewise.
+            optimizer: name or dictionary, for what was not given to the recorder.
             optimizer_state: an optax state, from which the rate and the settings that ``optax.inject_hyperparams``
                 keeps are read.
 
@@ -157,7 +159,14 @@ class SpectrumRecorder:
         if self._stopped:
             return False
         try:
-            job = self._job(int(step), params, learning_rate, batch_size, optimizer_state)
+            training = self._source.at(
+                int(step),
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                optimizer=optimizer,
+                state=optimizer_state,
+            )
+            job = self._job(int(step), params, training)
         except Exception as error:
             if self._strict or not self._begun:  # an option or a hook that does not work: the loop has only just begun
                 raise
@@ -198,8 +207,8 @@ class SpectrumRecorder:
         weight decay and their changes.
 
         Args:
-            optimizer: the optimiser; several groups of parameters may differ in what concerns the selected matrices
-                not at all or not in their learning rate.
+            optimizer: the optimiser. Only the groups of parameters with selected matrices count, and these must have
+                one learning rate; in what else they differ is unknown.
             model: a ``torch.nn.Module``.
             batch_size: samples in one gradient, micro-batches and devices together; a number, or what gives it.
             first_step: updates made before.
@@ -210,17 +219,25 @@ class SpectrumRecorder:
         Raises:
             InputError: when nothing is selected, or the selected matrices are trained at different learning rates.
         """
-        if batch_size is not None:
-            self._source.batch_size = TrainingSource(None, batch_size, None).batch_size
-        chosen = set(self._selected(model, copy=False))
-        self._source.attach(optimizer, [value for name, value in named_arrays(model) if name in chosen])
+        self.follow(optimizer, model, batch_size=batch_size)
         counter = {"step": first_step}
 
         def hook(*_: Any) -> None:
             counter["step"] += 1
             self(counter["step"], model)
 
-        return optimizer.register_step_post_hook(hook)
+        return unwrapped(optimizer).register_step_post_hook(hook)
+
+    def follow(self, optimizer: Any, model: Any, *, batch_size: Value = None) -> None:
+        """Read a PyTorch optimiser at each record, as :meth:`attach`, in a loop that calls the recorder itself.
+
+        Raises:
+            InputError: as :meth:`attach`.
+        """
+        if batch_size is not None:
+            self._source.batch_size = batch_size
+        chosen = self._selected(model, copy=False)
+        self._source.attach(optimizer, list(chosen.values()))
 
     def __enter__(self) -> "SpectrumRecorder":
         return self
@@ -247,9 +264,8 @@ class SpectrumRecorder:
         real = "float" in str(value.dtype)
         return dims >= 2 and real and any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
-    def _job(self, step: int, params: Any, rate: Value, batch_size: Value, state: Any) -> _Job:
+    def _job(self, step: int, params: Any, training: TrainingRecord) -> _Job:
         selected = self._selected(params)
-        training = self._source.at(step, learning_rate=rate, batch_size=batch_size, optimizer_state=state)
         if self._gradient is None:
             return _Job(step, selected, training, None)
         if not training.batch_size > 0:

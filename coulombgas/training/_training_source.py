@@ -23,8 +23,7 @@ class TrainingSource:
     """Learning rate, batch size and optimiser at any step."""
 
     def __init__(self, learning_rate: Value, batch_size: Value, optimizer: Any):
-        self.batch_size = _checked("batch_size", batch_size)
-        self._rate = _checked("learning_rate", learning_rate)
+        self.batch_size, self._rate = batch_size, _checked("learning_rate", learning_rate)
         self._optimizer: Any = None
         self._parameters: list[Any] | None = None
         self._stated: Mapping[str, Any] = {}
@@ -32,6 +31,15 @@ class TrainingSource:
             self.attach(optimizer, None)
         elif optimizer is not None:
             self._stated = _stated(optimizer)
+
+    @property
+    def batch_size(self) -> Value:
+        """Samples in one gradient, or what gives it."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, value: Value) -> None:
+        self._batch_size = _checked("batch_size", value)
 
     def attach(self, optimizer: Any, parameters: Iterable[Any] | None) -> None:
         """Follow a PyTorch optimiser, the groups that hold these parameters.
@@ -45,19 +53,18 @@ class TrainingSource:
         if isinstance(self._rate, float) and not math.isclose(self._rate, rate, rel_tol=1e-6):
             fail("learning_rate", f"is {rate:g} in the optimiser: leave it out", self._rate)
 
-    def at(self, step: int, *, learning_rate: Value, batch_size: Value, optimizer_state: Any) -> TrainingRecord:
+    def at(self, step: int, *, learning_rate: Value, batch_size: Value, optimizer: Any, state: Any) -> TrainingRecord:
         """What is known after ``step`` updates.
 
         Raises:
             InputError: when a value is none that a training can have, or an optimiser has several learning rates.
         """
-        rate, stated = math.nan, dict(self._stated)
+        rate, found = math.nan, {}
         if self._optimizer is not None:
             rate, found = self._torch()
-            stated = {**found, **stated}
-        if optimizer_state is not None:
-            rate, found = read_optax(optimizer_state)
-            stated = {**found, **stated}
+        if state is not None:
+            rate, found = read_optax(state)
+        stated = {**found, **({} if optimizer is None else _stated(optimizer)), **self._stated}
         before = max(step - 1, 0)
         for own in (self._rate, _checked("learning_rate", learning_rate)):
             rate = rate if own is None else _value("learning_rate", own, before)
