@@ -19,9 +19,9 @@ class KerasSpectra(keras.callbacks.Callback):
 
         model.fit(x, y, batch_size=32, callbacks=[KerasSpectra("run.zarr", every=100, batch_size=32)])
 
-    Names are the paths of the variables, joined by dots. Learning rate and optimiser are read at every record; Keras
-    does not tell a callback the batch size, so give it. The numbers of the last record of an epoch join its logs,
-    before those callbacks that come later in the list, such as ``TensorBoard``.
+    Names are the paths of the variables without the model's own name, joined by dots. Learning rate and optimiser are
+    read at every record; Keras does not tell a callback the batch size, so give it. The numbers of the last record of
+    an epoch join its logs, before those callbacks that come later in the list, such as ``TensorBoard``.
     """
 
     def __init__(self, out: PathType, *, resume: bool = False, **options: Any):
@@ -100,8 +100,9 @@ class KerasSpectra(keras.callbacks.Callback):
 def _weights(model: Any) -> dict[str, Any]:
     """Trainable weights by path, as arrays that the recorder can copy on their device."""
     on_device = keras.backend.backend() in ("jax", "torch")
+    own = f"{model.name}/"  # in front of the paths of a Sequential model until it is saved and loaded
     return {
-        one.path.replace("/", "."): one.value if on_device else keras.ops.convert_to_numpy(one)
+        one.path.removeprefix(own).replace("/", "."): one.value if on_device else keras.ops.convert_to_numpy(one)
         for one in model.trainable_weights
     }
 

@@ -14,8 +14,10 @@ from ._processes import is_first as is_first
 from ._recorder import RecordingStopped as RecordingStopped
 from ._recorder import SpectrumRecorder as SpectrumRecorder
 from ._recording_format import is_recording as is_recording
+from ._recording_reader import read_ensemble as read_ensemble
 from ._recording_reader import read_recorded_ensemble as read_recorded_ensemble
 from ._recording_reader import read_recording as read_recording
+from ._recording_reader import recording_in as recording_in
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
 from ._train import train as train
@@ -35,8 +37,10 @@ __all__ = [
     "merge_spectra",
     "merge_stores",
     "named_arrays",
+    "read_ensemble",
     "read_recorded_ensemble",
     "read_recording",
+    "recording_in",
     "start_optimizer",
     "train",
     "train_language_model",

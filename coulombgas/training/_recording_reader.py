@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +12,7 @@ import xarray as xr
 from coulombgas._checks import InputError
 from coulombgas._files import StoredGroup, naming, read_grid
 from coulombgas._types import PathType
-from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining, make_spectra
+from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining, make_spectra, read_spectra
 
 from ._recording_format import (
     FIRST_FORMAT,
@@ -20,6 +21,7 @@ from ._recording_format import (
     TRACES,
     TRAINING_WORDS,
     examine_recording,
+    is_recording,
     recorded_steps,
 )
 
@@ -96,9 +98,58 @@ def read_recorded_ensemble(
         batch_size=[known["batch_size"]],
         model={"name": "recording", "matrix": name, "shape": list(shapes[name])},
         step=steps,
-        training=config,
+        training=_described(config, training),
         source=str(path),
     )
+
+
+def read_ensemble(path: PathType, *, matrix: str | None = None) -> xr.Dataset:
+    """What a temperature can be fitted to: a store or file of spectra, or one matrix of a recording with replicas.
+
+    Args:
+        path: as of :func:`coulombgas.read_spectra`, or a recording, or the directory of a run that holds one.
+        matrix: which of the recorded matrices, when there are several.
+
+    Raises:
+        InputError: as the readers; for a recording of a single network, which is no ensemble.
+    """
+    recording = recording_in(path)
+    if recording is None:
+        if matrix is not None:
+            raise InputError(f"`matrix` {matrix!r} names a matrix of a recording, and {path} is none: leave it out.")
+        return read_spectra(path)
+    store = examine_recording(recording)
+    names = list(store.attributes["matrices"])
+    replicas = {store.arrays[f"eigenvalue.{name}"].shape[1] for name in names}
+    if replicas == {1}:
+        raise InputError(
+            f"{path}: a recording of one network, not of an ensemble: `coulombgas rule` finds its noise and "
+            "temperature from its motion, `coulombgas report` shows it."
+        )
+    if matrix is None and len(names) > 1:
+        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        raise InputError(f"`matrix` must say which of the {len(names)} recorded matrices of {path} to fit: {shown}.")
+    return read_recorded_ensemble(recording, names[0] if matrix is None and names else matrix or "")
+
+
+def recording_in(path: PathType) -> Path | None:
+    """The recording that a path is or, as the directory of a run, contains."""
+    return next((one for one in (Path(path), Path(path) / "spectra.zarr") if is_recording(one)), None)
+
+
+def _described(config: dict[str, Any], training: RecordedTraining | None) -> dict[str, Any]:
+    """The configuration with the optimiser in the words of :class:`coulombgas.Optimizer`, where that knows it."""
+    rest = {word: value for word, value in config.items() if word != "optimizer"}
+    if training is None or training.optimizer is None:
+        return rest
+    name = "adam" if training.optimizer == "adamw" else training.optimizer
+    given = {word: getattr(training, word) for word in ("momentum", "second_moment", "weight_decay")}
+    known = {word: value for word, value in given.items() if value is not None}
+    if name == "sgd":
+        known.pop("momentum", None)
+    if name not in ("sgd", "adam") and (name not in ("momentum", "nesterov") or "momentum" not in known):
+        return rest
+    return {**rest, "optimizer": {"name": name, **known}}
 
 
 def _setting(path: PathType, word: str, given: Any, config: dict[str, Any], training: RecordedTraining | None) -> Any:
