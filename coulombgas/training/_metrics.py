@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Monitor:
 def training_numbers(training: TrainingRecord) -> dict[str, float]:
     """Learning rate, batch size, α/(B(1 − m)) and tr Σ/|G|²; NaN where unknown."""
     rate, batch = np.array([training.learning_rate]), np.array([training.batch_size])
-    known = {word: training.optimizer.get(word) for word in ("optimizer", "momentum", "dampening")}
+    known: dict[str, Any] = {word: training.optimizer.get(word) for word in ("optimizer", "momentum", "dampening")}
     at = RecordedTraining(step=np.array([0]), learning_rate=rate, batch_size=batch, **known)
     temperature = float(at.nominal_temperature[0])
     found = {"learning_rate": float(rate[0]), "batch_size": float(batch[0]), "temperature": temperature}
