@@ -88,7 +88,7 @@ class KerasSpectra(keras.callbacks.Callback):
         model: Any = self.model
         return model.optimizer.gradient_accumulation_steps or 1
 
-    def _rate(self, updates: int) -> float:
+    def _rate(self, updates: int) -> Any:
         """Learning rate of the last update."""
         model: Any = self.model
         optimizer: Any = model.optimizer
@@ -98,10 +98,10 @@ class KerasSpectra(keras.callbacks.Callback):
         return _number(optimizer.learning_rate)
 
 
-def _number(value: Any) -> float:
-    """A scalar of any backend."""
+def _number(value: Any) -> Any:
+    """A scalar of any backend, as one of NumPy in its own precision."""
     converted: Any = keras.ops.convert_to_numpy(value)
-    return float(np.asarray(converted))
+    return np.asarray(converted)[()]
 
 
 def _weights(model: Any) -> dict[str, Any]:
