@@ -158,7 +158,7 @@ def test_conclusions_rest_on_numbers(tmp_path):
     direction = np.outer(*(v / np.linalg.norm(v) for v in (rng.normal(size=200), rng.normal(size=120))))
     quiet = conclusions(analyse(spectra_of(a=noise)).layers, level=0.01)
     assert quiet[0].startswith("No direction stands out of the noise in 1 matrix: 0 spikes")
-    assert "in all 1 matrix" in quiet[1]
+    assert "in the one matrix" in quiet[1]
     spiked = conclusions(analyse(spectra_of(a=noise, b=noise + 9 * direction)).layers, level=0.01)
     assert spiked[0].startswith("1 direction beyond noise in 1 of 2 matrices; noise alone would give 0.02")
     (value,) = re.findall(r"in b: singular value ([\d.]+),", spiked[0])
@@ -187,11 +187,7 @@ def test_a_checkpoint_says_first_what_it_means(tmp_path):
 
 
 def test_short_names():
-    names = [
-        "model.layers.0.attn.weight",
-        "model.layers.1.mlp.weight",
-        "model.layers.11.a_rather_long_name_indeed.weight",
-    ]
-    assert short_names(names) == ["0.attn", "1.mlp", "…r_long_name_indeed"]
+    words = ("0.attn", "1.mlp", "11.a_rather_long_name_indeed")
+    assert short_names([f"model.layers.{word}.weight" for word in words]) == ["0.attn", "1.mlp", "…er_long_name_indeed"]
     assert short_names(["weight"]) == ["weight"]
     assert short_names(["a", "a"]) == ["a", "a"]
