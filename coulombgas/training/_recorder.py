@@ -286,7 +286,7 @@ class SpectrumRecorder:
             work()
         except BaseException as error:
             self._error, self._failed = (step, error), True
-            with contextlib.suppress(Exception):  # the records before it are whole
+            with contextlib.suppress(BaseException):  # the records before it are whole
                 self._writer.write()
 
     def _settle(self) -> None:
