@@ -3,7 +3,7 @@ r"""Temperature from motion: potential and noise of eigenvalues from their traje
 Between two records the eigenvalues move by (ALP24 (9)-(11))
 
 .. math::
-    \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_i g_j}{x_i - x_j}\Big] + \sqrt{2\delta}\,g(x_i)\,\eta_i,
+    \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_i^2 + g_j^2}{2(x_i - x_j)}\Big] + \sqrt{2\delta}\,g(x_i)\,\eta_i,
     \qquad K = -\alpha\tilde V', \quad g^2 = \alpha\,\tilde T(x)
 
 with δ updates between the records. The noise comes from the quadratic variation of what the drift leaves, the drift
@@ -127,7 +127,8 @@ def temperature_from_motion(
         scatter more than their moves tell, and the stable fixed point with its rate, temperature and width.
 
     Raises:
-        InputError: for uneven or too few records, fewer than 8 replicas, or levels that do not move.
+        InputError: for uneven or too few records, fewer than 8 replicas, levels that do not move, or records so far
+            apart that drift and noise cannot be told from one another.
     """
     dataset = validate_spectra(spectra)
     moves = collect_moves(dataset, setting, modes, check_count("lag", lag))
@@ -169,6 +170,11 @@ def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: fl
         yield "the drift has no stable zero in the data: no fixed point, no single temperature"
     elif fixed.rate.mean * alpha * moves.updates > 1:
         yield "records are farther apart than the relaxation time: record more often"
+    if found.unsettled:
+        yield (
+            f"drift and noise still moved by {found.unsettled:.2g} standard deviations when the search ended: the bands "
+            "may be off by as much where data are few"
+        )
     if found.num_crowded > 0.5 * moves.start.size:
         yield "most levels have two close neighbours: record more often"
     if abs(found.memory) > max(_MEMORY, 5 / np.sqrt(moves.start.size)):
