@@ -88,12 +88,12 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
     from coulombgas.networks import analyse
     from coulombgas.spectra import load_spectra
-    from coulombgas.training import read_recording
+    from coulombgas.training import read_recording, recording_in
 
     from ._console import progress_bar
 
     path = paths[0] if len(paths) == 1 else paths
-    recording = _recording(paths)
+    recording = recording_in(paths[0]) if len(paths) == 1 else None
     if recording is not None:
         spectra = read_recording(recording, replica=replica, select=select)
     else:
@@ -104,17 +104,6 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     complain(spectra.problems)
     with progress_bar("analysing") as progress:
         return analyse(spectra, level=level, seed=seed, progress=progress)
-
-
-def _recording(paths):
-    """The recording of spectra that a single path is or, as the directory of a run, contains."""
-    from pathlib import Path
-
-    from coulombgas.training import is_recording
-
-    if len(paths) != 1:
-        return None
-    return next((path for path in (Path(paths[0]), Path(paths[0]) / "spectra.zarr") if is_recording(path)), None)
 
 
 def complain(problems) -> None:

@@ -74,6 +74,12 @@ def collect_records(
     datasets = [spectra] if isinstance(spectra, xr.Dataset) else list(spectra)
     if not datasets:
         raise InputError("`spectra` is empty: give at least one dataset.")
+    for one in datasets:
+        if not isinstance(one, xr.Dataset):
+            raise InputError(
+                f"`spectra` must be an ensemble, as read_spectra or read_recorded_ensemble give it, got "
+                f"{type(one).__name__}: the motion of a single network is what `coulombgas rule` and `report` look at."
+            )
     return [found for dataset in datasets for found in _records_of(dataset, model, record)]
 
 
