@@ -7,9 +7,9 @@ One level: n updates of :math:`x' = x + K(x) + \sqrt2 g(x)\eta` from x give a me
 
 with three Gauss-Hermite points for the averages: exact for one update and for linear drift with constant noise. An
 average over the spread of x cannot grow where a Taylor series in v would, as for a wiggle of K shorter than √v. Its
-derivatives by the parameters run along. Two levels: a symmetric matrix that starts at diag(m_1, m_2) and collects noise of variance v on the diagonal has
-a Rice-distributed spacing, so its levels move apart by half of ⟨S⟩ − |m_1 − m_2|: v/(2S) where S is large, finite at a
-collision.
+derivatives by the parameters run along. Two levels: a symmetric matrix that starts at diag(m_1, m_2) and collects noise
+of variance v on the diagonal has a Rice-distributed spacing, so its levels move apart by half of ⟨S⟩ − |m_1 − m_2|:
+v/(2S) where S is large, finite at a collision.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ _STILL = 0.02  # standard deviations of the posterior
 _LOST = 1.0
 _FORGOTTEN = 8.0  # fewer, and the records that pass are those in which the memory came out long by chance
 _FEWEST_KEPT = 0.05
-_HOPELESS = 0.01  # loss of deviance, an increment, that a new fit does not make good
+_ALIKE = 10.0  # deviance: less than the rest of the fit is uncertain by
 _OTHERS_BASIS = 6
 MEANS = ("geometric", "arithmetic")
 
@@ -188,16 +188,15 @@ class _Search:
 
 
 def _better(search: _Search, found: _Found, other: _Search) -> tuple[_Search, _Found]:
-    """Of two means the one with the smaller deviance; the second is fitted only where it has a chance."""
-    there = _Found(other.visit(found.state.theta, found.state.log_noise), found.drift, found.noise, found.distance)
-    used = ~search.moves.rows(search.moves.stray)
-    for refit in (False, True):
-        there = other.run(there.state.theta, there.state.log_noise) if refit else there
-        # crowded increments tell the means apart best; what pairs do not add up to is the same for both
-        gain = search.deviance(found.state, used) - other.deviance(there.state, used)
-        if gain < -_HOPELESS * np.count_nonzero(used):
-            break
-    return (other, there) if refit and gain > 0 and there.distance < _LOST else (search, found)
+    """Of two means the one with the smaller deviance, where the choice matters."""
+    # crowded increments tell the means apart best; what pairs do not add up to is the same for both
+    used, own = ~search.moves.rows(search.moves.stray), found.state
+    deviance = search.deviance(own, used)
+    if abs(other.deviance(other.visit(own.theta, own.log_noise), used) - deviance) < _ALIKE:
+        return search, found
+    there = other.run(own.theta, own.log_noise)
+    better = there.distance < _LOST and other.deviance(there.state, used) < deviance
+    return (other, there) if better else (search, found)
 
 
 def _stride(step: np.ndarray, last: np.ndarray | None) -> float:
