@@ -115,13 +115,13 @@ def repulsion(place: np.ndarray, variance: np.ndarray, mode: int, beta: float, m
     distance = np.abs(gap) / width
     side = np.where(np.delete(np.arange(place.shape[1]) < mode, mode), 1.0, -1.0)
     # a level keeps its rank: its neighbour is on the side of the label even where the drift alone would cross
-    shift = side * width * _excess(distance, beta) / 2 + np.where(side * gap < 0, -gap, 0.0)
-    share = 1 - (0.5 - _spread(distance, beta) / 4).sum(axis=1)
+    shift = side * width * pair_excess(distance, beta) / 2 + np.where(side * gap < 0, -gap, 0.0)
+    share = 1 - (0.5 - pair_spread(distance, beta) / 4).sum(axis=1)
     crowded = np.sort(distance, axis=1)[:, 1] < 4.0 if distance.shape[1] > 1 else np.zeros(len(place), dtype=bool)
     return Repulsion(shift.sum(axis=1), np.maximum(share, 0.2), crowded)
 
 
-def _excess(distance: np.ndarray, beta: float) -> np.ndarray:
+def pair_excess(distance: np.ndarray, beta: float) -> np.ndarray:
     """(⟨S⟩ − d)/s from a distance d = ``distance`` s."""
     nodes, mean, _ = _table(float(beta))
     far = np.maximum(distance, _FAR)
@@ -129,7 +129,7 @@ def _excess(distance: np.ndarray, beta: float) -> np.ndarray:
     return np.where(distance > _FAR, series, np.interp(distance, nodes, mean - nodes))
 
 
-def _spread(distance: np.ndarray, beta: float) -> np.ndarray:
+def pair_spread(distance: np.ndarray, beta: float) -> np.ndarray:
     """Var S/s²."""
     nodes, _, variance = _table(float(beta))
     far = np.maximum(distance, _FAR)

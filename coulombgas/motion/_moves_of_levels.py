@@ -1,0 +1,155 @@
+"""Moves of the singular values of one matrix, with the push of neighbours taken out, and the noise of each level."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._propagation import pair_excess, pair_spread
+
+MIN_MOVES = 8
+_ROUNDS = 4
+_NEIGHBOURS = 4  # on each side; the push of those farther away hardly changes from one move to the next
+_REACH = 3.0  # widths: two neighbours at once within them push together, which pairs do not add up to
+_FEWEST_FREE = 0.5
+_WALL = 4.0
+_LEAST_SHARE = 0.4
+_STEADY = 0.6  # correlation of successive moves of a level that does not diffuse
+
+
+@dataclass(frozen=True)
+class MatrixMoves:
+    """Second differences of the singular values of a matrix.
+
+    Attributes:
+        start: singular values where a pair of moves starts, (move, mode).
+        change: half the squared difference of two successive moves, pushes taken out, (move, mode).
+        free: where it counts, (move, mode).
+        noise: variance an update, (mode,), NaN where unknown.
+        factor: what the mean of ``change`` is for a unit noise.
+        alike: product of a move with the next less that with the one after, over the noise, (move, known level).
+        span: records a move spans.
+        updates: updates a move spans.
+        momentum: memory that ``factor`` takes into account.
+    """
+
+    start: np.ndarray
+    change: np.ndarray
+    free: np.ndarray
+    noise: np.ndarray
+    factor: float
+    alike: np.ndarray
+    span: int
+    updates: int
+    momentum: float
+
+    @property
+    def num(self) -> int:
+        """Moves that do not overlap."""
+        return len(self.start) // self.span
+
+    @property
+    def moved(self) -> bool:
+        return bool((self.change > 0).any())
+
+    def move(self, num_leading: int) -> float:
+        """Root mean square of a move over the mean spacing, leading levels apart."""
+        kept = self.start.shape[1] - num_leading
+        if kept < 2:
+            return float("nan")
+        spacing = float(np.diff(self.start[:, :kept], axis=1).mean())
+        size = float(np.sqrt(self.change[:, :kept].mean()))
+        return size / spacing if spacing > 0 else 0.0
+
+    def memory(self) -> tuple[float, float]:
+        """Correlation of successive moves, what all moves have in common taken out, and its standard error.
+
+        The mean over levels, each in units of its own noise, so that no level outweighs the others. A momentum has a
+        memory of its own, which is subtracted: only more than that is no diffusion.
+        """
+        if not self.alike.size:
+            return 0.0, 1.0
+        series = self.alike.mean(axis=1)
+        blocks = np.array_split(series, max(2, min(20, len(series) // (2 * self.span))))
+        means = np.array([block.mean() for block in blocks])
+        error = float(means.std(ddof=1) / np.sqrt(len(means)))
+        return float(series.mean()) - expected_memory(self.momentum, self.updates), error
+
+
+def diffusion_factor(momentum: float, updates: int) -> float:
+    """⟨Δ²⟩ − ⟨ΔΔ'⟩ of moves over so many updates, the long-run variance of one update being 1."""
+    m, kept = momentum, momentum**updates
+    return updates - (2 * m * (1 - kept) + m * (1 - kept) ** 2) / (1 - m**2)
+
+
+def expected_memory(momentum: float, updates: int) -> float:
+    """(⟨ΔΔ'⟩ − ⟨ΔΔ''⟩)/(⟨Δ²⟩ − ⟨ΔΔ'⟩) of such moves."""
+    kept = momentum**updates
+    return momentum * (1 - kept) ** 3 / (1 - momentum**2) / diffusion_factor(momentum, updates)
+
+
+def moves_of(singular: np.ndarray, steps: np.ndarray, span: int, momentum: float) -> MatrixMoves | None:
+    """Moves over ``span`` records of the longest stretch of evenly spaced ones; None where it is too short."""
+    part = even_stretch(steps)
+    singular, interval = singular[part], float(steps[part][1] - steps[part][0]) if part.stop - part.start > 1 else 0.0
+    if len(singular) < 3 * span + 1 or interval <= 0:
+        return None
+    updates = round(interval * span)
+    factor = diffusion_factor(momentum, updates)
+    moves = singular[span:] - singular[:-span]
+    change, free = _second(moves, span), np.ones(moves[span:].shape, dtype=bool)
+    noise = change.mean(axis=0) / factor
+    for _ in range(_ROUNDS):
+        push, share, alone = _pushes(singular[:-span], noise * updates)
+        free = alone[:-span] & alone[span:]
+        change = _second(moves - push, span) / ((share[:-span] + share[span:]) / 2)
+        count = free.sum(axis=0)
+        noise = np.where(count > 0, (change * free).sum(axis=0) / np.maximum(count, 1), np.nan) / factor
+        noise = np.where(np.isfinite(noise), noise, change.mean(axis=0) / factor)
+    enough = free.mean(axis=0) >= _FEWEST_FREE
+    at_wall = np.sqrt(noise * updates) * _WALL > singular.mean(axis=0)
+    known = np.where(enough & ~at_wall, noise, np.nan)
+    alike = _alike(moves, span)
+    steady = alike.mean(axis=0) > _STEADY  # a level that glides has no noise to measure, whatever the others do
+    known = np.where(steady & ~steady.all(), np.nan, known)
+    return MatrixMoves(
+        singular[: len(change)], change, free, known, factor, alike[:, np.isfinite(known)], span, updates, momentum
+    )
+
+
+def even_stretch(steps: np.ndarray) -> slice:
+    """The longest run of records at equal distances, the later one of two."""
+    gaps = np.diff(steps)
+    if gaps.size == 0:
+        return slice(0, len(steps))
+    edges = np.flatnonzero(np.diff(gaps) != 0) + 1
+    starts, stops = np.append(0, edges), np.append(edges, gaps.size)
+    longest = len(starts) - 1 - int(np.argmax((stops - starts)[::-1]))
+    return slice(int(starts[longest]), int(stops[longest]) + 1)
+
+
+def _second(moves: np.ndarray, span: int) -> np.ndarray:
+    return (moves[span:] - moves[:-span]) ** 2 / 2
+
+
+def _alike(moves: np.ndarray, span: int) -> np.ndarray:
+    """Of every level, (move, mode)."""
+    num = len(moves) - 2 * span
+    zero, one, two = (moves[:num] * moves[lag * span : num + lag * span] for lag in range(3))
+    scale = (zero - one).mean(axis=0)
+    return (one - two) / np.where(scale > 0, scale, np.inf)
+
+
+def _pushes(singular: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What neighbours do to each move: displacement, share of its variance that is left, and whether it counts."""
+    push, share, near = np.zeros(singular.shape), np.ones(singular.shape), np.zeros(singular.shape, dtype=np.int64)
+    size = singular.shape[1]
+    for distance in range(1, min(_NEIGHBOURS, size - 1) + 1):
+        gap = singular[:, distance:] - singular[:, :-distance]
+        width = np.sqrt(np.maximum((variance[distance:] + variance[:-distance]) / 2, np.finfo(np.float64).tiny))
+        places = gap / width
+        apart, lost = width * pair_excess(places, 1.0) / 2, 0.5 - pair_spread(places, 1.0) / 4
+        for part, sign in ((slice(distance, None), 1.0), (slice(None, size - distance), -1.0)):
+            push[:, part] += sign * apart
+            share[:, part] -= lost
+            near[:, part] += places < _REACH
+    return push, np.maximum(share, _LEAST_SHARE), near < 2
