@@ -1,5 +1,6 @@
 """Noise averaged over a group of levels, with an interval, and whether all groups have the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ def group_noise(moves: MatrixMoves, group: Group) -> GroupNoise:
     least = float(np.sqrt(3 / (alike * np.mean(counts) * len(series) / moves.span)))
     error = max(scatter, least)
     return GroupNoise(
-        modes=tuple(int(mode) for mode in modes), noise=log_interval(mean, error, num - 1), log_error=error
+        modes=tuple(int(mode) for mode in modes), noise=log_interval(mean, error, float(num - 1)), log_error=error
     )
 
 
@@ -83,8 +84,9 @@ def log_interval(mean: float, error: float, freedom: float) -> Interval:
 
 
 def isotropy(moves: MatrixMoves, leading: Group, bulk: Group) -> Isotropy | None:
-    """Welch's analysis of variance of the log noise of classes of levels: leading ones, and the bulk in parts by rank.
+    """Welch's analysis of variance of log noise between classes of levels, and between single levels.
 
+    Classes are the leading levels and parts of the bulk by rank; the p-value is twice the smaller of both.
     What neighbours and relaxation leave uncorrected counts as 10% more error of each class, so that the false-alarm
     rate stays below 1% for long recordings.
     """
@@ -97,11 +99,18 @@ def isotropy(moves: MatrixMoves, leading: Group, bulk: Group) -> Isotropy | None
         return None
     found = tuple(group_noise(moves, each) for each in classes)
     logs = np.log([each.noise.mean for each in found])
-    errors = np.hypot([each.log_error for each in found], _ALLOWED)
-    p_value = _welch(logs, errors, len(moves.change) // (_MOVES_A_BLOCK * moves.span))
-    strong = bool(errors.max() < _WEAK)
+    single = [group_noise(moves, Group("level", np.array([mode]))) for each in classes for mode in each.modes]
+    p_value = min(1.0, 2 * min(_equal(moves, found), _equal(moves, single)))
+    strong = max(each.log_error for each in found) < _WEAK
     ratio = float(np.exp(np.ptp(logs)))
     return Isotropy(p_value=p_value, ratio=ratio, accepted=p_value > FALSE_ALARM and strong, classes=found)
+
+
+def _equal(moves: MatrixMoves, parts: Sequence[GroupNoise]) -> float:
+    """p-value of equal noise."""
+    logs = np.log([each.noise.mean for each in parts])
+    errors = np.hypot([each.log_error for each in parts], _ALLOWED)
+    return _welch(logs, errors, len(moves.change) // (_MOVES_A_BLOCK * moves.span))
 
 
 def _welch(means: np.ndarray, errors: np.ndarray, num_blocks: int) -> float:

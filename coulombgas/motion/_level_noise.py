@@ -63,7 +63,7 @@ class LevelNoise:
 
 
 def level_noise(
-    eigenvalues: np.ndarray, steps: np.ndarray, *, num_leading: int = 0, momentum: float | None = None
+    eigenvalues: np.ndarray, steps: np.ndarray, *, num_leading: int = 0, momentum: float | int | None = None
 ) -> LevelNoise:
     """Noise of a matrix, for each level and for leading levels and bulk apart.
 
@@ -84,7 +84,7 @@ def level_noise(
         raise InputError(f"`num_leading` must lie between 0 and {levels.shape[1]}, got {num_leading}.")
     if momentum is not None:
         check_in_interval("momentum", momentum, 0.0, 1.0 - 1e-9)
-    return _estimate(np.sqrt(levels), steps, num_leading, momentum)
+    return _estimate(np.sqrt(levels), steps, num_leading, None if momentum is None else float(momentum))
 
 
 def _estimate(singular: np.ndarray, steps: np.ndarray, num_leading: int, momentum: float | None) -> LevelNoise:
@@ -123,7 +123,7 @@ def _trouble(moves: MatrixMoves, num_leading: int) -> str:
     """Why these moves are no diffusion of levels that can be told apart; empty where they are."""
     if not moves.moved:
         return "levels do not move"
-    if moves.updates * (1 - moves.momentum) < _MEMORIES * (moves.momentum > 0):
+    if moves.updates * (1 - moves.momentum) < (_MEMORIES - 1e-6) * (moves.momentum > 0):
         return "memory"
     alike, error = moves.memory()
     if alike - 2 * error > _ALIKE:
@@ -131,23 +131,25 @@ def _trouble(moves: MatrixMoves, num_leading: int) -> str:
     if alike + 2 * error < _RELAXED:
         return f"levels relax between records {moves.updates} updates apart (correlation {alike:+.2f})"
     far = moves.move(num_leading)
-    if not np.isfinite(moves.noise).any() or (far > LONGEST_MOVE and not num_leading):
+    if far > LONGEST_MOVE and (not num_leading or not np.isfinite(moves.noise).any()):
         return f"levels move by {far:.2g} mean spacings over {moves.updates} updates, more than can be followed"
+    if not np.isfinite(moves.noise).any():
+        return f"levels move to within reach of their neighbours over {moves.updates} updates"
     return ""
 
 
 def _remedy(reason: str, moves: MatrixMoves | None, said: str, memory: float, steps: np.ndarray) -> str:
     if said and (moves is None or not reason.startswith("levels")):
-        need = int(np.ceil(_MEMORIES / (1 - memory)))
+        need = int(np.ceil(_MEMORIES / (1 - memory) - 1e-6))
         return (
             f"{said} keeps moves alike over {1 / (1 - memory):.0f} updates, and {len(steps)} records are too few to "
             f"look beyond: record every {need} updates, at least {3 * MIN_MOVES} times"
         )
     if reason.startswith("successive"):
         return f"{reason}: no diffusion, but a steady motion"
-    if reason.startswith("levels move by") and said and moves is not None and moves.span > 1:
+    if reason.startswith("levels move") and said and moves is not None and moves.span > 1:
         return f"{reason}; and {said} forbids shorter moves: no recording interval would do"
-    if reason.startswith(("levels relax", "levels move by")) and moves is not None:
+    if reason.startswith(("levels relax", "levels move")) and moves is not None:
         return f"{reason}: record more often than every {moves.updates} steps"
     return reason
 

@@ -12,8 +12,10 @@ _NEIGHBOURS = 4  # on each side; the push of those farther away hardly changes f
 _REACH = 3.0  # widths: two neighbours at once within them push together, which pairs do not add up to
 _FEWEST_FREE = 0.5
 _WALL = 4.0
+_FAR_AWAY = 1e6  # widths
 _LEAST_SHARE = 0.4
 _STEADY = 0.6  # correlation of successive moves of a level that does not diffuse
+_FEW_STEADY = 0.25  # more such levels are no exceptions but a momentum
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def moves_of(singular: np.ndarray, steps: np.ndarray, span: int, momentum: float
     known = np.where(enough & ~at_wall, noise, np.nan)
     alike = _alike(moves, span)
     steady = alike.mean(axis=0) > _STEADY  # a level that glides has no noise to measure, whatever the others do
-    known = np.where(steady & ~steady.all(), np.nan, known)
+    known = np.where(steady & (steady.mean() < _FEW_STEADY), np.nan, known)
     return MatrixMoves(
         singular[: len(change)], change, free, known, factor, alike[:, np.isfinite(known)], span, updates, momentum
     )
@@ -146,7 +148,7 @@ def _pushes(singular: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.
     for distance in range(1, min(_NEIGHBOURS, size - 1) + 1):
         gap = singular[:, distance:] - singular[:, :-distance]
         width = np.sqrt(np.maximum((variance[distance:] + variance[:-distance]) / 2, np.finfo(np.float64).tiny))
-        places = gap / width
+        places = np.minimum(gap / width, _FAR_AWAY)
         apart, lost = width * pair_excess(places, 1.0) / 2, 0.5 - pair_spread(places, 1.0) / 4
         for part, sign in ((slice(distance, None), 1.0), (slice(None, size - distance), -1.0)):
             push[:, part] += sign * apart

@@ -20,6 +20,7 @@ from ._tail import TailFit as TailFit
 from ._tail import fit_tail as fit_tail
 from ._training import ADAPTIVE as ADAPTIVE
 from ._training import Dynamics as Dynamics
+from ._training import Window as Window
 from ._training import window as window
 from ._trajectory import LayerTrajectory as LayerTrajectory
 from ._trajectory import follow as follow
@@ -39,6 +40,7 @@ __all__ = [
     "Spike",
     "SpikeFit",
     "TailFit",
+    "Window",
     "analyse",
     "analyse_layer",
     "find_spikes",
