@@ -13,6 +13,7 @@ _REACH = 3.0  # widths: two neighbours at once within them push together, which 
 _FEWEST_FREE = 0.5
 _WALL = 4.0
 _FAR_AWAY = 1e6  # widths
+_LOOK_BACK = 8  # records whose distances may be that of the even ones
 _LEAST_SHARE = 0.4
 _STEADY = 0.6  # correlation of successive moves of a level that does not diffuse
 _FEW_STEADY = 0.25  # more such levels are no exceptions but a momentum
@@ -90,55 +91,81 @@ def expected_memory(momentum: float, updates: int) -> float:
 
 
 def moves_of(singular: np.ndarray, steps: np.ndarray, span: int, momentum: float) -> MatrixMoves | None:
-    """Moves over ``span`` records of the longest stretch of evenly spaced ones; None where it is too short."""
-    part = even_stretch(steps)
-    singular, interval = singular[part], float(steps[part][1] - steps[part][0]) if part.stop - part.start > 1 else 0.0
-    if len(singular) < 3 * span + 1 or interval <= 0:
-        return None
+    """Moves over ``span`` times the shortest interval between records; None where there are too few.
+
+    Records need not be even: three in a row now and then show the noise as well.
+    """
+    interval = _interval(steps)
     updates = round(interval * span)
+    chain = _chains(steps, interval * span)
+    starts = chain[:, chain[2] >= 0]
+    if starts.shape[1] < 2 * span:
+        return None
+    first, middle, last = (singular[index] for index in starts[:3])
     factor = diffusion_factor(momentum, updates)
-    moves = singular[span:] - singular[:-span]
-    change, free = _second(moves, span), np.ones(moves[span:].shape, dtype=bool)
+    change, free = (last - 2 * middle + first) ** 2 / 2, np.ones(first.shape, dtype=bool)
     noise = change.mean(axis=0) / factor
     for _ in range(_ROUNDS):
-        push, share, alone = _pushes(singular[:-span], noise * updates)
-        free = alone[:-span] & alone[span:]
-        change = _second(moves - push, span) / ((share[:-span] + share[span:]) / 2)
+        push, share, alone = _pushes(singular, noise * updates)
+        before, after = starts[0], starts[1]
+        free = alone[before] & alone[after]
+        change = (last - 2 * middle + first - push[after] + push[before]) ** 2 / (share[before] + share[after])
         count = free.sum(axis=0)
-        noise = np.where(count > 0, (change * free).sum(axis=0) / np.maximum(count, 1), np.nan) / factor
-        noise = np.where(np.isfinite(noise), noise, change.mean(axis=0) / factor)
+        noise = np.where(count > 0, (change * free).sum(axis=0) / np.maximum(count, 1), change.mean(axis=0)) / factor
     enough = free.mean(axis=0) >= _FEWEST_FREE
     at_wall = np.sqrt(noise * updates) * _WALL > singular.mean(axis=0)
     known = np.where(enough & ~at_wall, noise, np.nan)
-    alike = _alike(moves, span)
-    steady = alike.mean(axis=0) > _STEADY  # a level that glides has no noise to measure, whatever the others do
+    alike = _alike(singular, chain)
+    # a level that glides has no noise to measure, whatever the others do
+    steady = alike.mean(axis=0) > _STEADY if len(alike) else np.zeros(known.size, dtype=bool)
     known = np.where(steady & (steady.mean() < _FEW_STEADY), np.nan, known)
-    return MatrixMoves(
-        singular[: len(change)], change, free, known, factor, alike[:, np.isfinite(known)], span, updates, momentum
-    )
+    return MatrixMoves(first, change, free, known, factor, alike[:, np.isfinite(known)], span, updates, momentum)
 
 
-def even_stretch(steps: np.ndarray) -> slice:
-    """The longest run of records at equal distances, the later one of two."""
-    gaps = np.diff(steps)
-    if gaps.size == 0:
-        return slice(0, len(steps))
-    edges = np.flatnonzero(np.diff(gaps) != 0) + 1
-    starts, stops = np.append(0, edges), np.append(edges, gaps.size)
-    longest = len(starts) - 1 - int(np.argmax((stops - starts)[::-1]))
-    return slice(int(starts[longest]), int(stops[longest]) + 1)
+def even_records(steps: np.ndarray) -> np.ndarray:
+    """Indices of the longest evenly spaced part of the records, ending as late as possible; it may skip records."""
+    best = np.arange(min(1, len(steps)))
+    ends = range(len(steps) - 1, max(len(steps) - 1 - _LOOK_BACK, -1), -1)
+    gaps = {float(steps[last] - steps[early]) for last in ends for early in ends if early < last}
+    for gap in sorted(gaps):
+        for end in ends:
+            wanted = np.arange(steps[end], steps[0] - gap / 2, -gap)
+            if len(wanted) > len(best):
+                index = _lookup(steps, wanted)
+                stop = int(np.argmax(index < 0)) if (index < 0).any() else len(index)
+                best = index[:stop][::-1] if stop > len(best) else best
+    return best
 
 
-def _second(moves: np.ndarray, span: int) -> np.ndarray:
-    return (moves[span:] - moves[:-span]) ** 2 / 2
+def _interval(steps: np.ndarray) -> float:
+    """The shortest interval that records keep often enough for noise to show in it."""
+    gaps, counts = np.unique(np.diff(steps), return_counts=True)
+    often = counts >= min(2 * MIN_MOVES, counts.max())
+    return float(gaps[often][0]) if gaps.size else 1.0
 
 
-def _alike(moves: np.ndarray, span: int) -> np.ndarray:
-    """Of every level, (move, mode)."""
-    num = len(moves) - 2 * span
-    zero, one, two = (moves[:num] * moves[lag * span : num + lag * span] for lag in range(3))
-    scale = (zero - one).mean(axis=0)
-    return (one - two) / np.where(scale > 0, scale, np.inf)
+def _chains(steps: np.ndarray, gap: float) -> np.ndarray:
+    """Of every record the ones 0, 1, 2 and 3 gaps later, (4, record), −1 where there is none."""
+    return np.stack([_lookup(steps, steps + times * gap) for times in range(4)])
+
+
+def _lookup(steps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    index = np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)
+    return np.where(steps[index] == wanted, index, -1)
+
+
+def _alike(singular: np.ndarray, chain: np.ndarray) -> np.ndarray:
+    """⟨ΔΔ'⟩ − ⟨ΔΔ''⟩ over ⟨Δ²⟩ − ⟨ΔΔ'⟩ of every level, (move, mode).
+
+    Where no three moves follow one another drift and memory cannot be told apart: ⟨ΔΔ'⟩/⟨Δ²⟩, both of them.
+    """
+    whole = chain[:, (chain >= 0).all(axis=0)]
+    three = whole.shape[1] >= MIN_MOVES
+    rows = singular[whole if three else chain[:3, chain[2] >= 0]]
+    moves = np.diff(rows, axis=0)
+    zero, one = moves[0] ** 2, moves[0] * moves[1]
+    scale = (zero - one).mean(axis=0) if three else zero.mean(axis=0)
+    return (one - moves[0] * moves[2] if three else one) / np.where(scale > 0, scale, np.inf)
 
 
 def _pushes(singular: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

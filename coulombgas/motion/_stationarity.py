@@ -20,7 +20,7 @@ import numpy as np
 
 from coulombgas._checks import InputError, check_count, check_finite_array
 
-from ._moves_of_levels import even_stretch
+from ._moves_of_levels import even_records
 
 FALSE_ALARM = 0.01
 _FEWEST = 20
@@ -65,7 +65,7 @@ def stationarity(
         eigenvalues: of WᵀW at successive records, (record, mode).
         steps: updates made before each record, ascending, (record,).
         modes: which levels; all by default.
-        span: records to take as one, for moves that remember.
+        span: updates that a move must span at least, for moves that remember.
         seed: seed of the simulated null laws.
 
     Raises:
@@ -76,9 +76,10 @@ def stationarity(
     if len(steps) != len(levels) or (np.diff(steps) <= 0).any() or (levels < 0).any():
         raise InputError("`steps` must ascend, one for each row of `eigenvalues`, which are at least 0.")
     chosen = list(range(levels.shape[1])) if modes is None else list(modes)
-    part = even_stretch(steps)
+    part = even_records(steps)
     paths, steps = np.sqrt(levels[part][:, chosen]), steps[part]
-    thin = max(check_count("span", span), -(-len(paths) // _MOST_RECORDS))
+    gap = float(steps[1] - steps[0]) if len(steps) > 1 else 1.0
+    thin = max(int(np.ceil(check_count("span", span) / gap)), -(-len(paths) // _MOST_RECORDS))
     paths, steps = paths[::-1][::thin][::-1], steps[::-1][::thin][::-1]
     pick = np.unique(np.linspace(0, len(chosen) - 1, _MOST_LEVELS).round().astype(int))
     paths = paths[:, pick]

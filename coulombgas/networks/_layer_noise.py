@@ -98,7 +98,7 @@ def layer_motion(
             levels=found, leading=None, bulk=None, isotropic=False, noise=None, temperature=None, move=found.move,
             statement=f"no noise estimate: {found.reason}",
         )  # fmt: skip
-    span = max(1, round(found.span / max(float(np.diff(steps).min()), 1.0)))
+    span = max(1, found.span)
     leading, bulk = (
         None if group is None else _group(group, stationarity(levels, steps, modes=group.modes, span=span), dynamics)
         for group in (found.leading, found.bulk)

@@ -118,7 +118,7 @@ def _last_constant(*columns: np.ndarray) -> int:
 
 
 def _dynamics(training: RecordedTraining | None, rates: np.ndarray, batches: np.ndarray) -> Dynamics:
-    rate, batch = (float(np.nanmean(each)) if np.isfinite(each).any() else None for each in (rates, batches))
+    rate, batch = _typical(rates), _typical(batches)
     if training is None:
         return Dynamics(learning_rate=rate, batch_size=batch)
     memory = 0.0 if training.optimizer == "sgd" and training.momentum is None else training.momentum
@@ -126,3 +126,11 @@ def _dynamics(training: RecordedTraining | None, rates: np.ndarray, batches: np.
         optimizer=training.optimizer, learning_rate=rate, batch_size=batch, memory=memory,
         dampening=(training.dampening or 0.0) if memory else 0.0,
     )  # fmt: skip
+
+
+def _typical(values: np.ndarray) -> float | None:
+    """The one value where there is one, else the mean."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    return float(known[-1]) if known.max() < _ONE_SETTING * known.min() else float(known.mean())

@@ -39,7 +39,7 @@ class RecordedLayer:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RecordedRun:
     """One recording.
 
@@ -129,8 +129,9 @@ def _window(spectra: NetworkSpectra, after: int | None, given: dict[str, Any]) -
     chosen = window(steps, spectra.training, after=after, learning_rate=given.get("learning_rate"))
     own = chosen.dynamics
     optimizer = given.get("optimizer", own.optimizer)
+    batch = given.get("batch_size", own.batch_size)
     dynamics = Dynamics(
-        optimizer=optimizer, learning_rate=own.learning_rate, batch_size=given.get("batch_size", own.batch_size),
+        optimizer=optimizer, learning_rate=own.learning_rate, batch_size=None if batch is None else float(batch),
         memory=0.0 if optimizer == "sgd" and own.memory is None else own.memory, dampening=own.dampening,
     )  # fmt: skip
     return Window(chosen.records, dynamics, chosen.remark)
