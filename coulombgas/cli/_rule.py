@@ -85,7 +85,7 @@ def _show(found) -> None:
 
     from ._console import print_table
 
-    print(f"The linear scaling rule {found.verdict}.\n")
+    print(f"Linear scaling rule, T ∝ α/B: {found.verdict}.\n")
     header = ["run", "matrix", "leading: noise [95%]", "T", "bulk: noise [95%]", "T", "isotropic", "state"]
     rows = []
     for run in found.runs:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coulombgas._checks import InputError
-from coulombgas._files import links_stay_in, parse_json, read_text, regular_file
+from coulombgas._files import links_stay_in, parse_json, read_json, read_text, regular_file
 from coulombgas._types import PathType
 
 from ._array_files import read_hdf5, read_npy, read_npz
@@ -131,7 +131,10 @@ def _own_format(path: Path) -> str:
     """The format of one of this library's stores of eigenvalues; empty for anything else."""
     if not (path / "zarr.json").exists():
         return ""
-    attributes = read_json(path / "zarr.json", what="store", inside=path).get("attributes")
+    try:
+        attributes = read_json(path / "zarr.json", what="store", inside=path).get("attributes")
+    except InputError:
+        return ""  # damaged: the reader says how
     found = attributes.get("format") if isinstance(attributes, dict) else None
     return found if isinstance(found, str) and found.startswith("coulombgas-") else ""
 

@@ -105,7 +105,7 @@ def _remarks(runs: Sequence[RecordedRun], used: Sequence[RecordedRun]) -> Iterat
     if moving:
         yield (
             f"{len(moving)} of {len(groups)} groups of levels still drift, as the {moving[0][2]} of {moving[0][1]} in "
-            f"{moving[0][0].path}: their noise is that of the road, not of the place where they will rest"
+            f"{moving[0][0].path}: their noise is that of the present weights, which still change"
         )
     scales = [run for run in used if run.noise_scale is not None]
     for run in scales:
