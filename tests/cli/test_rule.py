@@ -18,7 +18,7 @@ def runs(tmp_path_factory):
         paths.append(str(folder / f"run{index}.zarr"))
         options = {"learning_rate": rate, "batch_size": batch, "optimizer": "sgd"}
         with SpectrumRecorder(paths[-1], every=10, **options) as recorder:
-            for step in range(0, 1200, 10):
+            for step in range(0, 800, 10):
                 recorder(step, {"w": np.diag(levels)})
                 levels = levels + np.sqrt(2e-3 * rate**2 / batch) * rng.standard_normal(5)
     return paths
