@@ -135,6 +135,7 @@ _SUBPACKAGES = (
     "networks",
     "motion",
     "dmft",
+    "callbacks",
     "plot",
     "report",
 )

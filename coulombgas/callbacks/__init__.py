@@ -16,6 +16,15 @@ __all__ = ["KerasSpectra", "LightningSpectra", "TrainerSpectra"]  # pyright: ign
 
 
 def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return _load(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{name} needs {error.name}: pip install coulombgas[callbacks].") from error
+
+
+def _load(name: str) -> Any:
     if name == "LightningSpectra":
         from ._lightning import LightningSpectra
 
@@ -24,11 +33,9 @@ def __getattr__(name: str) -> Any:
         from ._hugging_face import TrainerSpectra
 
         return TrainerSpectra
-    if name == "KerasSpectra":
-        from ._keras import KerasSpectra
+    from ._keras import KerasSpectra
 
-        return KerasSpectra
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return KerasSpectra
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import keras
+import keras  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 from coulombgas._checks import InputError
@@ -50,7 +50,7 @@ class KerasSpectra(keras.callbacks.Callback):
                 f"`every` must be a multiple of the model's steps_per_execution, {at_once}, got {self.recorder.every}: "
                 "the weights between are never seen."
             )
-        updates = int(np.asarray(keras.ops.convert_to_numpy(model.optimizer.iterations)))
+        updates = int(_number(model.optimizer.iterations))
         self._batches = updates * self._accumulated
         if self._resume:
             self.recorder.truncate_after(updates)
@@ -85,16 +85,23 @@ class KerasSpectra(keras.callbacks.Callback):
 
     @property
     def _accumulated(self) -> int:
-        optimizer: Any = self.model.optimizer
-        return optimizer.gradient_accumulation_steps or 1
+        model: Any = self.model
+        return model.optimizer.gradient_accumulation_steps or 1
 
-    def _rate(self, updates: int) -> float:
+    def _rate(self, updates: int) -> Any:
         """Learning rate of the last update."""
-        optimizer: Any = self.model.optimizer
-        schedule = getattr(optimizer, "_learning_rate", None)
+        model: Any = self.model
+        optimizer: Any = model.optimizer
+        schedule: Any = getattr(optimizer, "_learning_rate", None)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-            return float(keras.ops.convert_to_numpy(schedule(updates - 1)))
-        return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            return _number(schedule(updates - 1))
+        return _number(optimizer.learning_rate)
+
+
+def _number(value: Any) -> Any:
+    """A scalar of any backend, as one of NumPy in its own precision."""
+    converted: Any = keras.ops.convert_to_numpy(value)
+    return np.asarray(converted)[()]
 
 
 def _weights(model: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from coulombgas.training import SpectrumRecorder
 from ._numbers import new_numbers
 
 if not TYPE_CHECKING and "pytorch_lightning" in sys.modules and "lightning" not in sys.modules:
-    from pytorch_lightning.callbacks import Callback
+    from pytorch_lightning.callbacks import Callback  # pyright: ignore[reportMissingImports]
 else:
-    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.callbacks import Callback  # pyright: ignore[reportMissingImports]
 
 
 class LightningSpectra(Callback):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import tyro
 
+_NAMED = 4  # matrices that a footnote names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spectra:
@@ -165,13 +167,16 @@ def _show_motion(analysis) -> None:
 
 
 def _footnotes(analysis) -> None:
-    found: dict[str, int] = {}
+    from coulombgas.spectra import printable
+
+    found: dict[str, dict[str, None]] = {}
     for layer in analysis:
         for warning in layer.warnings:
-            kind = warning.split(":")[0]
-            found[kind] = found.get(kind, 0) + 1
-    for kind, count in found.items():
-        print(f"{count} of {len(analysis)} matrices: {kind}.")
+            found.setdefault(warning.split(":")[0], {})[printable(layer.name)] = None
+    total = len({layer.name for layer in analysis})
+    for kind, names in found.items():
+        shown = ", ".join(list(names)[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        print(f"{len(names)} of {total} matrices: {kind} ({shown}).")
     if analysis.spectra.skipped:
         print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
 

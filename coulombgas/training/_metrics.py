@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from coulombgas._checks import InputError
 from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining
 
-from ._recording import TrainingRecord
+from ._recording import RecordRow, TrainingRecord
 from ._recording_reader import read_recording
 
 
@@ -29,10 +29,14 @@ class Monitor:
         self._path, self._measure = path, measure
         self._remarks: list[str] = []
 
-    def measured(self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]], training: TrainingRecord) -> Metrics:
-        """Numbers of a record that is on disk."""
-        values = {**training_numbers(training), **spectral_numbers(spectra), **self._own()}
-        return Metrics(step, {name: value for name, value in values.items() if math.isfinite(value)})
+    def measured(self, rows: Sequence[RecordRow]) -> list[Metrics]:
+        """Numbers of records that are on disk, those of ``measure`` with the last."""
+        found: list[Metrics] = []
+        for row in rows:
+            values = {**training_numbers(row.training), **spectral_numbers(row.spectra)}
+            values |= self._own() if row is rows[-1] else {}
+            found.append(Metrics(row.step, {name: value for name, value in values.items() if math.isfinite(value)}))
+        return found
 
     def remark(self, text: str) -> None:
         """Something to tell the loop."""
@@ -58,7 +62,7 @@ class Monitor:
 def training_numbers(training: TrainingRecord) -> dict[str, float]:
     """Learning rate, batch size, α/(B(1 − m)) and tr Σ/|G|²; NaN where unknown."""
     rate, batch = np.array([training.learning_rate]), np.array([training.batch_size])
-    known = {word: training.optimizer.get(word) for word in ("optimizer", "momentum", "dampening")}
+    known: dict[str, Any] = {word: training.optimizer.get(word) for word in ("optimizer", "momentum", "dampening")}
     at = RecordedTraining(step=np.array([0]), learning_rate=rate, batch_size=batch, **known)
     temperature = float(at.nominal_temperature[0])
     found = {"learning_rate": float(rate[0]), "batch_size": float(batch[0]), "temperature": temperature}

@@ -4,42 +4,28 @@ import contextlib
 import queue
 import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any, Literal
 
 from coulombgas._checks import InputError, check_count, fail
 from coulombgas._files import check_output
 from coulombgas._types import PathType
-from coulombgas.spectra import LayerSpectrum, NetworkSpectra, layer_spectrum
+from coulombgas.spectra import NetworkSpectra
 
 from ._gradient_noise import GradientDraws
 from ._metrics import Metrics, Monitor
-from ._parameters import copied, matrices_of, named_arrays, to_numpy
-from ._recording import Recording, TrainingRecord, truncate_recording
+from ._parameters import copied, named_arrays
+from ._record_writer import Job, RecordWriter, Refused
+from ._recording import TrainingRecord, truncate_recording
 from ._recording_format import RESERVED
 from ._training_source import TrainingSource, Value, unwrapped
 
 _QUEUE = 2  # records in flight: the training waits rather than loses one
-_KEPT = 1000  # records whose numbers wait for whoever logs them
 
 
 class RecordingStopped(RuntimeWarning):
     """Recording has ended and training goes on."""
-
-
-class _Refused(InputError):
-    """The first record does not fit what is there: told to the loop, which has only just begun."""
-
-
-class _Job(NamedTuple):
-    step: int
-    selected: dict[str, Any]
-    training: TrainingRecord
-    draws: GradientDraws | None
 
 
 class SpectrumRecorder:
@@ -54,8 +40,8 @@ class SpectrumRecorder:
 
     Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots,
     without ``module.`` and ``_orig_mod.`` of PyTorch's wrappers. A call copies the selected matrices and returns; a
-    thread computes and writes. Fused query-key-value matrices are cut and convolution kernels reshaped by the rules of
-    :mod:`coulombgas.spectra`.
+    thread computes and, every two seconds, writes. Fused query-key-value matrices are cut and convolution kernels
+    reshaped by the rules of :mod:`coulombgas.spectra`.
 
     A recorder never ends a training: weights that are NaN, a full disk or any other failure after the first record are
     told once, as :class:`RecordingStopped`, and recording stops. What cannot work from the start is an error at once.
@@ -113,15 +99,16 @@ class SpectrumRecorder:
         self._patterns = [select] if isinstance(select, str) else list(select)
         self._source = TrainingSource(learning_rate, batch_size, optimizer)
         self._gradient, self._micro = gradient, check_count("micro_batch_size", micro_batch_size)
-        self._replica_axis, self._strict, self._attrs = replica_axis, strict, dict(attrs or {})
-        for word in RESERVED & self._attrs.keys():
+        self._replica_axis, self._strict = replica_axis, strict
+        for word in RESERVED & set(attrs or {}):
             fail("attrs", "may not hold what the recorder states itself", word)
         self._monitor = Monitor(self._out, measure)
-        self._measured: deque[Metrics] = deque(maxlen=_KEPT)
-        self._recording: Recording | None = None
+        self._writer = RecordWriter(
+            self._out, replica_axis=replica_axis, attrs=dict(attrs or {}), monitor=self._monitor
+        )
         self._error: tuple[int, BaseException] | None = None
         self._begun, self._failed, self._stopped = False, False, ""
-        self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=_QUEUE)
+        self._queue: queue.Queue[Job | Literal["write"] | None] = queue.Queue(maxsize=_QUEUE)
         self._thread: threading.Thread | None = None
 
     @property
@@ -181,14 +168,16 @@ class SpectrumRecorder:
 
     def flush(self) -> None:
         """Wait until every record so far is on disk."""
-        self._queue.join()
+        if self._thread is not None:
+            self._queue.put("write")
+            self._queue.join()
         self._settle()
 
     def metrics(self) -> list[Metrics]:
         """Numbers of the records that were finished since the last call, for a logger: learning rate, batch size and
         α/(B(1 − m)) as "temperature", of each matrix largest singular value, stable rank and mean noise of its levels,
         tr Σ/|G|² as "noise_scale", and what ``measure`` found; each where it is known."""
-        return [self._measured.popleft() for _ in range(len(self._measured))]
+        return [self._writer.measured.popleft() for _ in range(len(self._writer.measured))]
 
     def truncate_after(self, step: int) -> list[int]:
         """Forget records beyond ``step``, before going on with a resumed run; returns the steps of the others."""
@@ -264,62 +253,41 @@ class SpectrumRecorder:
         real = "float" in str(value.dtype)
         return dims >= 2 and real and any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
-    def _job(self, step: int, params: Any, training: TrainingRecord) -> _Job:
+    def _job(self, step: int, params: Any, training: TrainingRecord) -> Job:
         selected = self._selected(params)
         if self._gradient is None:
-            return _Job(step, selected, training, None)
+            return Job(step, selected, training, None)
         if not training.batch_size > 0:
             fail("batch_size", "must be given, to scale the noise of `gradient` to it")
         draws = GradientDraws(params, list(selected), self._micro).take(self._gradient(params))
-        return _Job(step, selected, training, draws)
+        return Job(step, selected, training, draws)
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+        """Jobs until there is a None among them; "write" and an idle while write what waits."""
+        while True:
             try:
-                if not self._failed:
-                    self._record(job)
-            except BaseException as error:  # handed to the training thread at its next call
-                self._error, self._failed = (job.step, error), True
-            finally:
-                self._queue.task_done()
-        self._queue.task_done()
+                job = self._queue.get(timeout=self._writer.wait)
+            except queue.Empty:
+                self._guarded(self._writer.step, self._writer.write)
+                continue
+            if isinstance(job, Job):
+                self._guarded(job.step, lambda job=job: self._writer.take(job))
+            else:
+                self._guarded(self._writer.step, self._writer.write)
+            self._queue.task_done()
+            if job is None:
+                return
 
-    def _record(self, job: _Job) -> None:
-        weights = {name: to_numpy(value) for name, value in job.selected.items()}
-        spectra: dict[str, list[LayerSpectrum]] = {}
-        for name, array in weights.items():
-            for copy in array if self._replica_axis else array[None]:
-                for matrix in matrices_of(name, copy):
-                    spectra.setdefault(matrix.name, []).append(
-                        layer_spectrum(matrix.name, matrix.read(), vectors=False)
-                    )
-        first = self._recording is None
+    def _guarded(self, step: int, work: Callable[[], None]) -> None:
+        """Do something in the thread; its error is handed to the training thread at its next call."""
+        if self._failed:
+            return
         try:
-            training, changed = self._append(job, weights, spectra)
-        except InputError as error:
-            if first:  # nothing is lost yet, and the loop has only just begun
-                raise _Refused(str(error)) from error
-            raise
-        if changed:
-            self._monitor.remark(
-                f"{', '.join(changed)} changed before step {job.step}: the recording calls it unknown."
-            )
-        self._measured.append(self._monitor.measured(job.step, spectra, training))
-
-    def _append(
-        self, job: _Job, weights: Mapping[str, np.ndarray], spectra: Mapping[str, Sequence[LayerSpectrum]]
-    ) -> tuple[TrainingRecord, list[str]]:
-        training = job.training
-        if job.draws is not None:
-            noise = job.draws.noise(weights, training.batch_size, replica_axis=self._replica_axis)
-            training = training._replace(noise=noise)
-        if self._recording is None:
-            shapes = {name: layers[0].shape for name, layers in spectra.items()}
-            replicas = len(next(iter(spectra.values())))
-            self._recording = Recording(
-                self._out, matrices=shapes, replicas=replicas, attrs=self._attrs, noise=job.draws is not None
-            )
-        return training, self._recording.append(job.step, spectra, training)
+            work()
+        except BaseException as error:
+            self._error, self._failed = (step, error), True
+            with contextlib.suppress(BaseException):  # the records before it are whole
+                self._writer.write()
 
     def _settle(self) -> None:
         """Tell the training thread what went wrong in the other one."""
@@ -328,7 +296,7 @@ class SpectrumRecorder:
         if self._error is None:
             return
         (step, error), self._error = self._error, None
-        if self._strict or isinstance(error, _Refused) or not isinstance(error, Exception):
+        if self._strict or isinstance(error, Refused) or not isinstance(error, Exception):
             self._failed = False
             raise InputError(f"a record could not be made: {error}") from error
         self._stop(step, error)

@@ -49,8 +49,16 @@ class TrainingRecord(NamedTuple):
     noise: GradientNoise | None = None
 
 
+class RecordRow(NamedTuple):
+    """One record: of each matrix the spectra of all replicas, and how they were trained."""
+
+    step: int
+    spectra: Mapping[str, Sequence[LayerSpectrum]]
+    training: TrainingRecord = TrainingRecord()
+
+
 class Recording:
-    """An open recording; ``append`` adds one record."""
+    """An open recording; ``extend`` adds records."""
 
     def __init__(
         self,
@@ -95,49 +103,63 @@ class Recording:
         steps = np.asarray(self._arrays["step"][: self.complete])
         self._truncate(int(np.searchsorted(steps, step, side="right")))
 
-    def append(
-        self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]], training: TrainingRecord | None = None
-    ) -> list[str]:
-        """Add one record: for each matrix the spectra of all replicas, and how they were trained.
+    def extend(self, rows: Sequence[RecordRow]) -> dict[str, int]:
+        """Add records, which count once all of them are whole.
 
-        It counts once it is whole. Returns what of the optimiser is no longer what it was: that is then unknown.
+        Returns:
+            What of the optimiser is no longer what it was, by the step where it changed: that is unknown from now on.
 
         Raises:
             InputError: when steps do not ascend, or the matrices are not those of the first record.
         """
-        self._check_record(step, spectra)
-        training = TrainingRecord() if training is None else training
-        for name, replicas in spectra.items():
-            self._arrays[f"eigenvalue.{name}"].append(np.stack([layer.eigenvalues for layer in replicas])[None])
-            self._arrays[f"kurtosis.{name}"].append(np.array([[layer.kurtosis for layer in replicas]]))
+        last = self.last_step
+        for row in rows:
+            self.check(row, after=last)
+            last = row.step
+        for name in self._shapes:
+            levels = [[layer.eigenvalues for layer in row.spectra[name]] for row in rows]
+            self._arrays[f"eigenvalue.{name}"].append(np.array(levels))
+            self._arrays[f"kurtosis.{name}"].append(
+                np.array([[layer.kurtosis for layer in row.spectra[name]] for row in rows])
+            )
         if self._noise:
-            self._append_noise(training.noise)
+            self._extend_noise([row.training.noise for row in rows])
         for name in PER_RECORD:
-            self._arrays[name].append(np.array([getattr(training, name)], dtype=np.float64))
-        self._arrays["step"].append(np.array([step]))
-        stated, changed = _merged(self._group.attrs.get("training", {}), training.optimizer)
-        self._group.attrs.update({"training": stated, "complete": self.complete + 1})
+            values = [getattr(row.training, name) for row in rows]
+            self._arrays[name].append(np.array(values, dtype=np.float64))
+        self._arrays["step"].append(np.array([row.step for row in rows]))
+        stated, changed = dict(self._group.attrs.get("training", {})), {}
+        for row in rows:
+            stated, words = _merged(stated, row.training.optimizer)
+            changed |= dict.fromkeys(words, row.step)
+        self._group.attrs.update({"training": stated, "complete": self.complete + len(rows)})
         return changed
 
-    def _append_noise(self, noise: GradientNoise | None) -> None:
-        for name, shape in self._shapes.items():
-            unknown = np.full((self._replicas, min(shape)), np.nan)
-            self._arrays[f"noise.{name}"].append((unknown if noise is None else noise.modes[name])[None])
-        for name, value in zip(TRACES, (np.nan, np.nan) if noise is None else noise[1:], strict=True):
-            self._arrays[name].append(np.array([value], dtype=np.float64))
+    def check(self, row: RecordRow, *, after: int | None) -> None:
+        """One record fits those before it.
 
-    def _check_record(self, step: int, spectra: Mapping[str, Sequence[LayerSpectrum]]) -> None:
-        last = self.last_step
-        if last is not None and step <= last:
-            raise InputError(f"`step` must ascend from record to record, got {step} after {last}.")
-        for name in sorted(self._shapes.keys() ^ spectra.keys()):
+        Raises:
+            InputError: when its step does not ascend, or its matrices are not those of the first record.
+        """
+        if after is not None and row.step <= after:
+            raise InputError(f"`step` must ascend from record to record, got {row.step} after {after}.")
+        for name in sorted(self._shapes.keys() ^ row.spectra.keys()):
             where = (
                 "the first record but not in this one" if name in self._shapes else "this record but not in the first"
             )
             raise InputError(f"{name} is in {where}: record the same matrices every time.")
-        for name, replicas in spectra.items():
+        for name, replicas in row.spectra.items():
             if replicas[0].shape != self._shapes[name]:
                 raise InputError(f"{name} had shape {self._shapes[name]} in the first record, now {replicas[0].shape}.")
+
+    def _extend_noise(self, found: Sequence[GradientNoise | None]) -> None:
+        for name, shape in self._shapes.items():
+            unknown = np.full((self._replicas, min(shape)), np.nan)
+            rows = [unknown if noise is None else noise.modes[name] for noise in found]
+            self._arrays[f"noise.{name}"].append(np.array(rows))
+        for name, word in zip(TRACES, ("trace", "norm2"), strict=True):
+            values = [np.nan if noise is None else getattr(noise, word) for noise in found]
+            self._arrays[name].append(np.array(values, dtype=np.float64))
 
     def _create(self, attrs: Mapping[str, Any]) -> None:
         """The empty group, made beside its place and put there in one rename: a kill leaves none or a whole one."""

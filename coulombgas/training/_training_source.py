@@ -75,7 +75,7 @@ class TrainingSource:
 
     def _torch(self) -> tuple[float, dict[str, Any]]:
         groups = _groups_of(self._optimizer, self._parameters)
-        rates = [float(group["lr"]) for group in groups if "lr" in group]
+        rates = [_number(group["lr"]) for group in groups if "lr" in group]
         if len(set(rates)) > 1:
             raise InputError(
                 f"`optimizer` trains the selected matrices at the learning rates {_listed(rates)}, one for each of its "
@@ -109,7 +109,7 @@ def _torch_settings(optimizer: Any, groups: list[dict[str, Any]]) -> dict[str, A
         one: dict[str, Any] = {word: group[word] for word in ("momentum", "dampening", "weight_decay") if word in group}
         if len(group.get("betas", ())) == 2:
             one |= dict(zip(("momentum", "second_moment"), group["betas"], strict=True))
-        one = {word: float(value) for word, value in one.items()}
+        one = {word: _number(value) for word, value in one.items()}
         if "nesterov" in group:
             one["nesterov"] = bool(group["nesterov"])
         found.append({**one, "optimizer": _torch_name(kind.__name__, one)})
@@ -134,7 +134,7 @@ def read_optax(state: Any) -> tuple[float, dict[str, Any]]:
     """
     nodes = list(_walk(state))
     injected = [node.hyperparams for node in nodes if isinstance(getattr(node, "hyperparams", None), dict)]
-    rates = [float(np.asarray(one["learning_rate"]).flat[0]) for one in injected if "learning_rate" in one]
+    rates = [_number(np.asarray(one["learning_rate"]).flat[0]) for one in injected if "learning_rate" in one]
     if len(set(rates)) > 1:
         raise InputError(
             f"`optimizer_state` holds the learning rates {_listed(rates)}: give `learning_rate`, that of the selected "
@@ -143,7 +143,7 @@ def read_optax(state: Any) -> tuple[float, dict[str, Any]]:
     stated: dict[str, Any] = {}
     if len(injected) == 1:
         known = {_OPTAX_WORDS[word]: value for word, value in injected[0].items() if word in _OPTAX_WORDS}
-        stated = {word: float(np.asarray(value).flat[0]) for word, value in known.items()}
+        stated = {word: _number(np.asarray(value).flat[0]) for word, value in known.items()}
     names = [type(node).__name__ for node in nodes]
     scaled = [name for name in names if name in _OPTAX_NAMES or (name.startswith("ScaleBy") and "Schedule" not in name)]
     if len(scaled) == 1:  # a chain of several is no optimiser with a name
@@ -196,12 +196,18 @@ def _stated(optimizer: Any) -> dict[str, Any]:
 def _checked(word: str, value: Any) -> Any:
     if value is None or callable(value):
         return value
+    value = _number(value) if hasattr(value, "dtype") and np.size(value) == 1 else value
     return check_positive(word, value) if word == "batch_size" else check_non_negative(word, value)
 
 
 def _value(word: str, own: Any, before: int) -> float:
     found = _checked(word, own(before) if callable(own) else own)
     return math.nan if found is None else float(found)
+
+
+def _number(value: Any) -> float:
+    """A scalar of any framework; of a float32 the number that was meant, 0.1 and not 0.10000000149."""
+    return float(str(np.float32(value))) if str(getattr(value, "dtype", "")).endswith("float32") else float(value)
 
 
 def _listed(rates: list[float]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 import coulombgas as cg
 from coulombgas.cli._main import main
+from coulombgas.inference._records import as_datasets
 
 ALPHA, BATCH, NOISE = 0.1, 16, 0.1
 
@@ -97,8 +98,15 @@ def test_recorded_ensembles_have_relative_temperatures(tmp_path, capsys):
     assert main(["fit", str(tmp_path / "a.zarr"), str(tmp_path / "b.zarr"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["method"] == "relative"
-    second = found["settings"][1]["temperature"]
+    second = found["settings"][1]["relative_temperature"]
     assert second["lower"] < 4.0 < second["upper"]
+
+
+def test_the_motion_of_one_network_is_no_ensemble(tmp_path):
+    recorded(tmp_path / "one.zarr", 0, replicas=1)
+    network = cg.read_recording(tmp_path / "one.zarr")
+    with pytest.raises(cg.InputError, match=r"must be an ensemble, .* got LayerSpectrum: .*`coulombgas rule`"):
+        as_datasets(network)
 
 
 def test_recordings_that_cannot_be_fitted(tmp_path, capsys):

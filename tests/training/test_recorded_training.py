@@ -131,7 +131,7 @@ def test_optax_states_are_read(tmp_path):
     training = read_recording(tmp_path / "r.zarr").training
     np.testing.assert_allclose(training.learning_rate, used, rtol=1e-6)
     assert (training.optimizer, training.source) == ("momentum", "optax")
-    assert training.momentum == pytest.approx(0.9)
+    assert training.momentum == 0.9  # and not the nearest float32
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_a_full_disk_ends_the_recording_only(tmp_path, monkeypatch, first):
         recorder(1, {"w": W})
         recorder.flush()
     error = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(Recording, "_create" if first else "append", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(Recording, "_create" if first else "extend", lambda *_: (_ for _ in ()).throw(error))
     assert recorder(2, {"w": W})
     with pytest.warns(RecordingStopped, match="stopped at step 2 .* No space left on device"):
         recorder.flush()
@@ -460,10 +460,11 @@ def test_numbers_for_a_logger(tmp_path):
     assert second.values["stationary"] == 1.0
     assert "slope" not in second.values
     assert recorder.metrics() == []
-    for step in (3, 4):
-        recorder(step, {"w": W})
+    recorder(3, {"w": W})
     with pytest.warns(RuntimeWarning, match="`measure` failed and is not called again: KeyError"):
-        recorder.close()
+        recorder.flush()
+    recorder(4, {"w": W})
+    recorder.close()
     assert seen == [(1,), (1, 2), (1, 2, 3)]
     assert read_recording(tmp_path / "r.zarr").steps == (1, 2, 3, 4)
 
