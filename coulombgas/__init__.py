@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .inference import fit_model as fit_model
     from .inference import fit_temperature as fit_temperature
     from .inference import load_fit as load_fit
+    from .inference import rescale as rescale
+    from .inference import scaling_rule as scaling_rule
     from .laws import Brody as Brody
     from .laws import CoulombGas as CoulombGas
     from .laws import GaussianBlock as GaussianBlock
@@ -114,6 +116,8 @@ _EXPORTS: dict[str, str] = {
     "analyse": "networks",
     "fit_temperature": "inference",
     "load_fit": "inference",
+    "rescale": "inference",
+    "scaling_rule": "inference",
     "calibrate": "inference",
     "compare_laws": "inference",
     "fit_model": "inference",

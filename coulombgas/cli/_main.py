@@ -37,6 +37,8 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("calibrate",): "coulombgas.cli._calibrate:Calibrate",
     ("spectra",): "coulombgas.cli._spectra:Spectra",
     ("report",): "coulombgas.cli._report:Report",
+    ("rule",): "coulombgas.cli._rule:Rule",
+    ("rescale",): "coulombgas.cli._rescale:Rescale",
     ("simulate", "gpt"): "coulombgas.cli._simulate_gpt:SimulateGPT",
     ("demo",): "coulombgas.cli._demo:Demo",
 }
@@ -63,6 +65,8 @@ SUMMARIES: dict[tuple[str, ...], str] = {
     ("calibrate",): "test a model's intervals on its own simulations",
     ("spectra",): "analyse the weight matrices of a checkpoint: bulk, spikes, tail, spacings",
     ("report",): "write one HTML page about a network, a run, an ensemble or a fit",
+    ("rule",): "how hot trainings were, from their recordings, and whether only α/B counts",
+    ("rescale",): "the learning rate that keeps the temperature at another batch size",
     ("simulate", "gpt"): "train transformers and record the spectra of their matrices",
     ("demo",): "train, infer and report: two minutes from nothing to a temperature",
 }

@@ -64,6 +64,7 @@ class Spectra:
             write_json(analysis.as_dicts())
         else:
             _show(analysis)
+            _show_motion(analysis)
         return 0
 
     def _write(self, analysis) -> None:
@@ -88,6 +89,7 @@ class Spectra:
 
 def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True, replica=0):
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
+    from coulombgas._checks import InputError
     from coulombgas.networks import analyse
     from coulombgas.spectra import load_spectra
     from coulombgas.training import read_recording, recording_in
@@ -95,7 +97,12 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     from ._console import progress_bar
 
     path = paths[0] if len(paths) == 1 else paths
-    recording = recording_in(paths[0]) if len(paths) == 1 else None
+    recording = next(filter(None, map(recording_in, paths)), None)
+    if recording is not None and len(paths) > 1:
+        raise InputError(
+            f"`paths`: {recording} is a recording, a trajectory by itself: give it alone; `coulombgas rule` compares "
+            "several recordings."
+        )
     if recording is not None:
         spectra = read_recording(recording, replica=replica, select=select)
     else:
@@ -146,6 +153,17 @@ def _show(analysis) -> None:
         ])  # fmt: skip
     print_table(header, rows)
     _footnotes(analysis)
+
+
+def _show_motion(analysis) -> None:
+    """What the motion of the levels says, for each matrix of a trajectory."""
+    from coulombgas.networks import follow
+    from coulombgas.spectra import printable
+
+    if len(analysis.steps) > 1:
+        print()
+        for found in follow(analysis):
+            print(f"{printable(found.name)}: {found.statement}; {found.motion.statement}.")
 
 
 def _footnotes(analysis) -> None:

@@ -10,6 +10,14 @@ from ._sampler import Draws as Draws
 from ._sampler import sample_batch as sample_batch
 from .calibration._calibrate import Calibration as Calibration
 from .calibration._calibrate import calibrate as calibrate
+from .recordings import NoiseScale as NoiseScale
+from .recordings import RecordedLayer as RecordedLayer
+from .recordings import RecordedRun as RecordedRun
+from .recordings import Rescaling as Rescaling
+from .recordings import ScalingRule as ScalingRule
+from .recordings import noise_scale as noise_scale
+from .recordings import rescale as rescale
+from .recordings import scaling_rule as scaling_rule
 from .spacing_laws._catalogue import CATALOGUE as CATALOGUE
 from .spacing_laws._catalogue import PaperModel as PaperModel
 from .spacing_laws._compare import Comparison as Comparison
@@ -34,10 +42,15 @@ __all__ = [
     "LawScore",
     "LevelFit",
     "ModelFit",
+    "NoiseScale",
     "Observations",
     "PaperModel",
     "PredictiveCheck",
+    "RecordedLayer",
+    "RecordedRun",
+    "Rescaling",
     "ScalingFit",
+    "ScalingRule",
     "SettingFit",
     "TemperatureFit",
     "binder_cumulant",
@@ -47,7 +60,10 @@ __all__ = [
     "fit_model",
     "fit_temperature",
     "load_fit",
+    "noise_scale",
     "predictive_checks",
     "prior_sensitivity",
+    "rescale",
     "sample_batch",
+    "scaling_rule",
 ]

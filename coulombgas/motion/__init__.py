@@ -1,13 +1,27 @@
-"""Levels followed in time: drift, noise and temperature from their motion."""
+"""Levels followed in time: drift, noise, temperature and equilibrium from their motion."""
 
 from ._fit import Band as Band
 from ._fit import FixedPoint as FixedPoint
 from ._fit import MotionFit as MotionFit
 from ._fit import temperature_from_motion as temperature_from_motion
+from ._groups import GroupNoise as GroupNoise
+from ._groups import Isotropy as Isotropy
+from ._groups import log_interval as log_interval
+from ._level_noise import LevelNoise as LevelNoise
+from ._level_noise import level_noise as level_noise
+from ._stationarity import Stationarity as Stationarity
+from ._stationarity import stationarity as stationarity
 
 __all__ = [
     "Band",
     "FixedPoint",
+    "GroupNoise",
+    "Isotropy",
+    "LevelNoise",
     "MotionFit",
+    "Stationarity",
+    "level_noise",
+    "log_interval",
+    "stationarity",
     "temperature_from_motion",
 ]

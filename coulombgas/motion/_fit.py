@@ -3,13 +3,16 @@ r"""Temperature from motion: potential and noise of eigenvalues from their traje
 Between two records the eigenvalues move by (ALP24 (9)-(11))
 
 .. math::
-    \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_i g_j}{x_i - x_j}\Big] + \sqrt{2\delta}\,g(x_i)\,\eta_i,
+    \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_{ij}^2}{x_i - x_j}\Big]
+        + \sqrt{2\delta}\,g(x_i)\,\eta_i,
     \qquad K = -\alpha\tilde V', \quad g^2 = \alpha\,\tilde T(x)
 
-with δ updates between the records. The noise comes from the quadratic variation of what the drift leaves, the drift
-from a regression with the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred. What
-many updates do between two records, and what neighbours do at a near-collision, is that of the matrix
-(``_finite_time``), so that neither a long interval nor a close pair biases the result. :math:`\tilde T = g^2/\alpha` is
+with δ updates between the records and g_ij² the geometric or the arithmetic mean of both levels' g², whichever the
+moves prefer. The noise comes from the quadratic variation of what the drift leaves, the drift from a regression with
+the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred. What many updates do between
+two records, and what neighbours do at a near-collision, is that of the matrix (``_propagation``), so that neither a
+long interval nor a close pair biases the result. Records so far apart that the levels have forgotten where they were
+are refused. :math:`\tilde T = g^2/\alpha` is
 the temperature in the units of the potential :math:`\tilde V`: T g̃² in the papers' words.
 """
 
@@ -127,7 +130,8 @@ def temperature_from_motion(
         scatter more than their moves tell, and the stable fixed point with its rate, temperature and width.
 
     Raises:
-        InputError: for uneven or too few records, fewer than 8 replicas, or levels that do not move.
+        InputError: for uneven or too few records, fewer than 8 replicas, levels that do not move, or records so far
+            apart that drift and noise cannot be told from one another.
     """
     dataset = validate_spectra(spectra)
     moves = collect_moves(dataset, setting, modes, check_count("lag", lag))
@@ -169,6 +173,11 @@ def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: fl
         yield "the drift has no stable zero in the data: no fixed point, no single temperature"
     elif fixed.rate.mean * alpha * moves.updates > 1:
         yield "records are farther apart than the relaxation time: record more often"
+    if found.unsettled:
+        yield (
+            f"drift and noise still moved by {found.unsettled:.2g} standard deviations when the search ended: the "
+            "bands may be off by as much where data are few"
+        )
     if found.num_crowded > 0.5 * moves.start.size:
         yield "most levels have two close neighbours: record more often"
     if abs(found.memory) > max(_MEMORY, 5 / np.sqrt(moves.start.size)):

@@ -2,12 +2,14 @@ r"""What drift, noise and repulsion do between two records.
 
 One level: n updates of :math:`x' = x + K(x) + \sqrt2 g(x)\eta` from x give a mean and a variance by the recursion
 
-.. math:: m' = m + K(m) + \tfrac12 K''(m) v, \qquad v' = (1 + K'(m))^2 v + 2 g^2(m)
+.. math:: m' = \langle x + K(x)\rangle, \qquad v' = \mathrm{Var}(x + K(x)) + 2\langle g^2(x)\rangle,
+    \qquad x \sim \mathrm{Normal}(m, v)
 
-exact for one update and for linear drift with constant noise, else up to O(v²). Its derivatives by the parameters run
-along. Two levels: a symmetric matrix that starts at diag(m_1, m_2) and collects noise of variance v on the diagonal has
-a Rice-distributed spacing, so its levels move apart by half of ⟨S⟩ − |m_1 − m_2|: v/(2S) where S is large, finite at a
-collision.
+with three Gauss-Hermite points for the averages: exact for one update and for linear drift with constant noise. An
+average over the spread of x cannot grow where a Taylor series in v would, as for a wiggle of K shorter than √v. Its
+derivatives by the parameters run along. Two levels: a symmetric matrix that starts at diag(m_1, m_2) and collects noise
+of variance v on the diagonal has a Rice-distributed spacing, so its levels move apart by half of ⟨S⟩ − |m_1 − m_2|:
+v/(2S) where S is large, finite at a collision.
 """
 
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from ._spline import Basis
 
 _MAX_STEPS = 256
 _FAR = 14.0
+_FINE = 2001  # linear interpolation of splines with 24 knots errs by 1e-5 of their size
+_POINTS = np.array([-1.0, 0.0, 1.0])  # times sqrt(3 v): Gauss-Hermite points of a normal law, exact to fifth order
+_WEIGHTS = np.array([1.0, 4.0, 1.0]) / 6
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,43 @@ def flow(grid: np.ndarray, basis: Basis, drift: np.ndarray, log_noise: np.ndarra
     """Mean and variance after ``updates`` updates from every point of the grid."""
     count = min(updates, _MAX_STEPS)
     step = updates / count
+    table = _Table(basis, drift, log_noise)
     mean, variance = grid.astype(np.float64), np.zeros(len(grid))
     mean_slope, variance_slope = np.zeros((2, len(grid), basis.size))
     for _ in range(count):
-        design = basis.design(mean)
-        noise = np.exp(design @ log_noise)
-        # beyond the data the drift stays what it was at their end
-        within = (mean > basis.knots[0]) & (mean < basis.knots[-1])
-        factor = 1 + step * np.where(within, basis.design(mean, 1) @ drift, 0.0)
-        curvature = np.where(within, basis.design(mean, 2) @ drift, 0.0)
-        mean_slope = factor[:, None] * mean_slope + step * design
-        variance_slope = (factor**2)[:, None] * variance_slope + (2 * step * noise)[:, None] * design
-        mean = mean + step * (design @ drift + curvature * variance / 2)
-        variance = factor**2 * variance + 2 * step * noise
+        point = mean[:, None] + np.sqrt(3 * variance)[:, None] * _POINTS
+        design, slope, noise = table.at(point)
+        after = point + step * (design @ drift)
+        factor = 1 + step * slope @ _WEIGHTS
+        mean_slope = factor[:, None] * mean_slope + step * np.einsum("gpc,p->gc", design, _WEIGHTS)
+        heat = 2 * step * noise * _WEIGHTS
+        variance_slope = (factor**2)[:, None] * variance_slope + np.einsum("gpc,gp->gc", design, heat)
+        mean = after @ _WEIGHTS
+        variance = (after - mean[:, None]) ** 2 @ _WEIGHTS + heat.sum(axis=1)
     return Flow(mean, variance, mean_slope, variance_slope / variance[:, None])
+
+
+class _Table:
+    """Splines, slope of the drift and noise on a fine grid, interpolated linearly; beyond the data as at their end."""
+
+    def __init__(self, basis: Basis, drift: np.ndarray, log_noise: np.ndarray):
+        self._low, self._high = basis.knots[0], basis.knots[-1]
+        places = np.linspace(self._low, self._high, _FINE)
+        self._design = basis.design(places)
+        self._slope = basis.design(places, 1) @ drift
+        # the logarithm of the noise of a bad guess may be anything; e^±300 still has a square
+        self._noise = np.exp(np.clip(self._design @ log_noise, -300.0, 300.0))
+
+    def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Design (…, coefficient), slope of the drift and noise g² at x."""
+        place = (np.clip(x, self._low, self._high) - self._low) / (self._high - self._low) * (_FINE - 1)
+        cell = np.minimum(place.astype(np.int64), _FINE - 2)
+        f = place - cell
+        design, noise = self._design, self._noise
+        inside = (x > self._low) & (x < self._high)
+        slope = np.where(inside, (1 - f) * self._slope[cell] + f * self._slope[cell + 1], 0.0)
+        between = design[cell] + f[..., None] * (design[cell + 1] - design[cell])
+        return between, slope, (1 - f) * noise[cell] + f * noise[cell + 1]
 
 
 @dataclass(frozen=True)
@@ -69,7 +97,7 @@ class Repulsion:
     """Two neighbours at once within the reach of the noise: pairs do not add up."""
 
 
-def repulsion(place: np.ndarray, variance: np.ndarray, mode: int, beta: float) -> Repulsion:
+def repulsion(place: np.ndarray, variance: np.ndarray, mode: int, beta: float, mean: str = "geometric") -> Repulsion:
     """Repulsion of one level by all others.
 
     Args:
@@ -77,19 +105,23 @@ def repulsion(place: np.ndarray, variance: np.ndarray, mode: int, beta: float) -
         variance: what noise each collects, (increment, level).
         mode: which level.
         beta: Dyson index; 0 for levels that ignore each other but are sorted.
+        mean: which mean of both levels' variances the element between them has: "geometric" for noise that multiplies
+            the weights (δX_ij ∝ √(x_i x_j), as of the RBM), "arithmetic" for noise that adds to them
+            (δX_ij ∝ √(x_i + x_j), as of WᵀW).
     """
     gap = np.delete(place[:, [mode]] - place, mode, axis=1)
-    width = np.sqrt(np.sqrt(variance[:, [mode]] * np.delete(variance, mode, axis=1)))
+    own, other = variance[:, [mode]], np.delete(variance, mode, axis=1)
+    width = np.sqrt((own + other) / 2 if mean == "arithmetic" else np.sqrt(own * other))
     distance = np.abs(gap) / width
     side = np.where(np.delete(np.arange(place.shape[1]) < mode, mode), 1.0, -1.0)
     # a level keeps its rank: its neighbour is on the side of the label even where the drift alone would cross
-    shift = side * width * _excess(distance, beta) / 2 + np.where(side * gap < 0, -gap, 0.0)
-    share = 1 - (0.5 - _spread(distance, beta) / 4).sum(axis=1)
+    shift = side * width * pair_excess(distance, beta) / 2 + np.where(side * gap < 0, -gap, 0.0)
+    share = 1 - (0.5 - pair_spread(distance, beta) / 4).sum(axis=1)
     crowded = np.sort(distance, axis=1)[:, 1] < 4.0 if distance.shape[1] > 1 else np.zeros(len(place), dtype=bool)
     return Repulsion(shift.sum(axis=1), np.maximum(share, 0.2), crowded)
 
 
-def _excess(distance: np.ndarray, beta: float) -> np.ndarray:
+def pair_excess(distance: np.ndarray, beta: float) -> np.ndarray:
     """(⟨S⟩ − d)/s from a distance d = ``distance`` s."""
     nodes, mean, _ = _table(float(beta))
     far = np.maximum(distance, _FAR)
@@ -97,7 +129,7 @@ def _excess(distance: np.ndarray, beta: float) -> np.ndarray:
     return np.where(distance > _FAR, series, np.interp(distance, nodes, mean - nodes))
 
 
-def _spread(distance: np.ndarray, beta: float) -> np.ndarray:
+def pair_spread(distance: np.ndarray, beta: float) -> np.ndarray:
     """Var S/s²."""
     nodes, _, variance = _table(float(beta))
     far = np.maximum(distance, _FAR)

@@ -84,6 +84,13 @@ class Posterior:
     response: np.ndarray
     dispersion: float
 
+    def spread(self, design: np.ndarray) -> np.ndarray:
+        """Standard deviation of ``design`` · coefficients, (point,)."""
+        between = (self.means - self.mean) @ design.T
+        within = np.einsum("gi,sij,gj->sg", design, self.covariances, design)
+        variance = self.strengths @ (np.maximum(within, 0.0) + between**2)
+        return np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
+
     def draw(self, rng: np.random.Generator, num: int) -> np.ndarray:
         """(draw, coefficient)."""
         counts = rng.multinomial(num, self.strengths)

@@ -6,7 +6,9 @@ from ._analysis import analyse as analyse
 from ._analysis import analyse_layer as analyse_layer
 from ._bulk import BulkFit as BulkFit
 from ._bulk import fit_bulk as fit_bulk
+from ._layer_noise import GroupMotion as GroupMotion
 from ._layer_noise import LayerMotion as LayerMotion
+from ._layer_noise import layer_motion as layer_motion
 from ._repulsion import RepulsionFit as RepulsionFit
 from ._repulsion import fit_repulsion as fit_repulsion
 from ._spikes import Spike as Spike
@@ -16,13 +18,20 @@ from ._tail import MODELS as MODELS
 from ._tail import NO_TAIL as NO_TAIL
 from ._tail import TailFit as TailFit
 from ._tail import fit_tail as fit_tail
+from ._training import ADAPTIVE as ADAPTIVE
+from ._training import Dynamics as Dynamics
+from ._training import Window as Window
+from ._training import window as window
 from ._trajectory import LayerTrajectory as LayerTrajectory
 from ._trajectory import follow as follow
 
 __all__ = [
+    "ADAPTIVE",
     "MODELS",
     "NO_TAIL",
     "BulkFit",
+    "Dynamics",
+    "GroupMotion",
     "LayerAnalysis",
     "LayerMotion",
     "LayerTrajectory",
@@ -31,6 +40,7 @@ __all__ = [
     "Spike",
     "SpikeFit",
     "TailFit",
+    "Window",
     "analyse",
     "analyse_layer",
     "find_spikes",
@@ -38,4 +48,6 @@ __all__ = [
     "fit_repulsion",
     "fit_tail",
     "follow",
+    "layer_motion",
+    "window",
 ]

@@ -1,31 +1,42 @@
-r"""Noise of one matrix from the motion of its levels between records.
+r"""Noise, temperature and equilibrium of one matrix from the motion of its levels between records.
 
-An update that adds independent noise of variance s² to each entry moves the singular values by
-:math:`\Delta\xi_i = u_i^T E v_i` with variance s² each. Over δ updates the moves of a bulk level, what is smooth across
-the spectrum taken out, have the variance s²δ, less what its neighbours push back: successive moves are anticorrelated,
-and
-
-.. math:: s^2\delta = \langle\Delta\xi^2\rangle - \langle\Delta\xi(t)\,\Delta\xi(t + \delta)\rangle
-
-is free of that to the next order in δ. Two things are checked: levels move by less than a fraction of their spacing
-between records, or nobody can tell which is which; and successive moves are nearly independent, as diffusion has it,
-not alike, as a steady motion or a momentum has it. With the learning rate α fluctuation and dissipation make
-:math:`T = s^2/2\alpha` the temperature of that noise, without knowing the weight decay. Derived here, and tested by
-simulation.
+The noise of real gradients is anisotropic: leading levels and bulk are measured apart
+(:func:`coulombgas.motion.level_noise`), and a statement about an entry of the matrix is made only where all levels have
+the same noise. With the effective learning rate :math:`\alpha_e = \alpha(1 - d)/(1 - m)` fluctuation and dissipation
+make :math:`T = s^2/2\alpha_e` the temperature of a group of levels in units of the loss; without equilibrium
+(:func:`coulombgas.motion.stationarity`) there is none, and the state of the group is stated instead.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from coulombgas._interval import PROBABILITY, Interval
+from coulombgas._interval import Interval
+from coulombgas.motion import GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
 
-LONGEST_MOVE = 0.25  # of the mean spacing
-_LARGEST_CORRELATION = 0.25  # of successive moves; beyond it they are no diffusion
-_CLOSE = 4.0  # moves: a level nearer than that to a neighbour is pushed, not only shaken
-_MIN_MOVES = 60
-_DEGREE = 3
+from ._training import Dynamics
+
+_UNKNOWN = Dynamics()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupMotion:
+    """Leading levels or bulk of one matrix.
+
+    Attributes:
+        modes: its levels, ascending.
+        noise: variance that one update adds to u_iᵀ W v_i, averaged over the levels.
+        log_error: standard error of its logarithm.
+        temperature: s²/2α in units of the loss; None out of equilibrium, or where the learning rate or a temperature of
+            the optimiser is not known.
+        state: equilibrium, drift, or diffusion without end.
+    """
+
+    modes: tuple[int, ...]
+    noise: Interval
+    log_error: float
+    temperature: Interval | None
+    state: Stationarity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,102 +44,156 @@ class LayerMotion:
     """Noise of one matrix, from the motion of its levels.
 
     Attributes:
-        noise: variance s² that one update adds to each entry; None where it cannot be told.
-        temperature: s²/2α in units of the loss, where the learning rate is known.
-        move: root mean square motion of a level between two records, in mean spacings.
-        statement: the noise, or why there is none, in one sentence.
+        levels: noise of each level, and how it was measured.
+        leading: the leading levels; None where there are none or nothing can be told.
+        bulk: the others.
+        isotropic: whether the levels have one noise, tested at 1%.
+        noise: variance that one update adds to an entry; None unless isotropic.
+        temperature: s²/2α of that noise; None unless isotropic and in equilibrium.
+        move: root mean square motion of a bulk level between two records, in mean spacings.
+        statement: all of it, or why there is no noise, in one sentence.
     """
 
+    levels: LevelNoise = field(repr=False)
+    leading: GroupMotion | None
+    bulk: GroupMotion | None
+    isotropic: bool
     noise: Interval | None
     temperature: Interval | None
     move: float
     statement: str
 
+    @property
+    def groups(self) -> tuple[tuple[str, GroupMotion], ...]:
+        """Those that are known, by name."""
+        named = (("leading levels", self.leading), ("bulk", self.bulk))
+        return tuple((name, group) for name, group in named if group is not None)
+
+    @property
+    def stationary(self) -> bool | None:
+        """Whether all known groups are in equilibrium; None where that cannot be told."""
+        known = [group.state.stationary for _, group in self.groups]
+        if not known or (None in known and False not in known):
+            return None
+        return all(known)
+
 
 def layer_motion(
-    levels: np.ndarray, steps: np.ndarray, num_spikes: int, learning_rate: float | Sequence[float] | None = None
+    levels: np.ndarray, steps: np.ndarray, *, num_leading: int = 0, dynamics: Dynamics = _UNKNOWN
 ) -> LayerMotion:
-    """Noise of a matrix from its eigenvalues at successive records.
+    """Noise, temperature and equilibrium of a matrix from its eigenvalues at successive records.
 
     Args:
-        levels: eigenvalues of WᵀW, shape (step, mode), modes ascending.
-        steps: training steps of the records, ascending, shape (step,).
-        num_spikes: levels to leave out at the upper end.
-        learning_rate: as for :func:`coulombgas.inference.follow`.
+        levels: eigenvalues of WᵀW, shape (record, mode), modes ascending.
+        steps: training steps of the records, ascending, shape (record,).
+        num_leading: levels at the upper end to be averaged apart, as the spikes.
+        dynamics: learning rate and memory of the optimiser, as far as known.
+
+    Raises:
+        InputError: for arrays that do not fit.
     """
-    singular = np.sqrt(levels[:, : levels.shape[1] - num_spikes])
-    interval = np.diff(steps)
-    if len(steps) < 3 or singular.shape[1] <= 2 * _DEGREE or interval.min() <= 0:
-        return _none(float("nan"), "fewer than three records at ascending steps, or too few levels")
-    short = np.flatnonzero(interval == interval.min())
-    moves = _moves(singular, short)
-    follows = np.diff(short) == 1
-    spacing = float(np.diff(singular, axis=1).mean())
-    move = float(np.sqrt(np.mean(moves**2))) / spacing if spacing > 0 else 0.0
-    if moves.size < _MIN_MOVES or not follows.any():
-        return _none(move, "too few evenly spaced records")
-    if move == 0:
-        return _none(move, "the levels do not move")
-    if move > LONGEST_MOVE:
-        return _none(
-            move,
-            f"levels move by {move:.2g} mean spacings between records, at most {LONGEST_MOVE:g} can be followed: "
-            f"record more often than every {int(interval.min())} steps",
+    found = level_noise(levels, steps, num_leading=num_leading, momentum=dynamics.memory)
+    if not found.known:
+        return LayerMotion(
+            levels=found, leading=None, bulk=None, isotropic=False, noise=None, temperature=None, move=found.move,
+            statement=f"no noise estimate: {found.reason}",
+        )  # fmt: skip
+    span = max(1, found.span)
+    leading, bulk = (
+        None if group is None else _group(group, stationarity(levels, steps, modes=group.modes, span=span), dynamics)
+        for group in (found.leading, found.bulk)
+    )
+    isotropic = found.isotropy is not None and found.isotropy.accepted
+    whole = _pooled(leading, bulk) if isotropic else None
+    return LayerMotion(
+        levels=found, leading=leading, bulk=bulk, isotropic=isotropic,
+        noise=None if whole is None else whole.noise, temperature=None if whole is None else whole.temperature,
+        move=found.move, statement=_statement(found, leading, bulk, whole, dynamics),
+    )  # fmt: skip
+
+
+def _group(group: GroupNoise, state: Stationarity, dynamics: Dynamics) -> GroupMotion:
+    rate = dynamics.effective_rate
+    balanced = state.state == "equilibrium" and rate is not None
+    temperature = Interval(*(value / (2 * rate) for value in group.noise)) if balanced and rate else None
+    return GroupMotion(
+        modes=group.modes, noise=group.noise, log_error=group.log_error, temperature=temperature, state=state
+    )
+
+
+def _pooled(leading: GroupMotion | None, bulk: GroupMotion | None) -> GroupMotion:
+    """Both groups as one, weighted by their errors; in the state of the one that is not in equilibrium."""
+    groups = [group for group in (leading, bulk) if group is not None]
+    if len(groups) == 1:
+        return groups[0]
+    weight = np.array([group.log_error**-2.0 for group in groups])
+    weight /= weight.sum()
+    noise, temperature = (_mix([getattr(group, name) for group in groups], weight) for name in ("noise", "temperature"))
+    state = next((group.state for group in groups if not group.state.stationary), groups[0].state)
+    error = float(np.sqrt(weight**2 @ [group.log_error**2 for group in groups]))
+    modes = tuple(sorted(mode for group in groups for mode in group.modes))
+    assert noise is not None
+    return GroupMotion(modes=modes, noise=noise, log_error=error, temperature=temperature, state=state)
+
+
+def _mix(values: list[Interval | None], weight: np.ndarray) -> Interval | None:
+    """Weighted mean of independent quantities on the logarithmic scale."""
+    if None in values:
+        return None
+    logs = np.log([[value.mean, value.lower, value.upper] for value in values if value is not None])
+    mean = float(weight @ logs[:, 0])
+    down, up = (float(np.sqrt(weight**2 @ (logs[:, end] - logs[:, 0]) ** 2)) for end in (1, 2))
+    sd = float(np.exp(mean)) * float(
+        np.sqrt(weight**2 @ [(value.sd / value.mean) ** 2 for value in values if value is not None])
+    )
+    ends = [float(np.exp(each)) for each in (mean, mean - down, mean + up)]
+    return Interval(ends[0], ends[1], ends[2], sd)
+
+
+def _statement(
+    found: LevelNoise, leading: GroupMotion | None, bulk: GroupMotion | None, whole: GroupMotion | None,
+    dynamics: Dynamics,
+) -> str:  # fmt: skip
+    if whole is not None:
+        parts = [f"one update adds {_text(whole.noise)} to the variance of an entry{_heat(whole, dynamics)}"]
+    else:
+        named = (("leading", leading), ("bulk", bulk))
+        parts = [
+            f"{name} levels {_range(group.modes)}: one update adds {_text(group.noise)} to the variance of "
+            f"u_iᵀWv_i{_heat(group, dynamics)}"
+            for name, group in named
+            if group is not None
+        ]
+        parts.append(_anisotropy(found))
+    return "; ".join([*parts, *([found.reason] if found.reason else [])])
+
+
+def _anisotropy(found: LevelNoise) -> str:
+    if found.isotropy is None:
+        return "too few levels to tell whether the noise is isotropic, so nothing is said of an entry"
+    if found.isotropy.p_value > 0.01:
+        return (
+            "the levels are too few or too noisy to tell whether the noise is isotropic, so nothing is said of an entry"
         )
-    free = _free(singular[short], moves)
-    variance = float(np.mean(moves[free] ** 2))
-    pairs = free[:-1] & follows[:, None]
-    product = float(np.mean((moves[:-1] * moves[1:])[pairs])) if pairs.any() else 0.0
-    if abs(product) > _LARGEST_CORRELATION * variance:
-        return _none(move, f"successive moves of the levels are correlated by {product / variance:.2f}: no diffusion")
-    # the variance of the estimate is that of ⟨Δ²⟩, 2, and of ⟨ΔΔ'⟩, 1
-    count = 2 / 3 * np.count_nonzero(free) * (1 - (_DEGREE + 1) / moves.shape[1])
-    noise = _chi_squared((variance - product) / int(interval.min()), count)
-    return _with_temperature(noise, move, learning_rate)
+    return (
+        f"the noise is not isotropic (a factor {found.isotropy.ratio:.3g} between levels, "
+        f"p = {found.isotropy.p_value:.1g}), so nothing is said of an entry"
+    )
 
 
-def _moves(singular: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Moves of the levels to the next record less what is smooth across the spectrum, shape (start, mode)."""
-    change = singular[start + 1] - singular[start]
-    place = np.linspace(-1, 1, singular.shape[1])
-    basis = np.linalg.qr(np.polynomial.chebyshev.chebvander(place, _DEGREE))[0]
-    # levels at the ends take part in the fit more than others: give each its own variance back
-    return (change - (change @ basis) @ basis.T) / np.sqrt(1 - (basis**2).sum(axis=1))
+def _heat(group: GroupMotion, dynamics: Dynamics) -> str:
+    if group.temperature is not None:
+        return f", temperature {_text(group.temperature)} in units of the loss, {group.state.statement}"
+    if group.state.state != "equilibrium":
+        return f", no temperature: {group.state.statement}"
+    return f", {group.state.statement}, no temperature: {dynamics.why_no_rate}"
 
 
-def _free(singular: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Which levels start far from both neighbours."""
-    wide = np.pad(np.diff(singular, axis=1), ((0, 0), (1, 1)), constant_values=np.inf)
-    nearest = np.minimum(wide[:, 1:], wide[:, :-1])
-    free = np.ones(moves.shape, dtype=bool)
-    for _ in range(4):
-        chosen = nearest > _CLOSE * np.sqrt(np.mean(moves[free] ** 2))
-        if np.count_nonzero(chosen) < _MIN_MOVES // 2:
-            break
-        free = chosen
-    return free
+def _range(modes: tuple[int, ...]) -> str:
+    """Modes as "3-7, 9"."""
+    runs = np.split(np.array(modes), np.flatnonzero(np.diff(modes) > 1) + 1)
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
-def _chi_squared(variance: float, count: float) -> Interval:
-    """Posterior of the variance of that many independent normal moves, flat in its logarithm."""
-    from scipy.stats import chi2
-
-    total, tail = float(variance * count), (1 - PROBABILITY) / 2
-    mean = total / (count - 2)
-    upper, lower = (total / float(chi2.ppf(share, count)) for share in (tail, 1 - tail))
-    return Interval(mean, lower, upper, mean * float(np.sqrt(2 / (count - 4))))
-
-
-def _with_temperature(noise: Interval, move: float, learning_rate: float | Sequence[float] | None) -> LayerMotion:
-    statement = f"one update adds {noise.mean:.3g} [{noise.lower:.3g}, {noise.upper:.3g}] to the variance of an entry"
-    if learning_rate is None:
-        return LayerMotion(noise=noise, temperature=None, move=move, statement=statement)
-    rate = float(np.mean(learning_rate))
-    temperature = Interval(*(value / (2 * rate) for value in noise))
-    limits = f"[{temperature.lower:.3g}, {temperature.upper:.3g}]"
-    statement += f"; noise of temperature {temperature.mean:.3g} {limits} in units of the loss"
-    return LayerMotion(noise=noise, temperature=temperature, move=move, statement=statement)
-
-
-def _none(move: float, reason: str) -> LayerMotion:
-    return LayerMotion(noise=None, temperature=None, move=move, statement=f"no noise estimate: {reason}")
+def _text(interval: Interval) -> str:
+    return f"{interval.mean:.3g} [{interval.lower:.3g}, {interval.upper:.3g}]"

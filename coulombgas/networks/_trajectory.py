@@ -15,9 +15,11 @@ import numpy as np
 
 from coulombgas._checks import InputError, check_non_negative
 from coulombgas._interval import Interval
+from coulombgas.spectra import RecordedTraining
 
 from ._analysis import LayerAnalysis, NetworkAnalysis
 from ._layer_noise import LayerMotion, layer_motion
+from ._training import window
 
 _MIN_STEPS = 6
 _FORGOTTEN = 0.05
@@ -50,7 +52,7 @@ class LayerTrajectory:
         births: when spikes appeared for good.
         drift: change of the log of the bulk variance over the later half of the steps; None for fewer than three
             records there.
-        motion: noise of the updates, from the motion of the levels.
+        motion: noise, temperature and equilibrium of leading levels and bulk, from the motion of the levels.
         temperature: effective temperature in units of the loss; None where the layer has none.
         statement: the temperature, or why there is none, in one sentence.
     """
@@ -80,7 +82,8 @@ def follow(
 
     Args:
         analysis: analysis of at least two checkpoints.
-        learning_rate: learning rate, or its mean over each interval between recorded steps; needed for a temperature.
+        learning_rate: learning rate, or its mean over each interval between recorded steps; needed for a temperature
+            where the recording does not know it.
         weight_decay: decoupled weight decay λ, W' = W − αλW − α·gradient; needed for a temperature.
 
     Raises:
@@ -94,13 +97,18 @@ def follow(
     for layer in analysis:
         groups.setdefault(layer.name, []).append(layer)
     return tuple(
-        _follow_layer(sorted(layers, key=lambda layer: layer.step or 0), learning_rate, weight_decay)
+        _follow_layer(
+            sorted(layers, key=lambda layer: layer.step or 0), analysis.spectra.training, learning_rate, weight_decay
+        )
         for layers in groups.values()
     )
 
 
 def _follow_layer(
-    layers: list[LayerAnalysis], learning_rate: float | Sequence[float] | None, weight_decay: float | None
+    layers: list[LayerAnalysis],
+    training: RecordedTraining | None,
+    learning_rate: float | Sequence[float] | None,
+    weight_decay: float | None,
 ) -> LayerTrajectory:
     steps = np.array([layer.step or 0 for layer in layers])
     num_spikes = np.array([layer.spikes.num_spikes if layer.spikes else 0 for layer in layers])
@@ -121,10 +129,28 @@ def _follow_layer(
         ratio=np.array([layer.ratio[:2] if layer.ratio else (np.nan, np.nan) for layer in layers]),
         births=spike_births(steps, num_spikes),
         drift=drift,
-        motion=layer_motion(_levels(layers), steps, int(num_spikes.max()), learning_rate),
+        motion=_motion(layers, steps, num_spikes, training, learning_rate),
         temperature=temperature,
         statement=statement,
     )
+
+
+def _motion(
+    layers: list[LayerAnalysis],
+    steps: np.ndarray,
+    num_spikes: np.ndarray,
+    training: RecordedTraining | None,
+    learning_rate: float | Sequence[float] | None,
+) -> LayerMotion:
+    """Motion over the records of the last setting, the spikes of any of them being the leading levels."""
+    if len(steps) < 3:
+        chosen = window(np.arange(3), training=None)
+    else:
+        chosen = window(steps, training, learning_rate=learning_rate)
+    levels, part = _levels(layers), chosen.records
+    few = layers[-1].spikes is None
+    num_leading = levels.shape[1] if few else min(int(num_spikes[part].max(initial=0)), levels.shape[1])
+    return layer_motion(levels[part], steps[part], num_leading=num_leading, dynamics=chosen.dynamics)
 
 
 def _levels(layers: list[LayerAnalysis]) -> np.ndarray:

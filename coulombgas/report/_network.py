@@ -247,8 +247,23 @@ def _history(trajectory: LayerTrajectory) -> list[tuple[str, str]]:
     if trajectory.drift is not None:
         change = 100 * trajectory.drift.mean, 100 * trajectory.drift.sd
         facts.append(("drift of the bulk variance", f"{change[0]:+.2g}% ± {change[1]:.2g}% over the later half"))
-    if trajectory.motion.noise is not None:
-        facts.append(("noise of one update, variance an entry", _text(trajectory.motion.noise)))
+    return [*facts, *_motion_facts(trajectory)]
+
+
+def _motion_facts(trajectory: LayerTrajectory) -> list[tuple[str, str]]:
+    """Noise and state of leading levels and bulk, and what may be said of an entry."""
+    motion, facts = trajectory.motion, []
+    for name, group in motion.groups:
+        facts.append((f"noise of one update, {name}", f"variance {_text(group.noise)} of u_iᵀWv_i"))
+        facts.append((f"state, {name}", group.state.state))
+        if group.temperature is not None:
+            facts.append((f"temperature, {name}", f"{_text(group.temperature)}, units of the loss"))
+    if motion.levels.isotropy is not None:
+        ratio, p_value = motion.levels.isotropy.ratio, motion.levels.isotropy.p_value
+        said = "isotropic" if motion.isotropic else "not isotropic"
+        facts.append(("isotropy of the noise", f"{said}: factor {ratio:.3g} between levels, p = {p_value:.1g}"))
+    if motion.noise is not None:
+        facts.append(("noise of one update, variance an entry", _text(motion.noise)))
     return facts
 
 

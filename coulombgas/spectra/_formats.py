@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coulombgas._checks import InputError
-from coulombgas._files import links_stay_in, parse_json, read_text, regular_file
+from coulombgas._files import links_stay_in, parse_json, read_json, read_text, regular_file
 from coulombgas._types import PathType
 
 from ._array_files import read_hdf5, read_npy, read_npz
@@ -118,7 +118,7 @@ def _find(path: Path) -> list[Checkpoint]:
 def _single(path: Path, inside: Path | None = None) -> Checkpoint | None:
     """The path as one checkpoint, or None when it is none; links stay ``inside`` a folder where one is given."""
     if path.is_dir():
-        return _single_directory(path)
+        return _single_directory(path, inside)
     reader = read_index if path.name.endswith(_INDEX) else _READERS.get(path.suffix.lower())
     if reader is None:
         return None
@@ -127,8 +127,28 @@ def _single(path: Path, inside: Path | None = None) -> Checkpoint | None:
     return Checkpoint(path, reader, None)
 
 
-def _single_directory(path: Path) -> Checkpoint | None:
+def _own_format(path: Path) -> str:
+    """The format of one of this library's stores of eigenvalues; empty for anything else."""
+    if not (path / "zarr.json").exists():
+        return ""
+    try:
+        attributes = read_json(path / "zarr.json", what="store", inside=path).get("attributes")
+    except InputError:
+        return ""  # damaged: the reader says how
+    found = attributes.get("format") if isinstance(attributes, dict) else None
+    return found if isinstance(found, str) and found.startswith("coulombgas-") else ""
+
+
+def _single_directory(path: Path, inside: Path | None = None) -> Checkpoint | None:
     if any((path / mark).exists() for mark in _ZARR_MARKS):
+        own = _own_format(path)
+        if own and inside is not None:
+            return None  # beside the checkpoints of a run
+        if own:
+            raise InputError(
+                f"{path}: holds eigenvalues ({own}), not weights: `coulombgas report` and `spectra` analyse one "
+                "recording, `coulombgas rule` several, `coulombgas fit` ensembles."
+            )
         return Checkpoint(path, read_zarr, None)
     if (path / "_METADATA").exists() or (path / "default" / "_METADATA").exists():
         return Checkpoint(path, read_orbax, None)

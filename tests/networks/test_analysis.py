@@ -8,9 +8,8 @@ import pytest
 from coulombgas import InputError, analyse
 from coulombgas._precision import x64
 from coulombgas.laws import Brody, PoissonSpacing, WignerSurmise
-from coulombgas.networks import analyse_layer, find_spikes, fit_repulsion, follow
+from coulombgas.networks import Dynamics, analyse_layer, find_spikes, fit_repulsion, follow, layer_motion
 from coulombgas.networks._edge import edge_quantile, edge_scale
-from coulombgas.networks._layer_noise import layer_motion
 from coulombgas.networks._repulsion import _log_likelihood
 from coulombgas.networks._spikes import outlier_sd
 from coulombgas.networks._trajectory import spike_births
@@ -245,6 +244,7 @@ def test_equipartition_of_a_simulated_layer(reduced):
 
 
 ALPHA, DECAY, GRADIENT_NOISE = 0.05, 0.01, 0.3
+RATE = Dynamics(learning_rate=ALPHA, memory=0.0)
 
 
 def shaken_levels(seed, every=2, num=30, momentum=0.0):
@@ -263,26 +263,42 @@ def shaken_levels(seed, every=2, num=30, momentum=0.0):
 def test_noise_is_measured_from_the_motion_of_the_levels():
     """Mean of 12 runs within 3.3 standard errors; at least 8 of 12 intervals of 95% hold (probability 1 − 3e-4)."""
     truth = (ALPHA * GRADIENT_NOISE) ** 2
-    found = [layer_motion(*shaken_levels(seed), 0, ALPHA) for seed in range(12)]
+    found = [layer_motion(*shaken_levels(seed), dynamics=RATE) for seed in range(12)]
+    assert all(motion.isotropic for motion in found)
     noise = [motion.noise for motion in found]
     error = np.sqrt(np.mean([one.sd**2 for one in noise]) / 12)
     assert abs(np.mean([one.mean for one in noise]) - truth) < 3.3 * error
     assert sum(one.contains(truth) for one in noise) >= 8
-    assert found[0].temperature.mean == pytest.approx(noise[0].mean / (2 * ALPHA))
+    assert "variance of an entry" in found[0].statement
     # control: the plain quadratic variation, blind to repulsion, is too small by more than that
     levels, _ = shaken_levels(0, every=8)
     plain = np.mean(np.diff(np.sqrt(levels), axis=0) ** 2) / 8
     assert plain < 0.9 * truth
 
 
+def test_no_temperature_without_equilibrium():
+    """60 updates of 2000 that the weight decay needs: the levels diffuse, and no temperature is told."""
+    motion = layer_motion(*shaken_levels(0), dynamics=RATE)
+    assert motion.bulk.state.state == "flat"
+    assert motion.stationary is False
+    assert motion.temperature is None
+    assert "no temperature: flat" in motion.statement
+
+
 def test_motion_that_is_no_diffusion_is_not_called_noise():
-    assert "record more often than every 40 steps" in layer_motion(*shaken_levels(0, every=40), 0).statement
-    assert "no diffusion" in layer_motion(*shaken_levels(0, every=1, num=60, momentum=0.9), 0).statement
+    assert "record more often than every 40 steps" in layer_motion(*shaken_levels(0, every=40)).statement
+    alike = layer_motion(*shaken_levels(0, every=1, num=60, momentum=0.9))
+    assert alike.noise is None
+    assert "a memory as of momentum 0.8" in alike.statement
+    known = layer_motion(*shaken_levels(0, every=1, num=60, momentum=0.9), dynamics=Dynamics(memory=0.9))
+    assert "momentum 0.9 keeps moves alike over 10 updates" in known.statement
+    assert "record every 30 updates" in known.statement
     levels, steps = shaken_levels(0)
-    assert "do not move" in layer_motion(levels[:1].repeat(30, axis=0), steps, 0).statement
-    assert "fewer than three records" in layer_motion(levels[:2], steps[:2], 0).statement
-    assert "ascending steps" in layer_motion(levels, 0 * steps, 0).statement
-    assert "too few evenly spaced" in layer_motion(levels[:4], np.array([1, 2, 5, 9]), 0).statement
+    assert "do not move" in layer_motion(levels[:1].repeat(30, axis=0), steps).statement
+    assert "fewer than three records" in layer_motion(levels[:2], steps[:2]).statement
+    with pytest.raises(InputError, match="must ascend"):
+        layer_motion(levels, 0 * steps)
+    assert "too few at the same distance" in layer_motion(levels[:4], np.array([1, 2, 5, 9])).statement
 
 
 def test_wrong_input_is_refused():

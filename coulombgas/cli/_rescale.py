@@ -1,0 +1,60 @@
+"""``coulombgas rescale``: the learning rate that keeps the temperature at another batch size."""
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescale:
+    """The learning rate that keeps the temperature when the batch size changes.
+
+    SGD and momentum: linear in the batch; Adam: its square root. With recordings of such trainings (RUN, as for
+    `coulombgas rule`) the exponents are those that they show, the answer has an interval, and limits are checked.
+    """
+
+    paths: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Recordings of trainings, at several settings; none for the law alone."""
+    learning_rate: float
+    """Learning rate as it is."""
+    batch_size: int
+    """Batch size as it is: samples in one update, accumulation and devices together."""
+    to_batch_size: int
+    """Batch size to go to."""
+    optimizer: str | None = None
+    """sgd, momentum, nesterov, adam or adamw; by default that of the recordings, else sgd."""
+    momentum: float | None = None
+    """Momentum as it is, for momentum and nesterov."""
+    to_momentum: float | None = None
+    """Momentum to go to; the same by default."""
+    beta1: float | None = None
+    """Adam's β1, to be rescaled as well."""
+    beta2: float | None = None
+    """Adam's β2, to be rescaled as well."""
+    json: bool = False
+    """Print one JSON object."""
+    seed: int = 0
+    """Seed of the posterior draws."""
+
+    def run(self) -> int:
+        from coulombgas.inference import rescale
+
+        from ._console import write_json
+
+        found = rescale(
+            self.paths,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            to_batch_size=self.to_batch_size,
+            optimizer=self.optimizer,
+            momentum=self.momentum,
+            to_momentum=self.to_momentum,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            seed=self.seed,
+        )
+        if self.json:
+            write_json(found.record())
+        else:
+            print(found.table())
+        return 0
