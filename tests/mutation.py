@@ -190,10 +190,9 @@ def live_function(module: str, name: str) -> Any:
 
 def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
     """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
-    if mutant is not None:
-        # a change that does not fit is an error, not a mutant that is noticed
-        if live_function(mutant.module, mutant.function).__code__.co_freevars != mutant.code.co_freevars:
-            raise LookupError(f"{mutant}: its function was not found")
+    free = mutant and live_function(mutant.module, mutant.function).__code__.co_freevars
+    if mutant and free != mutant.code.co_freevars:  # an error, not a mutant that is noticed
+        raise LookupError(f"{mutant}: its function was not found")
     child = os.fork()
     if child == 0:
         os._exit(_checks_hold(mutant, derivations, tests, timeout))
