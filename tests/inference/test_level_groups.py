@@ -102,6 +102,26 @@ def test_independent_replicas_keep_their_freedom():
     assert setting_energies([few], None).freedom[0, 1:3].tolist() == [60.0, 150.0]
 
 
+@pytest.mark.slow
+def test_tempering_leaves_the_mean_temperature_where_it_is(reduced):
+    """Posterior means Q/(f − 2), over data sets of 50 and of 800 replicas whose energies scatter twice as much.
+
+    Within 4 standard errors and 1.5% (the skewness of an inverse gamma law, 2/f). Control: energies and freedom not
+    divided alike would halve it or double it.
+    """
+    for replicas, num in ((50, 60), (800, 12)) if reduced else ((50, 1500), (800, 250)):
+        rng, found, scatter = np.random.default_rng(replicas), [], []
+        for _ in range(num):
+            common = np.sqrt(rng.gamma(4.0, 0.25, replicas))[:, None]
+            groups = [group_of(common * blocks(rng, replicas, size)) for size in (1, 2, 2, 3)]
+            tempering = 1 / inflation(groups)
+            energy, freedom = (tempering * sum(getattr(g, name) for g in groups) for name in ("energy", "freedom"))
+            found.append(energy / (freedom - 2))
+            scatter.append(1 / tempering)
+        assert np.mean(scatter) > 1.5
+        assert np.mean(found) == pytest.approx(1.0, abs=0.015 + 4 * np.std(found) / np.sqrt(num))
+
+
 def curve_with(error: float) -> ResponseCurve:
     grid, shape = np.linspace(0.0, 1e-3, 5), (5, 3)
     return ResponseCurve(grid, np.zeros(shape), np.full(shape, error), "made up", np.zeros(shape), np.zeros(shape))
