@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coulombgas.spectra import level_groups, number_variance, rigidity, spacing_ratio
+from coulombgas.spectra import level_groups, number_variance, rigidity, spacing_ratio, weights_to_levels
 from coulombgas.spectra._unfold import isolated_levels
 
 
@@ -56,3 +56,12 @@ def test_a_level_stands_apart_by_the_spacings_inside_and_not_by_its_own(gap, apa
     even = np.arange(100.0)
     assert isolated_levels(np.insert(even, 0, -gap)) == (apart, 0)
     assert isolated_levels(np.append(even, 99 + gap)) == (0, apart)
+
+
+def test_symmetric_levels_of_many_matrices_are_those_of_each():
+    weights = np.random.default_rng(0).normal(size=(4, 3, 3))
+    found = weights_to_levels(weights, kind="symmetric")
+    for one, own in zip(found, weights, strict=True):
+        np.testing.assert_allclose(one, np.linalg.eigvalsh((own + own.T) / 2), atol=1e-12)
+    pairs = weights_to_levels(weights.reshape(2, 2, 3, 3), kind="symmetric")
+    np.testing.assert_allclose(pairs.reshape(4, 3), found, atol=1e-12)
