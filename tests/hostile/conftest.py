@@ -24,7 +24,9 @@ def refused(tmp_path, capsys, monkeypatch) -> Callable[..., str]:
     """Run a command that must be refused; returns its line. ``named`` are words that the line must hold."""
 
     def run(arguments: list, *named: str) -> str:
-        from coulombgas.cli import main  # not before the type checker of the tests is there
+        # not before the type checker of the tests is there, and before the clock starts
+        import coulombgas.report
+        from coulombgas.cli import main
 
         (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")
