@@ -1,5 +1,6 @@
 """What every hostile case must meet: status 2, one clear line, nothing written, soon."""
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -25,8 +26,9 @@ def refused(tmp_path, capsys, monkeypatch) -> Callable[..., str]:
 
     def run(arguments: list, *named: str) -> str:
         # not before the type checker of the tests is there, and before the clock starts
-        import coulombgas.report
         from coulombgas.cli import main
+
+        importlib.import_module("coulombgas.report")
 
         (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")
