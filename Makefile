@@ -11,7 +11,7 @@ QUICK := tests/test_layers.py tests/test_checks.py tests/test_files.py tests/tes
          tests/symbolic/test_parse.py tests/report/test_ensemble.py tests/hostile/test_exploits.py \
          tests/hostile/test_stores.py
 
-.PHONY: demo test test-full lint types bench docs newest oldest clean help
+.PHONY: demo test test-full mutants lint types bench docs newest oldest clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,6 +31,10 @@ test: $(STAMP)  ## the test suite, statistical checks in their reduced form
 
 test-full: $(STAMP)  ## the statistical checks at full size (hours)
 	COULOMBGAS_FULL=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
+
+mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (an hour)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py --named
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py
 
 lint: $(STAMP)  ## style, banned imports, formatting
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,17 @@ class Mutant:
         return f"{self.module.rsplit('.', 1)[-1]}.{self.function}:{self.line}: {self.change}"
 
 
-def mutants(module: str) -> list[Mutant]:
-    """All mutants of the functions of a module, in the order of its lines."""
+def mutants(module: str, changes: "Changes | None" = None) -> list[Mutant]:
+    """All mutants of the functions of a module, in the order of its lines; ``changes`` gives those of one function."""
+    changes = changes or _changes
     source = Path(inspect.getfile(importlib.import_module(module))).read_text(encoding="utf-8")
     tree = ast.parse(source)
     found = []
     for name, function in _functions(tree.body, ""):
-        for place, (node, field, new) in enumerate(_changes(function)):
+        for place, (node, field, new) in enumerate(changes(function)):
             changed = copy.deepcopy(tree)
             twin = dict(_functions(changed.body, ""))[name]
-            target, slot, replacement = list(_changes(twin))[place]
+            target, slot, replacement = list(changes(twin))[place]
             before = ast.unparse(target)
             setattr(target, slot, replacement)
             after = ast.unparse(target)
@@ -124,6 +125,7 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any]]:
                 yield node, "args", node.args[::-1]
 
 
+Changes = Callable[[ast.FunctionDef], Iterator[tuple[Any, str, Any]]]
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
 }  # fmt: skip
@@ -183,11 +185,14 @@ def live_function(module: str, name: str) -> Any:
         else:
             inner: Any = getattr(found, "__func__", None)
             found = inspect.unwrap(found) if inner is None else inner
-    return found
+    return inspect.unwrap(found)  # a decorated function is itself one
 
 
 def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
     """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
+    free = mutant and live_function(mutant.module, mutant.function).__code__.co_freevars
+    if mutant and free != mutant.code.co_freevars:  # an error, not a mutant that is noticed
+        raise LookupError(f"{mutant}: its function was not found")
     child = os.fork()
     if child == 0:
         os._exit(_checks_hold(mutant, derivations, tests, timeout))
@@ -204,20 +209,26 @@ def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Seque
     try:
         if mutant is not None:
             live_function(mutant.module, mutant.function).__code__ = mutant.code
-        from derivations._framework import chains, run_step
-
-        for name in derivations:
-            for step in chains()[name].steps:
-                if run_step(step).failure:
-                    return 0
+        if not _derivations_hold(derivations):
+            return 0
         if tests:
             import pytest
 
             # the modules are imported already, which the type checks of the suite's own options do not allow
-            return int(pytest.main(["-x", "-q", "-o", "addopts=", "--import-mode=importlib", *tests]) == 0)
+            known = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins that the modules imported
+            options = ["-x", "-q", "-o", "addopts=", "-W", known, "--import-mode=importlib"]
+            return int(pytest.main([*options, *tests]) == 0)
     except BaseException:
         return 0
     return 1
+
+
+def _derivations_hold(names: Sequence[str]) -> bool:
+    if names:
+        from derivations._framework import chains, run_step
+
+        return not any(run_step(step).failure for name in names for step in chains()[name].steps)
+    return True
 
 
 def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:

@@ -68,6 +68,8 @@ class SimulateGPT:
     """Replace the dropout."""
     tied: bool | None = None
     """Tie the output layer to the token embedding."""
+    shard: str | None = None
+    """none in a job array of a queue, where each job is then a run of its own: a run of transformers has no shards."""
     resume: bool = False
     """Go on from the last checkpoint of an interrupted run."""
     overwrite: bool = False
@@ -80,6 +82,7 @@ class SimulateGPT:
         from coulombgas._files import add_to_output
         from coulombgas.models import read_corpus
 
+        _refuse_shards(self.shard)
         config, corpus = self._config(), read_corpus(self.text)
         with progress_bar(f"training {config.replicas} x {self.size}") as progress:
             run = self._train(config, corpus, progress)
@@ -120,6 +123,26 @@ class SimulateGPT:
             record_every=self.record_every, evaluate_every=self.evaluate_every, select=self.select,
             compute_dtype=self.compute_dtype,
         )  # fmt: skip
+
+
+def _refuse_shards(text: str | None) -> None:
+    """Losses, weights and recorded spectra of a run are of all its replicas, and nothing puts parts of them together.
+
+    Raises:
+        InputError: where ``--shard`` or the queue asks for a part.
+    """
+    from coulombgas._checks import fail
+
+    from ._cluster import find_shard
+
+    shard = find_shard(text)
+    if shard is not None and shard.number > 1:
+        fail(
+            "shard",
+            "must be none: a run of transformers is one directory for all its replicas, which merge does not put "
+            "together; in a job array give each job its own --seed and --out beside --shard none",
+            f"{shard.index}/{shard.number} ({shard.source})",
+        )
 
 
 def _sample(run: "LanguageRun", seed: int) -> str:

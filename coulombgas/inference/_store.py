@@ -38,8 +38,8 @@ _EXPONENTS = ("alpha_exponent", "batch_exponent")
 _DIAGNOSTICS = {"r_hat": Number(finite=False), "ess": Number(finite=False), "divergences": Whole()}
 _LEVEL = Record({
     "center": Number(),
-    "width2_per_temperature": OrNull(Number(finite=False)),
-    "predicted_width": OrNull(Number(finite=False)),
+    "width2_per_temperature": OrNull(Number()),
+    "predicted_width": OrNull(Number()),
     "used": Flag(),
     "modes": ListOf(Whole(), least=1),
 })  # fmt: skip
@@ -54,7 +54,7 @@ _SETTING = Record({
     **_DIAGNOSTICS,
 }, optional={
     # files of version 0.1.0 before optimisers and relative temperatures have none of these
-    "true_temperature": OrNull(Number(finite=False)),
+    "true_temperature": OrNull(Number(1e-300)),
     "formula": Text(),
     "consistent": Flag(),
     "relative": Flag(),
@@ -96,7 +96,7 @@ def load_parts(path: PathType) -> dict[str, Any]:
     """
     check_hdf5(Path(path))
     with reading(path, "not a saved fit"):
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
+        with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
             tree = opened.load()
         posterior, observed = (tree[name].to_dataset() for name in ("posterior", "observed_data"))
     if posterior.attrs.get("format") != FORMAT:
@@ -106,6 +106,34 @@ def load_parts(path: PathType) -> dict[str, Any]:
     check_document(description, _DESCRIPTION, where, "the file is damaged; fit again")
     with naming(path), reading(path, "its arrays do not fit its description"):
         return _rebuild(description, posterior, observed)
+
+
+def _numbers(dataset: xr.Dataset, name: str, *dims: str, positive: bool = False) -> np.ndarray:
+    """The values of a variable over the dimensions that it must have, all of them finite."""
+    variable, remedy = dataset[name], "the file is damaged; fit again"
+    if variable.dims != dims or 0 in variable.shape[:2]:
+        shape = dict(zip(map(str, variable.dims), variable.shape, strict=True))
+        raise InputError(f"`{name}` must run over {', '.join(dims)}, got {shape}: {remedy}.")
+    if variable.dtype.kind not in "fiu" or not np.isfinite(variable.values).all():
+        raise InputError(f"`{name}` holds what is no finite number: {remedy}.")
+    if positive and not (variable.values > 0).all():
+        raise InputError(f"`{name}` must be positive, got {variable.values.min():g}: {remedy}.")
+    if positive and not np.ptp(variable.values, axis=(0, 1)).all():
+        raise InputError(f"`{name}` has draws that are all the same: {remedy}.")
+    return variable.values
+
+
+def _observations(observed: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Levels one after the other, and how many of them each level group has."""
+    values, counts = observed["eigenvalue"], observed["observations"]
+    if values.dtype.kind not in "fiu" or not np.isfinite(values.values).all():
+        raise InputError("`eigenvalue` holds what is no finite number: the file is damaged; fit again.")
+    if counts.dtype.kind not in "iu" or (counts.values <= 0).any() or counts.values.sum() != values.size:
+        raise InputError(
+            f"`observations` must be whole numbers above 0 that make {values.size} together: the file is damaged; "
+            "fit again."
+        )
+    return values.values, counts.values
 
 
 def _rebuild(description: dict[str, Any], posterior: xr.Dataset, observed: xr.Dataset) -> dict[str, Any]:
@@ -187,23 +215,24 @@ def _describe(settings: Settings, scaling: ScalingFit | None, method: str) -> di
 
 
 def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, observed: xr.Dataset) -> SettingFit:
-    ends = np.cumsum(observed["observations"].values)
-    levels = []
+    values, counts = _observations(observed)
+    ends, levels = np.cumsum(counts), []
+    widths = _numbers(posterior, "width", "chain", "draw", "level", positive=True)
+    centers = _numbers(posterior, "center", "chain", "draw", "level")
     for row, level in zip(rows, meta["levels"], strict=True):
         if level["modes"] != sorted(set(level["modes"])):
             raise InputError(f"`modes` of a level must ascend, got {level['modes']}: the file is damaged; fit again.")
-        values = observed["eigenvalue"].values[ends[row] - observed["observations"].values[row] : ends[row]]
-        width = posterior["width"].values[..., row]
+        width = widths[..., row]
         levels.append(
             LevelFit(
                 **{**level, "modes": tuple(level["modes"])},
-                levels=values.reshape(-1, len(level["modes"])),
+                levels=values[ends[row] - counts[row] : ends[row]].reshape(-1, len(level["modes"])),
                 width_draws=width,
-                center_draws=posterior["center"].values[..., row],
+                center_draws=centers[..., row],
                 width=summarise(width),
             )
         )
-    draws = posterior["temperature"].values[..., index]
+    draws = _numbers(posterior, "temperature", "chain", "draw", "setting", positive=True)[..., index]
     rest = {**meta, "levels": tuple(levels), "warnings": tuple(meta["warnings"])}
     # files of version 0.1.0 have neither optimisers nor relative temperatures
     relative = rest.pop("relative", False)
@@ -219,7 +248,10 @@ def _load_scaling(meta: dict | None, posterior: xr.Dataset) -> ScalingFit | None
     if meta is None:
         return None
     stored = {name: f"rule_{name}" if name == "temperature" else name for name in meta.pop("sites")}
-    draws = {name: posterior[variable].values for name, variable in stored.items()}
+    extra = {"temperature": ("setting",)}
+    draws = {
+        name: _numbers(posterior, variable, "chain", "draw", *extra.get(name, ())) for name, variable in stored.items()
+    }
     meta["wider_prior"] = {name: Interval(*value) for name, value in meta.get("wider_prior", {}).items()}
     known = {name: summarise(draws[name]) if name in draws else None for name in _EXPONENTS}
     return ScalingFit(

@@ -60,10 +60,30 @@ def scalar_times(step: np.ndarray, noise: np.ndarray) -> tuple[float, int]:
     covariance = lyapunov(step, noise)
     summed = np.linalg.solve(np.eye(len(step)) - step, covariance)
     time = float(summed[0, 0] / covariance[0, 0]) - 0.5
+    return time, _updates_until(step, covariance, 0.01)
+
+
+_ONE_BY_ONE = 1000  # updates; slower elements decay without turning back, and are found by powers of two
+
+
+def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> int:
+    """Updates after which the first component's variance, without noise, is below ``share`` of its own."""
+
+    def below(power: np.ndarray) -> bool:
+        return bool(abs((power @ covariance @ power.T)[0, 0]) <= share * covariance[0, 0])
+
     updates, power = 1, step
-    while abs((power @ covariance @ power.T)[0, 0]) > 0.01 * covariance[0, 0]:
+    while not below(power) and updates < _ONE_BY_ONE:
         updates, power = updates + 1, power @ step
-    return time, updates
+    if below(power):
+        return updates
+    powers = [step]
+    while not below(power @ powers[-1]):
+        powers.append(powers[-1] @ powers[-1])
+    for bit in range(len(powers) - 1, -1, -1):
+        if not below(power @ powers[bit]):
+            updates, power = updates + 2**bit, power @ powers[bit]
+    return updates + 1
 
 
 def _rbm(model: GaussianRBM, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:

@@ -150,3 +150,19 @@ def test_more_shares_than_replicas_and_shards_of_different_runs(tmp_path):
         cg.merge_stores([tmp_path / "0.zarr", tmp_path / "1.zarr"], out=tmp_path / "x.zarr")
     with pytest.raises(cg.InputError, match="matches no store"):
         cg.merge_stores(str(tmp_path / "nothing-*.zarr"), out=tmp_path / "x.zarr")
+
+
+def test_a_run_of_transformers_has_no_shards(tmp_path, monkeypatch, capsys):
+    """In an array every job would train all of it into one directory: refused, and with its own words done."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    words = ["simulate", "gpt", "--out", "run", "--text", "nothing.txt", "--steps", "1"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "`shard` must be none" in said
+    assert "3/8 (SLURM_ARRAY_TASK_ID)" in said
+    assert list(tmp_path.iterdir()) == []
+    for allowed in ("none", "0/1"):  # the next thing that is wrong is the text
+        assert main([*words, "--shard", allowed]) == 2
+        assert "nothing.txt" in capsys.readouterr().err

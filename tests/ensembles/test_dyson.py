@@ -153,3 +153,19 @@ def test_record_and_errors():
         DysonLevels(n=2, drift=_restoring, noise=0.0)
     with pytest.raises(InputError, match="`beta` must be 1 or 2"):
         DysonMatrix(drift=_restoring, beta=4)
+
+
+@pytest.mark.parametrize("record_every", [1, 4])
+def test_noise_of_successive_records_is_independent(record_every):
+    """One free level: records of 2000 updates differ by independent normals of variance 2 g² dt, 4.5 errors of 2.2%."""
+    process = DysonMatrix(drift=jnp.zeros_like, noise=0.5)
+    run = simulate(
+        process, jnp.zeros((1, 1)), key=jax.random.key(5), time_step=0.1, num_steps=2000 * record_every,
+        record_every=record_every,
+    )  # fmt: skip
+    kicks = np.diff(np.asarray(run.levels)[:, 0])
+    variance = 2 * 0.5**2 * 0.1 * record_every
+    assert abs(kicks.mean()) < 4.5 * np.sqrt(variance / len(kicks))
+    assert kicks.var() == pytest.approx(variance, rel=4.5 * np.sqrt(2 / len(kicks)))
+    for lag in (1, 2, 4):
+        assert abs(np.corrcoef(kicks[lag:], kicks[:-lag])[0, 1]) < 4.5 / np.sqrt(len(kicks))

@@ -1,5 +1,6 @@
 """What every hostile case must meet: status 2, one clear line, nothing written, soon."""
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -24,7 +25,10 @@ def refused(tmp_path, capsys, monkeypatch) -> Callable[..., str]:
     """Run a command that must be refused; returns its line. ``named`` are words that the line must hold."""
 
     def run(arguments: list, *named: str) -> str:
-        from coulombgas.cli import main  # not before the type checker of the tests is there
+        # not before the type checker of the tests is there, and before the clock starts
+        from coulombgas.cli import main
+
+        importlib.import_module("coulombgas.report")
 
         (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")

@@ -89,7 +89,8 @@ def test_no_interrupt_is_swallowed(tmp_path, monkeypatch, capsys, inputs, name, 
     if reduced and CASES.index((name, index)) >= REDUCED:
         pytest.skip("one for each command in the reduced form")
     monkeypatch.chdir(tmp_path)
-    delay = float(np.random.default_rng([index, len(name)]).uniform(0.05, 3.0))
+    # while modules are loaded, programs compiled, or at work
+    delay = float(np.random.default_rng([index, len(name)]).uniform(0.05, 1.0 if reduced else 3.0))
     status, took = interrupt(COMMANDS[name].format(inputs=inputs).split(), number, delay)
     shown = capsys.readouterr()
     if took is None:

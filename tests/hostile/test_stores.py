@@ -414,7 +414,61 @@ def gone(name: str):
     return change
 
 
+def filled(name: str, value: float):
+    """A variable with one value everywhere."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "a") as file:
+            file[name][...] = value
+
+    return change
+
+
+def instead(name: str, array: object):
+    """Another array, without dimensions, in the place of a variable."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "a") as file:
+            del file[name]
+            file[name] = array
+
+    return change
+
+
+def setting(**changes: object):
+    """A description with fields of its setting changed."""
+    return attribute(lambda d: {**d, "settings": [{**d["settings"][0], **changes}]})
+
+
 FITS = {
+    **{
+        f"{name} of {value}": filled(name, value)
+        for name in ("posterior/temperature", "posterior/width", "posterior/center", "observed_data/eigenvalue")
+        for value in (np.nan, np.inf, -1.0)
+        if value != -1.0 or name in ("posterior/temperature", "posterior/width")
+    },
+    "observations of -5": filled("observed_data/observations", -5),
+    "observations of 0": filled("observed_data/observations", 0),
+    **{
+        f"{name} of shape {np.shape(array)}": instead(name, array)
+        for name in ("posterior/temperature", "posterior/width")
+        for array in (1.0, np.ones((2, 3)), np.ones((2, 50, 1)))
+    },
+    "words for a temperature": instead("posterior/temperature", np.array([b"x"] * 3)),
+    "no levels": instead("observed_data/eigenvalue", np.zeros(0)),
+    "true temperature NaN": setting(true_temperature=float("nan")),
+    "true temperature 0": setting(true_temperature=0.0),
+    "infinite rate": setting(learning_rate=float("inf")),
+    "predicted width NaN": attribute(
+        lambda d: {
+            **d,
+            "settings": [
+                {**d["settings"][0], "levels": [{**d["settings"][0]["levels"][0], "predicted_width": float("nan")}]}
+            ],
+        }
+    ),
+    "noise": lambda path: path.write_bytes(RNG.bytes(5000)),
+    "empty": lambda path: path.write_bytes(b""),
     "no description": attribute(None),
     "description of numbers": attribute(3.0),
     "description no JSON": attribute("{"),

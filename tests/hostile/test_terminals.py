@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import coulombgas as cg
 from coulombgas.cli import main
 from coulombgas.cli._console import print_table, remark
 from coulombgas.cli._plain import PlainStream
+from coulombgas.spectra import make_spectra, write_store
 
 ROOT = Path(cg.__file__).parents[1]
 EVIL = "a\x1b[31m\x1b]0;owned\x07\x08\x9b\u202eb"
@@ -23,7 +25,9 @@ def store(tmp_path_factory) -> Path:
     """A store in a folder with a name that a terminal would obey."""
     folder = tmp_path_factory.mktemp("names") / EVIL
     folder.mkdir()
-    cg.train(cg.TeacherStudent(), learning_rate=0.1, batch_size=2, replicas=2, steps=1, out=folder / "run.zarr")
+    levels = np.random.default_rng(0).normal(2.0, 0.1, (1, 3, 1, 2))
+    spectra = make_spectra(np.sort(levels), learning_rate=[0.1], batch_size=[2], model=cg.TeacherStudent().config())
+    write_store(spectra, folder / "run.zarr")
     return folder / "run.zarr"
 
 
@@ -62,38 +66,76 @@ def test_a_terminal_gets_no_escapes_of_names_either(monkeypatch, capsys):
     assert "\\x1b]0;owned" in shown.out
 
 
-def run(words: list, **options) -> subprocess.CompletedProcess:
-    """A command in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **options.pop("env", {})}
-    command = [sys.executable, "-m", "coulombgas", *map(str, words)]
-    return subprocess.run(command, env=environment, check=False, timeout=120, **options)
+SEVERAL = """
+import json, os, sys
+from coulombgas.cli import main
+for words in json.loads(sys.argv.pop(1)):
+    folder, sys.argv[1:] = words[0], words[1:]
+    os.chdir(folder)
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.write(f"== {status}\\n")
+            stream.flush()
+"""
+
+
+def run(*commands: list, folder: Path, env: dict[str, str]) -> tuple[list[int], list[str], list[str]]:
+    """Commands one after the other in a process of their own, each in its folder: statuses, outputs and errors."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **env}
+    for index in range(len(commands)):
+        (folder / str(index)).mkdir(parents=True)
+    words = [[str(folder / str(index)), *map(str, command)] for index, command in enumerate(commands)]
+    done = subprocess.run(
+        [sys.executable, "-c", SEVERAL, json.dumps(words)],
+        env=environment,
+        check=False,
+        timeout=200,
+        capture_output=True,
+    )
+    encoding = env.get("PYTHONIOENCODING", "utf-8")
+    parts = [re.split(r"== \d+\n", stream.decode(encoding)) for stream in (done.stdout, done.stderr)]
+    statuses = [int(word) for word in re.findall(r"== (\d+)\n", done.stderr.decode(encoding))]
+    assert len(statuses) == len(commands), done.stderr
+    return statuses, *parts
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_letters_that_an_encoding_lacks(tmp_path, store, encoding):
+def test_letters_that_an_encoding_lacks(tmp_path, encoding):
     weights = tmp_path / "gewicht-µ-λ.npz"
     np.savez(weights, **{"schicht-λ": np.random.default_rng(0).normal(size=(6, 4))})
-    for words in (["spectra", weights], ["spectra", tmp_path / "λ"]):
-        done = run(words, capture_output=True, env={"PYTHONIOENCODING": encoding})
-        assert done.returncode == (0 if words[1] == weights else 2), done.stderr
-        text = (done.stdout + done.stderr).decode(encoding)
-        assert "Traceback" not in text
-        assert ("λ" if encoding == "utf-8" else "\\u03bb") in text
+    statuses, outputs, errors = run(
+        ["spectra", weights], ["spectra", tmp_path / "λ"], folder=tmp_path / "here", env={"PYTHONIOENCODING": encoding}
+    )
+    assert statuses == [0, 2], errors
+    for output, error in zip(outputs[:2], errors[:2], strict=True):
+        assert "Traceback" not in output + error
+        assert ("λ" if encoding == "utf-8" else "\\u03bb") in output + error
 
 
-def test_closed_streams():
-    """``>&-`` and ``2>&-``: the status alone tells."""
-    for redirect in (">&-", "2>&-", ">&- 2>&-", "<&-"):
-        for words, status in (("--help", 0), ("merge nothing.zarr --out x", 2)):
-            done = subprocess.run(
-                ["bash", "-c", f"{sys.executable} -m coulombgas {words} {redirect}"],
-                capture_output=True,
-                check=False,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-            )
-            assert done.returncode == status, (redirect, words, done.stderr)
-            assert b"Traceback" not in done.stderr
-            assert b"Exception ignored" not in done.stderr
+TWO = """
+import sys
+from coulombgas.cli import main
+statuses = []
+for words in (["--help"], ["merge", "nothing.zarr", "--out", "x"]):
+    sys.argv[1:] = words
+    statuses.append(main())
+sys.exit(int("".join(map(str, statuses))))
+"""
+
+
+@pytest.mark.parametrize("redirect", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams(redirect):
+    """``>&-`` and ``2>&-``: the statuses of --help, 0, and of a merge of nothing, 2, alone tell."""
+    done = subprocess.run(
+        ["bash", "-c", f'{sys.executable} -c "$TWO" {redirect}'],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "TWO": TWO},
+    )
+    assert done.returncode == 2, (redirect, done.stderr)  # 02
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
 
 
 def test_a_reader_that_goes_away_and_a_full_disk(store):
@@ -117,24 +159,22 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
     assert b"No space left on device" in done.stderr
 
 
+WORDS = (
+    ["derive", "--drift", "x*(1/k - 1/(m - x))", "--params", "k=4", "m=9", "g=0.3", "--domain", "0", "9"],
+    ["derive", "--drift", "a*x - b*x**3 + c", "--json"],
+    ["simulate", "rbm", "--replicas", "3", "--steps", "5", "--out", "run.zarr", "--json"],
+    ["nonsense"],
+)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["derive", "--drift", "x*(1/k - 1/(m - x))", "--params", "k=4", "m=9", "g=0.3", "--domain", "0", "9"],
-        ["derive", "--drift", "a*x - b*x**3 + c", "--json"],
-        ["simulate", "rbm", "--replicas", "3", "--steps", "5", "--out", "run.zarr", "--json"],
-        ["nonsense"],
-    ],
-    ids=["derive", "symbols", "rbm", "error"],
-)  # fmt: skip
-def test_nothing_depends_on_the_hash_seed(tmp_path, words, reduced):
+def test_nothing_depends_on_the_hash_seed(tmp_path, reduced):
     found = []
     for seed in ("1", "77") if reduced else ("1", "2", "3", "77"):
-        (tmp_path / seed).mkdir()
-        done = run(words, capture_output=True, cwd=tmp_path / seed, env={"PYTHONHASHSEED": seed})
-        levels = [cg.read_spectra(path).eigenvalue.values.tolist() for path in (tmp_path / seed).glob("*.zarr")]
-        found.append((done.returncode, done.stdout, done.stderr, levels))
+        done = run(*WORDS, folder=tmp_path / seed, env={"PYTHONHASHSEED": seed})
+        levels = cg.read_spectra(tmp_path / seed / "2" / "run.zarr").eigenvalue.values.tolist()
+        found.append((*done, levels))
+    assert found[0][0] == [0, 0, 0, 2]
     assert all(one == found[0] for one in found)
 
 
