@@ -7,7 +7,9 @@
 
 A mutant is the code of one function compiled from a changed syntax tree and put into the live function, so that every
 name that is bound to it sees the change. Each mutant runs in a process of its own, forked after all imports: first the
-derivations, then the tests (stopped at the first failure). A mutant that no check notices survives.
+derivations, then the tests (stopped at the first failure). A mutant that no check notices survives. One that is noticed
+is noticed by a wrong value, by an exception on the way to one, or by running into the time limit: the score tells them
+apart. No mutant can fail at import, for every module is imported before the change.
 """
 
 import argparse
@@ -22,12 +24,16 @@ import signal
 import sys
 import time
 import types
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 TIMEOUT = 240
+OUTCOMES = ("survives", "value", "exception", "time limit")
+REASONS: dict[tuple[str, str], str] = {}
+"""(function, change) of a mutant that nothing can notice → why."""
 PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._widths": (
         ("gaussian_rbm", "matrix_ou", "discretisation", "teacher_student", "two_layer", "fokker_planck"),
@@ -186,17 +192,19 @@ def live_function(module: str, name: str) -> Any:
     return found
 
 
-def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
-    """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
+def outcome(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> str:
+    """How the checks take the mutant: one of ``OUTCOMES``; with None, whether they hold at all."""
     child = os.fork()
     if child == 0:
-        os._exit(_checks_hold(mutant, derivations, tests, timeout))
+        os._exit(_checks(mutant, derivations, tests, timeout))
     _, status = os.waitpid(child, 0)
-    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1
+    if os.WIFSIGNALED(status):
+        return "time limit" if os.WTERMSIG(status) == signal.SIGALRM else "exception"
+    return OUTCOMES[os.WEXITSTATUS(status)]
 
 
-def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int) -> int:
-    """1 if all checks hold; an endless mutant is ended by the alarm, which counts as noticed."""
+def _checks(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int) -> int:
+    """Index into ``OUTCOMES``; an endless mutant is ended by the alarm."""
     signal.alarm(timeout)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -208,16 +216,28 @@ def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Seque
 
         for name in derivations:
             for step in chains()[name].steps:
-                if run_step(step).failure:
-                    return 0
-        if tests:
-            import pytest
-
-            # the modules are imported already, which the type checks of the suite's own options do not allow
-            return int(pytest.main(["-x", "-q", "-o", "addopts=", "--import-mode=importlib", *tests]) == 0)
+                if failure := run_step(step).failure:
+                    return 1 if failure.startswith("NotProved") else 2
+        return _tests(tests) if tests else 0
     except BaseException:
-        return 0
-    return 1
+        return 2
+
+
+def _tests(tests: Sequence[str]) -> int:
+    import pytest
+
+    class Watch:
+        """Remembers whether the first failure is that of an assertion."""
+
+        found = 2
+
+        def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+            if call.excinfo is not None and issubclass(call.excinfo.type, AssertionError | pytest.fail.Exception):
+                Watch.found = 1
+
+    # the modules are imported already, which the type checks of the suite's own options do not allow
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    return 0 if pytest.main([*options, *tests], plugins=[Watch()]) == 0 else Watch.found
 
 
 def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
@@ -226,27 +246,41 @@ def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
     return [found[k] for k in sorted(chosen)]
 
 
-def report(results: dict[str, list[tuple[Mutant, bool]]], seconds: float) -> str:
+def report(results: dict[str, list[tuple[Mutant, str]]], seconds: float) -> str:
     """The score as Markdown: one row for each module, and the survivors."""
     every = [item for rows in results.values() for item in rows]
-    killed = sum(not alive for _, alive in every)
-    share = 100 * killed / max(len(every), 1)
+    counts = Counter(found for _, found in every)
+    killed = len(every) - counts["survives"]
     lines = [
         "# Mutation score",
         "",
         "`python tests/mutation.py --out docs/theory/mutation_score.md` changes one factor, sign, power, argument or",
-        "index of a public symbolic statement and runs the derivations and tests that claim it.",
+        "index of a public symbolic statement and runs the derivations and tests that claim it. A mutant is noticed by",
+        "a wrong value (a residual that is not zero, an assertion that fails), by an exception on the way to one, or by",
+        "the time limit. None can fail at import, for the change is made after it.",
         "",
-        f"**{killed} of {len(every)} mutants are noticed ({share:.0f}%)**, {seconds:.0f} s.",
+        f"**{killed} of {len(every)} mutants are noticed ({100 * killed / max(len(every), 1):.0f}%)**: "
+        + ", ".join(f"{counts[name]} by {_A[name]}" for name in OUTCOMES[1:])
+        + f"; {seconds:.0f} s.",
         "",
-        "| module | mutants | noticed |",
-        "| --- | --- | --- |",
+        "| module | mutants | " + " | ".join(OUTCOMES) + " |",
+        "| --- |" + " --- |" * (len(OUTCOMES) + 1),
     ]
     for module, rows in results.items():
-        lines.append(f"| `{module}` | {len(rows)} | {sum(not alive for _, alive in rows)} |")
-    survivors = [str(mutant) for mutant, alive in every if alive]
-    lines += ["", "Survivors:" if survivors else "No survivors.", "", *(f"- `{name}`" for name in survivors)]
+        of = Counter(found for _, found in rows)
+        lines.append(f"| `{module}` | {len(rows)} | " + " | ".join(str(of[name]) for name in OUTCOMES) + " |")
+    survivors = [mutant for mutant, found in every if found == "survives"]
+    lines += ["", "Survivors:" if survivors else "No survivors.", ""]
+    lines += [f"- `{mutant}`: {REASONS.get(_place(mutant), 'not explained yet')}" for mutant in survivors]
     return "\n".join(lines).rstrip() + "\n"
+
+
+_A = {"value": "a wrong value", "exception": "an exception", "time limit": "the time limit"}
+
+
+def _place(mutant: Mutant) -> tuple[str, str]:
+    """Where and what, without the line: what a reason is kept under."""
+    return f"{mutant.module.rsplit('.', 1)[-1]}.{mutant.function}", mutant.change
 
 
 def _short(text: str) -> str:
@@ -262,25 +296,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=16, help="mutants for each module (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="write the score there as Markdown")
     options = parser.parse_args(argv)
-    start, results = time.perf_counter(), {}
+    start = time.perf_counter()
+    results: dict[str, list[tuple[Mutant, str]]] = {}
     for module in options.modules or PLAN:
         chains, tests = PLAN.get(module, ((), ()))
         chains = tuple(options.derivations) if options.derivations is not None else chains
         tests = tuple(options.tests) if options.tests is not None else tests
         results[module] = []
-        if not survives(None, chains, tests, 4 * TIMEOUT):
+        if outcome(None, chains, tests, 4 * TIMEOUT) != "survives":
             parser.error(f"the checks of {module} fail, or take too long, without any mutant")
         for mutant in sample(mutants(module), options.limit):
-            alive = survives(mutant, chains, tests)
-            sys.stdout.write(f"{'SURVIVES' if alive else 'noticed '} {mutant}\n")
+            found = outcome(mutant, chains, tests)
+            sys.stdout.write(f"{found:10} {mutant}\n")
             sys.stdout.flush()
-            results[module].append((mutant, alive))
+            results[module].append((mutant, found))
     text = report(results, time.perf_counter() - start)
     sys.stdout.write(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
-    every = [alive for rows in results.values() for _, alive in rows]
-    return 0 if sum(every) <= 0.05 * len(every) else 1
+    every = [found for rows in results.values() for _, found in rows]
+    return 0 if every.count("survives") <= 0.05 * len(every) else 1
 
 
 if __name__ == "__main__":
