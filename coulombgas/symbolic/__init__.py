@@ -48,6 +48,7 @@ from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
 from ._parse import parse as parse
+from ._rest_points import RestPoint as RestPoint
 from ._rewrite import stabilise as stabilise
 from ._schrodinger import SchrodingerOperator as SchrodingerOperator
 from ._selberg import laguerre_normalisation as laguerre_normalisation
@@ -93,6 +94,7 @@ __all__ = [
     "LearningRule",
     "LinearLaw",
     "MatrixSDE",
+    "RestPoint",
     "RuleLevels",
     "SchrodingerOperator",
     "SymbolicLaw",
