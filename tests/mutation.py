@@ -37,7 +37,7 @@ REASONS: dict[tuple[str, str], str] = {}
 """(function, change) of a mutant that nothing can notice → why."""
 PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._widths": (
-        ("gaussian_rbm", "matrix_ou", "discretisation", "teacher_student", "two_layer", "fokker_planck"),
+        ("discretisation", "gradient_noise", "matrix_ou", "teacher_student", "two_layer", "fokker_planck"),
         ("tests/symbolic/test_widths.py",),
     ),
     "coulombgas.symbolic._spacing": (
@@ -48,13 +48,15 @@ PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._selberg": (("normalisations",), ("tests/symbolic/test_coulomb_gas.py",)),
     "coulombgas.symbolic._bulk": (("large_n", "marchenko_pastur"), ("tests/symbolic/test_large_n.py",)),
     "coulombgas.symbolic._matrix_sde": (
-        ("dyson_motion", "rectangular_dyson", "matrix_ou", "learning_rules"),
+        ("dyson_motion", "rectangular_dyson", "gradient_noise", "gaussian_rbm"),
         ("tests/symbolic/test_matrix_sde.py",),
     ),
     "coulombgas.symbolic._eigenvalue_sde": (
-        ("dyson_motion", "stochastic_updates", "rectangular_dyson"),
+        ("dyson_motion", "many_levels", "rectangular_dyson"),
         ("tests/symbolic/test_matrix_sde.py", "tests/symbolic/test_coulomb_gas.py"),
     ),
+    "coulombgas.symbolic._calogero": (("many_levels",), ("tests/symbolic/test_many_levels.py",)),
+    "coulombgas.symbolic._loop_equations": (("many_levels",), ("tests/symbolic/test_many_levels.py",)),
     "coulombgas.symbolic._fixed_points": (
         ("fokker_planck",),
         tuple(
