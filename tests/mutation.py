@@ -22,7 +22,6 @@ import os
 import random
 import signal
 import sys
-import time
 import types
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -221,15 +220,23 @@ def _checks(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[s
     try:
         if mutant is not None:
             live_function(mutant.module, mutant.function).__code__ = mutant.code
-        from derivations._framework import chains, run_step
+        from derivations._framework import run_step
 
-        for name in derivations:
-            for step in chains()[name].steps:
-                if failure := run_step(step).failure:
-                    return 1 if failure.startswith("NotProved") else 2
+        for step in _steps(mutant, derivations):
+            if failure := run_step(step).failure:
+                return 1 if failure.startswith("NotProved") else 2
         return _tests(tests) if tests else 0
     except BaseException:
         return 2
+
+
+def _steps(mutant: Mutant | None, derivations: Sequence[str]) -> list[Any]:
+    """The steps of the chains, those first that call the mutated function or class by name."""
+    from derivations._framework import chains
+
+    steps = [step for name in derivations for step in chains()[name].steps]
+    called = "" if mutant is None else mutant.function.partition(".")[0]
+    return sorted(steps, key=lambda step: called not in step.library)
 
 
 def _tests(tests: Sequence[str]) -> int:
@@ -255,7 +262,7 @@ def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
     return [found[k] for k in sorted(chosen)]
 
 
-def report(results: dict[str, list[tuple[Mutant, str]]], seconds: float) -> str:
+def report(results: dict[str, list[tuple[Mutant, str]]]) -> str:
     """The score as Markdown: one row for each module, and the survivors."""
     every = [item for rows in results.values() for item in rows]
     counts = Counter(found for _, found in every)
@@ -270,7 +277,7 @@ def report(results: dict[str, list[tuple[Mutant, str]]], seconds: float) -> str:
         "",
         f"**{killed} of {len(every)} mutants are noticed ({100 * killed / max(len(every), 1):.0f}%)**: "
         + ", ".join(f"{counts[name]} by {_A[name]}" for name in OUTCOMES[1:])
-        + f"; {seconds:.0f} s.",
+        + ".",
         "",
         "| module | mutants | " + " | ".join(OUTCOMES) + " |",
         "| --- |" + " --- |" * (len(OUTCOMES) + 1),
@@ -292,6 +299,22 @@ def _place(mutant: Mutant) -> tuple[str, str]:
     return f"{mutant.module.rsplit('.', 1)[-1]}.{mutant.function}", mutant.change
 
 
+def _known(log: Path | None) -> dict[str, str]:
+    """Mutant → outcome from the lines of an earlier run."""
+    if log is None or not log.exists():
+        return {}
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line[:10].strip() in OUTCOMES]
+    return {line[11:]: line[:10].strip() for line in lines}
+
+
+def _tell(line: str, log: Path | None) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 50 else text[:47] + "..."
 
@@ -303,25 +326,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tests", nargs="*", help="test files, in place of the plan's")
     parser.add_argument("--derivations", nargs="*", help="chains, in place of the plan's")
     parser.add_argument("--limit", type=int, default=16, help="mutants for each module (default: %(default)s)")
+    parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
     parser.add_argument("--out", type=Path, help="write the score there as Markdown")
     options = parser.parse_args(argv)
-    start = time.perf_counter()
     results: dict[str, list[tuple[Mutant, str]]] = {}
+    known = _known(options.log)
     for module in options.modules or PLAN:
         chains, tests = PLAN.get(module, ((), ()))
         chains = tuple(options.derivations) if options.derivations is not None else chains
         tests = tuple(options.tests) if options.tests is not None else tests
         results[module] = []
+        chosen = sample(mutants(module), options.limit)
+        if all(str(mutant) in known for mutant in chosen):
+            results[module] = [(mutant, known[str(mutant)]) for mutant in chosen]
+            continue
         before = os.times().children_user
         if outcome(None, chains, tests, 10 * TIMEOUT) != "survives":
             parser.error(f"the checks of {module} fail, or take too long, without any mutant")
         limit = max(TIMEOUT, round(5 * (os.times().children_user - before)))
-        for mutant in sample(mutants(module), options.limit):
-            found = outcome(mutant, chains, tests, limit)
-            sys.stdout.write(f"{found:10} {mutant}\n")
-            sys.stdout.flush()
+        for mutant in chosen:
+            found = known.get(str(mutant)) or outcome(mutant, chains, tests, limit)
+            _tell(f"{found:10} {mutant}\n", options.log if str(mutant) not in known else None)
             results[module].append((mutant, found))
-    text = report(results, time.perf_counter() - start)
+    text = report(results)
     sys.stdout.write(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
