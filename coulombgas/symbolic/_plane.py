@@ -130,8 +130,8 @@ def _find_box(equation: Any, drift: Any, diffusion: Any) -> list[tuple[float, fl
 def _sized(ends: Any, size: float) -> list[tuple[float, float]]:
     box = []
     for low, high in ends:
-        middle = 0.0 if low is None and high is None else (low if high is None else high if low is None else 0.0)
-        box.append((middle - size if low is None else low, middle + size if high is None else high))
+        wall = low if low is not None else (high if high is not None else 0.0)
+        box.append((wall - size if low is None else low, wall + size if high is None else high))
     return box
 
 
