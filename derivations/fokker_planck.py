@@ -358,3 +358,42 @@ def level_correction(board: Board) -> None:
     stated = [correction for _, correction in fp.harmonic_levels(stable, 4)]
     ours = [(c.subs(values) * g**2).subs({kappa: 4, mu2: 9}) for c in corrections]
     board.zero("The engine's corrections.", [sp.simplify(a - b) for a, b in zip(ours, stated, strict=True)])
+
+
+@chain.step
+def level_correction_of_varying_noise(board: Board) -> None:
+    """derived here: with noise g^2 = D x and drift a - b x the levels are exactly n b (Laguerre), so the engine's first
+    correction vanishes at x = a/b for every n; with g^2 = D (1 + x^2) and drift -b x it is -n (n - 1) D, exactly."""
+    a, b, D = sp.symbols("a b D", positive=True)
+    position = sp.Symbol("x", positive=True)
+    laguerre = symbolic.FokkerPlanck(a - b * position, sp.sqrt(D * position), position, (0, None))
+    (point,) = laguerre.fixed_points
+    for n, (level, correction) in enumerate(laguerre.harmonic_levels(point, 4)):
+        state = sp.expand(position**n)
+        moved = sp.expand(laguerre.adjoint(state))
+        board.zero(f"The generator takes $x^{n}$ to $-{n}bx^{n}$ and lower powers.", moved.coeff(position, n) + n * b)
+        board.zero("The engine's level and correction.", [level - n * b, correction], by=sp.simplify)
+    student = symbolic.FokkerPlanck(-b * x, sp.sqrt(D * (1 + x**2)), x)
+    (point,) = student.fixed_points
+    for n, (level, correction) in enumerate(student.harmonic_levels(point, 4)):
+        moved = sp.expand(student.adjoint(x**n))
+        exact = -moved.coeff(x, n)
+        board.zero("Romanovski's polynomials.", exact - n * b + n * (n - 1) * D)
+        board.zero("The engine's.", level + correction - exact, by=sp.simplify)
+
+
+@chain.step
+def level_correction_at_a_wall(board: Board) -> None:
+    """derived here: at a minimum on a reflecting end, V = Omega x^2/2 + c x^3/3, the cubic term acts at first order in
+    the noise: the mean of Omega c x^3/(2 g^2) - c x over the even states of the half line."""
+    c, z = sp.Symbol("c", real=True), sp.Symbol("z", positive=True)
+    omega = sp.Integer(2)
+    for domain, side in (((0, None), 1), ((None, 0), -1)):
+        fp = symbolic.FokkerPlanck(-omega * x - c * x**2, g, x, domain)
+        point = next(p for p in fp.fixed_points if p.location == 0)
+        for j, (level, correction) in enumerate(fp.harmonic_levels(point, 3)):
+            wave = sp.hermite(2 * j, z * sp.sqrt(omega / 2) / g) * sp.exp(-omega * z**2 / (4 * g**2))
+            change = side * (omega * c * z**3 / (2 * g**2) - c * z)
+            norm = sp.integrate(sp.expand(wave**2), (z, 0, sp.oo))
+            mean = sp.integrate(sp.expand(change * wave**2), (z, 0, sp.oo)) / norm
+            board.zero(f"State {j}.", [level - 2 * j * omega, correction - mean], by=sp.simplify)
