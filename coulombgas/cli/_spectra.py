@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import tyro
 
+_NAMED = 4  # matrices that a footnote names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spectra:
@@ -88,12 +90,12 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
     from coulombgas.networks import analyse
     from coulombgas.spectra import load_spectra
-    from coulombgas.training import read_recording
+    from coulombgas.training import read_recording, recording_in
 
     from ._console import progress_bar
 
     path = paths[0] if len(paths) == 1 else paths
-    recording = _recording(paths)
+    recording = recording_in(paths[0]) if len(paths) == 1 else None
     if recording is not None:
         spectra = read_recording(recording, replica=replica, select=select)
     else:
@@ -104,17 +106,6 @@ def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors
     complain(spectra.problems)
     with progress_bar("analysing") as progress:
         return analyse(spectra, level=level, seed=seed, progress=progress)
-
-
-def _recording(paths):
-    """The recording of spectra that a single path is or, as the directory of a run, contains."""
-    from pathlib import Path
-
-    from coulombgas.training import is_recording
-
-    if len(paths) != 1:
-        return None
-    return next((path for path in (Path(paths[0]), Path(paths[0]) / "spectra.zarr") if is_recording(path)), None)
 
 
 def complain(problems) -> None:
@@ -158,13 +149,16 @@ def _show(analysis) -> None:
 
 
 def _footnotes(analysis) -> None:
-    found: dict[str, int] = {}
+    from coulombgas.spectra import printable
+
+    found: dict[str, dict[str, None]] = {}
     for layer in analysis:
         for warning in layer.warnings:
-            kind = warning.split(":")[0]
-            found[kind] = found.get(kind, 0) + 1
-    for kind, count in found.items():
-        print(f"{count} of {len(analysis)} matrices: {kind}.")
+            found.setdefault(warning.split(":")[0], {})[printable(layer.name)] = None
+    total = len({layer.name for layer in analysis})
+    for kind, names in found.items():
+        shown = ", ".join(list(names)[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        print(f"{len(names)} of {total} matrices: {kind} ({shown}).")
     if analysis.spectra.skipped:
         print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
 

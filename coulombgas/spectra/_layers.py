@@ -8,6 +8,8 @@ import numpy as np
 
 from coulombgas._checks import InputError
 
+from ._recorded_training import RecordedTraining
+
 _CHUNK = 1 << 22  # entries converted to float64 at a time
 _MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
 _RANK_TOLERANCE = 1e-13  # eigenvalues this far below the largest are rounding noise of a float32 matrix
@@ -95,6 +97,8 @@ class NetworkSpectra(Sequence):
     """Arrays that are no weight matrices (vectors, integers, optimiser state), one line each."""
     problems: tuple[str, ...] = ()
     """Arrays or files that could not be used, one line each (``keep_going``)."""
+    training: RecordedTraining | None = field(default=None, repr=False)
+    """How the network was trained, where a recording says so."""
 
     @overload
     def __getitem__(self, index: int) -> LayerSpectrum: ...

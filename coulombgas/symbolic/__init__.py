@@ -7,6 +7,8 @@ from ._bulk import semicircle as semicircle
 from ._calogero import calogero_hamiltonian as calogero_hamiltonian
 from ._calogero import gas_spectrum as gas_spectrum
 from ._calogero import polynomial_spectrum as polynomial_spectrum
+from ._chain_means import rbm_chain_mean_eigenvalue as rbm_chain_mean_eigenvalue
+from ._chain_means import rbm_chain_variance as rbm_chain_variance
 from ._coulomb_gas import CoulombGas as CoulombGas
 from ._coulomb_gas import gaussian_moment as gaussian_moment
 from ._coulomb_gas import half_line_moment as half_line_moment

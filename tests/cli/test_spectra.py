@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from coulombgas.cli import main
+from coulombgas.training import SpectrumRecorder
 
 
 @pytest.fixture
@@ -103,3 +104,18 @@ def test_recordings_are_trajectories(tmp_path, capsys):
         assert len(json.loads(capsys.readouterr().out)) == 2
     assert main(["spectra", str(tmp_path), "--replica", "1"]) == 2
     assert "`replica` must lie between 0 and 0, got 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["spectra", "report"])
+def test_recordings_are_never_read_as_weights(tmp_path, capsys, command):
+    """Two at once, or one beside a checkpoint: their tables of eigenvalues are no matrices of a network."""
+    for name in ("a", "b"):
+        with SpectrumRecorder(tmp_path / f"{name}.zarr", every=1) as recorder:
+            recorder(1, {"w": np.eye(12)})
+    np.savez(tmp_path / "c.npz", w=np.eye(12))
+    for paths in (["a.zarr", "b.zarr"], ["c.npz", "a.zarr"]):
+        out = ["--out", str(tmp_path / "x.html")] if command == "report" else []
+        assert main([command, *(str(tmp_path / path) for path in paths), *out]) == 2
+        shown = capsys.readouterr().err
+        assert "a recording of spectra, no weights" in shown
+        assert shown.count("\n") == 1
