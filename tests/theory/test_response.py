@@ -127,7 +127,7 @@ EIGHT = (100, 50, 25, 16, 10, 8, 5, 4)  # batch sizes at α = 0.05: T from 0.000
 
 @pytest.fixture(scope="module")
 def machines(reduced):
-    sizes = (EIGHT[0], EIGHT[-1]) if reduced else EIGHT
+    sizes = (EIGHT[2], EIGHT[-1]) if reduced else EIGHT
     replicas = 256 if reduced else 1500
     return train(
         GaussianRBM(), learning_rate=0.05, batch_size=sizes, replicas=replicas, steps=2000, init="fixed-point", seed=11
