@@ -14,49 +14,55 @@ its ``chain``::
 
     @chain.step
     def spacing_law(board: Board) -> None:
-        "ALP24 (73)-(74): the level spacing follows P(S) = S/(2 s^2) exp(-S^2/(4 s^2))."
+        "ALP24 (74): the level spacing follows P(S) = S/(2 s^2) exp(-S^2/(4 s^2))."
         law = board.line("Integrate the centre of mass out of (70):", derived, name="P(S)")
         board.zero("The library states the same law.", law - symbolic.wigner_surmise(1).density)
 
-The first paragraph of the docstring is the index row: ``PAPER (n)`` or ``PAPER (n)-(m)`` or ``PAPER (n), (k)``
-or, for a result that is in no paper, ``derived here``; then a colon and what the equation says, in plain text.
-Every equation number gets a row of its own.
+The first paragraph of the docstring is the index row: ``PAPER (n)``, or ``PAPER`` alone where its numbers are not
+known, or ``derived here`` for a result that is in no paper; then a colon and what the equation says, in plain text. A
+step is one equation: it has at most one number, and a sentence and checks of its own.
 
-A step receives an empty :class:`Board`. ``board.line`` writes a step of the argument down, ``board.zero`` asks
-for an exact symbolic zero, ``board.same_numerically`` compares at 50 digits at 20 random points where SymPy
-cannot reach the zero. Words are LaTeX; expressions are SymPy. Statements of the library are called through
-their module (``symbolic.wigner_surmise``, not a name imported from it) so that the mutation test can patch them.
+A step receives an empty :class:`Board`. ``board.line`` writes a step of the argument down, ``board.zero`` asks for an
+exact symbolic zero, ``board.same_numerically`` compares numbers at random points where SymPy cannot reach the zero.
+Words are LaTeX; expressions are SymPy. Statements of the library are called through their module
+(``symbolic.wigner_surmise``, not a name imported from it) so that the mutation test can patch them and the index can
+name them.
 
-Status of a step, given to the decorator (``@chain.step(status="corrected", note="for gap != 0 only")``):
-
-- ``proved`` (default): exact zeros only, at least one;
-- ``numerically proved``: at least one 50-digit comparison;
-- ``definition``: introduces a quantity, nothing to prove (consequences may be checked);
-- ``corrected``: true only under an assumption which the paper leaves unsaid, or in a corrected form; ``note`` says how.
-
-``identified`` tells how the content of a numbered equation is known when it is not by its own number: as one of
-a range of numbers, or by the section it stands in.
+Status of a step, given to the decorator (``@chain.step(status="corrected", note="for gap != 0 only")``): see
+:data:`STATUSES`. A step that is numerically proved says to how many digits and at how many points, and fails when it
+compares less than that. ``identified`` tells how the content of a numbered equation is known when it is not by its own
+number: as one of a range of numbers, or by the section it stands in; :func:`within` writes it.
 """
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import mpmath
 import sympy as sp
 
-STATUSES = ("proved", "numerically proved", "definition", "corrected")
+STATUSES = {
+    "proved": "exact symbolic zeros only, at least one",
+    "numerically proved": "agreement of numbers to the digits and at the points that the row gives, where SymPy cannot "
+    "reach the zero",
+    "corrected": "true only under an assumption that the paper leaves unsaid, or in another form; the row says which",
+    "definition": "introduces a quantity; consequences are checked where there are some",
+    "check": "a result of others that the library does not state: exact zeros or the digits that the row gives",
+}
+"""Status → what it means; the README and the page of the documentation print this table."""
 DIGITS = 50
 POINTS = 20
-_HEAD = re.compile(r"^(?P<paper>[A-Z]+\d*|derived here)(?P<numbers>(?: \([0-9A-Z.]+\)(?:-\([0-9A-Z.]+\))?,?)*): ", re.S)
-_NUMBER = re.compile(r"\(([0-9A-Z.]+)\)(?:-\(([0-9A-Z.]+)\))?")
+TOLERANCE = DIGITS - 8
+_HEAD = re.compile(r"^(?P<paper>[A-Z]+\d*|derived here)(?: \((?P<number>[0-9A-Z.]+)\))?: ", re.S)
 
 
 class NotProved(AssertionError):
@@ -79,7 +85,8 @@ class Board:
 
     lines: list[Line] = field(default_factory=list)
     num_exact: int = 0
-    num_numerical: int = 0
+    comparisons: list[tuple[int, int]] = field(default_factory=list)
+    """(digits, points) of every numerical comparison."""
 
     def line(self, words: str, expression: Any = None, name: str = "") -> Any:
         """Write a line and return its expression."""
@@ -115,9 +122,12 @@ class Board:
         right: Any,
         ranges: Mapping[sp.Symbol, tuple[float, float]],
         points: int = POINTS,
-        tolerance_digits: int = DIGITS - 8,
+        tolerance_digits: int = TOLERANCE,
     ) -> None:
-        """Compare two expressions, or callables of mpmath numbers, with 50 digits at random points of the ranges."""
+        """Compare two expressions, or callables of mpmath numbers, at random points of the ranges.
+
+        Both are evaluated with 50 digits or more, and must agree to ``tolerance_digits``.
+        """
         draw = random.Random(words)
         for _ in range(points):
             values = {symbol: _random_rational(draw, *limits) for symbol, limits in ranges.items()}
@@ -126,8 +136,8 @@ class Board:
                 scale = max(abs(one), abs(two), mpmath.mpf(10) ** -30)
                 if abs(one - two) > scale * mpmath.mpf(10) ** -tolerance_digits:
                     raise NotProved(f"{words} At {values}: {mpmath.nstr(one, 20)} against {mpmath.nstr(two, 20)}")
-        self.num_numerical += 1
-        self.lines.append(Line(words, kind="numerical"))
+        self.comparisons.append((tolerance_digits, points))
+        self.lines.append(Line(f"{words} ({tolerance_digits} digits, {points} points)", kind="numerical"))
 
 
 def _reduce(entry: Any, by: Callable[[Any], Any] | None) -> Any:
@@ -180,6 +190,8 @@ class Step:
     note: str
     identified: str
     body: str
+    digits: int = 0
+    points: int = 0
 
     @property
     def name(self) -> str:
@@ -190,6 +202,11 @@ class Step:
     def labels(self) -> tuple[str, ...]:
         """One label for each row of the index: ``ALP24 (73)``, or ``derived here``."""
         return tuple(f"{self.paper} ({n})" for n in self.equations) or (self.paper,)
+
+    @property
+    def library(self) -> tuple[str, ...]:
+        """What of ``coulombgas.symbolic`` the step calls, helpers of its module included, read from the source."""
+        return _library_names(self.function)
 
 
 @dataclass(frozen=True)
@@ -216,21 +233,33 @@ class Chain:
         status: str = "proved",
         note: str = "",
         identified: str = "",
+        digits: int = 0,
+        points: int = 0,
     ) -> Any:
-        """Register a step; the equation numbers and the statement are read from the docstring."""
+        """Register a step; the equation number and the statement are read from the docstring.
+
+        ``digits`` and ``points``: what the weakest numerical comparison of the step reaches.
+        """
         if function is None:
-            return partial(self.step, status=status, note=note, identified=identified)
+            return partial(
+                self.step, status=status, note=note, identified=identified, digits=digits, points=points
+            )  # fmt: skip
         if status not in STATUSES:
-            raise ValueError(f"`status` must be one of {STATUSES}, got {status!r}.")
+            raise ValueError(f"`status` must be one of {tuple(STATUSES)}, got {status!r}.")
+        if status == "numerically proved" and not (digits and points):
+            raise ValueError(f"{function.__name__}: say to how many `digits` and at how many `points`.")
         if status == "corrected" and not note:
             raise ValueError(f"{function.__name__}: a corrected equation needs a `note` that says how.")
         head, _, body = _unwrap(function.__doc__ or "").partition("\n\n")
         match = _HEAD.match(head)
         if match is None:
-            raise ValueError(f"{function.__name__}: the docstring must start like 'ALP24 (73)-(74): ...'.")
-        equations = tuple(_expand_numbers(match["numbers"]))
+            raise ValueError(
+                f"{function.__name__}: the docstring must start like 'ALP24 (74): ...', one equation a step."
+            )
+        equations = (match["number"],) if match["number"] else ()
+        says = head[match.end() :]
         self.steps.append(
-            Step(function, match["paper"], equations, head[match.end() :], status, note, identified, body)
+            Step(function, match["paper"], equations, says, status, note, identified, body, digits, points)
         )
         return function
 
@@ -238,14 +267,6 @@ class Chain:
 def _unwrap(doc: str) -> str:
     paragraphs = re.split(r"\n\s*\n", doc.strip())
     return "\n\n".join(" ".join(p.split()) for p in paragraphs)
-
-
-def _expand_numbers(text: str) -> Iterator[str]:
-    for first, last in _NUMBER.findall(text):
-        if last:
-            yield from (str(n) for n in range(int(first), int(last) + 1))
-        else:
-            yield first
 
 
 def run_step(step: Step) -> Result:
@@ -261,13 +282,56 @@ def run_step(step: Step) -> Result:
 
 
 def _contradiction(step: Step, board: Board) -> str:
-    if step.status == "proved" and (board.num_exact == 0 or board.num_numerical):
+    checked = board.num_exact + len(board.comparisons)
+    if step.status == "proved" and (board.num_exact == 0 or board.comparisons):
         return "called proved, but it has no exact check or relies on a numerical one"
-    if step.status == "numerically proved" and board.num_numerical == 0:
+    if step.status == "numerically proved" and not board.comparisons:
         return "called numerically proved, but nothing was compared"
-    if step.status == "corrected" and board.num_exact + board.num_numerical == 0:
-        return "called corrected, but nothing was checked"
+    if step.status in ("corrected", "check") and not checked:
+        return f"called {step.status}, but nothing was checked"
+    weakest = tuple(min(column) for column in zip(*board.comparisons, strict=True)) if board.comparisons else (0, 0)
+    if (step.digits, step.points) != weakest:
+        return f"says {step.digits} digits at {step.points} points, but its weakest comparison has {weakest}"
     return ""
+
+
+def within(first: int, last: int) -> str:
+    """``identified`` of an equation whose number is known only as one of a range."""
+    return (
+        f"as one of ({first})-({last}); the paper's text was not at hand, the place within the range is that of the "
+        "argument"
+    )
+
+
+def _library_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    found, seen, todo = set(), set(), [(function.__module__, function.__name__)]
+    while todo:
+        module, name = todo.pop()
+        if (module, name) in seen:
+            continue
+        seen.add((module, name))
+        for node in ast.walk(_top_level(module).get(name, ast.Pass())):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "symbolic":
+                found.add(node.attr)
+            elif isinstance(node, ast.Name):
+                home = getattr(getattr(importlib.import_module(module), node.id, None), "__module__", module)
+                todo += [(place, node.id) for place in {module, home} if node.id in _top_level(str(place))]
+    return tuple(sorted(found))
+
+
+@cache
+def _top_level(module: str) -> dict[str, ast.AST]:
+    """The functions and assignments of a module of this folder by name."""
+    if not module.startswith(f"{__package__}."):
+        return {}
+    table: dict[str, ast.AST] = {}
+    for node in ast.parse(inspect.getsource(importlib.import_module(module))).body:
+        if isinstance(node, ast.FunctionDef):
+            table[node.name] = node
+        elif isinstance(node, ast.Assign):
+            names = [item.id for target in node.targets for item in ast.walk(target) if isinstance(item, ast.Name)]
+            table |= dict.fromkeys(names, node.value)
+    return table
 
 
 def chains() -> dict[str, Chain]:

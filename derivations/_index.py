@@ -2,46 +2,61 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ._framework import Chain, Result, Step
+from ._framework import STATUSES, Chain, Result, Step
 
 README_HEAD = """# Derivations
 
-Every row is one equation: what it says, how far it is proved, and the function that does it.
-`python -m derivations` runs all of them, prints this index with the times and fails if one fails;
-`python -m derivations --tex derivations.tex` writes the whole argument as a LaTeX document;
+Every row is one equation: what it says, how far it is proved, what of `coulombgas.symbolic` the derivation calls,
+and the function that does it. `python -m derivations` runs all of them, prints this index with the times and fails if
+one fails; `python -m derivations --tex derivations.tex` writes the whole argument as a LaTeX document;
 `python -m derivations --readme` writes this file.
 
-| status | means |
-| --- | --- |
-| proved | exact symbolic zeros, the last one after subtracting what `coulombgas.symbolic` states |
-| numerically proved | 50-digit agreement at 20 random points, where SymPy cannot reach the zero |
-| definition | introduces a quantity; consequences are checked where there are some |
-| corrected | true only under an assumption that the paper leaves unsaid, which the row names |
-
-ALP24 is arXiv:2407.16427, PFLA24 arXiv:2412.20496. "identified" tells how the content of a number is known where
-it is not by that number alone.
+<!-- rows -->
+"""
+README_PAPERS = """
+ALP24 is arXiv:2407.16427, PFLA24 arXiv:2412.20496, AHLP24 arXiv:2411.13512. The texts of the papers were not at hand
+when the derivations were written, only their contents number by number or range by range. Where a row says that it is
+identified as one of a range, the content of the range is known, and which number of it carries which formula is not.
+Rows of PFLA24 and AHLP24 carry no numbers for the same reason.
 """
 
 
 def rows(step: Step) -> Iterator[tuple[str, str]]:
     """(equation, remark) for each row of one step."""
-    remarks = [f"{word} {text}" for word, text in (("Note:", step.note), ("Identified", step.identified)) if text]
+    numerical = f"To {step.digits} digits at {step.points} point{'s' * (step.points > 1)}" if step.digits else ""
+    remarks = [
+        f"{word}{text}"
+        for word, text in (("Note: ", step.note), ("Identified ", step.identified), ("", numerical))
+        if text
+    ]
     remark = (" " + ". ".join(r[0].upper() + r[1:] for r in remarks) + ".") if remarks else ""
     for label in step.labels:
         yield label, remark
 
 
+def statuses(chains: Mapping[str, Chain]) -> str:
+    """The table of statuses with how many derivations have each, as Markdown."""
+    counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
+    for chain in chains.values():
+        for step in chain.steps:
+            counts[step.status] += 1
+    lines = ["| status | means | derivations |", "| --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| {name} | {means} | {counts[name]} |" for name, means in STATUSES.items())]) + "\n"
+
+
 def readme(chains: Mapping[str, Chain]) -> str:
     """The index as Markdown, without times."""
-    parts = [README_HEAD]
+    parts = [README_HEAD, "\n", statuses(chains), README_PAPERS]
     for name, chain in chains.items():
         parts.append(
-            f"\n## {chain.title} (`{name}.py`)\n\n| equation | says | status | function |\n| --- | --- | --- | --- |\n"
+            f"\n## {chain.title} (`{name}.py`)\n\n"
+            "| equation | says | status | of the library | function |\n| --- | --- | --- | --- | --- |\n"
         )
         for step in chain.steps:
+            used = ", ".join(f"`{item}`" for item in step.library)
             for label, remark in rows(step):
                 says = _escape(step.says + remark)
-                parts.append(f"| {label} | {says} | {step.status} | `{step.function.__name__}` |\n")
+                parts.append(f"| {label} | {says} | {step.status} | {used} | `{step.function.__name__}` |\n")
     return "".join(parts)
 
 

@@ -18,7 +18,7 @@ _HEAD = r"""\documentclass[11pt]{article}
 \newcommand{\fitted}[1]{\sbox\formula{$\displaystyle #1$}%
   \[\ifdim\wd\formula>\linewidth\resizebox{\linewidth}{!}{\usebox\formula}\else\usebox\formula\fi\]}
 \newcommand{\exact}{\hfill$\checkmark$}
-\newcommand{\numerical}{\hfill($50$ digits, $20$ points)}
+\newcommand{\numerical}{\hfill(numerical)}
 \title{From stochastic gradient descent to the Coulomb gas:\\ the derivations of \texttt{coulombgas}}
 \author{written by \texttt{python -m derivations --tex}}
 \date{}

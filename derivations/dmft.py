@@ -7,6 +7,8 @@ claim of the library is that the average over X closes on two-time functions:
 
 import sympy as sp
 
+from coulombgas import symbolic
+
 from ._framework import Board, Chain
 
 chain = Chain(order=80, title="Mean-field equations of high-dimensional learning")
@@ -42,7 +44,13 @@ def _moments(order: int) -> list[sp.Expr]:
     return [sp.Integer(1), *narayana]
 
 
-@chain.step
+def _are_marchenko_pastur(board: Board, moments: list[sp.Expr]) -> None:
+    """Subtract the library's moments: XᵀX/P has N/P = 1/α and mean 1."""
+    stated = symbolic.FreeLaw.marchenko_pastur(1 / ALPHA).moments(len(moments) - 1)
+    board.zero("The library's moments.", [sp.expand(a - b) for a, b in zip(moments[1:], stated, strict=True)])
+
+
+@chain.step(status="check")
 def cavity_first_order(board: Board) -> None:
     r"""derived here: the cavity step: adding one input to N closes the field on it at first order in its couplings.
 
@@ -102,6 +110,7 @@ def discrete_equations(board: Board) -> None:
         propagator = _truncate(sp.eye(STEPS) - ETA * _running_sum() * answer * propagator, order)
     mean = propagator * sp.ones(STEPS, 1)
     moments = _moments(order)
+    _are_marchenko_pastur(board, moments)
     for n in range(STEPS):
         exact = sum(sp.binomial(n, k) * (-ETA) ** k * moments[k] for k in range(order + 1))
         board.zero(f"<h_{n}>/h_0 is the average of (1 - ηλ)^{n}.", mean[n] - exact)
@@ -125,6 +134,7 @@ def discrete_correlations(board: Board) -> None:
         residual = answer * (correlation + SIGMA2 * ones) * answer.T
         correlation = _truncate(history * ones * history.T + kick * residual * kick.T / ALPHA, order)
     eigenvalue, moments = sp.Symbol("lambda", positive=True), _moments(order + 1)
+    _are_marchenko_pastur(board, moments)
     for n in range(STEPS):
         mode = (1 - ETA * eigenvalue) ** n
         loss = sp.expand(mode**2 + SIGMA2 / ALPHA * sp.cancel((1 - mode) ** 2 / eigenvalue))
@@ -146,6 +156,7 @@ def laplace_marchenko_pastur(board: Board) -> None:
         answer = _geometric(-resolvent / ALPHA, small)
         resolvent = _geometric(-small * answer, small, small)
     board.line("R_h as a series in w = 1/z:", sp.expand(resolvent), name="R_h")
+    _are_marchenko_pastur(board, _moments(4))
     for k, moment in enumerate(_moments(4)):
         coefficient = sp.expand(resolvent).coeff(small, k + 1)
         board.zero(f"Moment {k}: (-1)^{k} times the coefficient.", (-1) ** k * coefficient - moment)
@@ -174,9 +185,15 @@ def toeplitz_solution(board: Board) -> None:
     board.line("The root that tends to 1 for T → 0:", answer, name="R_Δ")
     response = -tau / (1 + tau * answer)
     board.zero("It solves the pair.", 1 / answer - 1 + response / ALPHA, by=lambda e: sp.radsimp(sp.simplify(e)))
+    law = symbolic.FreeLaw.marchenko_pastur(1 / ALPHA).equation()
+    board.zero(
+        "$R_{hv}(T)$ is the library's Stieltjes transform of the Marchenko-Pastur law at $z=-1/T$.",
+        law.subs({symbolic.resolvent: response, symbolic.spectral_argument: -1 / tau}),
+        by=lambda e: sp.radsimp(sp.simplify(e)),
+    )
 
 
-@chain.step
+@chain.step(status="check")
 def mini_batch_noise(board: Board) -> None:
     r"""derived here: with masks m/b the force correlation is R_Δ (C_h + σ²J + diag(kD)) R_Δᵀ, k = 1/b - 1.
 

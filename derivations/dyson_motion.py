@@ -4,7 +4,7 @@ import sympy as sp
 
 from coulombgas import symbolic
 
-from ._framework import Board, Chain
+from ._framework import Board, Chain, within
 
 chain = Chain(order=20, title="Dyson Brownian motion (Appendix A)")
 
@@ -46,7 +46,9 @@ def matrix_process(board: Board) -> None:
     board.zero("The library's noise has these variances.", [variances[0] - 2 * g**2, variances[1] - g**2])
 
 
-@chain.step
+@chain.step(
+    status="corrected", note="for one common g, which the invariant noise of (62) has; g_i as labels of levels: see (9)"
+)
 def eigenvalue_process(board: Board) -> None:
     """ALP24 (63): dx_i = K_i dt + sum_{j != i} g_i^2/(x_i - x_j) dt + sqrt(2) g_i dB_i, from second-order perturbation
     theory, x_i' = x_i + d_ii + sum_{j != i} d_ij^2/(x_i - x_j)."""
@@ -112,33 +114,82 @@ def fokker_planck(board: Board) -> None:
     board.zero("The library's operator.", sp.expand((gas.process.fokker_planck(P) - forward).doit()))
 
 
-@chain.step
-def stationary_solution(board: Board) -> None:
-    """ALP24 (65)-(67): the Coulomb gas prod_{i<j} |x_i - x_j| exp(-sum V_i/g_i^2) solves d_t P = 0, current by
-    current.
-    """
+def _gas(size: int) -> tuple[symbolic.CoulombGas, list[sp.Expr], tuple[sp.Symbol, ...]]:
+    """The library's gas in general potentials, the potentials, and the strengths g_i."""
+    x, strengths = sp.symbols(f"x_1:{size + 1}", real=True), sp.symbols(f"g_1:{size + 1}", positive=True)
+    V = [sp.Function(f"V_{i}")(y) for i, y in enumerate(x)]
+    return symbolic.CoulombGas(V, noises=strengths, variables=x), V, strengths
+
+
+def _pull(gas: symbolic.CoulombGas, V: list[sp.Expr], g: tuple[sp.Symbol, ...], i: int) -> sp.Expr:
+    """K_i plus the Coulomb term, written out."""
+    x = gas.variables
+    return -sp.diff(V[i], x[i]) + sum(g[i] ** 2 / (x[i] - x[j]) for j in range(len(x)) if j != i)
+
+
+@chain.step(identified=within(65, 67))
+def currents(board: Board) -> None:
+    """ALP24 (65): (64) is a continuity equation with the currents J_i = [K_i + sum g_i^2/(x_i - x_j) - g_i^2 d_i] P,
+    and the law is stationary when they vanish."""
     for size in (2, 3):
-        x, strengths = sp.symbols(f"x_1:{size + 1}", real=True), sp.symbols(f"g_1:{size + 1}", positive=True)
-        V = [sp.Function(f"V_{i}")(y) for i, y in enumerate(x)]
-        gas = symbolic.CoulombGas(V, noises=strengths, variables=x)
-        vandermonde = sp.Mul(*(x[j] - x[i] for i in range(size) for j in range(i + 1, size)))
-        law = vandermonde * sp.exp(-sum(v / k**2 for v, k in zip(V, strengths, strict=True)))
-        residuals = []
-        for i in range(size):
-            coulomb = sum(strengths[i] ** 2 / (x[i] - x[j]) for j in range(size) if j != i)
-            residuals.append(
-                sp.cancel(
-                    sp.together((strengths[i] ** 2 * sp.diff(law, x[i]) / law).doit() + sp.diff(V[i], x[i]) - coulomb)
-                )
-            )
+        gas, V, g = _gas(size)
+        P = sp.Function("P")(*gas.variables)
+        flow = [_pull(gas, V, g, i) * P - g[i] ** 2 * sp.diff(P, y) for i, y in enumerate(gas.variables)]
+        total = -sum(sp.diff(j, y) for j, y in zip(flow, gas.variables, strict=True))
+        board.zero(f"$N={size}$, the library's equation.", sp.expand((gas.process.fokker_planck(P) - total).doit()))
+        stated = [gas.process.current(sp.log(P), i) * P for i in range(size)]
+        board.zero("The library's currents.", [sp.expand((a - b).doit()) for a, b in zip(flow, stated, strict=True)])
+
+
+@chain.step(identified=within(65, 67))
+def zero_current(board: Board) -> None:
+    """ALP24 (66): zero currents say d_i log P = K_i/g_i^2 + sum_{j != i} 1/(x_i - x_j); the g_i drop out of the Coulomb
+    term, so the field has no curl and the equations agree with each other."""
+    for size in (2, 3, 4):
+        gas, V, g = _gas(size)
+        x = gas.variables
+        field = [sp.expand(_pull(gas, V, g, i) / g[i] ** 2) for i in range(size)]
+        curls = [
+            sp.cancel(sp.together(sp.diff(field[i], x[j]) - sp.diff(field[j], x[i])))
+            for i in range(size) for j in range(i)
+        ]  # fmt: skip
+        board.zero(f"$N={size}$: no curl.", curls)
+        board.zero("The library's field.", [f - gas.process.total_drift(i) / g[i] ** 2 for i, f in enumerate(field)])
+
+
+@chain.step(identified=within(65, 67))
+def stationary_solution(board: Board) -> None:
+    """ALP24 (67): its solution is the Coulomb gas prod_{i<j} |x_i - x_j| exp(-sum V_i/g_i^2), at N = 2 and 3."""
+    for size in (2, 3):
+        gas, V, g = _gas(size)
+        x = gas.variables
+        law = sp.Mul(*(x[j] - x[i] for i in range(size) for j in range(i + 1, size)))
+        law *= sp.exp(-sum(v / k**2 for v, k in zip(V, g, strict=True)))
+        residuals = [
+            sp.cancel(sp.together((g[i] ** 2 * sp.diff(law, x[i]) / law).doit() - _pull(gas, V, g, i)))
+            for i in range(size)
+        ]
         board.zero(f"$N={size}$: $(g_i^2\\partial_i-K_i-\\sum g_i^2/(x_i-x_j))P=0$.", residuals)
         board.zero("The library's residual of the whole equation.", gas.process.stationarity_residual(gas.log_weight))
 
 
-@chain.step(note="needs one common g, or a separable V: else K_i/g_i^2 is no gradient and there is a current")
+@chain.step(status="definition", identified=within(68, 69))
 def joint_potential(board: Board) -> None:
-    """ALP24 (68)-(69): for a drift K_i = -d_i V of a potential V(x_1 ... x_N) that does not separate the law is
-    prod |x_i - x_j| exp(-V/g^2)."""
+    """ALP24 (68): a potential V(x_1 ... x_N) that does not separate has the drifts K_i = -d_i V; then d_j K_i = d_i
+    K_j."""
+    x = sp.symbols("x_1:4", real=True)
+    V = sp.Function("V")(*x)
+    K = [-sp.diff(V, y) for y in x]
+    board.zero("No curl.", [sp.diff(K[i], x[j]) - sp.diff(K[j], x[i]) for i in range(3) for j in range(i)])
+
+
+@chain.step(
+    status="corrected",
+    note="needs one common g, or a V that separates: else K_i/g_i^2 is no gradient and there is a current",
+    identified=within(68, 69),
+)
+def joint_law(board: Board) -> None:
+    """ALP24 (69): its law is prod |x_i - x_j| exp(-V/g^2)."""
     x = sp.symbols("x_1:4", real=True)
     V = sp.Function("V")(*x)
     log_law = sum(sp.log(x[j] - x[i]) for i in range(3) for j in range(i + 1, 3)) - V / g**2

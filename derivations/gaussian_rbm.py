@@ -4,7 +4,7 @@ import sympy as sp
 
 from coulombgas import symbolic
 
-from ._framework import Board, Chain
+from ._framework import Board, Chain, within
 from .stochastic_updates import rational_rotation
 
 chain = Chain(order=50, title="Gaussian restricted Boltzmann machine")
@@ -20,12 +20,12 @@ def _energy(hidden: sp.Matrix, visible: sp.Matrix, bias: sp.Matrix) -> sp.Expr:
     return sp.expand((mu2 * visible.T * visible / 2 + offset.T * offset / (2 * sigma2) - visible.T * W * hidden)[0])
 
 
-@chain.step(status="definition", identified="as one of (20)-(21), the energy")
-def energy(board: Board) -> None:
-    """ALP24 (20)-(21): S = mu^2 phi^T phi/2 + (h - eta)^T (h - eta)/(2 sigma_h^2) - phi^T W h; its Gibbs steps are
-    h|phi ~ N(eta + sigma_h^2 W^T phi, sigma_h^2) and phi|h ~ N(W h/mu^2, 1/mu^2)."""
+@chain.step(status="definition", identified=within(20, 21))
+def joint_law(board: Board) -> None:
+    """ALP24 (20): visible and hidden units have the law exp(-S)/Z; its Gibbs steps are h|phi ~ N(eta + sigma_h^2 W^T
+    phi, sigma_h^2) and phi|h ~ N(W h/mu^2, 1/mu^2)."""
     phi, h, eta = sp.Matrix(FIELDS), sp.Matrix(HIDDEN), sp.Matrix(sp.symbols("eta_1:3", real=True))
-    S = board.line("Two visible and two hidden units:", _energy(h, phi, eta), name="S")
+    S = _energy(h, phi, eta)
     mean_h = eta + sigma2 * W.T * phi
     mean_phi = W * h / mu2
     hidden = ((h - mean_h).T * (h - mean_h))[0] / (2 * sigma2)
@@ -34,15 +34,42 @@ def energy(board: Board) -> None:
     board.zero("The law of $\\phi$ at fixed $h$.", [sp.expand(sp.diff(S - visible, v)) for v in FIELDS])
 
 
-@chain.step(identified="as one of (22)-(23), the visible law and its kernel")
-def visible_marginal(board: Board) -> None:
-    """ALP24 (22)-(23): the visible units are N(0, K^-1) with kernel K = mu^2 - sigma_h^2 W W^T (eta = 0)."""
+@chain.step(status="definition", identified=within(20, 21))
+def energy(board: Board) -> None:
+    """ALP24 (21): S = mu^2 phi^T phi/2 + (h - eta)^T (h - eta)/(2 sigma_h^2) - phi^T W h, a quadratic form."""
     phi, h = sp.Matrix(FIELDS), sp.Matrix(HIDDEN)
-    S = _energy(h, phi, sp.zeros(2, 1))
-    completed = S.subs({v: v + (sigma2 * W.T * phi)[i] for i, v in enumerate(HIDDEN)}, simultaneous=True)
-    rest = board.line("Completing the square in $h$ leaves", sp.expand(completed - (h.T * h)[0] / (2 * sigma2)))
-    kernel = mu2 * sp.eye(2) - sigma2 * W * W.T
-    board.zero("a quadratic form of the visible units.", rest - (phi.T * kernel * phi)[0] / 2)
+    S = board.line("Two visible and two hidden units, $\\eta=0$:", _energy(h, phi, sp.zeros(2, 1)), name="S")
+    block = sp.Matrix(sp.BlockMatrix([[mu2 * sp.eye(2), -W], [-W.T, sp.eye(2) / sigma2]]))
+    board.zero("Its matrix.", list(sp.hessian(S, [*FIELDS, *HIDDEN]) - block))
+
+
+def _marginal() -> sp.Expr:
+    """What is left of S when the square in h is completed at eta = 0."""
+    phi, h = sp.Matrix(FIELDS), sp.Matrix(HIDDEN)
+    moved = {v: v + (sigma2 * W.T * phi)[i] for i, v in enumerate(HIDDEN)}
+    completed = _energy(h, phi, sp.zeros(2, 1)).subs(moved, simultaneous=True)
+    return sp.expand(completed - (h.T * h)[0] / (2 * sigma2))
+
+
+@chain.step(identified=within(22, 23))
+def visible_marginal(board: Board) -> None:
+    """ALP24 (22): the visible units alone have a Gaussian law of mean zero (eta = 0): completing the square in h leaves
+    a quadratic form of phi and no h."""
+    rest = board.line("Completing the square in $h$ leaves", _marginal())
+    board.zero("no hidden unit,", [sp.diff(rest, v) for v in HIDDEN])
+    board.zero("no linear term.", [sp.diff(rest, v).subs(dict.fromkeys(FIELDS, 0)) for v in FIELDS])
+
+
+@chain.step(identified=within(22, 23))
+def kernel(board: Board) -> None:
+    """ALP24 (23): its kernel, the inverse covariance, is K = mu^2 - sigma_h^2 W W^T."""
+    K = mu2 * sp.eye(2) - sigma2 * W * W.T
+    board.zero("The Hessian of what is left.", list((sp.hessian(_marginal(), FIELDS) - K).expand()))
+    probes = [sp.Symbol("m")]
+    noise = symbolic.gradient_noise_covariance(_marginal() + probes[0] * FIELDS[0] ** 2, FIELDS, probes)
+    board.zero(
+        "The library's propagator is its inverse.", sp.cancel(noise[0, 0].subs(probes[0], 0) - 2 * K.inv()[0, 0] ** 2)
+    )
 
 
 @chain.step
@@ -61,62 +88,118 @@ def gradient(board: Board) -> None:
     )
 
 
-@chain.step(identified="as one of (25)-(26), the eigenvalues of the kernel")
+@chain.step(identified=within(25, 26))
 def eigenvalues(board: Board) -> None:
-    """ALP24 (25)-(26): the eigenvalues of K are lambda_i = mu^2 - x_i with x_i = sigma_h^2 xi_i^2, 0 <= x_i < mu^2."""
+    """ALP24 (25): the eigenvalues of K are lambda_i = mu^2 - sigma_h^2 xi_i^2, xi the singular values of W."""
     a, b = sp.symbols("a b", real=True)
     xi, value = sp.symbols("xi_1 xi_2", positive=True), sp.Symbol("lambda")
     weights = rational_rotation(a) * sp.diag(*xi) * rational_rotation(b)
-    kernel = (mu2 * sp.eye(2) - sigma2 * weights * weights.T).applyfunc(sp.cancel)
-    secular = (value * sp.eye(2) - kernel).det()
+    matrix = (mu2 * sp.eye(2) - sigma2 * weights * weights.T).applyfunc(sp.cancel)
+    secular = (value * sp.eye(2) - matrix).det()
     stated = sp.Mul(*(value - mu2 + sigma2 * k**2 for k in xi))
-    board.zero(
-        "The secular determinant of $K$ for $W=U\\,{\\rm diag}(\\xi)V^T$.",
-        secular - stated,
+    board.zero("The secular determinant of $K$ for $W=U\\,{\\rm diag}(\\xi)V^T$.", secular - stated)
+
+
+@chain.step(status="definition", identified=within(25, 26))
+def levels(board: Board) -> None:
+    """ALP24 (26): x_i = sigma_h^2 xi_i^2, so lambda_i = mu^2 - x_i, and 0 <= x_i < mu^2 for K to be positive."""
+    xi = sp.Symbol("xi", real=True)
+    x, room = sp.Symbol("x", nonnegative=True), sp.Symbol("d", positive=True)
+    board.true("A square is not negative.", (sigma2 * xi**2).is_nonnegative)
+    board.true(
+        "$\\lambda=d>0$ is $x=\\mu^2-d<\\mu^2$.", (mu2 - (mu2 - room)).is_positive and (mu2 - room - mu2).is_negative
     )
-    board.line("$K$ must be positive for $\\phi$ to have a law, so $x_i<\\mu^2$; $x_i\\ge0$ because it is a square.")
+    board.zero("$\\lambda+x=\\mu^2$.", (mu2 - x) + x - mu2)
 
 
 @chain.step
 def target_spectrum(board: Board) -> None:
-    """ALP24 (27): the free scalar field on a ring has kappa_k = m^2 + 2 - 2 cos(2 pi k/N); all but the lowest and (N
-    even) the highest are doubly degenerate.
-    """
+    """ALP24 (27): the free scalar field on a ring of any N sites has kappa_k = m^2 + 2 - 2 cos(2 pi k/N); k and l agree
+    only for l = k or N - k, so all but the lowest and (N even) the highest are doubly degenerate."""
     m2, N = sp.symbols("m2 N", positive=True)
-    k, n = sp.symbols("k n", integer=True)
-    momentum = 2 * sp.pi * k / N
-    wave = sp.exp(sp.I * momentum * n)
+    k, l, n = sp.symbols("k l n", integer=True)
+    wave = sp.exp(2 * sp.pi * sp.I * k * n / N)
     action = (m2 + 2) * wave - wave.subs(n, n + 1) - wave.subs(n, n - 1)
-    kappa_k = m2 + 2 - 2 * sp.cos(momentum)
+    kappa_k = m2 + 2 - 2 * sp.cos(2 * sp.pi * k / N)
     board.zero(
         "Plane waves diagonalise $m^2-\\partial^2$ on the ring.",
         sp.expand((action / wave).expand() - kappa_k.rewrite(sp.exp)),
         by=sp.simplify,
     )
+    board.zero("They close on the ring.", (wave.subs(n, n + N) / wave).simplify() - 1)
+    difference = kappa_k - kappa_k.subs(k, l)
+    product = 4 * sp.sin(sp.pi * (k - l) / N) * sp.sin(sp.pi * (k + l) / N)
     board.zero(
-        "$k$ and $N-k$ have the same eigenvalue.",
-        sp.expand_trig(kappa_k.subs(k, N - k)) - kappa_k,
-        by=lambda e: sp.simplify(sp.expand_trig(e.expand(trig=True))),
+        "$\\kappa_k-\\kappa_l=4\\sin\\frac{\\pi(k-l)}N\\sin\\frac{\\pi(k+l)}N$, zero only if N divides $k-l$ or $k+l$.",
+        (difference - product).rewrite(sp.exp),
+        by=sp.simplify,
     )
-    values = sorted(
-        {sp.nsimplify(kappa_k.subs({N: 10, k: j, m2: 4})).simplify() for j in range(10)}, key=lambda e: float(e)
-    )
-    board.true("Ten sites: six different levels, four of them pairs.", len(values) == 6)
+    for size in range(3, 13):
+        partner = {j: (-j) % size for j in range(size)}
+        single = [j for j in range(size) if partner[j] == j]
+        board.true(f"$N={size}$: single levels.", single == ([0, size // 2] if size % 2 == 0 else [0]))
 
 
-@chain.step(identified="as one of (30)-(33), the flow of singular value and eigenvalue")
-def drift(board: Board) -> None:
-    """ALP24 (30)-(33): dxi/dt = sigma_h^2 (1/kappa - 1/(mu^2 - sigma_h^2 xi^2)) xi, and in the time t' = 2 sigma_h^2 t
-    dx/dt' = K(x) = x (1/kappa - 1/(mu^2 - x)), with stable fixed point x_s = mu^2 - kappa."""
+@chain.step(identified=within(30, 33))
+def singular_flow(board: Board) -> None:
+    """ALP24 (30): where W and the target share their left basis (24) is diagonal: dxi/dt = sigma_h^2 (1/kappa -
+    1/(mu^2 - sigma_h^2 xi^2)) xi."""
+    a = sp.Symbol("a", real=True)
+    xi, k = sp.symbols("xi_1 xi_2", positive=True), sp.symbols("kappa_1 kappa_2", positive=True)
+    left, right = rational_rotation(a), rational_rotation(sp.Rational(1, 3))
+    weights, target = left * sp.diag(*xi) * right, left * sp.diag(*(1 / value for value in k)) * left.T
+    model = left * sp.diag(*(1 / (mu2 - sigma2 * value**2) for value in xi)) * left.T
+    inverse = (mu2 * sp.eye(2) - sigma2 * weights * weights.T) * model
+    board.zero("The inverse kernel.", (inverse - sp.eye(2)).applyfunc(lambda e: sp.cancel(sp.together(e))))
+    flow = sigma2 * (target - model) * weights
+    stated = sp.diag(*(sigma2 * (1 / k[i] - 1 / (mu2 - sigma2 * xi[i] ** 2)) * xi[i] for i in range(2)))
+    board.zero("$U^T\\dot WV$ of (24) is diagonal and this.", (left.T * flow * right.T - stated).applyfunc(
+        lambda e: sp.cancel(sp.together(e))))  # fmt: skip
+
+
+@chain.step(identified=within(30, 33))
+def eigenvalue_flow(board: Board) -> None:
+    """ALP24 (31): for x = sigma_h^2 xi^2 in the time t' = 2 sigma_h^2 t it is dx/dt' = x (1/kappa - 1/(mu^2 - x))."""
     xi = sp.Function("xi")(time)
     flow = sigma2 * (1 / kappa - 1 / (mu2 - sigma2 * xi**2)) * xi
-    board.line("When $W$ and the target share their left basis, (24) is diagonal:", flow, name="\\dot\\xi")
     x = sigma2 * xi**2
     rate = sp.diff(x, time).subs(sp.diff(xi, time), flow) / (2 * sigma2)
-    board.zero("The eigenvalue follows the library's drift.", rate - symbolic.rbm_drift(x, kappa, mu2))
+    board.zero("The library's drift.", rate - symbolic.rbm_drift(x, kappa, mu2))
+
+
+@chain.step(
+    status="corrected",
+    note="the noise multiplies W, so the coupling of a pair is sigma_h^2 T (x_i + x_j)^2/(2 lambda_i lambda_j) and "
+    "there is an Ito term of order T; the coupling is g^2 inside a degenerate group",
+    identified=within(30, 33),
+)
+def stochastic_flow(board: Board) -> None:
+    """ALP24 (32): with the noise of a mini-batch dx_i = K(x_i) dt' + sum_{j != i} g^2/(x_i - x_j) dt' + sqrt(2) g dB_i,
+    g = sqrt(2 sigma_h^2 T) x/lambda."""
+    T = sp.Symbol("T", positive=True)
+    process = symbolic.MatrixSDE.multiplicative(
+        2,
+        variance=lambda x, y: T * sigma2**2 / ((mu2 - x) * (mu2 - y)),
+        rate=lambda x: sigma2 * (1 / kappa - 1 / (mu2 - x)),
+    ).eigenvalues
+    (x, y), unit = process.levels, 2 * sigma2
+    g2 = 2 * sigma2 * T * x**2 / (mu2 - x) ** 2
+    board.zero("Drift per $t'$.", sp.cancel(process.drift[0] / unit - symbolic.rbm_drift(x, kappa, mu2)))
+    board.zero("Noise per $t'$.", sp.cancel(process.diffusion[0, 0] / unit - 2 * g2))
+    coupling = process.coupling[0, 1] / unit
+    board.zero("Coupling of a pair.", sp.cancel(coupling - sigma2 * T * (x + y) ** 2 / (2 * (mu2 - x) * (mu2 - y))))
+    board.zero("It is $g^2$ for equal levels.", sp.cancel((coupling - g2).subs(y, x)))
+    board.zero("The Ito term is of order $T$.", sp.diff(process.ito[0], T, 2))
+
+
+@chain.step(identified=within(30, 33))
+def drift(board: Board) -> None:
+    """ALP24 (33): K(x) = x (1/kappa - 1/(mu^2 - x)) has the zeros 0, unstable with the rate 1/kappa - 1/mu^2, and x_s =
+    mu^2 - kappa, stable with the rate x_s/kappa^2."""
     y = sp.Symbol("x", positive=True)
     K = symbolic.rbm_drift(y, kappa, mu2)
     board.zero("Fixed points $0$ and $\\mu^2-\\kappa$.", [K.subs(y, 0), K.subs(y, mu2 - kappa)])
+    board.zero("No others.", sp.cancel(K * kappa * (mu2 - y) - y * (mu2 - kappa - y)))
     board.zero(
         "The slope at the upper one is $-x_s/\\kappa^2$,", sp.diff(K, y).subs(y, mu2 - kappa) + (mu2 - kappa) / kappa**2
     )

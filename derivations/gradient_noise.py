@@ -12,49 +12,204 @@ alpha, B, T, sigma2, mu2, kappa = sp.symbols("alpha B T sigma2 mu2 kappa", posit
 x1, x2, x_s = sp.symbols("x_1 x_2 x_s", positive=True)
 
 
-@chain.step(identified="by its Appendix C: the chain from Wick's theorem to the noise strength")
+APPENDIX_C = (
+    "by its Appendix C, from Wick's theorem to the noise strength; the paper's text was not at hand, the twelve "
+    "numbers are given to the twelve steps of the argument in order"
+)
+FIELDS = sp.symbols("phi_1 phi_2", real=True)
+KERNEL = sp.Matrix([[sp.Symbol("K_11"), sp.Symbol("K_12")], [sp.Symbol("K_12"), sp.Symbol("K_22")]])
+LAMBDA = sp.symbols("lambda_1 lambda_2", positive=True)
+
+
+def _propagator(kernel: sp.Matrix) -> dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]:
+    inverse = kernel.inv()
+    return {(a, b): inverse[i, j] for i, a in enumerate(FIELDS) for j, b in enumerate(FIELDS)}
+
+
+@chain.step(status="definition", identified=APPENDIX_C)
+def estimated_gradient(board: Board) -> None:
+    """ALP24 (81): an update estimates (24) with B samples of the model, W' = W + alpha sigma_h^2 (C - (1/B) sum phi
+    phi^T) W; its mean is the gradient."""
+    C = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"C_{min(i, j) + 1}{max(i, j) + 1}"))
+    W = sp.Matrix(2, 2, sp.symbols("W_11 W_12 W_21 W_22", real=True))
+    phi, law = sp.Matrix(FIELDS), _propagator(KERNEL)
+    sample = sigma2 * (C - phi * phi.T) * W
+    mean = sample.applyfunc(lambda e: symbolic.gaussian_average(sp.expand(e), FIELDS, law))
+    board.zero("Its mean.", [sp.cancel(sp.together(e)) for e in mean - sigma2 * (C - KERNEL.inv()) * W])
+
+
+@chain.step(identified=APPENDIX_C)
+def fluctuating_part(board: Board) -> None:
+    """ALP24 (82): the target's two-point function is exact, only the model's fluctuates: Cov of the estimate is
+    sigma_h^4/B times that of phi phi^T, W on the right."""
+    c, w, v = sp.symbols("C W V", real=True)
+    law = _propagator(sp.diag(*LAMBDA))
+    one, two = (sigma2 * (c - FIELDS[0] * f) * weight for f, weight in ((FIELDS[0], w), (FIELDS[1], v)))
+    covariance = symbolic.gaussian_covariance(one, two, FIELDS, law)
+    bare = symbolic.gaussian_covariance(FIELDS[0] ** 2, FIELDS[0] * FIELDS[1], FIELDS, law)
+    board.zero("C drops out, W stays.", sp.expand(covariance - sigma2**2 * w * v * bare))
+    alone = symbolic.gaussian_covariance(one, one, FIELDS, law)
+    board.zero("The same for one element.", sp.expand(alone - sigma2**2 * w**2 * 2 / LAMBDA[0] ** 2))
+
+
+@chain.step(identified=APPENDIX_C)
+def wick(board: Board) -> None:
+    """ALP24 (83): Wick's theorem, <phi_i phi_j phi_k phi_l> = D_ij D_kl + D_ik D_jl + D_il D_jk, D = <phi phi^T>."""
+    D = sp.Matrix(4, 4, lambda i, j: sp.Symbol(f"D_{min(i, j) + 1}{max(i, j) + 1}"))
+    phi = sp.symbols("phi_1:5", real=True)
+    four = symbolic.isserlis(phi, lambda a, b: D[phi.index(a), phi.index(b)])
+    board.line("Four fields:", four)
+    board.zero("Three pairings.", four - D[0, 1] * D[2, 3] - D[0, 2] * D[1, 3] - D[0, 3] * D[1, 2])
+    j = sp.symbols("j_1:5")
+    generating = sum(D[a, b] * j[a] * j[b] for a in range(4) for b in range(4)) / 2
+    fourth = sp.expand(generating**2 / 2).coeff(j[0], 1).coeff(j[1], 1).coeff(j[2], 1).coeff(j[3], 1)
+    board.zero("The generating function $e^{j^TDj/2}$ gives the same.", four - fourth)
+
+
+@chain.step(identified=APPENDIX_C)
+def two_point_function(board: Board) -> None:
+    """ALP24 (84): <phi_i phi_j> = (K^-1)_ij for the law exp(-phi^T K phi/2)."""
+    phi = sp.Matrix(FIELDS)
+    density = sp.exp(-(phi.T * KERNEL * phi)[0] / 2)
+    slopes = sp.Matrix([sp.diff(density, f) for f in FIELDS]) / density
+    board.line(
+        "The total derivative $\\partial_k(\\phi_jp)$ has no integral, so "
+        "$\\delta_{kj}=\\langle\\phi_j(K\\phi)_k\\rangle$."
+    )
+    law = _propagator(KERNEL)
+    residual = [
+        sp.cancel(int(i == k) + symbolic.gaussian_average(sp.expand(FIELDS[i] * slopes[k]), FIELDS, law))
+        for i in range(2) for k in range(2)
+    ]  # fmt: skip
+    board.zero("$K^{-1}$ solves it.", residual)
+
+
+@chain.step(identified=APPENDIX_C)
+def variance_of_products(board: Board) -> None:
+    """ALP24 (85): Var(phi_i phi_j) = (K^-1)_ii (K^-1)_jj + (K^-1)_ij^2."""
+    inverse, law = KERNEL.inv(), _propagator(KERNEL)
+    for i, j in ((0, 0), (0, 1)):
+        product = FIELDS[i] * FIELDS[j]
+        variance = symbolic.gaussian_covariance(product, product, FIELDS, law)
+        board.zero("Variance of a product.", sp.cancel(variance - inverse[i, i] * inverse[j, j] - inverse[i, j] ** 2))
+
+
+@chain.step(identified=APPENDIX_C)
 def wick_variance(board: Board) -> None:
-    """ALP24 (81)-(92): only the model's two-point function fluctuates; by Wick's theorem Var(phi_i phi_j) = (1 +
-    delta_ij)/(lambda_i lambda_j) in the eigenbasis of K, which makes the noise strength g~ = x/kappa = kappa
-    Omega.
-    """
-    lam = sp.symbols("lambda_1 lambda_2", positive=True)
-    phi, probes = sp.symbols("phi_1 phi_2", real=True), sp.symbols("q_11 q_12 q_22", real=True)
-    four = symbolic.isserlis([phi[0], phi[0], phi[1], phi[1]], {(f, f): 1 / k for f, k in zip(phi, lam, strict=True)})
-    board.line("Wick:", four, name="\\langle\\phi_1^2\\phi_2^2\\rangle")
-    law = {(f, f): 1 / k for f, k in zip(phi, lam, strict=True)}
+    """ALP24 (86): in the eigenbasis of K it is (1 + delta_ij)/(lambda_i lambda_j), and over a batch 1/B of that."""
+    probes = sp.symbols("q_11 q_12 q_22", real=True)
+    law = _propagator(sp.diag(*LAMBDA))
     for i, j in ((0, 0), (0, 1), (1, 1)):
-        product = phi[i] * phi[j]
-        variance = symbolic.gaussian_covariance(product, product, phi, law)
-        board.zero("Variance of a product.", variance - (2 if i == j else 1) / (lam[i] * lam[j]))
-    energy = (lam[0] * phi[0] ** 2 + lam[1] * phi[1] ** 2) / 2
-    energy += probes[0] * phi[0] ** 2 + probes[1] * phi[0] * phi[1] + probes[2] * phi[1] ** 2
-    covariance = symbolic.gradient_noise_covariance(energy, phi, probes, batch_size=B).subs(dict.fromkeys(probes, 0))
-    expected = sp.diag(2 / lam[0] ** 2, 1 / (lam[0] * lam[1]), 2 / lam[1] ** 2) / B
+        product = FIELDS[i] * FIELDS[j]
+        variance = symbolic.gaussian_covariance(product, product, FIELDS, law)
+        board.zero("Variance of a product.", variance - (2 if i == j else 1) / (LAMBDA[i] * LAMBDA[j]))
+    energy = (LAMBDA[0] * FIELDS[0] ** 2 + LAMBDA[1] * FIELDS[1] ** 2) / 2
+    energy += probes[0] * FIELDS[0] ** 2 + probes[1] * FIELDS[0] * FIELDS[1] + probes[2] * FIELDS[1] ** 2
+    covariance = symbolic.gradient_noise_covariance(energy, FIELDS, probes, batch_size=B).subs(dict.fromkeys(probes, 0))
+    expected = sp.diag(2 / LAMBDA[0] ** 2, 1 / (LAMBDA[0] * LAMBDA[1]), 2 / LAMBDA[1] ** 2) / B
     board.zero(
         "The library's gradient covariance, from the energy alone, over a batch of $B$.", list(covariance - expected)
     )
-    board.line(
-        "One update is $W'=(1+\\alpha\\Delta)W$, "
-        "$\\Delta=\\sigma_h^2(C-\\overline{\\phi\\phi^T})$, so $X=\\sigma_h^2WW^T$ moves "
-        "by $\\alpha(\\Delta X+X\\Delta)$ plus second order."
-    )
-    process = symbolic.MatrixSDE.multiplicative(
+
+
+def _relative_noise() -> tuple[sp.Matrix, dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]]:
+    """Delta of W' = (1 + Delta) W in the eigenbasis of K, and the variances of its elements."""
+    delta = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"D_{min(i, j) + 1}{max(i, j) + 1}", real=True))
+    size = alpha**2 * sigma2**2 / B
+    law = {
+        (delta[i, j],) * 2: size * (2 if i == j else 1) / (LAMBDA[i] * LAMBDA[j]) for i in range(2) for j in range(i, 2)
+    }
+    return delta, law
+
+
+@chain.step(identified=APPENDIX_C)
+def noise_of_weights(board: Board) -> None:
+    """ALP24 (87): the noise of an element of W is (alpha^2/B) sigma_h^4 xi_j^2 (1 + delta_ij)/(lambda_i lambda_j) in
+    the singular basis."""
+    xi = sp.symbols("xi_1 xi_2", positive=True)
+    delta, law = _relative_noise()
+    kick = delta * sp.diag(*xi)
+    phi, propagator = sp.Matrix(FIELDS), _propagator(sp.diag(*LAMBDA))
+    one = (sigma2 * phi * phi.T * sp.diag(*xi)).expand()
+    for i in range(2):
+        for j in range(2):
+            square = symbolic.gaussian_average(sp.expand(kick[i, j] ** 2), list(dict.fromkeys(delta)), law)
+            exact = symbolic.gaussian_covariance(one[i, j], one[i, j], FIELDS, propagator) * alpha**2 / B
+            board.zero("Variance.", square - exact)
+
+
+@chain.step(identified=APPENDIX_C)
+def noise_of_matrix(board: Board) -> None:
+    """ALP24 (88): X = sigma_h^2 W W^T moves by Delta X + X Delta at first order; its noise is (alpha^2/B) sigma_h^4
+    (x_i + x_j)^2 (1 + delta_ij)/(lambda_i lambda_j)."""
+    delta, law = _relative_noise()
+    x = sp.diag(x1, x2)
+    weights = sp.diag(sp.sqrt(x1 / sigma2), sp.sqrt(x2 / sigma2))
+    moved = sigma2 * ((sp.eye(2) + delta) * weights) * ((sp.eye(2) + delta) * weights).T
+    rest = (moved - x - delta * x - x * delta - delta * x * delta).expand()
+    board.zero("The change of $X$, quadratic part included.", list(rest))
+    process = symbolic.MatrixSDE.multiplicative(2, variance=[
+        [alpha**2 * sigma2**2 / B / (LAMBDA[i] * LAMBDA[j]) for j in range(2)] for i in range(2)
+    ])  # fmt: skip
+    place = dict(zip(process.levels, (x1, x2), strict=True))
+    for i, j in ((0, 0), (0, 1)):
+        square = symbolic.gaussian_average(
+            sp.expand((delta * x + x * delta)[i, j] ** 2), list(dict.fromkeys(delta)), law
+        )
+        stated = symbolic.gaussian_average(
+            sp.expand(process.noise[i, j] ** 2), process.normals, lambda a, b: int(a == b)
+        )
+        board.zero("The library's noise.", sp.cancel(square - stated.subs(place, simultaneous=True)))
+        size = alpha**2 * sigma2**2 / B * (x[i, i] + x[j, j]) ** 2 * (2 if i == j else 1)
+        board.zero("As said.", sp.cancel(square - size / (LAMBDA[i] * LAMBDA[j])))
+
+
+def _process() -> symbolic.EigenvalueSDE:
+    """The library's process of one update."""
+    return symbolic.MatrixSDE.multiplicative(
         2, variance=lambda x, y: alpha**2 * sigma2**2 / B / ((mu2 - x) * (mu2 - y))
     ).eigenvalues
-    noise = board.line("Noise variance of one eigenvalue and update:", process.diffusion[0, 0])
+
+
+@chain.step(identified=APPENDIX_C)
+def noise_of_eigenvalue(board: Board) -> None:
+    """ALP24 (89): the noise variance of one eigenvalue in one update is 8 (alpha^2/B) sigma_h^4 x^2/lambda^2,
+    independent of the other levels."""
+    process = _process()
     y = process.levels[0]
-    strength = y / (mu2 - y)
-    board.zero(
-        "In the time $2\\sigma_h^2t$ of (31) it is $2(\\alpha'/\\sqrt{B'})^2\\tilde g^2$ "
-        "with $\\tilde g=x/\\lambda$ and $\\alpha'^2/B'=4\\sigma_h^4\\alpha^2/B$.",
-        noise - 2 * (4 * sigma2**2 * alpha**2 / B) * strength**2,
-    )
-    curvature = x_s / kappa**2
-    board.zero(
-        "At the fixed point $x/\\kappa=\\kappa\\Omega$.",
-        strength.subs(y, mu2 - kappa).subs(mu2, x_s + kappa) - kappa * curvature,
-    )
+    noise = board.line("Noise variance of one eigenvalue and update:", process.diffusion[0, 0])
+    board.zero("As said.", noise - 8 * alpha**2 / B * sigma2**2 * y**2 / (mu2 - y) ** 2)
+    board.zero("Independent.", process.diffusion[0, 1])
+
+
+@chain.step(identified=APPENDIX_C)
+def noise_strength(board: Board) -> None:
+    """ALP24 (90): in the time 2 sigma_h^2 t of (31) it is 2 (alpha'/sqrt B)^2 g~^2 with g~ = x/lambda, alpha' = 2
+    sigma_h^2 alpha."""
+    process = _process()
+    y = process.levels[0]
+    rate = 2 * sigma2 * alpha
+    board.zero("With $\\tilde g=x/\\lambda$.", process.diffusion[0, 0] - 2 * rate**2 / B * (y / (mu2 - y)) ** 2)
+
+
+@chain.step(identified=APPENDIX_C)
+def at_the_fixed_point(board: Board) -> None:
+    """ALP24 (91): at x_s = mu^2 - kappa, where lambda = kappa, it is g~ = x_s/kappa."""
+    process = _process()
+    y = process.levels[0]
+    strength = sp.sqrt(sp.cancel(process.diffusion[0, 0] * B / (8 * sigma2**2 * alpha**2)).subs(mu2, x_s + kappa))
+    board.zero("$\\tilde g(x_s)$.", strength.subs(y, x_s) - x_s / kappa, by=sp.simplify)
+
+
+@chain.step(identified=APPENDIX_C)
+def strength_and_curvature(board: Board) -> None:
+    """ALP24 (92): g~ = kappa Omega, so (18) becomes s^2 = T' kappa^2 Omega with the temperature T' = 2 sigma_h^2 T of
+    (31)."""
+    curvature = -sp.diff(symbolic.rbm_drift(x1, kappa, mu2), x1).subs(x1, mu2 - kappa).subs(mu2, x_s + kappa)
+    board.zero("$\\tilde g=\\kappa\\Omega$.", sp.cancel(x_s / kappa - kappa * curvature))
+    width2 = symbolic.discrete_width2(0, curvature, x_s / kappa, 2 * sigma2 * T)
+    board.zero("The library's width.", sp.cancel(width2 - symbolic.rbm_width2(x_s, T, sigma_h2=sigma2)))
+    board.zero("$T'\\kappa^2\\Omega$.", sp.cancel(width2 - 2 * sigma2 * T * kappa**2 * curvature))
 
 
 @chain.step

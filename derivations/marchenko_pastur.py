@@ -125,15 +125,29 @@ def _rooted(expression: sp.Expr, a: sp.Symbol, b: sp.Symbol, t: sp.Symbol) -> sp
 
 @chain.step
 def unit_variance(board: Board) -> None:
-    """ALP24 (80): for variance 1/M of an element the edges are x_+- = (1 +- sqrt r)^2."""
+    """ALP24 (80): for elements of variance 1/M the density is rho(x) = sqrt((x_+ - x)(x - x_-))/(2 pi r x) between
+    x_+- = (1 +- sqrt r)^2, of unit mass and unit mean."""
     low, high = symbolic.marchenko_pastur_edges(N / M, M * v)
-    board.zero(
-        "Edges.",
-        [
-            sp.simplify((e - w).subs(v, 1 / M))
-            for e, w in ((low, (1 - sp.sqrt(N / M)) ** 2), (high, (1 + sp.sqrt(N / M)) ** 2))
-        ],
-    )
+    edges = [(1 - sp.sqrt(N / M)) ** 2, (1 + sp.sqrt(N / M)) ** 2]
+    board.zero("Edges.", [sp.simplify((e - w).subs(v, 1 / M)) for e, w in zip((low, high), edges, strict=True)])
+    q = sp.Symbol("q", positive=True)  # r = 1/(1 + q)^2 < 1
+    root = 1 / (1 + q)
+    stated = _library(symbolic.marchenko_pastur().density, root**2).subs(mean, 1).subs(sp.Min(1, root**2), root**2)
+    paper = sp.sqrt(((1 + root) ** 2 - x) * (x - (1 - root) ** 2)) / (2 * sp.pi * root**2 * x)
+    board.line("(79) with $Mv=1$, $Nv=r$, $\\sqrt r=1/(1+q)$:", paper, name="\\rho")
+    board.zero("The square of the library's density.", sp.cancel(sp.together(stated**2 - paper**2)))
+    board.zero("Both have one sign inside.", sp.simplify((stated / paper).subs({q: 1, x: 1})) - 1)
+    t = sp.Symbol("t", real=True)  # x = 1 + r + 2 sqrt(r) cos(theta), t = tan(theta/2)
+    cosine, measure = (1 - t**2) / (1 + t**2), 2 / (1 + t**2)
+    place = 1 + root**2 + 2 * root * cosine
+    arc = 2 * (1 - cosine**2) / sp.pi  # sqrt(..) dx/(2 pi r) over the half circle, dtheta = measure dt
+    for power, value in ((0, 1), (1, 1)):
+        integrand = sp.cancel(arc * measure * place ** (power - 1))
+        total = sp.integrate(sp.apart(integrand, t), (t, 0, sp.oo)).replace(
+            lambda e: e.is_Pow and e.exp.is_Rational and e.exp.q == 2,
+            lambda e: sp.sqrt(sp.factor(e.base)) ** (2 * e.exp),
+        )
+        board.zero(f"Moment {power}.", sp.simplify(total - value))
 
 
 @chain.step

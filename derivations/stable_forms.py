@@ -24,7 +24,7 @@ LAWS = {
 }
 
 
-@chain.step(status="numerically proved")
+@chain.step(status="numerically proved", digits=42, points=20)
 def log_densities(board: Board) -> None:
     """derived here: every stable log density of the library is the logarithm of its density."""
     for name, (build, ranges) in LAWS.items():
@@ -36,7 +36,7 @@ def log_densities(board: Board) -> None:
         board.same_numerically(f"Log density of {name}.", *numbers, limits)
 
 
-@chain.step(status="numerically proved")
+@chain.step(status="numerically proved", digits=42, points=20)
 def distribution_functions(board: Board) -> None:
     """derived here: the slope of every distribution function of the library is its density."""
     for name, (build, ranges) in LAWS.items():
@@ -48,7 +48,7 @@ def distribution_functions(board: Board) -> None:
         board.same_numerically(f"Slope for {name}.", slope, law.density, limits)
 
 
-@chain.step(status="numerically proved")
+@chain.step(status="numerically proved", digits=42, points=20)
 def two_species_moments(board: Board) -> None:
     """derived here: mean and second moment of the two-species density are those of the Coulomb gas of two levels."""
     centres, widths = sp.symbols("kappa_1:3", real=True), sp.symbols("s_1:3", positive=True)

@@ -1,4 +1,4 @@
-r"""The teacher-student model: update, eigenvalue equation, its stationary law, and what it leaves out."""
+r"""The teacher-student model: its update, and the width of its error exactly at any learning rate and batch size."""
 
 import itertools
 from typing import Any
@@ -7,36 +7,63 @@ import sympy as sp
 
 from coulombgas import symbolic
 
-from ._framework import Board, Chain
+from ._framework import Board, Chain, within
 
 chain = Chain(order=90, title="Teacher-student model")
 
-alpha, B, T, eps, s, S = sp.symbols("alpha B T epsilon s S", positive=True)
-k1, k2 = sp.symbols("kappa_1 kappa_2", real=True)
-gap = sp.Symbol("Delta", positive=True)
-ONE_BASIS = (
-    "assumes that student and teacher are diagonal in one basis at every step; else Rice (derivations/matrix_ou)"
-)
+alpha, B, T, eps = sp.symbols("alpha B T epsilon", positive=True)
 
 
-@chain.step(identified="as one of (51)-(55), the model, its loss and its gradient")
+MODEL = within(51, 55)
+Z = sp.symbols("z_1:3", real=True)
+INPUTS = {(entry, entry): 1 for entry in Z}
+TEACHER = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"t_{i}{j}", real=True))
+STUDENT = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"w_{i}{j}", real=True))
+
+
+@chain.step(status="definition", identified=MODEL)
+def teacher_outputs(board: Board) -> None:
+    """ALP24 (51): the teacher answers y = W_t z to inputs z ~ N(0, 1); its outputs have the covariance W_t W_t^T."""
+    out = TEACHER * sp.Matrix(Z)
+    spread = (out * out.T).applyfunc(lambda e: symbolic.gaussian_average(sp.expand(e), Z, INPUTS))
+    board.zero("Covariance.", list((spread - TEACHER * TEACHER.T).expand()))
+
+
+@chain.step(status="definition", identified=MODEL)
+def student_outputs(board: Board) -> None:
+    """ALP24 (52): the student answers yhat = W_s z to the same inputs, so the error is (W_t - W_s) z."""
+    z = sp.Matrix(Z)
+    board.zero("The error.", list((TEACHER * z - STUDENT * z - (TEACHER - STUDENT) * z).expand()))
+
+
+def _sample_loss() -> sp.Expr:
+    error = (TEACHER - STUDENT) * sp.Matrix(Z)
+    return sp.expand((error.T * error)[0] / 2)
+
+
+@chain.step(status="definition", identified=MODEL)
+def loss(board: Board) -> None:
+    """ALP24 (53): the loss is <|y - yhat|^2>/2; the gradient of one sample's is (W_s - W_t) z z^T."""
+    z = sp.Matrix(Z)
+    slope = STUDENT.applyfunc(lambda w: sp.diff(_sample_loss(), w))
+    board.zero("One sample.", list((slope - (STUDENT - TEACHER) * z * z.T).expand()))
+
+
+@chain.step(identified=MODEL)
+def averaged_loss(board: Board) -> None:
+    """ALP24 (54): averaged over the inputs it is the squared norm of W_t - W_s over two."""
+    average = board.line("Averaged:", symbolic.gaussian_average(_sample_loss(), Z, INPUTS), name="L")
+    board.zero("Half the squared norm.", sp.expand(average - ((TEACHER - STUDENT).T * (TEACHER - STUDENT)).trace() / 2))
+
+
+@chain.step(identified=MODEL)
 def gradient(board: Board) -> None:
-    """ALP24 (51)-(55): y = W_t z, yhat = W_s z, loss <|y - yhat|^2>/2 over z ~ N(0, 1); its gradient is W_s - W_t."""
-    size = 2
-    teacher = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"t_{i}{j}", real=True))
-    student = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"w_{i}{j}", real=True))
-    z = sp.Matrix(sp.symbols("z_1:3", real=True))
-    error = (teacher - student) * z
-    law = {(entry, entry): 1 for entry in z}
-    loss = board.line(
-        "The loss, averaged over the inputs:",
-        symbolic.gaussian_average((error.T * error)[0] / 2, list(z), law),
-        name="L",
-    )
-    residuals = [
-        sp.expand(sp.diff(loss, student[i, j]) - (student - teacher)[i, j]) for i in range(size) for j in range(size)
-    ]
-    board.zero("Its gradient.", residuals)
+    """ALP24 (55): its gradient is W_s - W_t, so gradient descent is linear with one rate for all elements."""
+    average = symbolic.gaussian_average(_sample_loss(), Z, INPUTS)
+    slope = STUDENT.applyfunc(lambda w: sp.diff(average, w))
+    board.zero("Its gradient.", list((slope - STUDENT + TEACHER).expand()))
+    rule = symbolic.LearningRule.from_loss(_sample_loss(), STUDENT, fields=Z)
+    board.zero("The library's mean gradient.", list(rule.mean_gradient - sp.Matrix(list(STUDENT - TEACHER))))
 
 
 @chain.step(status="definition")
@@ -60,126 +87,6 @@ def update(board: Board) -> None:
         "In the paper's words $\\sigma=\\sqrt2\\epsilon$ and $\\langle S\\rangle=\\sqrt{\\pi/2}\\,\\sigma\\sqrt T$.",
         mean - sp.sqrt(sp.pi / 2) * sigma * sp.sqrt(T),
         by=sp.simplify,
-    )
-
-
-@chain.step(status="corrected", note=ONE_BASIS)
-def eigenvalue_equation(board: Board) -> None:
-    """ALP24 (57): x_i' = x_i + alpha (kappa_i - x_i) + (alpha^2/B) sum_{j != i} g~^2/(x_i - x_j) + sqrt(2)
-    (alpha/sqrt B) g~ eta.
-    """
-    targets = (k1, k2)
-    levels = symbolic.MatrixSDE.symmetric(2).levels
-    sde = symbolic.MatrixSDE.symmetric(
-        2, noise=alpha / sp.sqrt(B) * eps, drift=[alpha * (k - x) for k, x in zip(targets, levels, strict=True)]
-    )
-    process = sde.eigenvalues
-    x1, x2 = levels
-    board.zero(
-        "With both diagonal in one basis.",
-        process.total_drift(0) - alpha * (k1 - x1) - alpha**2 / B * eps**2 / (x1 - x2),
-    )
-    theta = sp.Symbol("theta", real=True)
-    turn = sp.Matrix([[sp.cos(theta), -sp.sin(theta)], [sp.sin(theta), sp.cos(theta)]])
-    seen = (turn.T * sp.diag(k1, k2) * turn)[0, 0]
-    board.zero(
-        "An angle $\\theta$ between the bases changes the drift by "
-        "$-\\alpha(\\kappa_1-\\kappa_2)\\sin^2\\theta$: nothing for equal $\\kappa$.",
-        seen - k1 + (k1 - k2) * sp.sin(theta) ** 2,
-        by=sp.simplify,
-    )
-
-
-@chain.step
-def stationary_law(board: Board) -> None:
-    """ALP24 (58): the stationary law is P ~ |x_1 - x_2| exp(-sum (x_i - kappa_i)^2/(2 s^2)) with s^2 = T g~^2."""
-    gas = symbolic.CoulombGas.gaussian([k1, k2], [s, s])
-    x1, x2 = gas.variables
-    g2 = alpha**2 / B * eps**2
-    log_law = sp.log(x2 - x1) - ((x1 - k1) ** 2 + (x2 - k2) ** 2) / (2 * (alpha / B) * eps**2)
-    current = alpha * (k1 - x1) + g2 / (x1 - x2) - g2 * sp.diff(log_law, x1)
-    board.zero("It carries no current of (57).", current)
-    board.zero(
-        "The library's gas at $s^2=T\\epsilon^2$.",
-        sp.expand(gas.log_weight.subs(s, sp.sqrt(alpha / B) * eps) - log_law),
-    )
-
-
-@chain.step(
-    status="corrected",
-    note=f"the product form with Delta != 0 {ONE_BASIS}; the paper's limit Delta -> 0 is exact",
-    identified="as one of (59)-(61), the spacing law and its moments for two teachers",
-)
-def product_spacing(board: Board) -> None:
-    """ALP24 (59)-(61): for kappa_1 - kappa_2 = Delta the product form gives P(S) = 2S cosh(S Delta/2s^2)
-    exp(-(S^2 + Delta^2)/4s^2)/(2 sqrt(pi) s M), <S> = (2s^2 + Delta^2)/M, and sqrt(pi) s for Delta -> 0. The matrix has
-    Rice: <S^2> of the product form is 18% too large at Delta = 0.1, s = 0.08, and 4.6% at Delta = 0.5."""
-    M = 2 * s / sp.sqrt(sp.pi) * sp.exp(-(gap**2) / (4 * s**2)) + gap * sp.erf(gap / (2 * s))
-    weight = sp.exp(-((S - gap) ** 2) / (4 * s**2)) + sp.exp(-((S + gap) ** 2) / (4 * s**2))
-    board.line("Centre of mass integrated, both orders added:", S * weight, name="P(S)\\propto")
-    total = sum(symbolic.half_line_moment(1, sign * gap, sp.sqrt(2) * s) for sign in (1, -1))
-    board.zero("Its integral.", sp.expand(total - 2 * sp.sqrt(sp.pi) * s * M))
-    law = symbolic.two_species_spacing()
-    values = dict(zip(law.args, (S, gap, s, s), strict=True))
-    ours = S * weight / (2 * sp.sqrt(sp.pi) * s * M)
-    board.zero(
-        "The library's spacing law at equal widths.",
-        (law.density.subs(values, simultaneous=True) / ours).rewrite(sp.exp) - 1,
-        by=sp.simplify,
-    )
-    first = sum(symbolic.half_line_moment(2, sign * gap, sp.sqrt(2) * s) for sign in (1, -1)) / (2 * sp.sqrt(sp.pi) * s)
-    board.zero("Mean.", sp.expand(first - (2 * s**2 + gap**2)))
-    board.zero(
-        "The library's mean.", law.mean.subs(values, simultaneous=True) - (2 * s**2 + gap**2) / M, by=sp.simplify
-    )
-    board.zero("$\\Delta\\to0$ is (75).", ((2 * s**2 + gap**2) / M).subs(gap, 0) - sp.sqrt(sp.pi) * s, by=sp.simplify)
-    rice = symbolic.rice_spacing()
-    for delta, excess in (("0.1", "0.181"), ("0.5", "0.046")):
-        point = {gap: sp.Rational(delta), s: sp.Rational("0.08")}
-        product = sp.N(law.second_moment.subs(values, simultaneous=True).subs(point), 20)
-        matrix = sp.N(rice.second_moment.subs(dict(zip(rice.parameters, (gap, s), strict=True))).subs(point), 20)
-        board.line(
-            f"At $\\Delta={delta}$, $s=0.08$ the product form exceeds the matrix's $\\langle S^2\\rangle$ by",
-            sp.Float(product / matrix - 1, 3),
-        )
-        board.true("An overestimate of the repulsion.", bool(abs(product / matrix - 1 - sp.Float(excess)) < 0.002))
-
-
-@chain.step(
-    identified="by its Appendix D, from the matrix update to the eigenvalue update; the wording "
-    "of the single numbers could not be checked"
-)
-def appendix_d(board: Board) -> None:
-    """ALP24 (96)-(101): what Appendix D needs: for N x N matrices the update (56) moves every eigenvalue by alpha
-    <i|W_t|i> - alpha x_i, the noise element <i|noise|i> and, at second order, the Coulomb term with <noise_ij^2> =
-    epsilon^2.
-    """
-    size = 3
-    levels = sp.symbols("x_1:4", real=True)
-    rate, temperature = sp.symbols("alpha tau", positive=True)  # tau: the order of one update, noise ~ sqrt(tau)
-    noise = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"n_{min(i, j)}{max(i, j)}", real=True))
-    target = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"t_{min(i, j)}{max(i, j)}", real=True))
-    board.line("In the student's eigenbasis the change is $\\alpha(W_t-x)+\\frac\\alpha{\\sqrt B}n$.")
-    step = temperature * rate * (target - sp.diag(*levels)) + sp.sqrt(temperature) * rate / sp.sqrt(B) * noise
-    change = sp.Matrix(size, size, lambda i, j: sp.Symbol(f"m_{min(i, j)}{max(i, j)}", real=True))
-    first, second = (
-        e.subs(dict(zip(change, step, strict=True))) for e in symbolic.shifts_from_determinant(levels, change, 0)
-    )
-    entries = sorted(noise.free_symbols, key=str)
-    law = {(n, n): eps**2 * (2 if n in set(noise.diagonal()) else 1) for n in entries}
-    drift = symbolic.gaussian_average(sp.expand(first), entries, law)
-    board.zero(
-        "First order: the target's diagonal element in the student's basis.",
-        sp.expand(drift - temperature * rate * (target[0, 0] - levels[0])),
-    )
-    noise_variance = symbolic.gaussian_covariance(first, first, entries, law)
-    board.zero("Noise variance $2(\\alpha^2/B)\\epsilon^2$.", noise_variance - 2 * temperature * rate**2 * eps**2 / B)
-    average = symbolic.gaussian_average(sp.expand(second), entries, law)
-    leading = sp.expand(average).coeff(temperature, 1)
-    process = symbolic.MatrixSDE.symmetric(size, noise=rate * eps / sp.sqrt(B)).eigenvalues
-    board.zero(
-        "Second order, at the order of one update: the library's Coulomb term.",
-        sp.cancel(sp.together(leading - process.coulomb(0))),
     )
 
 

@@ -13,10 +13,16 @@ sigma1, sigma2 = sp.symbols("sigma_1 sigma_2", positive=True)  # singular values
 k1, k2, x = sp.symbols("kappa_1 kappa_2 x", real=True)
 
 
-@chain.step
+NUMBERS = (
+    "by its subject, a gas of levels with a width each in a two-layer linear network; numbers, constants and wording "
+    "of the paper were not at hand, the formula is derived here"
+)
+
+
+@chain.step(identified=NUMBERS)
 def relaxation(board: Board) -> None:
-    """derived here: near the teacher, with balanced weights, E = W2 W1 - W_t relaxes as dE_ij = -alpha (s_i +
-    s_j)(E_ij - eta_ij), Var eta = nu^2/B (PFLA24's model).
+    """PFLA24: near the teacher, with balanced weights, E = W2 W1 - W_t relaxes as dE_ij = -alpha (s_i +
+    s_j)(E_ij - eta_ij), Var eta = nu^2/B.
     """
     roots = sp.diag(sp.sqrt(sigma1), sp.sqrt(sigma2))
     E = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"E_{i}{j}"))
@@ -41,6 +47,21 @@ def relaxation(board: Board) -> None:
     noise = symbolic.gaussian_covariance(n * z, n * z, [n, z], {(n, n): nu**2, (z, z): 1})
     board.zero("A noisy label shifts the target by $nz^T$, variance $\\nu^2$ per sample.", noise - nu**2)
     del E
+
+
+@chain.step(identified=NUMBERS)
+def linear_scaling(board: Board) -> None:
+    """PFLA24: the widths depend on learning rate and batch size through T = alpha/B alone at leading order, while their
+    ratios, s_1^2/s_2^2 = sigma_1/sigma_2, and the curve of the unit spacing do not depend on T at all."""
+    one, two = (symbolic.two_layer_width2(value, alpha / B, nu) for value in (sigma1, sigma2))
+    T = sp.Symbol("T", positive=True)
+    board.zero("One temperature.", one.subs(alpha, T * B) - symbolic.two_layer_width2(sigma1, T, nu))
+    board.zero("The ratio of two widths.", one / two - sigma1 / sigma2)
+    exact = symbolic.two_layer_variance([2 * sigma1, sigma1 + sigma2], 0, alpha, B, nu)
+    board.zero("It is the leading order of the exact width.", sp.limit(exact * B / alpha, alpha, 0) - one * B / alpha,
+        by=sp.simplify)  # fmt: skip
+    unit = symbolic.wigner_surmise(1).unit_mean(S)
+    board.zero("The unit spacing of a degenerate pair.", sp.diff(unit, symbolic.wigner_surmise(1).parameters[0]))
 
 
 @chain.step
@@ -105,9 +126,9 @@ def degenerate_modes(board: Board) -> None:
     )
 
 
-@chain.step
+@chain.step(identified=NUMBERS)
 def joint_law(board: Board) -> None:
-    """derived here: the labelled eigenvalue process of several species has the stationary law prod |x_i - x_j|
+    """PFLA24: the labelled eigenvalue process of several species has the stationary law prod |x_i - x_j|
     exp(-sum (x_i - kappa_i)^2/(2 s_i^2)), with zero current for any widths."""
     for size in (2, 3):
         levels = sp.symbols(f"x_1:{size + 1}", real=True)
@@ -125,9 +146,9 @@ def joint_law(board: Board) -> None:
         board.zero("No current for any relaxation rates.", currents)
 
 
-@chain.step
+@chain.step(identified=NUMBERS)
 def generalised_semicircle(board: Board) -> None:
-    """derived here: the N = 2 density rho(x) = [N(x; k1, s1^2) M(x - k2, s2) + N(x; k2, s2^2) M(x - k1, s1)]/(2
+    """PFLA24: the N = 2 density rho(x) = [N(x; k1, s1^2) M(x - k2, s2) + N(x; k2, s2^2) M(x - k1, s1)]/(2
     M(Delta, S0)), M(d, w) = w sqrt(2/pi) e^{-d^2/2w^2} + d erf(d/sqrt2 w).
     """
     d, w, t = sp.Symbol("d", real=True), sp.Symbol("w", positive=True), sp.Symbol("t", positive=True)
@@ -180,9 +201,9 @@ def _exponent_free(expression: sp.Expr) -> sp.Expr:
     return sp.simplify(sp.expand(expression * sp.exp((k1 - k2) ** 2 / (2 * (s1**2 + s2**2)))))
 
 
-@chain.step
+@chain.step(identified=NUMBERS)
 def generalised_spacing(board: Board) -> None:
-    """derived here: P(S) = 2S cosh(S Delta/S0^2) exp(-(S^2 + Delta^2)/(2 S0^2))/(sqrt(2 pi) S0 M) and <S> = (S0^2 +
+    """PFLA24: P(S) = 2S cosh(S Delta/S0^2) exp(-(S^2 + Delta^2)/(2 S0^2))/(sqrt(2 pi) S0 M) and <S> = (S0^2 +
     Delta^2)/M.
     """
     gap = sp.Symbol("Delta", nonnegative=True)

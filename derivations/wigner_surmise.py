@@ -4,13 +4,13 @@ import sympy as sp
 
 from coulombgas import symbolic
 
-from ._framework import Board, Chain
+from ._framework import Board, Chain, within
 
 chain = Chain(order=30, title="Wigner surmise and pair density")
 
 x, x1, x2, centre, kappa = sp.symbols("x x_1 x_2 c kappa", real=True)
 S, s, beta = sp.symbols("S s beta", positive=True)
-AS_RANGE = "as one of (70)-(72), which the paper states together"
+AS_RANGE = within(70, 72)
 
 
 def joint(one: sp.Expr, two: sp.Expr, difference: sp.Expr, power: sp.Expr = sp.S.One) -> sp.Expr:
@@ -25,18 +25,26 @@ def in_library(law: symbolic.SymbolicLaw, expression: sp.Expr, *parameters: sp.E
 
 
 @chain.step(status="definition", identified=AS_RANGE)
+def quadratic_wells(board: Board) -> None:
+    """ALP24 (70): two eigenvalues in equal quadratic potentials, V_i/g_i^2 = (x_i - kappa)^2/(2 s^2), s^2 =
+    g^2/Omega."""
+    gas = symbolic.CoulombGas.gaussian([kappa, kappa], [s, s])
+    wells = [(level - kappa) ** 2 / (2 * s**2) for level in gas.variables]
+    board.zero("The library's potentials.", [v - w for v, w in zip(gas.potentials, wells, strict=True)])
+    g, rate = sp.symbols("g Omega", positive=True)
+    board.zero("Its curvature.", sp.diff(wells[0], gas.variables[0], 2).subs(s, g / sp.sqrt(rate)) - rate / g**2)
+
+
+@chain.step(identified=AS_RANGE)
 def two_levels(board: Board) -> None:
-    """ALP24 (70)-(71): two eigenvalues in equal quadratic wells, P ~ |x1 - x2| exp(-[(x1-kappa)^2 +
-    (x2-kappa)^2]/2s^2).
-    """
+    """ALP24 (71): their law is P = |x1 - x2| exp(-[(x1-kappa)^2 + (x2-kappa)^2]/2s^2)/N_0."""
     gas = symbolic.CoulombGas.gaussian([kappa, kappa], [s, s])
     board.line("The joint law in the sector $x_1>x_2$:", joint(x1, x2, x1 - x2), name="P(x_1,x_2)")
     levels = gas.variables
     ours = joint(*levels, levels[1] - levels[0])
-    board.zero(
-        "It is the Coulomb gas (67) with $V_i/g_i^2=(x_i-\\kappa)^2/2s^2$.",
-        gas.log_weight - sp.expand_log(sp.log(ours)),
-    )
+    board.zero("It is the Coulomb gas (67).", gas.log_weight - sp.expand_log(sp.log(ours)))
+    board.zero("The weight of the library on all of space.", gas.weight - sp.Abs(levels[0] - levels[1]) * (
+        ours / (levels[1] - levels[0])), by=sp.simplify)  # fmt: skip
 
 
 @chain.step(identified=AS_RANGE)
@@ -50,14 +58,21 @@ def normalisation(board: Board) -> None:
     board.zero("Mehta's integral in the library.", total - symbolic.mehta_normalisation(2, beta=1, width=s))
 
 
-@chain.step
+@chain.step(status="definition", identified=within(73, 74))
+def spacing_definition(board: Board) -> None:
+    """ALP24 (73): P(S) is the integral of the joint law times delta(S - |x_1 - x_2|): the centre of mass integrated,
+    both orders added."""
+    other, offset = sp.symbols("x_2 u", real=True)
+    test = sp.Function("f")
+    inner = sp.integrate(test(offset) * sp.DiracDelta(S - offset), (offset, 0, sp.oo))
+    board.zero("For one order the delta function picks $x_1-x_2=S$.", inner - test(S))
+    board.zero("The other order is its image.", joint(x1, other, x1 - other) - joint(other, x1, x1 - other))
+
+
+@chain.step(identified=within(73, 74))
 def spacing_law(board: Board) -> None:
-    "ALP24 (73)-(74): the level spacing follows P(S) = S/(2 s^2) exp(-S^2/(4 s^2))."
+    "ALP24 (74): P(S) = S/(2 s^2) exp(-S^2/(4 s^2)), Wigner's surmise."
     weight = 2 * joint(centre + S / 2, centre - S / 2, S)
-    board.line(
-        "The definition $P(S)=\\int dx_1dx_2\\,P(x_1,x_2)\\,\\delta(S-|x_1-x_2|)$ leaves "
-        "the centre of mass to integrate."
-    )
     over_centre = sp.integrate(weight, (centre, -sp.oo, sp.oo)) / (4 * sp.sqrt(sp.pi) * s**3)
     board.line("Divided by $N_0$:", sp.simplify(over_centre), name="P(S)")
     law = symbolic.wigner_surmise(1)
@@ -122,9 +137,13 @@ def general_beta(board: Board) -> None:
 
 @chain.step(status="definition")
 def level_density(board: Board) -> None:
-    "ALP24 (77): the density is rho(x) = <(1/N) sum_i delta(x - x_i)>, of unit mass."
+    """ALP24 (77): for two levels both terms of rho(x) = <(1/N) sum_i delta(x - x_i)> are the joint law integrated
+    over one."""
     other = sp.Integral(joint(x, x2, sp.Abs(x - x2)), (x2, -sp.oo, sp.oo)) / (4 * sp.sqrt(sp.pi) * s**3)
-    board.line("For two equal levels both terms are the same integral:", other, name="\\rho(x)")
+    board.line("Both terms are the same integral:", other, name="\\rho(x)")
+    gas = symbolic.CoulombGas.gaussian([kappa, kappa], [s, s])
+    swapped = gas.weight.subs(dict(zip(gas.variables, gas.variables[::-1], strict=True)), simultaneous=True)
+    board.zero("The law is symmetric.", swapped - gas.weight)
 
 
 @chain.step

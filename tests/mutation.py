@@ -7,7 +7,9 @@
 
 A mutant is the code of one function compiled from a changed syntax tree and put into the live function, so that every
 name that is bound to it sees the change. Each mutant runs in a process of its own, forked after all imports: first the
-derivations, then the tests (stopped at the first failure). A mutant that no check notices survives.
+derivations, then the tests (stopped at the first failure). A mutant that no check notices survives. One that is noticed
+is noticed by a wrong value, by an exception on the way to one, or by running into the time limit: the score tells them
+apart. No mutant can fail at import, for every module is imported before the change.
 """
 
 import argparse
@@ -20,17 +22,21 @@ import os
 import random
 import signal
 import sys
-import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TIMEOUT = 240
+TIMEOUT = 120
+"""Seconds of CPU time, at least; a mutant gets five times what the checks take without one."""
+OUTCOMES = ("survives", "value", "exception", "time limit")
+REASONS: dict[tuple[str, str], str] = {}
+"""(function, change) of a mutant that nothing can notice → why."""
 PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._widths": (
-        ("gaussian_rbm", "matrix_ou", "discretisation", "teacher_student", "two_layer", "fokker_planck"),
+        ("discretisation", "gradient_noise", "matrix_ou", "teacher_student", "two_layer", "fokker_planck"),
         ("tests/symbolic/test_widths.py",),
     ),
     "coulombgas.symbolic._spacing": (
@@ -41,13 +47,15 @@ PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._selberg": (("normalisations",), ("tests/symbolic/test_coulomb_gas.py",)),
     "coulombgas.symbolic._bulk": (("large_n", "marchenko_pastur"), ("tests/symbolic/test_large_n.py",)),
     "coulombgas.symbolic._matrix_sde": (
-        ("dyson_motion", "rectangular_dyson", "matrix_ou", "learning_rules"),
+        ("dyson_motion", "rectangular_dyson", "gradient_noise", "gaussian_rbm"),
         ("tests/symbolic/test_matrix_sde.py",),
     ),
     "coulombgas.symbolic._eigenvalue_sde": (
-        ("dyson_motion", "stochastic_updates", "rectangular_dyson"),
+        ("dyson_motion", "many_levels", "rectangular_dyson"),
         ("tests/symbolic/test_matrix_sde.py", "tests/symbolic/test_coulomb_gas.py"),
     ),
+    "coulombgas.symbolic._calogero": (("many_levels",), ("tests/symbolic/test_many_levels.py",)),
+    "coulombgas.symbolic._loop_equations": (("many_levels",), ("tests/symbolic/test_many_levels.py",)),
     "coulombgas.symbolic._fixed_points": (
         ("fokker_planck",),
         tuple(
@@ -104,7 +112,7 @@ def _functions(body: Sequence[ast.stmt], prefix: str) -> Iterator[tuple[str, ast
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from _functions(node.body, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.FunctionDef):
+        elif isinstance(node, ast.FunctionDef) and node.name not in _TEXTS:
             yield prefix + node.name, node
 
 
@@ -121,7 +129,7 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any]]:
                 yield node, "op", ast.UAdd()
             elif isinstance(node, ast.Constant) and type(node.value) is int:
                 yield node, "value", node.value + 1
-            elif isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords and _is_algebra(node):
+            elif isinstance(node, ast.Call) and _can_be_swapped(node):
                 yield node, "args", node.args[::-1]
 
 
@@ -144,8 +152,14 @@ _UNORDERED = {
 }
 
 
-def _is_algebra(node: ast.Call) -> bool:
-    return ast.unparse(node.func).rsplit(".", 1)[-1] not in _UNORDERED
+_TEXTS = {"__str__", "__repr__", "latex", "to_latex"}
+"""Functions that write text: they state nothing."""
+
+
+def _can_be_swapped(node: ast.Call) -> bool:
+    if len(node.args) != 2 or node.keywords or ast.unparse(node.func).rsplit(".", 1)[-1] in _UNORDERED:
+        return False
+    return ast.dump(node.args[0]) != ast.dump(node.args[1])
 
 
 def _ignored(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -184,51 +198,75 @@ def live_function(module: str, name: str) -> Any:
             found = found.func
         else:
             inner: Any = getattr(found, "__func__", None)
-            found = inspect.unwrap(found) if inner is None else inner
+            found = inspect.unwrap(found) if inner is None else inner  # pyright: ignore[reportArgumentType]
     return inspect.unwrap(found)  # a decorated function is itself one
 
 
 def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
     """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
+    return outcome(mutant, derivations, tests, timeout) == OUTCOMES[0]
+
+
+def outcome(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> str:
+    """How the checks take the mutant: one of ``OUTCOMES``; with None, whether they hold at all."""
     free = mutant and live_function(mutant.module, mutant.function).__code__.co_freevars
     if mutant and free != mutant.code.co_freevars:  # an error, not a mutant that is noticed
         raise LookupError(f"{mutant}: its function was not found")
     child = os.fork()
     if child == 0:
-        os._exit(_checks_hold(mutant, derivations, tests, timeout))
+        os._exit(_checks(mutant, derivations, tests, timeout))
     _, status = os.waitpid(child, 0)
-    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1
+    if os.WIFSIGNALED(status):
+        return "time limit" if os.WTERMSIG(status) == signal.SIGPROF else "exception"
+    return OUTCOMES[os.WEXITSTATUS(status)]
 
 
-def _checks_hold(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int) -> int:
-    """1 if all checks hold; an endless mutant is ended by the alarm, which counts as noticed."""
-    signal.alarm(timeout)
+def _checks(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int) -> int:
+    """Index into ``OUTCOMES``; an endless mutant is ended by the timer."""
+    signal.setitimer(signal.ITIMER_PROF, timeout)  # CPU time: a busy machine must not look like an endless mutant
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
         if mutant is not None:
             live_function(mutant.module, mutant.function).__code__ = mutant.code
-        if not _derivations_hold(derivations):
-            return 0
-        if tests:
-            import pytest
+        for step in _steps(mutant, derivations):
+            from derivations._framework import run_step
 
-            # the modules are imported already, which the type checks of the suite's own options do not allow
-            known = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins that the modules imported
-            options = ["-x", "-q", "-o", "addopts=", "-W", known, "--import-mode=importlib"]
-            return int(pytest.main([*options, *tests]) == 0)
+            if failure := run_step(step).failure:
+                return 1 if failure.startswith("NotProved") else 2
+        return _tests(tests) if tests else 0
     except BaseException:
-        return 0
-    return 1
+        return 2
 
 
-def _derivations_hold(names: Sequence[str]) -> bool:
-    if names:
-        from derivations._framework import chains, run_step
+def _steps(mutant: Mutant | None, derivations: Sequence[str]) -> list[Any]:
+    """The steps of the chains, those first that call the mutated function or class by name."""
+    if not derivations:
+        return []
+    from derivations._framework import chains
 
-        return not any(run_step(step).failure for name in names for step in chains()[name].steps)
-    return True
+    steps = [step for name in derivations for step in chains()[name].steps]
+    called = "" if mutant is None else mutant.function.partition(".")[0]
+    return sorted(steps, key=lambda step: called not in step.library)
+
+
+def _tests(tests: Sequence[str]) -> int:
+    import pytest
+
+    class Watch:
+        """Remembers whether the first failure is that of an assertion."""
+
+        found = 2
+
+        def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+            if call.excinfo is not None and issubclass(call.excinfo.type, AssertionError | pytest.fail.Exception):
+                Watch.found = 1
+
+    # the modules are imported already, which the type checks of the suite's own options do not allow
+    known = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins that the modules imported
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-W", known, "--import-mode=importlib"]
+    return 0 if pytest.main([*options, *tests], plugins=[Watch()]) == 0 else Watch.found
 
 
 def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
@@ -237,27 +275,57 @@ def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
     return [found[k] for k in sorted(chosen)]
 
 
-def report(results: dict[str, list[tuple[Mutant, bool]]], seconds: float) -> str:
+def report(results: dict[str, list[tuple[Mutant, str]]]) -> str:
     """The score as Markdown: one row for each module, and the survivors."""
     every = [item for rows in results.values() for item in rows]
-    killed = sum(not alive for _, alive in every)
-    share = 100 * killed / max(len(every), 1)
+    counts = Counter(found for _, found in every)
+    killed = len(every) - counts["survives"]
     lines = [
         "# Mutation score",
         "",
         "`python tests/mutation.py --out docs/theory/mutation_score.md` changes one factor, sign, power, argument or",
-        "index of a public symbolic statement and runs the derivations and tests that claim it.",
+        "index of a public symbolic statement and runs the derivations and tests that claim it. A mutant is noticed",
+        "by a wrong value (a residual that is not zero, an assertion that fails), by an exception on the way to one,",
+        "or by the time limit. None can fail at import, for the change is made after it.",
         "",
-        f"**{killed} of {len(every)} mutants are noticed ({share:.0f}%)**, {seconds:.0f} s.",
+        f"**{killed} of {len(every)} mutants are noticed ({100 * killed / max(len(every), 1):.0f}%)**: "
+        + ", ".join(f"{counts[name]} by {_A[name]}" for name in OUTCOMES[1:])
+        + ".",
         "",
-        "| module | mutants | noticed |",
-        "| --- | --- | --- |",
+        "| module | mutants | " + " | ".join(OUTCOMES) + " |",
+        "| --- |" + " --- |" * (len(OUTCOMES) + 1),
     ]
     for module, rows in results.items():
-        lines.append(f"| `{module}` | {len(rows)} | {sum(not alive for _, alive in rows)} |")
-    survivors = [str(mutant) for mutant, alive in every if alive]
-    lines += ["", "Survivors:" if survivors else "No survivors.", "", *(f"- `{name}`" for name in survivors)]
+        of = Counter(found for _, found in rows)
+        lines.append(f"| `{module}` | {len(rows)} | " + " | ".join(str(of[name]) for name in OUTCOMES) + " |")
+    survivors = [mutant for mutant, found in every if found == "survives"]
+    lines += ["", "Survivors:" if survivors else "No survivors.", ""]
+    lines += [f"- `{mutant}`: {REASONS.get(_place(mutant), 'not explained yet')}" for mutant in survivors]
     return "\n".join(lines).rstrip() + "\n"
+
+
+_A = {"value": "a wrong value", "exception": "an exception", "time limit": "the time limit"}
+
+
+def _place(mutant: Mutant) -> tuple[str, str]:
+    """Where and what, without the line: what a reason is kept under."""
+    return f"{mutant.module.rsplit('.', 1)[-1]}.{mutant.function}", mutant.change
+
+
+def _known(log: Path | None) -> dict[str, str]:
+    """Mutant → outcome from the lines of an earlier run."""
+    if log is None or not log.exists():
+        return {}
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line[:10].strip() in OUTCOMES]
+    return {line[11:]: line[:10].strip() for line in lines}
+
+
+def _tell(line: str, log: Path | None) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(line)
 
 
 def _short(text: str) -> str:
@@ -271,27 +339,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tests", nargs="*", help="test files, in place of the plan's")
     parser.add_argument("--derivations", nargs="*", help="chains, in place of the plan's")
     parser.add_argument("--limit", type=int, default=16, help="mutants for each module (default: %(default)s)")
+    parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
     parser.add_argument("--out", type=Path, help="write the score there as Markdown")
     options = parser.parse_args(argv)
-    start, results = time.perf_counter(), {}
+    results: dict[str, list[tuple[Mutant, str]]] = {}
+    known = _known(options.log)
     for module in options.modules or PLAN:
         chains, tests = PLAN.get(module, ((), ()))
         chains = tuple(options.derivations) if options.derivations is not None else chains
         tests = tuple(options.tests) if options.tests is not None else tests
         results[module] = []
-        if not survives(None, chains, tests, 4 * TIMEOUT):
+        chosen = sample(mutants(module), options.limit)
+        if all(str(mutant) in known for mutant in chosen):
+            results[module] = [(mutant, known[str(mutant)]) for mutant in chosen]
+            continue
+        before = os.times().children_user
+        if outcome(None, chains, tests, 10 * TIMEOUT) != "survives":
             parser.error(f"the checks of {module} fail, or take too long, without any mutant")
-        for mutant in sample(mutants(module), options.limit):
-            alive = survives(mutant, chains, tests)
-            sys.stdout.write(f"{'SURVIVES' if alive else 'noticed '} {mutant}\n")
-            sys.stdout.flush()
-            results[module].append((mutant, alive))
-    text = report(results, time.perf_counter() - start)
+        limit = max(TIMEOUT, round(5 * (os.times().children_user - before)))
+        for mutant in chosen:
+            found = known.get(str(mutant)) or outcome(mutant, chains, tests, limit)
+            _tell(f"{found:10} {mutant}\n", options.log if str(mutant) not in known else None)
+            results[module].append((mutant, found))
+    text = report(results)
     sys.stdout.write(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
-    every = [alive for rows in results.values() for _, alive in rows]
-    return 0 if sum(every) <= 0.05 * len(every) else 1
+    every = [found for rows in results.values() for _, found in rows]
+    return 0 if every.count("survives") <= 0.05 * len(every) else 1
 
 
 if __name__ == "__main__":

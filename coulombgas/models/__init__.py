@@ -20,6 +20,7 @@ from ._rbm import GaussianRBM as GaussianRBM
 from ._registry import from_config as from_config
 from ._registry import register as register
 from ._registry import registered as registered
+from ._rule import RuleModel as RuleModel
 from ._setting import Setting as Setting
 from ._setting import own_key as own_key
 from ._targets import free_scalar_field as free_scalar_field
@@ -41,6 +42,7 @@ __all__ = [
     "GaussianRBM",
     "MatrixDyson",
     "Model",
+    "RuleModel",
     "Setting",
     "TeacherStudent",
     "TwoLayerLinear",

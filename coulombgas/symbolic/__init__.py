@@ -4,6 +4,9 @@ from ._bulk import marchenko_pastur as marchenko_pastur
 from ._bulk import marchenko_pastur_atom as marchenko_pastur_atom
 from ._bulk import marchenko_pastur_edges as marchenko_pastur_edges
 from ._bulk import semicircle as semicircle
+from ._calogero import calogero_hamiltonian as calogero_hamiltonian
+from ._calogero import gas_spectrum as gas_spectrum
+from ._calogero import polynomial_spectrum as polynomial_spectrum
 from ._chain_means import rbm_chain_mean_eigenvalue as rbm_chain_mean_eigenvalue
 from ._chain_means import rbm_chain_variance as rbm_chain_variance
 from ._coulomb_gas import CoulombGas as CoulombGas
@@ -39,10 +42,15 @@ from ._law import SymbolicLaw as SymbolicLaw
 from ._learning_rule import LearningRule as LearningRule
 from ._linear_law import LinearLaw as LinearLaw
 from ._linear_law import RuleLevels as RuleLevels
+from ._loop_equations import burgers as burgers
+from ._loop_equations import gaussian_resolvent as gaussian_resolvent
+from ._loop_equations import level_count as level_count
+from ._loop_equations import ward_identity as ward_identity
 from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
 from ._parse import parse as parse
+from ._rest_points import RestPoint as RestPoint
 from ._rewrite import stabilise as stabilise
 from ._schrodinger import SchrodingerOperator as SchrodingerOperator
 from ._selberg import laguerre_normalisation as laguerre_normalisation
@@ -88,23 +96,29 @@ __all__ = [
     "LearningRule",
     "LinearLaw",
     "MatrixSDE",
+    "RestPoint",
     "RuleLevels",
     "SchrodingerOperator",
     "SymbolicLaw",
     "bessel_ie",
     "brody",
+    "burgers",
+    "calogero_hamiltonian",
     "data_chain_factor",
     "discrete_width2",
     "eigenvalue_shifts",
     "free_sum",
     "free_sum_resolvents",
+    "gas_spectrum",
     "gaussian_average",
     "gaussian_covariance",
     "gaussian_moment",
+    "gaussian_resolvent",
     "gradient_noise_covariance",
     "half_line_moment",
     "isserlis",
     "laguerre_normalisation",
+    "level_count",
     "log_erfc",
     "log_i0",
     "log_i0e",
@@ -124,6 +138,7 @@ __all__ = [
     "persistent_chain_factor",
     "persistent_chain_step",
     "poisson",
+    "polynomial_spectrum",
     "rbm_drift",
     "rbm_finite_rate_width2",
     "rbm_mean_eigenvalue",
@@ -154,6 +169,7 @@ __all__ = [
     "two_layer_width2",
     "two_species_density",
     "two_species_spacing",
+    "ward_identity",
     "wigner_surmise",
     "xlogy",
 ]

@@ -65,6 +65,18 @@ class EigenvalueSDE:
         noise = sum(sp.diff(self.diffusion[i, j] * density, x[i], x[j]) for i in range(len(x)) for j in range(len(x)))
         return noise / 2 - drift
 
+    def generator(self, observable: Any) -> Any:
+        r"""Mean rate of change of a function of the levels.
+
+        :math:`Af=\sum_ia_i\,\partial_if+\frac12\sum_{ij}D_{ij}\,\partial_i\partial_jf`.
+        """
+        x = self.levels
+        flow = sum(self.total_drift(i) * sp.diff(observable, x[i]) for i in range(len(x)))
+        noise = sum(
+            self.diffusion[i, j] * sp.diff(observable, x[i], x[j]) for i in range(len(x)) for j in range(len(x))
+        )
+        return flow + noise / 2
+
     def stationarity_residual(self, log_density: Any) -> Any:
         """(L P)/P of a candidate stationary law, as one fraction: zero for a stationary one, current or not."""
         x = self.levels

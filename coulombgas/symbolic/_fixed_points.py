@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, fail
 
 from ._potential import antiderivative
 
@@ -119,6 +119,21 @@ def _may_lie_inside(point: Any, domain: tuple[Any, Any]) -> bool:
         return False
     low, high = domain
     return not ((point - low).is_negative or (high - point).is_negative)
+
+
+def harmonic_levels(equation: Any, point: FixedPoint, num: int) -> tuple[tuple[Any, Any], ...]:
+    """The levels of :meth:`FokkerPlanck.harmonic_levels`, where they are told."""
+    if equation.diffusion.subs(equation.variable, point.location).is_zero:
+        fail("point", "must lie where the noise does not vanish: there the expansion is not harmonic", point.location)
+    if point.at_boundary and point.kind not in ("minimum", "maximum"):
+        fail("point", "must have a curvature of known sign: declare parameters positive or give numbers", point)
+    if point.kind == "degenerate":
+        fail("point", "must have a curvature: the drift vanishes to higher order there", point.location)
+    inward = -1 if sp.simplify(point.location - equation.domain[1]) == 0 else 1
+    return tuple(
+        (point.level(n), first_correction(equation.drift, equation.noise, equation.variable, point, n, inward=inward))
+        for n in range(num)
+    )
 
 
 def kramers_rate(equation: Any, well: FixedPoint, barrier: FixedPoint) -> Any:

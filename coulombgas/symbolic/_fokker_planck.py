@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from coulombgas._checks import InputError, check_count, check_positive, fail
+from coulombgas._checks import InputError, check_count, check_positive
 
-from ._fixed_points import FixedPoint, first_correction, kramers_rate, solve_fixed_points
+from ._fixed_points import FixedPoint, harmonic_levels, kramers_rate, solve_fixed_points
 from ._model import read_model, resolve_parameters
 from ._normalise import exp_with_powers, normalisation
 from ._potential import field_potential, require_no_curl
 from ._schrodinger import Ladder, SchrodingerOperator, hamiltonian, partner
 
 if TYPE_CHECKING:
+    from ._plane import PlaneSystem
+    from ._rest_points import RestPoint
     from ._small_noise import SmallNoise
     from ._spectrum import Eigensystem
 
@@ -32,7 +34,7 @@ class FokkerPlanck:
     ``calculus="stratonovich"`` adds g g' to the drift first. No probability flows through the ends of the domain.
 
     Several variables: lists for ``drift`` and ``variable``; ``noise`` one amplitude for all, a list with one for each,
-    or a matrix B with diffusion D = B Bᵀ. Spectrum, fixed points and ladder operators are for one variable.
+    or a matrix B with diffusion D = B Bᵀ. Two variables have numbers too; partner and ladder operators are for one.
 
     Args:
         drift: K, as text (names, numbers, + − * / **, functions) or as SymPy expression.
@@ -223,6 +225,13 @@ class FokkerPlanck:
         """Zeros of the drift in closed form with the curvature of V; see ``fixed_points_complete``."""
         return self._solved[0]
 
+    @cached_property
+    def rest_points(self) -> "tuple[RestPoint, ...]":
+        """The same for several variables: zeros with their rates, and the Gaussian law and current around them."""
+        from ._rest_points import rest_points
+
+        return rest_points(self)
+
     @property
     def fixed_points_complete(self) -> bool:
         """Whether ``fixed_points`` are all zeros; ``small_noise`` finds the others numerically."""
@@ -236,19 +245,7 @@ class FokkerPlanck:
         Raises:
             InputError: if the noise vanishes at the point or the sign of its curvature is not known.
         """
-        if self.diffusion.subs(self.variable, point.location).is_zero:
-            fail(
-                "point", "must lie where the noise does not vanish: there the expansion is not harmonic", point.location
-            )
-        if point.at_boundary and point.kind not in ("minimum", "maximum"):
-            fail("point", "must have a curvature of known sign: declare parameters positive or give numbers", point)
-        if point.kind == "degenerate":
-            fail("point", "must have a curvature: the drift vanishes to higher order there", point.location)
-        inward = -1 if sp.simplify(point.location - self.domain[1]) == 0 else 1
-        return tuple(
-            (point.level(n), first_correction(self.drift, self.noise, self.variable, point, n, inward=inward))
-            for n in range(num)
-        )
+        return harmonic_levels(self, point, num)
 
     def kramers_rate(self, well: FixedPoint, barrier: FixedPoint) -> Any:
         r"""Rate of crossing from a minimum a over a maximum b, to leading order in the noise.
@@ -279,8 +276,11 @@ class FokkerPlanck:
 
     def eigensystem(
         self, params: Mapping[Any, Any] | None = None, num: int = 6, *, num_elements: int | None = None, **more: Any
-    ) -> "Eigensystem":
+    ) -> "Eigensystem | PlaneSystem":
         """Energies, eigenfunctions and the stationary law for numbers, in float64.
+
+        Two variables: energies, which are complex where the law carries a current, the stationary density and the
+        current, on ``num_elements`` cells for each (96 unless given); neither traced nor differentiable.
 
         Spectral elements of degree 10 with exact detailed balance: E_0 vanishes to rounding. The mesh follows the
         states; ``num_elements`` is chosen from their WKB exponent unless given. Works under ``jit``, ``vmap`` and
@@ -296,8 +296,12 @@ class FokkerPlanck:
 
         from ._spectrum import check_diagnostics
 
-        self._one("eigensystem")
         num = check_count("num", num)
+        if len(self.variables) == 2:
+            from ._plane import plane_system
+
+            return plane_system(self.at(params, **more) if self.parameters else self, num, num_elements)
+        self._one("eigensystem")
         with x64():
             values = [jnp.asarray(value, dtype=jnp.float64) for value in self.values(params, **more)]
             traced = any(isinstance(value, jax.core.Tracer) for value in values)
@@ -343,7 +347,7 @@ class FokkerPlanck:
         Args:
             params: parameter values.
             key: JAX random key.
-            start: starting points, one per path.
+            start: starting points, one per path; (paths, variables) for several variables.
             time: how long each path runs.
             num_steps: steps of that time; the error in the law is of order time/num_steps.
         """
@@ -353,7 +357,6 @@ class FokkerPlanck:
 
         from ._spectrum import settle
 
-        self._one("sample_paths")
         check_count("num_steps", num_steps)
         check_positive("time", time)
         with x64():
@@ -371,7 +374,7 @@ class FokkerPlanck:
     def _sampler(self) -> Any:
         from ._langevin import make_sampler
 
-        return make_sampler(self)
+        return make_sampler(self._model)
 
     @property
     def _references(self) -> tuple[Any, ...]:

@@ -10,23 +10,35 @@ from jaxtyping import Array, Float
 from ._to_jax import to_jax
 
 
-def make_sampler(equation: Any) -> Callable[..., Float[Array, " paths"]]:
+def make_sampler(model: Any) -> Callable[..., Float[Array, "paths *variables"]]:
     """A jitted function (key, start, step, values, num_steps) → end points, by the Euler-Maruyama rule.
 
-    Paths that leave a finite end are reflected into the domain.
+    Paths that leave a finite end are reflected into the domain. Starts are (paths,), or (paths, variables) for several.
     """
-    args = (equation.variable, *equation.parameters)
-    drift, noise = to_jax(equation.drift, args), to_jax(equation.noise, args)
-    ends = [to_jax(end, equation.parameters) if end.is_finite is not False else None for end in equation.domain]
+    size, args = len(model.variables), (*model.variables, *model.parameters)
+    drift, amplitude = to_jax(list(model.drift), args), to_jax(list(model.amplitude), args)
+    ends = [
+        [to_jax(end, model.parameters) if end.is_finite is not False else None for end in pair] for pair in model.domain
+    ]
 
     def sample(key: Any, start: Any, step: Any, values: Any, num_steps: int) -> Any:
-        low, high = (None if end is None else end(*values) for end in ends)
+        limits = [[None if end is None else end(*values) for end in pair] for pair in ends]
+        columns = model.amplitude.shape[1]
 
         def advance(x: Any, index: Any) -> tuple[Any, None]:
-            kick = jnp.sqrt(2 * step) * jax.random.normal(jax.random.fold_in(key, index), x.shape, x.dtype)
-            return _reflect(x + step * drift(x, *values) + noise(x, *values) * kick, low, high), None
+            shape = (columns, *x.shape[1:])
+            kick = jnp.sqrt(2 * step) * jax.random.normal(jax.random.fold_in(key, index), shape, x.dtype)
+            flow = [jnp.broadcast_to(part, x.shape[1:]) for part in drift(*x, *values)]
+            rows = [jnp.broadcast_to(part, x.shape[1:]) for part in amplitude(*x, *values)]
+            moved = [
+                x[i] + step * flow[i] + sum(rows[i * columns + k] * kick[k] for k in range(columns))
+                for i in range(size)
+            ]
+            return jnp.stack([_reflect(part, *pair) for part, pair in zip(moved, limits, strict=True)]), None
 
-        return jax.lax.scan(advance, start, jnp.arange(num_steps))[0]
+        if size == 1:
+            return jax.lax.scan(advance, start[None], jnp.arange(num_steps))[0][0]
+        return jax.lax.scan(advance, jnp.moveaxis(start, -1, 0), jnp.arange(num_steps))[0].T
 
     return jax.jit(sample, static_argnames="num_steps")
 

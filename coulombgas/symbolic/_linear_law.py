@@ -76,7 +76,7 @@ class LinearLaw:
     def _inner_covariance(self) -> Any:
         """P/T in the basis of the moving directions."""
         slope, noise, _ = self._moving
-        return _solve(noise, lambda p: slope * p + p * slope.T)
+        return solve_lyapunov(noise, lambda p: slope * p + p * slope.T)
 
     def covariance_at(self, learning_rate: Any, batch_size: Any, *, momentum: Any = 0, exact: bool = False) -> Any:
         r"""Covariance at a finite learning rate, :math:`P=APA^T+\frac{\alpha^2}B\Sigma`, A = 1 − αH.
@@ -96,12 +96,12 @@ class LinearLaw:
         rate, momentum = sp.sympify(learning_rate, strict=True), sp.sympify(momentum, strict=True)
         per_batch = rate**2 / batch_size
         if momentum == 0:
-            return _embed(basis, _solve(per_batch * noise, lambda p: (
+            return _embed(basis, solve_lyapunov(per_batch * noise, lambda p: (
                 rate * (slope * p + p * slope.T) - rate**2 * slope * p * slope.T - per_batch * bend(p)
             )))  # fmt: skip
         size, one = slope.rows, sp.eye(slope.rows)
         step = sp.Matrix(sp.BlockMatrix([[one - rate * slope, momentum * one], [-rate * slope, momentum * one]]))
-        found = _solve(
+        found = solve_lyapunov(
             per_batch * _doubled(noise), lambda p: p - step * p * step.T - per_batch * _doubled(bend(p[:size, :size]))
         )
         return _embed(basis, found[:size, :size])
@@ -257,7 +257,7 @@ def _linear_rule(per_temperature: float) -> Callable[[Any, Any], Any]:
     return lambda learning_rate, batch_size: per_temperature * learning_rate / batch_size
 
 
-def _solve(noise: Any, operator: Callable[[Any], Any]) -> Any:
+def solve_lyapunov(noise: Any, operator: Callable[[Any], Any]) -> Any:
     """The symmetric P with operator(P) = noise; the operator is linear and keeps symmetry."""
     size = noise.rows
     cells = [(i, j) for i in range(size) for j in range(i, size)]

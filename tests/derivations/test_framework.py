@@ -33,7 +33,7 @@ def test_a_truth_must_be_decided():
 def test_numerical_comparison_sees_one_part_in_1e30():
     board = Board()
     board.same_numerically("Same.", sp.gamma(x + 1), x * sp.gamma(x), {x: (0.5, 9)})
-    assert board.num_numerical == 1
+    assert board.comparisons == [(42, 20)]
     with pytest.raises(NotProved):
         board.same_numerically("Nearly.", sp.exp(x), sp.exp(x) * (1 + sp.Rational(1, 10**30)), {x: (0.5, 9)})
 
@@ -43,17 +43,17 @@ def test_numerical_comparison_takes_functions_of_mpmath_numbers():
 
     board = Board()
     board.same_numerically("Same.", lambda u: mpmath.exp(u), sp.exp(x), {x: (0, 1)})
-    assert board.num_numerical == 1
+    assert board.comparisons == [(42, 20)]
     with pytest.raises(NotProved):
         board.same_numerically("Another.", lambda u: mpmath.exp(2 * u), sp.exp(x), {x: (0, 1)})
 
 
-def test_docstring_gives_paper_numbers_and_statement():
+def test_docstring_gives_paper_number_and_statement():
     chain = Chain(order=1, title="t")
 
     @chain.step(identified="as one of them")
     def example(board: Board) -> None:
-        """ALP24 (3)-(5), (7): four equations
+        """ALP24 (3): one equation
         in one step.
 
         More words.
@@ -61,10 +61,11 @@ def test_docstring_gives_paper_numbers_and_statement():
         board.zero("Trivial.", 0)
 
     (step,) = chain.steps
-    assert step.equations == ("3", "4", "5", "7")
-    assert step.labels == ("ALP24 (3)", "ALP24 (4)", "ALP24 (5)", "ALP24 (7)")
-    assert step.says == "four equations in one step."
+    assert step.equations == ("3",)
+    assert step.labels == ("ALP24 (3)",)
+    assert step.says == "one equation in one step."
     assert step.body == "More words."
+    assert step.library == ()
     assert run_step(step).failure == ""
 
 
@@ -79,7 +80,7 @@ def test_results_of_no_paper_have_one_row():
     assert chain.steps[0].labels == ("derived here",)
 
 
-@pytest.mark.parametrize("doc", ["", "Something.", "ALP24 74: no brackets"])
+@pytest.mark.parametrize("doc", ["", "Something.", "ALP24 74: no brackets", "ALP24 (3)-(5): a range"])
 def test_a_docstring_without_a_head_is_refused(doc):
     def example(board: Board) -> None: ...
 
@@ -111,12 +112,15 @@ def test_unknown_status_is_refused():
         ("proved", "numerical", "relies on a numerical one"),
         ("numerically proved", "exact", "nothing was compared"),
         ("corrected", "none", "nothing was checked"),
+        ("check", "none", "nothing was checked"),
     ],
 )
 def test_a_step_that_does_less_than_its_status_fails(status, check, complaint):
     chain = Chain(order=1, title="t")
 
-    @chain.step(status=status, note="so")
+    numbers = {"digits": 42, "points": 20} if status == "numerically proved" else {}
+
+    @chain.step(status=status, note="so", **numbers)
     def example(board: Board) -> None:
         """ALP24 (1): x."""
         if check == "exact":
@@ -137,3 +141,38 @@ def test_a_broken_step_is_a_failed_step():
         raise KeyError("gone")
 
     assert run_step(chain.steps[0]).failure == "KeyError: 'gone'"
+
+
+@pytest.mark.parametrize(
+    ("digits", "points", "holds"), [(30, 5, True), (42, 5, False), (30, 20, False), (20, 5, False)]
+)
+def test_a_numerical_proof_reaches_what_it_says(digits, points, holds):
+    """The weakest comparison of the step has 30 digits at 5 points."""
+    chain = Chain(order=1, title="t")
+
+    @chain.step(status="numerically proved", digits=digits, points=points)
+    def example(board: Board) -> None:
+        """ALP24 (1): x."""
+        board.same_numerically("Strong.", x, x, {x: (1, 2)})
+        board.same_numerically("Weak.", x, x, {x: (1, 2)}, tolerance_digits=30, points=5)
+
+    assert (run_step(chain.steps[0]).failure == "") == holds
+
+
+def test_a_numerical_proof_says_what_it_reaches():
+    with pytest.raises(ValueError, match="how many `digits`"):
+
+        @Chain(order=1, title="t").step(status="numerically proved")
+        def example(board: Board) -> None:
+            """ALP24 (1): x."""
+
+
+def test_a_row_names_what_it_takes_from_the_library():
+    from derivations._framework import chains
+
+    steps = {step.name: step for chain in chains().values() for step in chain.steps}
+    assert steps["discretisation.stationary_variance"].library == ("discrete_width2", "gaussian_average")
+    assert "rbm_potential" in steps["fokker_planck.split_by_noise"].library or "FokkerPlanck" in (
+        steps["fokker_planck.split_by_noise"].library
+    )  # through two helpers
+    assert "brody" in steps["stable_forms.log_densities"].library  # through a table

@@ -84,7 +84,7 @@ MUTATIONS = {
     "RBM width times 2": (times("rbm_width2", 2), "gradient_noise", "width"),
     "RBM matrix variance times 2": (times("rbm_variance", 2), "matrix_ou", "matrix_variances"),
     "RBM mean shift: sign": (times("rbm_mean_shift", -1), "matrix_ou", "mean_shift"),
-    "finite learning rate: width": (times("discrete_width2", 2), "discretisation", "one_mode"),
+    "finite learning rate: width": (times("discrete_width2", 2), "discretisation", "stationary_variance"),
     "teacher-student width times 2": (times("teacher_student_width2", 2), "teacher_student", "error_moments"),
     "teacher-student shift times 2": (times("teacher_student_shift2", 2), "teacher_student", "error_moments"),
     "teacher-student symmetric width times 2": (

@@ -113,7 +113,9 @@ def test_several_variables():
     with pytest.raises(InputError, match="carries a current"):
         _ = unequal.stationary
     with pytest.raises(InputError, match="is for one variable"):
-        gradient.spectrum()
+        _ = gradient.partner
+    with pytest.raises(InputError, match="is for one variable"):
+        FokkerPlanck(["-x", "-y", "-z"], 1, ["x", "y", "z"]).spectrum()
 
 
 def test_squares_of_parameters():
