@@ -4,6 +4,7 @@ import fnmatch
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from coulombgas._checks import InputError
 from coulombgas._files import memory
 from coulombgas._types import PathType, Progress
 
-from ._formats import Checkpoint, find_checkpoints, number_of_heads
+from ._adapters import has_adapter, with_adapters
+from ._formats import Checkpoint, find_checkpoints
 from ._layers import LayerSpectrum, NetworkSpectra, layer_spectrum
 from ._matrices import as_matrices, reason_to_skip
+from ._quantised import dequantised
+from ._settings import settings_of
 from ._stored import BadArray, StoredArray, printable
 
 
@@ -36,19 +40,25 @@ class _Log:
 
 
 def iterate_matrices(
-    path: PathType | Sequence[PathType], *, select: str | Sequence[str] = "*"
+    path: PathType | Sequence[PathType],
+    *,
+    select: str | Sequence[str] = "*",
+    base: PathType | None = None,
+    template: Any = None,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Name and values of one weight matrix after the other; only the current one is in memory.
 
     Args:
         path: a checkpoint in any of the formats of :func:`load_spectra`.
         select: glob or globs on the names.
+        base, template: as in :func:`load_spectra`.
 
     Raises:
         InputError: at the first array or file that cannot be used.
     """
-    for checkpoint in find_checkpoints(path):
-        for matrix in _select(checkpoint, _patterns(select), _Log(keep_going=False)):
+    foundation = _one("base", base)
+    for checkpoint in find_checkpoints(path, template=template):
+        for matrix in _select(checkpoint, _patterns(select), _Log(keep_going=False), base=foundation):
             yield matrix.name, matrix.read()
 
 
@@ -57,20 +67,25 @@ def load_spectra(
     *,
     select: str | Sequence[str] = "*",
     initial: PathType | None = None,
+    base: PathType | None = None,
+    template: Any = None,
     vectors: bool = True,
     keep_going: bool = False,
     progress: Progress | None = None,
 ) -> NetworkSpectra:
     """Spectra of the weight matrices of a checkpoint, or of a trajectory of checkpoints.
 
-    Read are ``.safetensors`` (also sharded, by its index; float8 to float64), ``.npz``, ``.npy``, HDF5, Zarr, Orbax
-    directories, and ``.pt``, ``.pth``, ``.bin`` in PyTorch's ``weights_only`` mode. Nothing is unpickled or executed.
-    Matrices are read one at a time: memory is that of the largest. Kernels and fused projections become matrices by
-    the rules in :mod:`coulombgas.spectra` (see the page "Read checkpoints").
+    Read are, told by their content: safetensors, ``.npz``, ``.npy``, HDF5, Keras, Zarr, Orbax, Flax msgpack, Equinox,
+    ONNX, GGUF, and PyTorch's files in its ``weights_only`` mode, TorchScript and distributed ones included; folders of
+    shards, LoRA adapters, and quantised weights of public layouts. Nothing is unpickled or executed. Matrices are read
+    one at a time: memory is that of the largest. Kernels, gates and fused projections become matrices by the rules of
+    the page "Read checkpoints".
 
     Args:
         path: file, directory, or a sequence of them; several checkpoints are a trajectory.
         select: glob or globs on the names, as ``"*.key.*"``.
+        base: model that a LoRA adapter belongs to; its matrices with their updates are then read, not the updates.
+        template: module that an Equinox file was written from, or one like it, which names its arrays.
         initial: checkpoint before training; each matrix is compared with the one of the same name in it.
         vectors: also compute how far singular vectors are spread; twice the time.
         keep_going: collect arrays and files that cannot be used in ``problems`` instead of raising at the first.
@@ -83,10 +98,12 @@ def load_spectra(
         InputError: one line naming the file, the array and what is wrong with it.
     """
     log, patterns = _Log(keep_going), _patterns(select)
-    checkpoints = _readable(path, log)
-    reference = _reference(initial, patterns, log)
+    checkpoints = _readable(path, log, template)
+    reference, foundation = _reference(initial, patterns, log), _one("base", base)
     several = len(checkpoints) > 1
-    todo = [(one, matrix) for one in checkpoints for matrix in _select(one, patterns, log, several=several)]
+    todo = [
+        (one, matrix) for one in checkpoints for matrix in _select(one, patterns, log, several=several, base=foundation)
+    ]
     layers: list[LayerSpectrum] = []
     for done, (checkpoint, matrix) in enumerate(todo):
         try:
@@ -101,9 +118,9 @@ def load_spectra(
     return NetworkSpectra(tuple(layers), sources, tuple(log.skipped), tuple(log.problems))
 
 
-def _readable(path: PathType | Sequence[PathType], log: _Log) -> tuple[Checkpoint, ...]:
+def _readable(path: PathType | Sequence[PathType], log: _Log, template: Any) -> tuple[Checkpoint, ...]:
     if not log.keep_going or isinstance(path, str) or not isinstance(path, Sequence):
-        return find_checkpoints(path)
+        return find_checkpoints(path, template=template)
     good = []
     for one in path:
         try:
@@ -111,29 +128,45 @@ def _readable(path: PathType | Sequence[PathType], log: _Log) -> tuple[Checkpoin
             good.append(one)
         except InputError as error:
             log.problem(str(one), str(error))
-    return find_checkpoints(good)
+    return find_checkpoints(good, template=template)
 
 
 def _spectrum(checkpoint: Checkpoint, matrix: StoredArray, before: StoredArray | None, vectors: bool) -> LayerSpectrum:
     initial = before.read() if before is not None else None
-    return layer_spectrum(matrix.name, matrix.read(), step=checkpoint.step, vectors=vectors, initial=initial)
+    return layer_spectrum(
+        matrix.name, matrix.read(), step=checkpoint.step, vectors=vectors, initial=initial, kind=matrix.kind
+    )
 
 
 def _reference(initial: PathType | None, patterns: Sequence[str], log: _Log) -> dict[str, StoredArray]:
-    if initial is None:
+    first = _one("initial", initial)
+    if first is None:
         return {}
-    first, *more = find_checkpoints(initial)
-    if more:
-        raise InputError(f"`initial` must be one checkpoint, got {1 + len(more)}.")
     return {matrix.name: matrix for matrix in _select(first, patterns, _Log(log.keep_going))}
 
 
+def _one(argument: str, path: PathType | None) -> Checkpoint | None:
+    if path is None:
+        return None
+    first, *more = find_checkpoints(path)
+    if more:
+        raise InputError(f"`{argument}` must be one checkpoint, got {1 + len(more)}: name one of them.")
+    return first
+
+
 def _select(
-    checkpoint: Checkpoint, patterns: Sequence[str], log: _Log, *, several: bool = False
+    checkpoint: Checkpoint,
+    patterns: Sequence[str],
+    log: _Log,
+    *,
+    several: bool = False,
+    base: Checkpoint | None = None,
 ) -> Iterator[StoredArray]:
-    heads = number_of_heads(checkpoint.path)
     where = str(checkpoint.path)
-    for array in _arrays(checkpoint, log, several):
+    settings = settings_of(checkpoint.path)
+    arrays = _assembled(checkpoint, log, several=several, base=base)
+    shapes = {array.name: array.shape for array in arrays if isinstance(array, StoredArray)}
+    for array in arrays:
         if isinstance(array, BadArray):
             if _matches(array.name, patterns):
                 log.problem(where, array.reason, rest=several or checkpoint.path.suffix != ".npy")
@@ -144,8 +177,20 @@ def _select(
                 log.skipped.append(printable(f"{array.name}: {skip}, no weight matrix."))
             continue
         whole = _matches(array.name, patterns)
-        wanted = (matrix for matrix in as_matrices(array, heads) if whole or _matches(matrix.name, patterns))
+        matrices = as_matrices(array, settings.heads, shapes)
+        wanted = (matrix for matrix in matrices if whole or _matches(matrix.name, patterns))
         yield from (matrix for matrix in wanted if _usable(matrix, where, log))
+
+
+def _assembled(
+    checkpoint: Checkpoint, log: _Log, *, several: bool = False, base: Checkpoint | None = None
+) -> list[StoredArray | BadArray]:
+    """The arrays of a checkpoint, quantised ones as numbers, the factors of an adapter as its updates."""
+    settings = settings_of(checkpoint.path)
+    arrays = list(dequantised(list(_arrays(checkpoint, log, several)), settings.quantisation))
+    if base is None and not has_adapter(arrays):
+        return arrays
+    return list(with_adapters(arrays, settings.adapter, None if base is None else _assembled(base, log)))
 
 
 def _arrays(checkpoint: Checkpoint, log: _Log, several: bool) -> Iterator[StoredArray | BadArray]:

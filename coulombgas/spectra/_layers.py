@@ -1,7 +1,7 @@
 """One weight matrix reduced to what its analysis needs: levels, shape and how far its singular vectors are spread."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -55,6 +55,8 @@ class LayerSpectrum:
     """Spread of the singular vectors, when they were computed."""
     change: Change | None = field(default=None, repr=False)
     """Comparison with the initial matrix, when that was given."""
+    kind: str = ""
+    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", "dequantised AWQ …"."""
 
     @property
     def rows(self) -> int:
@@ -127,6 +129,7 @@ def layer_spectrum(
     step: int | None = None,
     vectors: bool = True,
     initial: Any = None,
+    kind: str = "",
 ) -> LayerSpectrum:
     """Levels of WᵀW, kurtosis of the entries and participation numbers of the singular vectors of one matrix.
 
@@ -139,6 +142,7 @@ def layer_spectrum(
         step: training step.
         vectors: compute participation numbers, which doubles the cost.
         initial: the same matrix before training.
+        kind: what the matrix is, to carry along.
 
     Raises:
         InputError: for an empty matrix, another shape, or NaN.
@@ -153,10 +157,8 @@ def layer_spectrum(
         levels = np.linalg.eigvalsh(gram)
     levels = np.maximum(levels, 0.0)
     shape = (int(np.shape(matrix)[0]), int(np.shape(matrix)[1]))
-    layer = LayerSpectrum(name, shape, levels, step, kurtosis, participation)
-    if initial is None:
-        return layer
-    return LayerSpectrum(name, shape, levels, step, kurtosis, participation, _change(layer, matrix, initial))
+    layer = LayerSpectrum(name, shape, levels, step, kurtosis, participation, kind=kind)
+    return layer if initial is None else replace(layer, change=_change(layer, matrix, initial))
 
 
 def _tall(name: str, matrix: Any) -> np.ndarray:

@@ -25,6 +25,12 @@ class StoredArray:
     Raises:
         InputError: when the data are damaged or of another kind.
     """
+    layout: str = ""
+    """Order of the axes where the format tells it, in the words of :mod:`._kernels`; else it is guessed by name."""
+    kind: str = ""
+    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", …"""
+    raw: Callable[[], np.ndarray] | None = None
+    """Read it in its own type, whole numbers and packed bits too; missing where a format has none."""
 
     @property
     def is_real(self) -> bool:
