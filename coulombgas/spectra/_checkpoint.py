@@ -14,7 +14,7 @@ from coulombgas._types import PathType, Progress
 
 from ._adapters import has_adapter, with_adapters
 from ._formats import Checkpoint, find_checkpoints
-from ._layers import LayerSpectrum, NetworkSpectra, layer_spectrum
+from ._layers import LayerSpectrum, NetworkSpectra, Vectors, layer_spectrum
 from ._matrices import as_matrices, reason_to_skip
 from ._quantised import dequantised
 from ._settings import settings_of
@@ -69,7 +69,8 @@ def load_spectra(
     initial: PathType | None = None,
     base: PathType | None = None,
     template: Any = None,
-    vectors: bool = True,
+    vectors: Vectors = "spikes",
+    device: str = "auto",
     keep_going: bool = False,
     progress: Progress | None = None,
 ) -> NetworkSpectra:
@@ -87,7 +88,8 @@ def load_spectra(
         base: model that a LoRA adapter belongs to; its matrices with their updates are then read, not the updates.
         template: module that an Equinox file was written from, or one like it, which names its arrays.
         initial: checkpoint before training; each matrix is compared with the one of the same name in it.
-        vectors: also compute how far singular vectors are spread; twice the time.
+        vectors: whose singular vectors are looked at, "spikes", "all" or "none": see :func:`layer_spectrum`.
+        device: "cpu", "jax", or "auto": JAX where it has an accelerator.
         keep_going: collect arrays and files that cannot be used in ``problems`` instead of raising at the first.
         progress: called with (matrices done, matrices in all).
 
@@ -107,7 +109,7 @@ def load_spectra(
     layers: list[LayerSpectrum] = []
     for done, (checkpoint, matrix) in enumerate(todo):
         try:
-            layers.append(_spectrum(checkpoint, matrix, reference.get(matrix.name), vectors))
+            layers.append(_spectrum(checkpoint, matrix, reference.get(matrix.name), vectors, device))
         except InputError as error:
             log.problem(str(checkpoint.path), str(error))
         if progress is not None:
@@ -131,10 +133,18 @@ def _readable(path: PathType | Sequence[PathType], log: _Log, template: Any) -> 
     return find_checkpoints(good, template=template)
 
 
-def _spectrum(checkpoint: Checkpoint, matrix: StoredArray, before: StoredArray | None, vectors: bool) -> LayerSpectrum:
+def _spectrum(
+    checkpoint: Checkpoint, matrix: StoredArray, before: StoredArray | None, vectors: Vectors, device: str
+) -> LayerSpectrum:
     initial = before.read() if before is not None else None
     return layer_spectrum(
-        matrix.name, matrix.read(), step=checkpoint.step, vectors=vectors, initial=initial, kind=matrix.kind
+        matrix.name,
+        matrix.read(),
+        step=checkpoint.step,
+        vectors=vectors,
+        initial=initial,
+        kind=matrix.kind,
+        device=device,
     )
 
 
