@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import blas, eigh_tridiagonal, eigvalsh_tridiagonal, lapack
+from scipy.linalg import blas as scipy_blas
+from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
+from scipy.linalg import lapack as scipy_lapack
 
 from coulombgas._checks import InputError, check_choice
 
 from ._marchenko_pastur import mp_edges, mp_quantile
 
+_blas: Any = scipy_blas  # compiled, without annotations
+_lapack: Any = scipy_lapack
 CHUNK = 1 << 22
 """Entries converted to float64 at a time."""
 DEVICES = ("auto", "cpu", "jax")
@@ -68,7 +72,7 @@ def gram_matrix(name: str, tall: np.ndarray, *, on_jax: bool) -> tuple[Any, floa
     else:
         with np.errstate(over="ignore", invalid="ignore"):  # answered below
             for block in blocks(tall):
-                gram = blas.dsyrk(1.0, block.T, beta=1.0, c=gram, trans=0, lower=1, overwrite_c=1)
+                gram = _blas.dsyrk(1.0, block.T, beta=1.0, c=gram, trans=0, lower=1, overwrite_c=1)
                 largest = max(largest, float(block.max()), -float(block.min()))
         trace = float(np.trace(gram))
     if not np.isfinite(trace):
@@ -92,8 +96,8 @@ def eigensystem(gram: Any, rows: int, vectors: str) -> Eigensystem:
         levels, right = np.linalg.eigh(gram, UPLO="L")
         return Eigensystem(np.maximum(levels, 0.0), right if vectors != "none" else None)
     size = gram.shape[0]
-    work = int(lapack.dsytrd_lwork(size, lower=1)[0])
-    reflectors, diagonal, beside, factors, info = lapack.dsytrd(gram, lower=1, lwork=work, overwrite_a=1)
+    work = int(_lapack.dsytrd_lwork(size, lower=1)[0])
+    reflectors, diagonal, beside, factors, info = _lapack.dsytrd(gram, lower=1, lwork=work, overwrite_a=1)
     if info:
         raise InputError(f"its eigenvalues cannot be computed (dsytrd: {info}).")
     levels = np.maximum(eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf"), 0.0)
@@ -109,8 +113,8 @@ def eigensystem(gram: Any, rows: int, vectors: str) -> Eigensystem:
 def _turn(reflectors: np.ndarray, factors: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Q times vectors."""
     vectors = np.asfortranarray(vectors)
-    _, work, _ = lapack.dormqr("L", "N", reflectors, factors, vectors, lwork=-1)
-    found, _, _ = lapack.dormqr("L", "N", reflectors, factors, vectors, lwork=int(work[0]), overwrite_c=1)
+    _, work, _ = _lapack.dormqr("L", "N", reflectors, factors, vectors, lwork=-1)
+    found, _, _ = _lapack.dormqr("L", "N", reflectors, factors, vectors, lwork=int(work[0]), overwrite_c=1)
     return found
 
 

@@ -155,7 +155,9 @@ def layer_spectrum(
     Raises:
         InputError: for an empty matrix, another shape, or NaN.
     """
-    asked = check_choice("vectors", {True: "all", False: "none"}.get(vectors, vectors), ("spikes", "all", "none"))
+    asked = check_choice(
+        "vectors", {"True": "all", "False": "none"}.get(str(vectors), vectors), ("spikes", "all", "none")
+    )
     tall = _tall(name, matrix)
     gram, kurtosis = gram_matrix(name, tall, on_jax=use_jax(device))
     with naming(name):
