@@ -18,6 +18,9 @@ from ._settings import settings_of
 from ._stored import BadArray, StoredArray, printable
 
 
+_LONGEST_LINE = 1000  # holds a command that converts the file
+
+
 @dataclass
 class Log:
     """What was left out and why, one line each."""
@@ -28,7 +31,8 @@ class Log:
 
     def problem(self, where: str, reason: str, *, rest: bool = True) -> None:
         """Note a problem, or raise it; ``rest``: there is more to analyse without what it is about."""
-        line = printable(reason if reason.startswith(where) else f"{where}: {reason}").rstrip(".") + "."
+        whole = reason if reason.startswith(where) else f"{where}: {reason}"
+        line = printable(whole, _LONGEST_LINE).rstrip(".") + "."
         if not self.keep_going:
             raise InputError(
                 f"{line} To analyse the rest, keep going (keep_going=True, --keep-going)." if rest else line

@@ -61,7 +61,7 @@ def real_array(name: str, values: np.ndarray) -> np.ndarray:
     raise InputError(f"{name}: entries of type {array.dtype} are not real numbers.")
 
 
-def printable(name: str) -> str:
-    """A name from a file, fit for one line of a terminal: control characters shown, at most 200 characters."""
+def printable(name: str, most: int = 200) -> str:
+    """A name from a file, fit for one line of a terminal: control characters shown, at most ``most`` characters."""
     clean = escaped(name)
-    return clean if len(clean) <= 200 else clean[:197] + "..."
+    return clean if len(clean) <= most else clean[: most - 3] + "..."

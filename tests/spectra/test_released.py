@@ -119,12 +119,12 @@ def test_the_command_line_takes_a_folder(tmp_path, capsys, reduced):
     from coulombgas.cli import main
 
     run = cg.train(
-        cg.GaussianRBM(num_visible=10, mu2=9.0), learning_rate=0.1, batch_size=16, replicas=120, steps=300,
-        init="fixed-point", record=[0, 60, 120, 180, 240, 300], keep_weights=True, dtype="float64",
+        cg.GaussianRBM(num_visible=10, mu2=9.0), learning_rate=0.1, batch_size=16, replicas=120, steps=5000,
+        init="fixed-point", record=[0, 1000, 2000, 3000, 4000, 5000], keep_weights=True, dtype="float64",
     )  # fmt: skip
     kept = run.weights.values[0]
     for part in range(2):
-        release(tmp_path, f"run{part}", kept[60 * part : 60 * part + 60], epochs=300, save_int=60)
+        release(tmp_path, f"run{part}", kept[60 * part : 60 * part + 60], epochs=5000, save_int=1000)
     assert main(["fit", str(tmp_path), "--json"]) == 0
     fit = json.loads(capsys.readouterr().out)
     (setting,) = fit["settings"]
