@@ -114,7 +114,9 @@ def _kind(shape: tuple[int, ...], layout: str) -> str:
     word = "convolution"
     if inputs == 1 and math.prod(kernel) > 1:
         word = "depthwise or one-channel convolution"  # the shape is the same
-    return f"{spatial(kernel)} {word}" if math.prod(kernel) == 1 else f"{word} {spatial(kernel)}"
+    if math.prod(kernel) > 1:
+        return f"{word} {spatial(kernel)}"
+    return f"{spatial(kernel)} {word}" if len(kernel) > 1 else f"pointwise {word}"
 
 
 def spatial(sides: Sequence[int]) -> str:

@@ -49,7 +49,7 @@ def reason_to_skip(array: StoredArray) -> str | None:
     """Why an array is no weight matrix, in words; None when it may be one."""
     if not array.is_real:
         return f"type {array.dtype}" if array.dtype != "object" else None
-    if len([side for side in array.shape if side != 1]) < 2 and 0 not in array.shape:
+    if len([side for side in array.shape if side != 1]) < 2 and (0 not in array.shape or len(array.shape) < 2):
         return "a scalar" if array.shape == () else "a vector"
     if _STATE.search(array.name):
         return "optimiser state"

@@ -16,6 +16,7 @@ _GATES = {
     "GRU": "update,reset,new",
 }
 _DIRECTIONS = ("", ".reverse")
+_MAX_DEPTH = 10
 
 
 def read_onnx(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -31,15 +32,22 @@ def read_onnx(path: Path) -> Iterator[StoredArray | BadArray]:
         raise InputError(f"{path}: an ONNX model needs onnx: pip install coulombgas[formats].") from None
     with open_regular(path) as file, reading(path):
         model = onnx.load_model_from_string(file.read())
-        graph = model.graph
-        uses = _uses(graph)
+    yield from _graph(onnx, path, model.graph, "", 0)
+
+
+def _graph(onnx: Any, path: Path, graph: Any, prefix: str, depth: int) -> Iterator[StoredArray | BadArray]:
+    """The initialisers of a graph, and of those that its nodes hold (branches, loops), named after the branch."""
+    uses = _uses(graph)
     for tensor in graph.initializer:
-        yield from _initialiser(onnx, path, tensor, uses.get(tensor.name))
+        yield from _initialiser(onnx, path, tensor, uses.get(tensor.name), f"{prefix}{tensor.name}")
     for node in graph.node:
-        if node.op_type == "Constant" and node.output[0] in uses:
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    yield from _initialiser(onnx, path, attribute.t, uses[node.output[0]], node.output[0])
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                output = node.output[0]
+                yield from _initialiser(onnx, path, attribute.t, uses.get(output), f"{prefix}{output}")
+            elif attribute.HasField("g") and depth < _MAX_DEPTH:
+                inner = f"{prefix}{node.name or node.op_type}.{attribute.name}."
+                yield from _graph(onnx, path, attribute.g, inner, depth + 1)
 
 
 def _uses(graph: Any) -> dict[str, tuple[str, int, Any]]:
@@ -59,9 +67,8 @@ def _uses(graph: Any) -> dict[str, tuple[str, int, Any]]:
 
 
 def _initialiser(
-    onnx: Any, path: Path, tensor: Any, use: tuple[str, int, Any] | None, output: str | None = None
+    onnx: Any, path: Path, tensor: Any, use: tuple[str, int, Any] | None, name: str
 ) -> Iterator[StoredArray | BadArray]:
-    name = str(tensor.name if output is None else output)
     shape = tuple(int(side) for side in tensor.dims)
     try:
         word = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name

@@ -17,7 +17,6 @@ from ._quantised import dequantised
 from ._settings import settings_of
 from ._stored import BadArray, StoredArray, printable
 
-
 _LONGEST_LINE = 1000  # holds a command that converts the file
 
 
