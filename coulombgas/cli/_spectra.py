@@ -53,17 +53,9 @@ class Spectra:
         return as_they_were(arguments)
 
     def run(self) -> int:
-        from coulombgas._checks import InputError
-        from coulombgas._files import check_output
+        from ._console import remark, write_json
 
-        from ._console import remark
-
-        if not self.paths:
-            raise InputError("`paths` is empty: give at least one checkpoint.")
-        if self.resume and self.out is None:
-            raise InputError("`resume` needs the --out of the analysis that was interrupted.")
-        if self.out is not None:
-            check_output(self.out, overwrite=self.overwrite, keep=self.resume)
+        self._check()
         try:
             analysis = read_and_analyse(
                 self.paths,
@@ -89,12 +81,21 @@ class Spectra:
                 remark("the same command with --resume goes on with the matrices that are left")
             raise
         if self.json:
-            from ._console import write_json
-
             write_json(analysis.as_dicts())
         else:
             _footnotes(analysis)
         return 0
+
+    def _check(self) -> None:
+        from coulombgas._checks import InputError
+        from coulombgas._files import check_output
+
+        if not self.paths:
+            raise InputError("`paths` is empty: give at least one checkpoint.")
+        if self.resume and self.out is None:
+            raise InputError("`resume` needs the --out of the analysis that was interrupted.")
+        if self.out is not None:
+            check_output(self.out, overwrite=self.overwrite, keep=self.resume)
 
 
 def as_they_were(arguments: list[str]) -> list[str]:
