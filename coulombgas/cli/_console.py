@@ -114,10 +114,13 @@ class RowPrinter:
 
     def __init__(self, columns: Mapping[str, int]):
         self._widths = list(columns.values())
-        self._line(list(columns))
+        self._header: list[str] | None = list(columns)
 
     def row(self, cells: Sequence[Any]) -> None:
-        """Print one row at once."""
+        """Print one row at once, the first one under the header."""
+        if self._header is not None:
+            self._line(self._header)
+            self._header = None
         self._line([f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells])
 
     def _line(self, cells: Sequence[str]) -> None:

@@ -115,14 +115,15 @@ def read_and_analyse(
 
     With ``out`` finished matrices are kept there; with ``rows`` a line for each is printed when it is done.
     """
-    from coulombgas.networks import NetworkAnalysis, analyse
     from coulombgas.spectra import SpectraPlan, spectra_store
-    from coulombgas.training import read_recording
-
-    from ._console import progress_bar
 
     recording = _recording(paths)
     if recording is not None:
+        from coulombgas.networks import analyse
+        from coulombgas.training import read_recording
+
+        from ._console import progress_bar
+
         spectra = read_recording(recording, replica=replica, select=select)
         with progress_bar("analysing") as progress:
             analysis = analyse(spectra, level=level, seed=seed, progress=progress)
@@ -137,6 +138,8 @@ def read_and_analyse(
         path, select=select, initial=initial, base=base, vectors=vectors, device=device, keep_going=keep_going
     )
     complain(plan.problems)
+    from coulombgas.networks import NetworkAnalysis  # not before the files are known to be readable
+
     kept = spectra_store(out, plan, options, resume=resume, overwrite=overwrite) if out is not None else nullcontext()
     with kept as store:
         layers = _each(plan, store, level=level, seed=seed, workers=workers, rows=rows, compared=initial is not None)
@@ -199,10 +202,10 @@ def _recording(paths):
     """The recording of spectra that a single path is or, as the directory of a run, contains."""
     from pathlib import Path
 
+    if len(paths) != 1 or not Path(paths[0]).is_dir():
+        return None
     from coulombgas.training import is_recording
 
-    if len(paths) != 1:
-        return None
     return next((path for path in (Path(paths[0]), Path(paths[0]) / "spectra.zarr") if is_recording(path)), None)
 
 

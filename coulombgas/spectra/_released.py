@@ -83,11 +83,11 @@ def from_rbm(file: Path) -> xr.Dataset:
     if weights.ndim != 4 or weights.shape[2:] != (_SIZE, _SIZE) or weights.dtype.kind != "f":
         raise InputError(f"`w` must have shape (seed, record, {_SIZE}, {_SIZE}), got {weights.shape}.")
     every = count("save_int", arrays["save_int"])
-    good = np.isfinite(weights).all(axis=(2, 3))
+    good = np.asarray(np.isfinite(weights).all(axis=(2, 3)))
     levels = np.full(weights.shape[:3], np.nan)
     levels[good] = weights_to_levels(weights[good])
     _check_levels(arrays, levels, good)
-    failed = np.where(good.all(axis=1), -1, np.argmin(good, axis=1) * every)
+    failed = np.where(np.all(good, axis=-1), -1, np.argmin(good, axis=1) * every)
     kappa = np.sort(_MASS2 + 2 - 2 * np.cos(2 * np.pi * np.arange(_SIZE) / _SIZE))
     machine = {"mu2": _MU2, "sigma_h2": 1.0, "gibbs_steps": 3, "chains": "persistent", "init_std": 0.1}
     return make_spectra(
