@@ -131,6 +131,7 @@ _SUBPACKAGES = (
     "networks",
     "motion",
     "dmft",
+    "callbacks",
     "plot",
     "report",
 )

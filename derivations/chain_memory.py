@@ -9,7 +9,7 @@ from ._framework import Board, Chain
 chain = Chain(order=65, title="Memory of persistent and restarted chains")
 
 lam, rho, v = sp.symbols("lambda rho v", positive=True)
-alpha, B, mu2, sh2 = sp.symbols("alpha B mu2 sigma_h2", positive=True)
+alpha, B, mu2, sh2, T = sp.symbols("alpha B mu2 sigma_h2 T", positive=True)
 xi, xj = sp.symbols("x_i x_j", positive=True)
 
 
@@ -124,4 +124,103 @@ def widths(board: Board) -> None:
         board.zero(
             "The library's width, PCD-3." if persistent else "CD-3.",
             sp.simplify(own - leading * factor(relaxation, memory)),
+        )
+
+
+@chain.step
+def mean_levels_with_persistent_chains(board: Board) -> None:
+    """derived here: under PCD-k the noise of earlier updates adds 2 (x_i + x_j) rho/(1 - rho) + 4 x_i q_ij to x_j in
+    the noise term of the mean level, in the limit of a small learning rate."""
+    board.line(
+        "Slow weights, fast chains. A deviation $c$ of the chains' two-point function moves $X$ by "
+        "$-\\alpha(cX+Xc)$, and $n$ updates later the chains keep $A^mcA^m$, $m=kn$, $A=X/\\mu^2$. To second order in "
+        "$\\alpha$ the mean of $X$ drifts by what that move does to the later force, averaged over $c$."
+    )
+    a, b = sp.symbols("a b", positive=True)
+    c = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"c_{min(i, j)}{max(i, j)}", real=True))
+    rest, e = sp.diag(a, b), sp.Symbol("e")
+    law = {
+        (c[0, 0], c[0, 0]): 2 / ((1 - a) ** 2), (c[0, 1], c[0, 1]): 1 / ((1 - a) * (1 - b)),
+        (c[1, 1], c[1, 1]): 2 / ((1 - b) ** 2),
+    }  # fmt: skip
+    for m in (1, 2, 3):
+        moved = rest - e * (c * rest + rest * c)
+        later = moved**m * c * moved**m
+        force = -(later * moved + moved * later)
+        change = sp.expand(sp.diff(force[0, 0], e).subs(e, 0))
+        mean = symbolic.gaussian_average(change, sorted(c.free_symbols, key=str), law)
+        turned = [2 * m * a ** (2 * m), (a + b) / (a - b) * (a ** (2 * m) - (a * b) ** m)]
+        stated = sum(
+            (2 if j == 0 else 1) / ((1 - a) * (1 - value)) * (2 * (a + value) * (a * value) ** m + 4 * a * turned[j])
+            for j, value in enumerate((a, b))
+        )
+        board.zero(f"The drift from $m={m}$ Gibbs steps earlier.", sp.simplify(mean - stated))
+    r = sp.Symbol("r", positive=True)
+    head = sp.series(r / (1 - r), r, 0, 8).removeO(), sp.series(r / (1 - r) ** 2, r, 0, 8).removeO()
+    board.zero("$\\sum_nr^n=r/(1-r)$.", sum(r**i for i in range(1, 8)) - head[0])
+    board.zero("$\\sum_nnr^n=r/(1-r)^2$.", sum(i * r**i for i in range(1, 8)) - sp.expand(head[1]))
+    k = 2
+    rho = [symbolic.rbm_memory(xi, value, mu2, k) for value in (xi, xj)]
+    q = [
+        2 * k * rho[0] / (1 - rho[0]) ** 2,
+        (xi + xj) / (xi - xj) * (rho[0] / (1 - rho[0]) - rho[1] / (1 - rho[1])),
+    ]
+    terms, repulsion = 0, 0
+    for j, value in enumerate((xi, xj)):
+        same, kappa = j == 0, (mu2 - xi, mu2 - value)
+        P = symbolic.rbm_variance(xi, value, T, same=same) * (1 + rho[j]) / (1 - rho[j])
+        noise = value + 2 * (xi + value) * rho[j] / (1 - rho[j]) + 4 * xi * q[j]
+        terms += -2 * xi * P / (kappa[0] ** 2 * kappa[1]) - 2 * P / (kappa[0] * kappa[1])
+        terms += T * (2 if same else 1) * noise / (kappa[0] * kappa[1])
+        repulsion += 0 if same else P / (xi - value)
+    stated = symbolic.rbm_chain_mean_eigenvalue(0, [xi, xj], mu2, T, k)
+    expected = xi + (mu2 - xi) ** 2 / (2 * xi) * terms + repulsion
+    board.zero("The library's mean level, $k=2$.", sp.cancel(sp.together(stated - expected)))
+    forgetful = symbolic.rbm_mean_eigenvalue(0, [xi, xj], mu2, T)
+    many = symbolic.rbm_chain_mean_eigenvalue(0, [4, 2], 9, 1, 60) - forgetful.subs({xi: 4, xj: 2, mu2: 9, T: 1})
+    board.true("For $k\\to\\infty$ it is that of chains that forget.", abs(float(many)) < 1e-30)
+
+
+@chain.step
+def mean_levels_with_restarted_chains(board: Board) -> None:
+    """derived here: under CD-k the force answers in part, 1 - rho_ij at first order and 1 - rho_ii less
+    2 a_i^k d_ij/(kappa_i kappa_j) at second order; the mean level follows."""
+    e = sp.Symbol("e")
+    d = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"d_{min(i, j)}{max(i, j)}", real=True))
+    rest = sp.diag(xi, xj)
+    kappa = [mu2 - xi, mu2 - xj]
+    target = sp.diag(*(1 / value for value in kappa))
+    entries = sorted(d.free_symbols, key=str)
+    for k in (1, 2):
+        power = ((rest + e * d) / mu2) ** k
+        # 1/(mu^2 - X) - C to second order in d
+        model = e * target * d * target + e**2 * target * d * target * d * target
+        force = model - power * model * power
+        parts = [force.applyfunc(lambda entry, n=n: sp.expand(entry).coeff(e, n)) for n in (1, 2)]
+        a = [xi / mu2, xj / mu2]
+        for j in range(2):
+            share = 1 - symbolic.rbm_memory(xi, (xi, xj)[j], mu2, k)
+            board.zero(f"First order, $k={k}$.", sp.simplify(parts[0][0, j] - share * d[0, j] / (kappa[0] * kappa[j])))
+        slopes = [k * a[0] ** (k - 1) / mu2, (a[0] ** k - a[1] ** k) / (a[0] - a[1]) / mu2]
+        bent = [
+            (1 - a[0] ** (2 * k)) / (kappa[0] ** 2 * kappa[j]) - 2 * a[0] ** k * slopes[j] / (kappa[0] * kappa[j])
+            for j in range(2)
+        ]
+        second = sum(bent[j] * d[0, j] ** 2 for j in range(2))
+        board.zero("Second order.", sp.simplify(sp.expand(parts[1][0, 0]) - sp.expand(second)))
+        law = {
+            (d[0, j], d[0, j]): symbolic.rbm_chain_variance(
+                xi, (xi, xj)[j], mu2, T, k, same=j == 0, persistent=False
+            )
+            for j in range(2)
+        }  # fmt: skip
+        pull = -2 * xi * parts[1][0, 0] - 2 * sum(parts[0][0, j] * d[j, 0] for j in range(2))
+        average = symbolic.gaussian_average(sp.expand(pull), entries, law)
+        ito = sum(T * (2 if j == 0 else 1) * (xi, xj)[j] / (kappa[0] * kappa[j]) for j in range(2))
+        rate = 2 * xi * sp.diff(parts[0][0, 0], d[0, 0])
+        repulsion = law[d[0, 1], d[0, 1]] / (xi - xj)
+        stated = symbolic.rbm_chain_mean_eigenvalue(0, [xi, xj], mu2, T, k, persistent=False)
+        board.zero(
+            f"Stationarity gives the library's mean level, $k={k}$.",
+            sp.cancel(sp.together(xi + (average + ito) / rate + repulsion - stated)),
         )

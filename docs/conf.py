@@ -21,6 +21,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
 
+autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

@@ -26,7 +26,7 @@ LAYERS = (
     {"training"},
     {"theory"},
     {"inference", "networks", "motion", "dmft"},
-    {"plot"},
+    {"plot", "callbacks"},
     {"report"},
     {"cli", "__main__"},
 )

@@ -38,11 +38,14 @@ class Number:
 
     low: float = -math.inf
     finite: bool = True
+    high: float = math.inf
 
     def problem(self, value: Any, name: str) -> Problem | None:
         """The first problem, if there is one."""
-        good = type(value) in (int, float) and not (self.finite and not math.isfinite(value)) and not value < self.low
-        return None if good else Problem(name, f"must be a {'finite ' * self.finite}number", value)
+        good = type(value) in (int, float) and not (self.finite and not math.isfinite(value))
+        good = good and not (value < self.low or value > self.high)
+        bounds = "" if self.high == math.inf else f" between {self.low:g} and {self.high:g}"
+        return None if good else Problem(name, f"must be a {'finite ' * self.finite}number{bounds}", value)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ class Fit:
     """Infer the temperature T = learning rate / batch size from spectra, with 95% intervals.
 
     PATH is a store written by `coulombgas simulate`, a file of the data released with arXiv:2407.16427, or an .npz
-    with `eigenvalue` (replica, mode), `learning_rate`, `batch_size`, `model`, `target` and the model's parameters.
+    with `eigenvalue` (replica, mode), `learning_rate`, `batch_size`, `model`, `target` and the model's parameters; or a
+    recording of an ensemble of networks, several of which have temperatures relative to the first.
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]]
@@ -30,6 +31,8 @@ class Fit:
     too; relative, without a theory, relative to the first setting."""
     scaling: Literal["two-stage", "joint"] = "two-stage"
     """The scaling rule from the settings' posteriors, or jointly with their temperatures."""
+    matrix: str | None = None
+    """Name of the matrix to fit, for recordings of several."""
     record: int = -1
     """Index of the record to use, the last by default."""
     seed: int = 0
@@ -38,7 +41,7 @@ class Fit:
     def run(self) -> int:
         from coulombgas._checks import InputError
         from coulombgas._files import check_output
-        from coulombgas.spectra import read_spectra
+        from coulombgas.training import read_ensemble
 
         from ._console import progress_bar
 
@@ -48,7 +51,7 @@ class Fit:
             raise InputError(f"`model` {self.model!r} fits a law, not a temperature: leave `method` and `scaling` out.")
         if self.out is not None:
             check_output(self.out, overwrite=self.overwrite)
-        spectra = [read_spectra(path) for path in self.paths]
+        spectra = [read_ensemble(path, matrix=self.matrix) for path in self.paths]
         from coulombgas.inference import fit_model, fit_temperature
 
         with progress_bar("fitting") as progress:

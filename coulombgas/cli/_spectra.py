@@ -6,6 +6,8 @@ from typing import Literal
 
 import tyro
 
+_NAMED = 4  # matrices that a footnote names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spectra:
@@ -204,9 +206,9 @@ def _recording(paths):
 
     if len(paths) != 1 or not Path(paths[0]).is_dir():
         return None
-    from coulombgas.training import is_recording
+    from coulombgas.training import recording_in
 
-    return next((path for path in (Path(paths[0]), Path(paths[0]) / "spectra.zarr") if is_recording(path)), None)
+    return recording_in(paths[0])
 
 
 def complain(problems) -> None:
@@ -265,13 +267,16 @@ class _Rows:
 
 
 def _footnotes(analysis) -> None:
-    found: dict[str, int] = {}
+    from coulombgas.spectra import printable
+
+    found: dict[str, dict[str, None]] = {}
     for layer in analysis:
         for warning in layer.warnings:
-            kind = warning.split(":")[0]
-            found[kind] = found.get(kind, 0) + 1
-    for kind, count in found.items():
-        print(f"{count} of {len(analysis)} matrices: {kind}.")
+            found.setdefault(warning.split(":")[0], {})[printable(layer.name)] = None
+    total = len({layer.name for layer in analysis})
+    for kind, names in found.items():
+        shown = ", ".join(list(names)[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        print(f"{len(names)} of {total} matrices: {kind} ({shown}).")
     if analysis.spectra.skipped:
         print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
 

@@ -71,10 +71,26 @@ def collect_records(
     Raises:
         InputError: one line naming the source and what is wrong with it.
     """
-    datasets = [spectra] if isinstance(spectra, xr.Dataset) else list(spectra)
+    datasets = as_datasets(spectra)
     if not datasets:
         raise InputError("`spectra` is empty: give at least one dataset.")
     return [found for dataset in datasets for found in _records_of(dataset, model, record)]
+
+
+def as_datasets(spectra: Any) -> list[xr.Dataset]:
+    """One dataset or several, as a list.
+
+    Raises:
+        InputError: for anything else, such as the recording of a single network.
+    """
+    datasets = [spectra] if isinstance(spectra, xr.Dataset) else list(spectra)
+    for one in datasets:
+        if not isinstance(one, xr.Dataset):
+            raise InputError(
+                "`spectra` must be an ensemble, as read_spectra or read_recorded_ensemble give it, got "
+                f"{type(one).__name__}: the motion of a single network is what `coulombgas rule` and `report` look at."
+            )
+    return datasets
 
 
 def _records_of(dataset: xr.Dataset, model: Model | None, record: int) -> list[Record]:

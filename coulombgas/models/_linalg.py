@@ -32,8 +32,10 @@ def materialise(x: Array) -> Array:
 
     XLA fuses unrolled arithmetic into all its readers and so computes a factor again for every entry that reads it,
     and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
-    not fused across; should a compiler ever see through it, only speed is lost.
+    not fused across; should a compiler ever see through it, only speed is lost. A single replica is left alone.
     """
+    if x.ndim <= 2:
+        return x
 
     def stored(x: Array) -> Array:
         some = lax.index_in_dim(x.reshape(-1), 0, keepdims=False)
@@ -60,7 +62,7 @@ def cholesky(a: Array) -> Array:
     them, and two at a time on two cores wait for each other for ever.
     """
     size = a.shape[0]
-    if size > _UNROLL_UP_TO:
+    if size > _UNROLL_UP_TO or a.ndim == 2:  # a single replica is not worth the time to compile it unrolled
         return _cholesky_loop(a)
     rest = ((0, 0),) * (a.ndim - 2)
     return jnp.stack([jnp.pad(column, ((j, 0), *rest)) for j, column in enumerate(_cholesky_columns(a))], axis=1)
@@ -99,6 +101,21 @@ def _cholesky_loop(a: Array) -> Array:
         return lax.dynamic_update_index_in_dim(factor, jnp.where(rows >= j, scaled, 0), j, 1)
 
     return lax.fori_loop(0, a.shape[0], column, jnp.zeros_like(a))
+
+
+def orthonormal_rows(a: Array) -> Array:
+    """The rows of (i, j), i ≤ j, made orthonormal one after the other (Gram-Schmidt, each row cleaned twice).
+
+    In plain arithmetic, for the reason given at :func:`cholesky`.
+    """
+
+    def row(i: Array, done: Array) -> Array:
+        rest = lax.dynamic_index_in_dim(a, i, 0, keepdims=False)
+        for _ in range(2):  # once leaves rounding errors as large as the condition number
+            rest = rest - (done @ rest) @ done
+        return lax.dynamic_update_index_in_dim(done, rest * lax.rsqrt((rest**2).sum()), i, 0)
+
+    return lax.fori_loop(0, a.shape[0], row, jnp.zeros_like(a))
 
 
 def positive_definite(a: Array) -> Array:

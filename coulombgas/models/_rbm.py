@@ -14,6 +14,7 @@ from ._linalg import (
     cholesky,
     materialise,
     matmul,
+    orthonormal_rows,
     pair_index,
     positive_definite,
     symmetric_eigenvalues,
@@ -249,11 +250,11 @@ class GaussianRBM(Model):
         square = second[pair_index(self.num_visible)]
         if self._uses_gram and batch > self.num_visible:
             return cholesky(square * batch)
-        draws = normals(fold(key, purpose("restore")), (batch, self.num_visible), square.dtype)
+        draws = normals(fold(key, purpose("restore")), (self.num_visible, batch), square.dtype)
         if not isinstance(statistic, dict):
-            return cholesky(square) @ (jnp.linalg.qr(draws)[0].T * np.sqrt(batch))
+            return cholesky(square) @ (orthonormal_rows(draws) * np.sqrt(batch))
         mean = statistic["mean"]
-        rows = jnp.linalg.qr(draws - draws.mean(axis=0))[0].T * np.sqrt(batch)
+        rows = orthonormal_rows(draws - draws.mean(axis=1, keepdims=True)) * np.sqrt(batch)
         return cholesky(square - jnp.outer(mean, mean)) @ rows + mean[:, None]
 
     @property

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory
-from coulombgas.spectra import RATIO_MEANS
+from coulombgas.spectra import RATIO_MEANS, printable
 
 from ._layer import density_curves, survival_curve, tail_curve, wigner
 from ._network import smooth_density
 from ._style import BAND, DATA, INK, MODEL, SERIES
-from ._svg import Chart, ridge
+from ._svg import Chart, ridge, short_names
 
 _MAX_RIDGES = 22
+_NAMED = 16  # matrices whose names fit under an axis
 
 
 def thumbnail(layer: LayerAnalysis) -> str:
@@ -127,16 +128,22 @@ def _history(trajectory: LayerTrajectory) -> tuple[str, str]:
     return chart.svg("history"), "Bulk variance with its 95% interval (red) and number of spikes (blue)."
 
 
+def _by_matrix(layers: Sequence[LayerAnalysis], limits: tuple[float, float], y_label: str) -> Chart:
+    """Axes with a place for each matrix: by name as long as the names fit, by number otherwise."""
+    x_range = (-0.5, len(layers) - 0.5)
+    if len(layers) > _NAMED:
+        return Chart(x_range, limits, x_label="matrix, from 0 in the order of the file", y_label=y_label)
+    names = short_names([printable(layer.name) for layer in layers])
+    return Chart(x_range, limits, height=272, x_names=names, y_label=y_label)
+
+
 def _all_spikes(layers: Sequence[LayerAnalysis]) -> tuple[str, str]:
     counts = np.array([layer.spikes.num_spikes if layer.spikes else 0 for layer in layers], dtype=float)
-    chart = Chart(
-        (0.0, len(layers)),
-        (0.0, max(1.1 * counts.max(), 1.0)),
-        x_label="matrix, in the order of the file",
-        y_label="spikes",
-    )
-    chart.histogram(np.arange(len(layers) + 1) + 0.0, counts, SERIES[0], 0.85)
-    return chart.svg("spikes"), "Number of spikes of each matrix."
+    chart = _by_matrix(layers, (0.0, max(1.1 * float(counts.max()), 1.0)), "spikes")
+    chart.histogram(np.arange(len(layers) + 1) - 0.5, counts, SERIES[0], 0.85)
+    most = int(counts.argmax())
+    found = f"; most, {counts[most]:.0f}, in {printable(layers[most].name)}" if counts[most] else ""
+    return chart.svg("spikes"), f"Number of spikes of each matrix{found}."
 
 
 def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
@@ -145,7 +152,7 @@ def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
         return None
     index, mean, error = np.array(found).T
     low, high = min(0.36, float((mean - 2 * error).min())), max(0.6, float((mean + 2 * error).max()))
-    chart = Chart((-0.5, len(layers) - 0.5), (low, high), x_label="matrix, in the order of the file", y_label="⟨r⟩")
+    chart = _by_matrix(layers, (low, high), "⟨r⟩")
     ends = np.array([-0.5, len(layers) - 0.5])
     chart.line(ends, np.full(2, RATIO_MEANS[1]))
     chart.line(ends, np.full(2, RATIO_MEANS[0]), INK, dashed=True, thickness=1.0)
@@ -167,9 +174,7 @@ def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
         return None
     index, mean, low, high = np.array(found).T
     top = float(min(np.quantile(high, 0.9) * 1.2, 12.0))
-    chart = Chart(
-        (-0.5, len(layers) - 0.5), (1.0, max(top, 2.0)), x_label="matrix, in the order of the file", y_label="exponent"
-    )
+    chart = _by_matrix(layers, (1.0, max(top, 2.0)), "exponent")
     for x, a, b in zip(index, low, high, strict=True):
         chart.line(np.full(2, x), np.minimum([a, b], top), BAND, thickness=1.6)
     chart.dots(index, np.minimum(mean, top), MODEL, 2.0)

@@ -13,6 +13,7 @@ from ._style import BAND, DATA, INK, MODEL
 
 _SOFT = "#829ab1"
 _MARGIN = (36.0, 12.0, 20.0, 30.0)  # left, right, top, bottom
+_NAMES = 92.0  # room below for names written aslant
 _GRID = "#e4e9ef"
 
 
@@ -26,6 +27,7 @@ class Chart:
         x_label, y_label: axis titles.
         x_log, y_log: logarithmic axes.
         bare: no axes, for thumbnails.
+        x_names: what stands at 0, 1, 2, … of the horizontal axis, instead of numbers.
     """
 
     x_range: tuple[float | int, float | int]
@@ -37,6 +39,7 @@ class Chart:
     x_log: bool = False
     y_log: bool = False
     bare: bool = False
+    x_names: Sequence[str] = ()
     marks: list[str] = field(default_factory=list)
 
     def histogram(self, edges: np.ndarray, heights: np.ndarray, color: str = DATA, opacity: float = 1.0) -> None:
@@ -90,7 +93,9 @@ class Chart:
 
     @property
     def _margin(self) -> tuple[float, float, float, float]:
-        return (1.0, 1.0, 2.0, 1.0) if self.bare else _MARGIN
+        if self.bare:
+            return (1.0, 1.0, 2.0, 1.0)
+        return (*_MARGIN[:3], _NAMES) if self.x_names else _MARGIN
 
     @property
     def _floor(self) -> float:
@@ -112,10 +117,20 @@ class Chart:
         points = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(px[good], py[good], strict=True))
         self.marks.append(f'<path d="M{points}{"Z" if close else ""}" {style}/>')
 
+    def _names(self, base: float) -> list[str]:
+        """Names under the axis, aslant."""
+        parts = []
+        for index, name in enumerate(self.x_names):
+            (x,) = self._x(np.array([float(index)]))
+            place = f'x="{x + 3:.1f}" y="{base + 11:.1f}" transform="rotate(-40 {x + 3:.1f} {base + 11:.1f})"'
+            parts.append(f'<text {place} text-anchor="end" font-size="9.5" fill="{_SOFT}">{_text(name)}</text>')
+        return parts
+
     def _axes(self) -> str:
         left, right, top, bottom = self._margin
         base, parts = self.height - bottom, []
-        for value in ticks(self.x_range, self.x_log):
+        parts += self._names(base)
+        for value in () if self.x_names else ticks(self.x_range, self.x_log):
             (x,) = self._x(np.array([value]))
             parts.append(f'<path d="M{x:.1f} {top:.1f}V{base:.1f}" stroke="{_GRID}"/>')
             label = _number(value)
@@ -133,6 +148,17 @@ class Chart:
             parts.append(f'<text x="4" y="11" fill="{INK}">{_text(self.y_label)}</text>')
         parts.append(f'<path d="M{left:.1f} {base:.1f}H{self.width - right:.1f}" stroke="{_SOFT}"/>')
         return "".join(parts)
+
+
+def short_names(names: Sequence[str], length: int = 20) -> list[str]:
+    """Names without the parts that all of them begin or end with, and of what is left the end."""
+    parts = [name.replace("/", ".").split(".") for name in names]
+    while len(parts) > 1 and all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1:
+        parts = [one[:-1] for one in parts]
+    while len(parts) > 1 and all(len(one) > 1 for one in parts) and len({one[0] for one in parts}) == 1:
+        parts = [one[1:] for one in parts]
+    joined = [".".join(one) for one in parts]
+    return [name if len(name) <= length else f"…{name[1 - length :]}" for name in joined]
 
 
 def ticks(limits: tuple[float | int, float | int], log: bool, most: int = 5) -> list[float]:

@@ -10,8 +10,9 @@ from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
 from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
 from coulombgas.plot import layer_charts, overview_charts, thumbnail
-from coulombgas.spectra import RATIO_MEANS, package_versions, printable
+from coulombgas.spectra import package_versions, printable
 
+from ._conclusions import conclusions, remarks
 from ._html import Card
 
 TEMPLATE = "network.html.j2"
@@ -22,8 +23,9 @@ _COLUMNS = (
 _GLOSSARY = (
     ("variance", "variance of the noise entries that explains the bulk, with its 95% interval, from the joint law of "
      "the levels, spikes set aside"),
-    ("bulk", "whether the bulk levels are placed as those of a random matrix (Marchenko-Pastur); if not, variance and "
-     "edge describe the picture and nothing more"),
+    ("bulk", "noise-like where the levels below the spikes lie as those of a matrix of independent entries "
+     "(Marchenko-Pastur); shaped where they do not: variance and edge then describe the picture and nothing more. This "
+     "is about where all levels lie; how neighbours repel each other, the last columns, is another matter"),
     ("spikes", "levels beyond the largest that noise reaches, by the Tracy-Widom law at the level stated below"),
     ("largest", "strength of the signal behind the largest spike: its singular value, corrected for the noise"),
     ("stable rank", "squared Frobenius norm over squared largest singular value"),
@@ -115,6 +117,8 @@ def render_network(
     return environment.get_template(TEMPLATE).render(
         title=title,
         lead=_lead(analysis, shown),
+        conclusions=[] if moving else conclusions(shown, level=analysis.level),
+        remarks=remarks(shown),
         cards=_cards(analysis, shown),
         overview=[(Markup(chart), caption) for chart, caption in overview_charts(shown, trajectories)],
         columns=_COLUMNS,
@@ -148,7 +152,7 @@ def _cells(layer: LayerAnalysis) -> list[_Cell]:
     if fit is None:
         cells += [_Cell(text="–")] * 4
     else:
-        word, pill = ("random", "on") if layer.is_noise else ("not random", "off")
+        word, pill = ("noise-like", "on") if layer.is_noise else ("shaped", "off")
         cells += [
             _interval_cell(fit.bulk.variance),
             _Cell(text=word, value=fit.bulk.distance / fit.bulk.distance_limit, pill=pill),
@@ -272,13 +276,7 @@ def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
     parts = [f"{len(shown)} weight {'matrix' if len(shown) == 1 else 'matrices'}"]
     if len(analysis.steps) > 1:
         parts.append(f"at {len(analysis.steps)} steps from {analysis.steps[0]} to {analysis.steps[-1]}")
-    ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
-    sentence = f"{' '.join(parts)}: spikes beyond noise in {learnt} of {len(fitted)}, a bulk of pure noise in {random}"
-    if len(ratios):
-        mean = float(ratios[:, 0].mean())
-        nearer = "random matrices" if abs(mean - RATIO_MEANS[1]) < abs(mean - RATIO_MEANS[0]) else "independent levels"
-        sentence += f"; neighbouring levels repel each other like those of {nearer}"
-    return sentence + "."
+    return f"{' '.join(parts)}: spikes beyond noise in {learnt} of {len(fitted)}, a noise-like bulk in {random}."
 
 
 def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Card]:
@@ -293,7 +291,7 @@ def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Ca
             note=f"{len(analysis.spectra.skipped)} other arrays left out",
         ),
         Card(
-            label="bulk of pure noise",
+            label="noise-like bulk",
             value=f"{sum(layer.is_noise for layer in shown)} of {len(fitted)}",
             note="Marchenko-Pastur fits the bulk levels",
         ),
@@ -303,7 +301,7 @@ def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Ca
     if len(ratios):
         weight = 1 / ratios[:, 1] ** 2
         mean, error = float(weight @ ratios[:, 0] / weight.sum()), float(weight.sum() ** -0.5)
-        value, note = f"{mean:.3f} ± {error:.3f}", "random 0.5307, independent 0.3863"
+        value, note = f"{mean:.3f} ± {error:.3f}", "random matrices 0.531, independent 0.386"
         cards.append(Card(label="spacing ratio ⟨r⟩", value=value, note=note))
     return cards
 

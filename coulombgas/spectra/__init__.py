@@ -23,6 +23,7 @@ from ._marchenko_pastur import mp_quantile as mp_quantile
 from ._matrices import as_matrices as as_matrices
 from ._plan import SpectraPlan as SpectraPlan
 from ._read import read_spectra as read_spectra
+from ._recorded_training import RecordedTraining as RecordedTraining
 from ._reference_curves import RATIO_MEANS as RATIO_MEANS
 from ._reference_curves import number_variance_curve as number_variance_curve
 from ._reference_curves import rigidity_curve as rigidity_curve
@@ -66,6 +67,7 @@ __all__ = [
     "NetworkSpectra",
     "Numeric",
     "Participation",
+    "RecordedTraining",
     "SmoothingDiagnosis",
     "SpacingRatio",
     "SpectraPlan",

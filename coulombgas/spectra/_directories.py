@@ -21,11 +21,21 @@ from coulombgas._files import (
 from ._stored import BadArray, StoredArray, real_array
 
 _ORBAX = "_METADATA"
+_OURS = {
+    "coulombgas-recording": "a recording of spectra, no weights: give it alone, or use read_recording",
+    "coulombgas-spectra": "an ensemble of spectra, no weights: `coulombgas fit` and `report` take it",
+}
 
 
 def read_zarr(path: Path) -> Iterator[StoredArray | BadArray]:
-    """The arrays of a Zarr store (format 2 or 3), named by their path in it; symbolic links are not followed."""
-    examine_group(path)
+    """The arrays of a Zarr store (format 2 or 3), named by their path in it; symbolic links are not followed.
+
+    Raises:
+        InputError: when it is damaged, or holds spectra, which are no weights.
+    """
+    ours = _OURS.get(str(examine_group(path).get("format")).split("/")[0])
+    if ours is not None:
+        raise InputError(f"{path}: {ours}.")
     for name, location in list_arrays(path):
         try:
             yield _zarr_array(examine_array(location, name, inside=path))

@@ -10,6 +10,7 @@ from coulombgas._checks import InputError, check_choice
 from coulombgas._files import naming
 
 from ._gram import blocks, eigensystem, gram_matrix, use_jax
+from ._recorded_training import RecordedTraining
 
 Vectors: TypeAlias = bool | str
 """Whose singular vectors are looked at: "spikes", "all" (True) or "none" (False)."""
@@ -102,6 +103,8 @@ class NetworkSpectra(Sequence):
     """Arrays that are no weight matrices (vectors, integers, optimiser state), one line each."""
     problems: tuple[str, ...] = ()
     """Arrays or files that could not be used, one line each (``keep_going``)."""
+    training: RecordedTraining | None = field(default=None, repr=False)
+    """How the network was trained, where a recording says so."""
 
     @overload
     def __getitem__(self, index: int) -> LayerSpectrum: ...

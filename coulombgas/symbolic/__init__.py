@@ -4,6 +4,8 @@ from ._bulk import marchenko_pastur as marchenko_pastur
 from ._bulk import marchenko_pastur_atom as marchenko_pastur_atom
 from ._bulk import marchenko_pastur_edges as marchenko_pastur_edges
 from ._bulk import semicircle as semicircle
+from ._chain_means import rbm_chain_mean_eigenvalue as rbm_chain_mean_eigenvalue
+from ._chain_means import rbm_chain_variance as rbm_chain_variance
 from ._coulomb_gas import CoulombGas as CoulombGas
 from ._coulomb_gas import gaussian_moment as gaussian_moment
 from ._coulomb_gas import half_line_moment as half_line_moment

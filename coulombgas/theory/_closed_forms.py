@@ -91,7 +91,7 @@ def _rbm(model: GaussianRBM, groups: tuple[LevelGroup, ...], rate: float, batch:
 
 
 def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: float) -> np.ndarray:
-    """Mean shift of each group at order T, α and the memory of the chains left out."""
+    """Mean shift of each group at order T in the limit α → 0."""
     levels = np.zeros(model.num_modes)
     for group in groups:
         levels[list(group.modes)] = group.center  # degenerate levels equal to the last bit
@@ -102,7 +102,10 @@ def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: 
     for group in groups:
         index = first + group.modes[0]
         # the statement is homogeneous: x and κ in units of μ², σ_h² beside T
-        mean = symbolic.rbm_mean_eigenvalue(index, levels.tolist(), model.mu2, model.sigma_h2 * temperature)
+        mean = symbolic.rbm_chain_mean_eigenvalue(
+            index, levels.tolist(), model.mu2, model.sigma_h2 * temperature, model.gibbs_steps,
+            persistent=model.chains == "persistent",
+        )  # fmt: skip
         shifts.append(float(mean) - group.center)
     return np.array(shifts)
 

@@ -104,16 +104,17 @@ def level_curvature(
 
     By central differences in float64: the mean of a group is smooth where its levels cross.
     """
-    num, rows = update.num_weights, [list(group.modes) for group in groups]
+    num, kind, rows = update.num_weights, update.model.level_kind, [list(group.modes) for group in groups]
     sizes = step / np.maximum(np.abs(directions).max(axis=1, initial=0.0), 1e-300)
+    shifts = directions * sizes[:, None]
     with x64():
-        centre = jnp.asarray(state[:num])
+        # eigenvalues outside the loop: LAPACK calls inside one may wait for each other for ever
+        matrices = jax.jit(jax.vmap(update.matrix))(jnp.asarray(state[:num] + np.concatenate([shifts, -shifts])))
+        centre = np.asarray(update.matrix(jnp.asarray(state[:num])))
 
-        def means(shift: Array) -> Array:
-            levels = update.model.spectrum(update.weights.unravel(centre + shift))
-            return jnp.stack([levels[np.array(modes)].mean() for modes in rows])
+    def means(matrix: np.ndarray) -> np.ndarray:
+        levels = _basis(matrix, kind)[0]
+        return np.array([levels[modes].mean() for modes in rows])
 
-        shifts = jnp.asarray(directions * sizes[:, None])
-        both = [np.asarray(jax.lax.map(means, sign * shifts)) for sign in (1.0, -1.0)]
-        middle = np.asarray(means(jnp.zeros(num)))
-    return (both[0] + both[1] - 2 * middle) / sizes[:, None] ** 2
+    moved = np.stack([means(matrix) for matrix in np.asarray(matrices)]).reshape(2, len(shifts), -1)
+    return (moved.sum(axis=0) - 2 * means(centre)) / sizes[:, None] ** 2

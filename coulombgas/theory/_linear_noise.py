@@ -23,6 +23,7 @@ from coulombgas.spectra import LevelGroup
 from coulombgas.training import Optimizer
 
 from ._fixed_point import FixedPoint, find_fixed_point
+from ._gauge import complement, find_gauge, without_gauge
 from ._keys import ByIdentity
 from ._levels import Observable, find_groups, group_width2, level_error, observe
 from ._memory import check_memory
@@ -38,18 +39,23 @@ from ._moments import (
 )
 from ._optimizer_map import OptimizerMap, optimizer_map
 from ._shift import mean_shift
-from ._stationary import Assembly, Split, assemble, epoch_noise, lyapunov, split
+from ._stationary import Assembly, Split, assemble, coordinates, epoch_noise, lyapunov, split
 from ._theory import Theory
 from ._update import FlatUpdate, flat_update
 
 _LARGEST_STATE = 4000  # numbers in z: dense algebra beyond it takes longer than an ensemble
-_JACKKNIFE_UP_TO = 700  # numbers in z up to which every block is left out in turn; halves are compared beyond
-_SLOPE_SAMPLES = 2**19
-_SPREAD_DRAWS = 2**15
-_ROUNDS = 2  # the second with four times the samples
-_WANTED_ERROR = 0.015  # of s²
+_JACKKNIFE_UP_TO = 700  # numbers in (w, c) up to which every block is left out in turn; beyond it half of them are
+_SLOPE_SAMPLES = 2**17
+_SPREAD_DRAWS = 2**16
+_LARGEST_BATCH = 64  # at which noise is measured; that of larger batches is scaled, and the scaling checked
+_SCALING_DRAWS = 256
+_SCALING_ALLOWED = 5.0  # standard errors of the total variance
+_ROUNDS = 3  # each with four times the samples of the one before
+_WANTED_ERROR = 0.03  # of s² of any group; that of the temperature, over all groups, is a fraction of it
 _MULTIPLICATIVE_DRAWS = 2**15
 _MULTIPLICATIVE_ROUNDS = 12
+_SLOW = 1.0  # times the norm of the difference of two halves of the draws: rates below are looked at one by one
+_FLAT = 5.0  # standard deviations that the rate of a flat direction may be from zero
 _FLAT_LEVEL = 0.1  # of a level's sensitivity to the weights may lie along a direction that nothing restores
 _LEARNT = 1e-6  # of the largest s²: below, a mode does not fluctuate at this order
 
@@ -62,18 +68,34 @@ class Moments(NamedTuple):
     slope: Slope
     spread: Spread
     observable: Observable
+    gauge: np.ndarray
+    """Directions of w that nothing restores, by symmetry, (weights, gauge)."""
+    rest: np.ndarray
+    """The directions at right angles to them, (weights, rest)."""
     num_neutral: int
+    """Further directions that nothing restores, within the noise of the Jacobian."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether dense algebra with z takes seconds a step."""
+        return self.update.size > _JACKKNIFE_UP_TO
 
 
 class _FlatLevels(InputError):
     """Levels along directions that look neutral; more draws may tell them apart."""
 
 
+class Frame(NamedTuple):
+    """The linear update of z and its coordinates."""
+
+    assembly: Assembly
+    parts: Split
+
+
 class Solution(NamedTuple):
     """Stationary law around the fixed point."""
 
-    parts: Split
-    assembly: Assembly
+    frame: Frame
     noise: np.ndarray
     """Q of z, the multiplicative part included."""
     stable: np.ndarray
@@ -107,10 +129,12 @@ def linear_noise(
             if level + 1 == _ROUNDS:
                 raise
             continue
-        if (theory.width2_error <= _WANTED_ERROR * theory.width2).all():
+        # four times the samples of a large state take tens of minutes: its error is stated instead
+        if moments.is_large or (theory.width2_error <= _WANTED_ERROR * theory.width2).all():
             break
     state, groups = moments.point.state, theory.groups
-    shift, error = mean_shift(moments.update, state, solution.parts, solution.assembly, solution.noise, groups)
+    assembly, parts = solution.frame
+    shift, error = mean_shift(moments.update, state, parts, assembly, solution.noise, groups)
     tell(_ROUNDS, _ROUNDS)
     return replace(theory, mean_shift=shift, mean_shift_error=error)
 
@@ -118,21 +142,48 @@ def linear_noise(
 @lru_cache(maxsize=64)
 def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: int) -> Moments:
     model, grow = key.model, 4**level
-    update = flat_update(model, check_count("batch_size", batch_size))
+    update = _measurable(key, check_count("batch_size", batch_size), decay, seed)
+    point = _point(key, batch_size, decay, seed)
+    small = update.size <= _JACKKNIFE_UP_TO
+    # the Jacobian is a mean, whatever the batch: one that fits the caches
+    wide = update.at_batch(max(model.smallest_batch, 64))
+    samples = (_SLOPE_SAMPLES if small else 2**15) * grow
+    slope = measure_slope(wide, point.state, draws=max(4, samples // (BLOCKS * wide.batch_size)), seed=seed)
+    spread = measure_spread(update, point.state, batch_size, draws=_SPREAD_DRAWS * grow // BLOCKS, seed=seed)
+    check_memory(update, point.state, slope, spread, batch_size)
+    gauge = find_gauge(update, point.state, slope)
+    slope = without_gauge(slope, gauge)
+    rest = complement(gauge)
+    neutral = _count_neutral(slope, rest, decay)
+    return Moments(update, point, slope, spread, observe(update, point.state), gauge, rest, neutral)
+
+
+def _measurable(key: ByIdentity, batch_size: int, decay: float, seed: int) -> FlatUpdate:
+    """The update at the batch size at which its noise is measured: smaller than the one asked for where that scales.
+
+    Raises:
+        InputError: for a state too large for dense algebra.
+    """
+    model = key.model
+    update = flat_update(model, batch_size)
     if update.size > _LARGEST_STATE:
         raise InputError(
             f"`model` {model.name!r} has {update.num_weights} weights and {update.num_memory} numbers of memory, more "
             f"than the {_LARGEST_STATE} that linear noise can treat: fit without a model, or give a smaller one."
         )
-    point = _point(key, batch_size, decay, seed)
-    # the Jacobian is a mean, whatever the batch: one that fits the caches
-    wide = update.at_batch(max(model.smallest_batch, 256 if update.size <= _JACKKNIFE_UP_TO else 64))
-    samples = _SLOPE_SAMPLES * grow if update.size <= _JACKKNIFE_UP_TO else 2**15 * grow
-    slope = measure_slope(wide, point.state, draws=max(4, samples // (BLOCKS * wide.batch_size)), seed=seed)
-    spread = measure_spread(update, point.state, batch_size, draws=_SPREAD_DRAWS * grow // BLOCKS, seed=seed)
-    check_memory(update, point.state, slope, spread, batch_size)
-    observable = observe(update, point.state)
-    return Moments(update, point, slope, spread, observable, _count_neutral(slope, update, decay))
+    smaller = max(_LARGEST_BATCH, model.smallest_batch)
+    if batch_size <= smaller:
+        return update
+    reduced, state = update.at_batch(smaller), _point(key, batch_size, decay, seed).state
+    totals = [
+        [
+            np.trace(block)
+            for block in measure_spread(one, state, batch_size, draws=_SCALING_DRAWS, seed=seed).covariance
+        ]
+        for one in (update, reduced)
+    ]
+    means, errors = np.mean(totals, axis=1), np.std(totals, axis=1, ddof=1) / np.sqrt(BLOCKS)
+    return reduced if abs(means[0] - means[1]) <= _SCALING_ALLOWED * np.hypot(*errors) else update
 
 
 @lru_cache(maxsize=64)
@@ -140,12 +191,25 @@ def _point(key: ByIdentity, batch_size: int, decay: float, seed: int) -> FixedPo
     return find_fixed_point(key.model, flat_update(key.model, batch_size), decay, seed=seed)
 
 
-def _count_neutral(slope: Slope, update: FlatUpdate, decay: float) -> int:
-    """Directions of the weights that nothing restores: singular values of the rate matrix within its noise."""
-    halves = [_rates(table.mean(axis=0), update.num_weights, decay) for table in np.split(slope.jacobian, 2)]
-    noise = np.linalg.norm(halves[0] - halves[1], 2) / 2
-    values = np.linalg.svd(_rates(slope.jacobian.mean(axis=0), update.num_weights, decay), compute_uv=False)
-    return int((values <= max(1.5 * noise, 1e-7 * values.max(initial=0.0))).sum())
+def _count_neutral(slope: Slope, rest: np.ndarray, decay: float) -> int:
+    """Directions that no symmetry names and nothing restores: rates within their noise.
+
+    Singular vectors from one half of the draws are applied to the other half, whose noise they do not know: along a
+    flat direction the rate found there is zero within the scatter of such rates.
+    """
+    halves = [_rates(table.mean(axis=0), len(rest), decay) @ rest for table in np.split(slope.jacobian, 2)]
+    noise = halves[0] - halves[1]
+    counts = []
+    for own, other in (halves, halves[::-1]):
+        left, values, right = np.linalg.svd(own, full_matrices=False)
+        slow = values <= max(_SLOW * float(np.linalg.norm(noise, 2)), 1e-7 * values.max(initial=0.0))
+        if not slow.any():
+            return 0
+        left, right = left[:, slow], right[slow].T
+        rates = np.abs(np.einsum("ik,ij,jk->k", left, other, right, optimize=True))
+        scatter = float(np.sqrt(np.mean((left.T @ noise @ right) ** 2))) / np.sqrt(2)
+        counts.append(int((rates <= max(_FLAT * scatter, 1e-7 * values.max())).sum()))
+    return max(counts)
 
 
 def _rates(jacobian: np.ndarray, num_weights: int, decay: float) -> np.ndarray:
@@ -165,28 +229,27 @@ def _solve(
 ) -> tuple[Theory, Solution]:  # fmt: skip
     """Everything but the mean shift, with the solution behind it."""
     observable, update = moments.observable, moments.update
-    jacobian, noise = moments.slope.jacobian.mean(axis=0), moments.spread.covariance.mean(axis=0)
-    _check_stable(moments, optimizer, learning_rate)
+    frame = _stable_frame(moments, optimizer, steps, learning_rate)
     error = level_error(observable, moments.point.error)
     groups = find_groups(observable.levels, error, tolerance)
-    extra, solution = _with_multiplicative(moments, jacobian, noise, steps, batch_size, groups, updates_per_epoch, seed)
+    extra, solution = _with_multiplicative(moments, frame, steps, batch_size, groups, updates_per_epoch, seed)
     width2 = _widths(solution, observable, groups)
     learnt = width2 > _LEARNT * max(float(width2.max()), 1e-300)
     groups, width2 = tuple(g for g, use in zip(groups, learnt, strict=True) if use), width2[learnt]
-    errors = _width_errors(moments, steps, extra, groups, updates_per_epoch)
+    errors = _width_errors(moments, steps, extra, groups, width2, updates_per_epoch)
     relaxation, settled = _times(solution, observable, groups)
     theory = Theory(
         model=update.model.name, learning_rate=learning_rate, batch_size=batch_size, optimizer=optimizer.config(),
         temperature=steps.gain / batch_size, formula=optimizer.temperature_formula, levels=observable.levels,
         matrix=observable.matrix, groups=groups, width2=width2, width2_error=errors, mean_shift=None,
         mean_shift_error=None, relaxation=relaxation, updates_to_equilibrium=settled,
-        multiplier=solution.parts.radius, source="linear noise of the model's own update",
+        multiplier=frame.parts.radius, source="linear noise of the model's own update",
     )  # fmt: skip
     return theory, solution
 
 
 def _with_multiplicative(
-    moments: Moments, jacobian: np.ndarray, noise: np.ndarray, steps: OptimizerMap, batch_size: int,
+    moments: Moments, frame: Frame, steps: OptimizerMap, batch_size: int,
     groups: tuple[LevelGroup, ...], updates_per_epoch: int | None, seed: int,
 ) -> tuple[np.ndarray, Solution]:  # fmt: skip
     """Iterate P → E[a P aᵀ] until the widths stand still: (that part of the noise, the solution with it).
@@ -194,15 +257,17 @@ def _with_multiplicative(
     Raises:
         InputError: when the second moment grows without bound: the fluctuations of the gradient's slope win.
     """
+    noise, jacobian = moments.spread.covariance.mean(axis=0), moments.slope.jacobian.mean(axis=0)
     extra = np.zeros((BLOCKS, *noise.shape))
-    solution = _stationary(moments, jacobian, noise, steps, updates_per_epoch)
+    draws = _MULTIPLICATIVE_DRAWS // 4 if moments.is_large else _MULTIPLICATIVE_DRAWS
+    solution = _stationary(moments, frame, noise, updates_per_epoch)
     before = _widths(solution, moments.observable, groups)
     for _ in range(_MULTIPLICATIVE_ROUNDS):
         root = _weights_root(solution, moments.update.num_weights)
         extra = measure_multiplicative(
-            moments.update, moments.point.state, jacobian, root, batch_size, draws=_MULTIPLICATIVE_DRAWS, seed=seed
+            moments.update, moments.point.state, jacobian, root, batch_size, draws=draws, seed=seed
         )
-        solution = _stationary(moments, jacobian, noise + extra.mean(axis=0), steps, updates_per_epoch)
+        solution = _stationary(moments, frame, noise + extra.mean(axis=0), updates_per_epoch)
         after = _widths(solution, moments.observable, groups)
         if np.abs(after - before).max() <= 1e-3 * after.max():
             return extra, solution
@@ -213,11 +278,17 @@ def _with_multiplicative(
     )
 
 
-def _stationary(
-    moments: Moments, jacobian: np.ndarray, noise: np.ndarray, steps: OptimizerMap, updates_per_epoch: int | None
-) -> Solution:
-    assembly = assemble(jacobian, steps, moments.update.num_weights)
-    parts = split(assembly.step, moments.num_neutral)
+def _frame(moments: Moments, jacobian: np.ndarray, steps: OptimizerMap) -> Frame:
+    update = moments.update
+    assembly = assemble(jacobian, steps, update.num_weights)
+    # the optimiser's averages along a gauge are not seen by anything else; only the shift of small states wants them
+    whole = not moments.is_large
+    bases = coordinates(moments.gauge, moments.rest, steps.num_state, update.num_memory, whole=whole)
+    return Frame(assembly, split(assembly.step, moments.num_neutral, *bases))
+
+
+def _stationary(moments: Moments, frame: Frame, noise: np.ndarray, updates_per_epoch: int | None) -> Solution:
+    assembly, parts = frame
     total = assembly.noise @ noise @ assembly.noise.T
     own = parts.stable.T @ total @ parts.stable
     if updates_per_epoch is None:
@@ -225,15 +296,14 @@ def _stationary(
     else:
         stable = lyapunov(*epoch_noise(parts.step, own, check_count("updates_per_epoch", updates_per_epoch)))
     num = moments.update.num_weights
-    seen = moments.observable.jacobian @ parts.stable[:num]
-    return Solution(parts, assembly, total, stable, seen)
+    return Solution(frame, total, stable, moments.observable.jacobian @ parts.stable[:num])
 
 
 def _weights_root(solution: Solution, num_weights: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(solution.stable)
     # the symmetric root is continuous in P, also where eigenvalues are degenerate: the same draws stay comparable
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return (solution.parts.stable @ root)[:num_weights]
+    return (solution.frame.parts.stable @ root)[:num_weights]
 
 
 def _functional(table: np.ndarray, solution: Solution, observable: Observable, groups: tuple[LevelGroup, ...]):
@@ -248,25 +318,31 @@ def _widths(solution: Solution, observable: Observable, groups: tuple[LevelGroup
 
 
 def _width_errors(
-    moments: Moments, steps: OptimizerMap, extra: np.ndarray, groups: tuple[LevelGroup, ...], updates: int | None
+    moments: Moments,
+    steps: OptimizerMap,
+    extra: np.ndarray,
+    groups: tuple[LevelGroup, ...],
+    width2: np.ndarray,
+    updates: int | None,
 ) -> np.ndarray:
-    """Jackknife over the blocks of draws; for large states from the two halves."""
+    """Jackknife over the blocks of draws; for large states from one half, which strays from all as much as all from
+    the truth."""
     jacobians, noises = moments.slope.jacobian, moments.spread.covariance + extra
 
     def widths(jacobian: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        return _widths(_stationary(moments, jacobian, noise, steps, updates), moments.observable, groups)
+        frame = _frame(moments, jacobian, steps)
+        return _widths(_stationary(moments, frame, noise, updates), moments.observable, groups)
 
-    if moments.update.size <= _JACKKNIFE_UP_TO:
+    if not moments.is_large:
         pairs = zip(leave_one_out(jacobians), leave_one_out(noises), strict=True)
         return jackknife_error(np.stack([widths(*pair) for pair in pairs]))
-    halves = [(np.split(jacobians, 2)[i].mean(axis=0), np.split(noises, 2)[i].mean(axis=0)) for i in range(2)]
-    one, two = (widths(*pair) for pair in halves)
-    return np.abs(one - two) / 2
+    half = widths(*(np.split(table, 2)[0].mean(axis=0) for table in (jacobians, noises)))
+    return np.abs(half - width2)
 
 
 def _times(solution: Solution, observable: Observable, groups: tuple[LevelGroup, ...]) -> tuple[np.ndarray, int]:
     """Integrated autocorrelation time of each group, and updates until every s² is within 1%."""
-    step, stable = solution.parts.step, solution.stable
+    step, stable = solution.frame.parts.step, solution.stable
     now = _functional(stable, solution, observable, groups)
     summed = np.linalg.solve(np.eye(len(step)) - step, stable)
     times = _functional(summed, solution, observable, groups) / now - 0.5
@@ -285,23 +361,20 @@ def _times(solution: Solution, observable: Observable, groups: tuple[LevelGroup,
     return times, total + 1
 
 
-def _check_stable(moments: Moments, optimizer: Optimizer, learning_rate: float) -> None:
-    """Refuse a learning rate at which the mean update runs away, and levels that nothing restores.
+def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, learning_rate: float) -> Frame:
+    """The linear update, refused at a learning rate at which it runs away, or with levels that nothing restores.
 
     Raises:
         InputError: naming the largest stable rate, or the flat levels.
     """
     num, jacobian = moments.update.num_weights, moments.slope.jacobian.mean(axis=0)
-
-    def parts(rate: float) -> Split:
-        return split(assemble(jacobian, optimizer_map(optimizer, rate), num).step, moments.num_neutral)
-
-    own = parts(learning_rate)
-    if own.radius >= 1.0:
+    own = _frame(moments, jacobian, steps)
+    if own.parts.radius >= 1.0:
         low, high = 0.0, learning_rate
         for _ in range(20):
             middle = (low + high) / 2
-            low, high = (middle, high) if parts(middle).radius < 1.0 else (low, middle)
+            radius = _frame(moments, jacobian, optimizer_map(optimizer, middle)).parts.radius
+            low, high = (middle, high) if radius < 1.0 else (low, middle)
         if low == 0.0:
             raise InputError(
                 f"`model` {moments.update.model.name!r}: its fixed point is not stable at any learning rate "
@@ -309,10 +382,11 @@ def _check_stable(moments: Moments, optimizer: Optimizer, learning_rate: float) 
             )
         raise InputError(f"`learning_rate` must be below {low:.4g}, or the weights diverge, got {learning_rate:g}.")
     jacobian_of_levels = moments.observable.jacobian
-    flat = np.abs(jacobian_of_levels @ own.neutral[:num])
+    flat = np.abs(jacobian_of_levels @ own.parts.neutral[:num])
     if flat.size and flat.max() > _FLAT_LEVEL * np.abs(jacobian_of_levels).max():
         raise _FlatLevels(
             f"`model` {moments.update.model.name!r}: levels move along directions whose restoring force cannot be told "
             "from zero: either they diffuse without end and have no temperature (add weight decay, or observe another "
             "matrix), or the state is too large for linear noise (`method` 'relative' needs none)."
         )
+    return own

@@ -126,7 +126,7 @@ def measure_multiplicative(
     moved = _directional(update, jnp.asarray(state, jnp.float32), jnp.asarray(directions, jnp.float32), keys)
     rest = np.asarray(moved, dtype=np.float64) - directions @ jacobian.T
     blocks = rest.reshape(BLOCKS, draws // BLOCKS, -1)
-    return np.einsum("bki,bkj->bij", blocks, blocks) * (BLOCKS / draws * update.batch_size / batch_size)
+    return blocks.transpose(0, 2, 1) @ blocks * (BLOCKS / draws * update.batch_size / batch_size)
 
 
 @eqx.filter_jit
@@ -138,28 +138,44 @@ def _directional(update: FlatUpdate, state: Array, directions: Array, keys: Arra
     return jax.lax.map(one, (directions, keys), batch_size=256)
 
 
-def measure_curvature(
-    update: FlatUpdate, state: np.ndarray, directions: np.ndarray, *, draws: int, seed: int
-) -> np.ndarray:
-    """Mean second derivative of (g, c') along directions (direction, state), by blocks: (block, direction, state)."""
-    at, vectors = jnp.asarray(state, jnp.float32), jnp.asarray(directions, jnp.float32)
-    blocks = [_curvature(update, at, vectors, keys_for(seed, "curve", b * draws, draws)) for b in range(BLOCKS)]
+def measure_curvature(update: FlatUpdate, state: np.ndarray, root: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
+    """∂²E(g, c'):P with P = root rootᵀ, by blocks, (block, state): a direction z ~ N(0, P) with every draw.
+
+    Args:
+        update: the update.
+        state: (w, c).
+        root: a root of the covariance of (w, c), (state, rank).
+        draws: draws in each block.
+        seed: of the draws.
+    """
+    at, rng = jnp.asarray(state, jnp.float32), np.random.default_rng(seed)
+    blocks = []
+    for block in range(BLOCKS):
+        # rows of mean square 1 in every direction make the noise of the directions' lengths smaller
+        directions = _white(rng.standard_normal((draws, root.shape[1]))) @ root.T
+        keys = keys_for(seed, "curve", block * draws, draws)
+        blocks.append(_curvature(update, at, jnp.asarray(directions, jnp.float32), keys))
     return np.stack([np.asarray(block, dtype=np.float64) for block in blocks])
+
+
+def _white(draws: np.ndarray) -> np.ndarray:
+    """Standard normals turned so that their second moments are exactly those of their law, where there are enough."""
+    if len(draws) <= draws.shape[1]:
+        return draws
+    return np.linalg.qr(draws)[0] * np.sqrt(len(draws))
 
 
 @eqx.filter_jit
 def _curvature(update: FlatUpdate, state: Array, directions: Array, keys: Array) -> Array:
-    def second(direction: Array, key: Array) -> Array:
+    def second(arguments: tuple[Array, Array]) -> Array:
+        direction, key = arguments
+
         def first(z: Array) -> Array:
             return jax.jvp(lambda x: update(x, key), (z,), (direction,))[1]
 
         return jax.jvp(first, (state,), (direction,))[1]
 
-    def one(total: Array, key: Array) -> tuple[Array, None]:
-        return total + jax.lax.map(lambda direction: second(direction, key), directions, batch_size=64), None
-
-    total, _ = jax.lax.scan(one, jnp.zeros_like(directions), keys)
-    return total / len(keys)
+    return jax.lax.map(second, (directions, keys), batch_size=64).mean(axis=0)
 
 
 def leave_one_out(blocks: np.ndarray) -> np.ndarray:

@@ -45,6 +45,25 @@ def assemble(jacobian: np.ndarray, optimizer: OptimizerMap, num_weights: int) ->
     return Assembly(step, noise)
 
 
+def coordinates(
+    gauge: np.ndarray, rest: np.ndarray, num_state: int, num_memory: int, *, whole: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bases of z from bases of w: (gauge directions of the weights, everything else).
+
+    Without ``whole`` the optimiser's averages along the gauge are left out: nothing else in z depends on them.
+    """
+    states = np.eye(num_state)
+    own = np.asarray(linalg.block_diag(rest, np.kron(states, rest), np.eye(num_memory)))
+    size, num = len(own), gauge.shape[1]
+    flat = np.zeros((size, num))
+    flat[: len(gauge)] = gauge
+    if whole and num_state:
+        averages = np.zeros((size, num_state * num))
+        averages[len(gauge) : len(gauge) * (1 + num_state)] = np.kron(states, gauge)
+        own = np.concatenate([own, averages], axis=1)
+    return flat, own
+
+
 class Split(NamedTuple):
     """A in a Schur basis, neutral directions first."""
 
@@ -60,20 +79,29 @@ class Split(NamedTuple):
     """Largest |λ| of T₂₂."""
 
 
-def split(step: np.ndarray, num_neutral: int) -> Split:
-    """The ``num_neutral`` eigenvalues nearest to 1 are neutral."""
-    values = np.linalg.eigvals(step)
-    distance = np.sort(np.abs(values - 1.0))
+def split(step: np.ndarray, num_neutral: int, gauge: np.ndarray, rest: np.ndarray) -> Split:
+    """Neutral directions: the gauges, and in the rest the ``num_neutral`` eigenvalues nearest to 1.
+
+    Args:
+        step: A, with A G = G.
+        num_neutral: directions of the rest that nothing restores.
+        gauge: G, orthonormal, (z, gauge).
+        rest: coordinates that move by themselves, orthonormal and at right angles to G, (z, rest).
+    """
+    own = rest.T @ step @ rest
+    values = np.linalg.eigvals(own)
     if num_neutral == 0:
-        return Split(np.zeros((len(step), 0)), np.eye(len(step)), np.zeros((0, len(step))), step, _radius(values))
+        return Split(gauge, rest, gauge.T @ step @ rest, own, _radius(values))
+    distance = np.sort(np.abs(values - 1.0))
     cut = distance[num_neutral - 1]
     limit = (cut + distance[num_neutral]) / 2 if num_neutral < len(distance) else np.inf
 
     table, basis, count = linalg.schur(  # pyright: ignore[reportAssignmentType]
-        step, output="real", sort=lambda real, imaginary: abs(complex(real, imaginary) - 1.0) <= limit
+        own, output="real", sort=lambda real, imaginary: abs(complex(real, imaginary) - 1.0) <= limit
     )
-    rest = table[count:, count:]
-    return Split(basis[:, :count], basis[:, count:], table[:count, count:], rest, _radius(np.linalg.eigvals(rest)))
+    neutral, stable = np.concatenate([gauge, rest @ basis[:, :count]], axis=1), rest @ basis[:, count:]
+    own = table[count:, count:]
+    return Split(neutral, stable, neutral.T @ step @ stable, own, _radius(np.linalg.eigvals(own)))
 
 
 def _radius(values: np.ndarray) -> float:

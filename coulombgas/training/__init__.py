@@ -9,12 +9,15 @@ from ._merge import merge_stores as merge_stores
 from ._optimizer import Optimizer as Optimizer
 from ._optimizer import apply_optimizer as apply_optimizer
 from ._optimizer import start_optimizer as start_optimizer
+from ._parameters import named_arrays as named_arrays
 from ._processes import is_first as is_first
+from ._recorder import RecordingStopped as RecordingStopped
 from ._recorder import SpectrumRecorder as SpectrumRecorder
-from ._recorder import named_arrays as named_arrays
-from ._recording import is_recording as is_recording
-from ._recording import read_recorded_ensemble as read_recorded_ensemble
-from ._recording import read_recording as read_recording
+from ._recording_format import is_recording as is_recording
+from ._recording_reader import read_ensemble as read_ensemble
+from ._recording_reader import read_recorded_ensemble as read_recorded_ensemble
+from ._recording_reader import read_recording as read_recording
+from ._recording_reader import recording_in as recording_in
 from ._statistics import STATISTICS as STATISTICS
 from ._store import interrupted_run as interrupted_run
 from ._train import train as train
@@ -24,6 +27,7 @@ __all__ = [
     "LanguageRun",
     "LanguageTraining",
     "Optimizer",
+    "RecordingStopped",
     "SpectrumRecorder",
     "apply_optimizer",
     "interrupted_run",
@@ -33,8 +37,10 @@ __all__ = [
     "merge_spectra",
     "merge_stores",
     "named_arrays",
+    "read_ensemble",
     "read_recorded_ensemble",
     "read_recording",
+    "recording_in",
     "start_optimizer",
     "train",
     "train_language_model",

@@ -14,6 +14,7 @@ from jaxtyping import Array, PyTree
 from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive
 from coulombgas.models import GPT, SIZES, Corpus, GPTSize, init_gpt, next_token_loss
 
+ADAMW_BETAS = (0.9, 0.99)
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -152,7 +153,7 @@ def make_optimizer(config: LanguageTraining) -> optax.GradientTransformation:
         return jax.tree.map(lambda w: w.ndim >= 2, params)
 
     if config.optimizer == "adamw":
-        rule = optax.adamw(schedule, b1=0.9, b2=0.99, weight_decay=config.weight_decay, mask=matrices)
+        rule = optax.adamw(schedule, *ADAMW_BETAS, weight_decay=config.weight_decay, mask=matrices)
     else:
         decay = optax.add_decayed_weights(config.weight_decay, mask=matrices)
         rule = optax.chain(decay, optax.sgd(schedule, momentum=config.momentum or None))

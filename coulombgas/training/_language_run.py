@@ -38,9 +38,10 @@ from coulombgas._types import PathType, Progress
 from coulombgas.models import GPT, Corpus
 from coulombgas.spectra import package_versions
 
-from ._language import LanguageState, LanguageTrainer, LanguageTraining
+from ._language import ADAMW_BETAS, LanguageState, LanguageTrainer, LanguageTraining, make_schedule
+from ._parameters import named_arrays
 from ._pytree_files import load_arrays, save_arrays
-from ._recorder import SpectrumRecorder, named_arrays
+from ._recorder import SpectrumRecorder
 
 SPECTRA = "spectra.zarr"
 _CHECKPOINT = "checkpoint.json"
@@ -202,7 +203,8 @@ class _Run:
         state, step = self._load(trainer.start()) if self.resumed else (trainer.start(), 0)
         recorder = SpectrumRecorder(
             self.directory / SPECTRA, select=config.select, every=config.record_every, replica_axis=True,
-            resume=self.resumed, attrs={"config": config.as_dict()},
+            learning_rate=make_schedule(config), batch_size=config.batch_size, optimizer=_optimizer(config),
+            resume=self.resumed, strict=True, attrs={"config": config.as_dict()},
         )  # fmt: skip
         if self.resumed:
             kept, due = recorder.truncate_after(step), list(range(0, step + 1, config.record_every))
@@ -269,6 +271,15 @@ class _Run:
         if steps != sorted(set(steps)) or steps[-1] > step or step > self.trainer.config.steps or lengths != {replicas}:
             raise InputError(f"{source}: `history` does not fit `step` {step} and {replicas} replicas: {_AFRESH}.")
         return load_arrays(self.directory / document["file"], like), step
+
+
+def _optimizer(config: LanguageTraining) -> dict[str, Any]:
+    """The optimiser in the words of a recording."""
+    if config.optimizer == "adamw":
+        betas = {"momentum": ADAMW_BETAS[0], "second_moment": ADAMW_BETAS[1]}
+        return {"optimizer": "adamw", **betas, "weight_decay": config.weight_decay}
+    name = "momentum" if config.momentum else "sgd"
+    return {"optimizer": name, "momentum": config.momentum, "weight_decay": config.weight_decay}
 
 
 def _finish(run: _Run, state: LanguageState) -> None:

@@ -3,20 +3,29 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-
-from coulombgas._checks import InputError, check_count
+from coulombgas._checks import InputError, check_count, fail
 from coulombgas._files import check_output
 from coulombgas._types import PathType
-from coulombgas.spectra import LayerSpectrum, StoredArray, as_matrices, layer_spectrum
+from coulombgas.spectra import NetworkSpectra
 
-from ._recording import Recording, truncate_recording
+from ._gradient_noise import GradientDraws
+from ._metrics import Metrics, Monitor
+from ._parameters import copied, named_arrays
+from ._record_writer import Job, RecordWriter, Refused
+from ._recording import TrainingRecord, truncate_recording
+from ._recording_format import RESERVED
+from ._training_source import TrainingSource, Value, unwrapped
 
 _QUEUE = 2  # records in flight: the training waits rather than loses one
+
+
+class RecordingStopped(RuntimeWarning):
+    """Recording has ended and training goes on."""
 
 
 class SpectrumRecorder:
@@ -24,14 +33,18 @@ class SpectrumRecorder:
 
     .. code-block:: python
 
-        with SpectrumRecorder("run.zarr", select="*.attn.key", every=100) as recorder:
+        with SpectrumRecorder("run.zarr", select="*.attn.key", every=100, learning_rate=0.1, batch_size=32) as recorder:
             for step in range(steps):
                 params = update(params)
                 recorder(step + 1, params)
 
-    Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots.
-    A call copies the selected matrices and returns; a thread computes and writes. Fused query-key-value matrices are
-    cut and convolution kernels reshaped by the rules of :mod:`coulombgas.spectra`.
+    Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots,
+    without ``module.`` and ``_orig_mod.`` of PyTorch's wrappers. A call copies the selected matrices and returns; a
+    thread computes and, every two seconds, writes. Fused query-key-value matrices are cut and convolution kernels
+    reshaped by the rules of :mod:`coulombgas.spectra`.
+
+    A recorder never ends a training: weights that are NaN, a full disk or any other failure after the first record are
+    told once, as :class:`RecordingStopped`, and recording stops. What cannot work from the start is an error at once.
     """
 
     def __init__(
@@ -40,56 +53,131 @@ class SpectrumRecorder:
         *,
         select: str | Sequence[str] = "*",
         every: int = 100,
+        learning_rate: Value = None,
+        batch_size: Value = None,
+        optimizer: Any = None,
+        gradient: Callable[[Any], Any] | None = None,
+        micro_batch_size: int = 1,
         replica_axis: bool = False,
         resume: bool = False,
+        strict: bool = False,
+        measure: Callable[[NetworkSpectra], Mapping[str, float]] | None = None,
         attrs: Mapping[str, Any] | None = None,
     ):
-        """Prepare a recording.
+        r"""Prepare a recording.
 
         Args:
             out: Zarr group to write.
             select: glob or globs on the names of the parameters.
             every: steps between records.
+            learning_rate: of the training; a number, or a schedule that is called with the number of updates before the
+                one in question. Read from the optimiser where one is attached.
+            batch_size: samples in one gradient, micro-batches and devices together; a number, or called in the same
+                way.
+            optimizer: its name, :class:`coulombgas.Optimizer`, a dictionary with any of ``optimizer``, ``momentum``,
+                ``nesterov``, ``dampening``, ``weight_decay``, ``second_moment``; or a PyTorch optimiser, which is read.
+            gradient: called with the parameters at each record; gives K ≥ 2 independent gradients, each the mean over
+                ``micro_batch_size`` samples: an iterator of them, or one tree whose leaves have a leading axis of
+                draws, as ``jax.vmap`` makes it. From them the noise of each level is recorded,
+                :math:`\operatorname{Var}(u_i^\top G v_i) = \frac{b}{B(K-1)}\sum_k (u_i^\top(G_k - \bar G)v_i)^2`, and
+                the unbiased traces :math:`\operatorname{tr}\Sigma` of one sample and :math:`|G|^2` of all parameters.
+                The K gradients of the selected matrices are held until the record is written.
+            micro_batch_size: samples b in each of these gradients.
             replica_axis: every parameter has a leading axis of replicas.
             resume: go on with an existing recording.
+            strict: raise at a failure instead of warning and going on without a recording.
+            measure: called in the recorder's thread with all records so far (of the first replica), after each; its
+                numbers join those of :meth:`metrics`. It may raise :class:`InputError` while there are too few records.
             attrs: what to keep beside it, JSON-able.
 
         Raises:
-            InputError: when ``out`` exists and ``resume`` is false, or cannot be written.
+            InputError: when ``out`` exists and ``resume`` is false, or cannot be written, or a value is none that a
+                training can have.
         """
         self.every = check_count("every", every)
         self._out = check_output(out, keep=resume, directory=True)
         self._patterns = [select] if isinstance(select, str) else list(select)
-        self._replica_axis, self._attrs = replica_axis, dict(attrs or {})
-        self._recording: Recording | None = None
-        self._error: BaseException | None = None
-        self._queue: queue.Queue = queue.Queue(maxsize=_QUEUE)
+        self._source = TrainingSource(learning_rate, batch_size, optimizer)
+        self._gradient, self._micro = gradient, check_count("micro_batch_size", micro_batch_size)
+        self._replica_axis, self._strict = replica_axis, strict
+        for word in RESERVED & set(attrs or {}):
+            fail("attrs", "may not hold what the recorder states itself", word)
+        self._monitor = Monitor(self._out, measure)
+        self._writer = RecordWriter(
+            self._out, replica_axis=replica_axis, attrs=dict(attrs or {}), monitor=self._monitor
+        )
+        self._error: tuple[int, BaseException] | None = None
+        self._begun, self._failed, self._stopped = False, False, ""
+        self._queue: queue.Queue[Job | Literal["write"] | None] = queue.Queue(maxsize=_QUEUE)
         self._thread: threading.Thread | None = None
 
-    def __call__(self, step: int, params: Any) -> bool:
+    @property
+    def stopped(self) -> str:
+        """Why recording has stopped; empty while it goes on."""
+        return self._stopped
+
+    def __call__(
+        self,
+        step: int,
+        params: Any,
+        *,
+        learning_rate: Value = None,
+        batch_size: Value = None,
+        optimizer: Any = None,
+        optimizer_state: Any = None,
+    ) -> bool:
         """Record ``params`` if ``step`` is a multiple of ``every``; True if it was.
 
+        Args:
+            step: updates made so far.
+            params: the parameters after them.
+            learning_rate: of the last update, instead of that given to the recorder.
+            batch_size: of the last update, likewise.
+            optimizer: name or dictionary, for what was not given to the recorder.
+            optimizer_state: an optax state, from which the rate and the settings that ``optax.inject_hyperparams``
+                keeps are read.
+
         Raises:
-            InputError: when nothing is selected, or an earlier record could not be computed or written.
+            InputError: when nothing is selected, or the first record does not fit.
         """
-        if step % self.every:
+        if step % self.every or self._stopped:
             return False
-        self._raise_pending()
-        selected = {name: _copy(value) for name, value in named_arrays(params) if self._wants(name, value)}
-        if not selected:
-            names = [name for name, value in named_arrays(params) if len(value.shape) - self._replica_axis >= 2]
-            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "") if names else "there is none"
-            raise InputError(f"`select` {' '.join(self._patterns)!r} matches no matrix among the parameters: {shown}.")
+        self._settle()
+        if self._stopped:
+            return False
+        try:
+            training = self._source.at(
+                int(step),
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                optimizer=optimizer,
+                state=optimizer_state,
+            )
+            job = self._job(int(step), params, training)
+        except Exception as error:
+            if self._strict or not self._begun:  # an option or a hook that does not work: the loop has only just begun
+                raise
+            self._stop(int(step), error)
+            return False
+        self._begun = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True, name="spectrum-recorder")
             self._thread.start()
-        self._queue.put((int(step), selected))
+        self._queue.put(job)
         return True
 
     def flush(self) -> None:
         """Wait until every record so far is on disk."""
-        self._queue.join()
-        self._raise_pending()
+        if self._thread is not None:
+            self._queue.put("write")
+            self._queue.join()
+        self._settle()
+
+    def metrics(self) -> list[Metrics]:
+        """Numbers of the records that were finished since the last call, for a logger: learning rate, batch size and
+        α/(B(1 − m)) as "temperature", of each matrix largest singular value, stable rank and mean noise of its levels,
+        tr Σ/|G|² as "noise_scale", and what ``measure`` found; each where it is known."""
+        return [self._writer.measured.popleft() for _ in range(len(self._writer.measured))]
 
     def truncate_after(self, step: int) -> list[int]:
         """Forget records beyond ``step``, before going on with a resumed run; returns the steps of the others."""
@@ -101,17 +189,44 @@ class SpectrumRecorder:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
-        self._raise_pending()
+        self._settle()
 
-    def attach(self, optimizer: Any, module: Any, *, first_step: int = 0) -> Any:
-        """Record ``module`` after each step of a PyTorch optimiser; returns the handle that removes the hook."""
+    def attach(self, optimizer: Any, model: Any, *, batch_size: Value = None, first_step: int = 0) -> Any:
+        """Record ``model`` after each step of a PyTorch optimiser, with the learning rate that the step had, momentum,
+        weight decay and their changes.
+
+        Args:
+            optimizer: the optimiser. Only the groups of parameters with selected matrices count, and these must have
+                one learning rate; in what else they differ is unknown.
+            model: a ``torch.nn.Module``.
+            batch_size: samples in one gradient, micro-batches and devices together; a number, or what gives it.
+            first_step: updates made before.
+
+        Returns:
+            The handle that removes the hook.
+
+        Raises:
+            InputError: when nothing is selected, or the selected matrices are trained at different learning rates.
+        """
+        self.follow(optimizer, model, batch_size=batch_size)
         counter = {"step": first_step}
 
         def hook(*_: Any) -> None:
             counter["step"] += 1
-            self(counter["step"], module)
+            self(counter["step"], model)
 
-        return optimizer.register_step_post_hook(hook)
+        return unwrapped(optimizer).register_step_post_hook(hook)
+
+    def follow(self, optimizer: Any, model: Any, *, batch_size: Value = None) -> None:
+        """Read a PyTorch optimiser at each record, as :meth:`attach`, in a loop that calls the recorder itself.
+
+        Raises:
+            InputError: as :meth:`attach`.
+        """
+        if batch_size is not None:
+            self._source.batch_size = batch_size
+        chosen = self._selected(model, copy=False)
+        self._source.attach(optimizer, list(chosen.values()))
 
     def __enter__(self) -> "SpectrumRecorder":
         return self
@@ -123,72 +238,73 @@ class SpectrumRecorder:
             with contextlib.suppress(InputError):
                 self.close()
 
+    def _selected(self, params: Any, *, copy: bool = True) -> dict[str, Any]:
+        found = {
+            name: copied(value) if copy else value for name, value in named_arrays(params) if self._wants(name, value)
+        }
+        if not found:
+            names = [name for name, value in named_arrays(params) if len(value.shape) - self._replica_axis >= 2]
+            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "") if names else "there is none"
+            raise InputError(f"`select` {' '.join(self._patterns)!r} matches no matrix among the parameters: {shown}.")
+        return found
+
     def _wants(self, name: str, value: Any) -> bool:
         dims = len(value.shape) - self._replica_axis
         real = "float" in str(value.dtype)
         return dims >= 2 and real and any(fnmatchcase(name, pattern) for pattern in self._patterns)
 
+    def _job(self, step: int, params: Any, training: TrainingRecord) -> Job:
+        selected = self._selected(params)
+        if self._gradient is None:
+            return Job(step, selected, training, None)
+        if not training.batch_size > 0:
+            fail("batch_size", "must be given, to scale the noise of `gradient` to it")
+        draws = GradientDraws(params, list(selected), self._micro).take(self._gradient(params))
+        return Job(step, selected, training, draws)
+
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
+        """Jobs until there is a None among them; "write" and an idle while write what waits."""
+        while True:
             try:
-                if self._error is None:
-                    self._record(*item)
-            except BaseException as error:  # handed to the training thread at its next call
-                self._error = error
-            finally:
-                self._queue.task_done()
-        self._queue.task_done()
+                job = self._queue.get(timeout=self._writer.wait)
+            except queue.Empty:
+                self._guarded(self._writer.step, self._writer.write)
+                continue
+            if isinstance(job, Job):
+                self._guarded(job.step, lambda job=job: self._writer.take(job))
+            else:
+                self._guarded(self._writer.step, self._writer.write)
+            self._queue.task_done()
+            if job is None:
+                return
 
-    def _record(self, step: int, selected: Mapping[str, Any]) -> None:
-        spectra: dict[str, list[LayerSpectrum]] = {}
-        for name, value in selected.items():
-            array = _to_numpy(value)
-            for copy in array if self._replica_axis else array[None]:
-                for matrix in _matrices(name, copy):
-                    spectra.setdefault(matrix.name, []).append(
-                        layer_spectrum(matrix.name, matrix.read(), vectors=False)
-                    )
-        if self._recording is None:
-            shapes = {name: layers[0].shape for name, layers in spectra.items()}
-            replicas = len(next(iter(spectra.values())))
-            self._recording = Recording(self._out, matrices=shapes, replicas=replicas, attrs=self._attrs)
-        self._recording.append(step, spectra)
+    def _guarded(self, step: int, work: Callable[[], None]) -> None:
+        """Do something in the thread; its error is handed to the training thread at its next call."""
+        if self._failed:
+            return
+        try:
+            work()
+        except BaseException as error:
+            self._error, self._failed = (step, error), True
+            with contextlib.suppress(BaseException):  # the records before it are whole
+                self._writer.write()
 
-    def _raise_pending(self) -> None:
-        if self._error is not None:
-            error, self._error = self._error, None
+    def _settle(self) -> None:
+        """Tell the training thread what went wrong in the other one."""
+        for text in self._monitor.remarks():
+            warnings.warn(f"{self._out}: {text}", RuntimeWarning, stacklevel=4)
+        if self._error is None:
+            return
+        (step, error), self._error = self._error, None
+        if self._strict or isinstance(error, Refused) or not isinstance(error, Exception):
+            self._failed = False
             raise InputError(f"a record could not be made: {error}") from error
+        self._stop(step, error)
 
-
-def named_arrays(params: Any) -> Iterator[tuple[str, Any]]:
-    """Names (paths joined by dots) and arrays of a pytree or a PyTorch module."""
-    if hasattr(params, "named_parameters"):
-        yield from params.named_parameters()
-        return
-    import jax
-
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
-            yield jax.tree_util.keystr(path, simple=True, separator="."), leaf
-
-
-def _copy(value: Any) -> Any:
-    """A copy that later in-place updates or donated buffers cannot change, made without waiting for the device."""
-    if hasattr(value, "detach"):
-        return value.detach().clone()
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    import jax.numpy as jnp
-
-    return jnp.copy(value)
-
-
-def _to_numpy(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):
-        return value.detach().float().cpu().numpy()
-    array = np.asarray(value)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-
-
-def _matrices(name: str, array: np.ndarray) -> Iterator[StoredArray]:
-    yield from as_matrices(StoredArray(name, array.shape, str(array.dtype), lambda: array))
+    def _stop(self, step: int, error: Exception) -> None:
+        text = " ".join(str(error).split())[:300]
+        self._stopped = text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+        warnings.warn(
+            f"{self._out}: recording stopped at step {step} and training goes on: {self._stopped}",
+            RecordingStopped, stacklevel=4,
+        )  # fmt: skip

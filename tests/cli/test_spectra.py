@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from coulombgas.cli import main
+from coulombgas.training import SpectrumRecorder
 
 
 @pytest.fixture
@@ -248,3 +249,18 @@ def test_progress_off_a_terminal_is_a_line_every_half_minute(monkeypatch, capsys
     assert capsys.readouterr().err.splitlines() == [
         "about 3 min for the other 3 matrices, in 1.0 GiB of memory", "analysing: 3 of 4, about 6 s left",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["spectra", "report"])
+def test_recordings_are_never_read_as_weights(tmp_path, capsys, command):
+    """Two at once, or one beside a checkpoint: their tables of eigenvalues are no matrices of a network."""
+    for name in ("a", "b"):
+        with SpectrumRecorder(tmp_path / f"{name}.zarr", every=1) as recorder:
+            recorder(1, {"w": np.eye(12)})
+    np.savez(tmp_path / "c.npz", w=np.eye(12))
+    for paths in (["a.zarr", "b.zarr"], ["c.npz", "a.zarr"]):
+        out = ["--out", str(tmp_path / "x.html")] if command == "report" else []
+        assert main([command, *(str(tmp_path / path) for path in paths), *out]) == 2
+        shown = capsys.readouterr().err
+        assert "a recording of spectra, no weights" in shown
+        assert shown.count("\n") == 1

@@ -117,7 +117,12 @@ V2 = {
 GROUP = {
     "zarr_format": 3,
     "node_type": "group",
-    "attributes": {"format": "coulombgas-recording/1", "complete": 1, "matrices": {"w": [2, 2]}},
+    "attributes": {
+        "format": "coulombgas-recording/2",
+        "complete": 1,
+        "matrices": {"w": [2, 2]},
+        "training": {"momentum": 0.9},
+    },
 }
 
 
@@ -142,7 +147,7 @@ def test_stores_and_recordings(attributes, member, group):
     def work(folder):
         for index, top in enumerate([{**GROUP, "attributes": attributes}, group]):
             store = folder / f"{index}.zarr"
-            for name in ("step", "eigenvalue.w", "kurtosis.w", "eigenvalue"):
+            for name in ("step", "learning_rate", "batch_size", "noise.w", "eigenvalue.w", "kurtosis.w", "eigenvalue"):
                 (store / name).mkdir(parents=True)
                 (store / name / "zarr.json").write_text(json.dumps(member))
             (store / "zarr.json").write_text(json.dumps(top))

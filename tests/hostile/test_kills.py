@@ -6,6 +6,7 @@ where the machine went down.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,49 @@ def merge(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
 
 
 def record(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
-    """Four records; a resumed loop goes on after the last whole one."""
-    with SpectrumRecorder(folder / "run", every=1, resume=resume) as recorder:
+    """Four records with learning rate and noise of the gradient; a resumed loop goes on after the last whole one."""
+
+    def gradient(params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"w": np.random.default_rng(int(params["w"][0, 0])).normal(size=(3, 3, 3))}
+
+    with SpectrumRecorder(
+        folder / "run", every=1, resume=resume, learning_rate=lambda count: 0.1 / (1 + count), batch_size=4,
+        optimizer="sgd", gradient=gradient,
+    ) as recorder:  # fmt: skip
         kept = recorder.truncate_after(99) if resume else []
         for step in range(len(kept), 4):
             recorder(step, {"w": (1 + step) * np.eye(3)})
             recorder.flush()
     return arrays_of(folder / "run")
+
+
+def upgrade(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
+    """A recording of the first version, gone on with."""
+    first = folder.parent / "first.zarr"
+    if not first.exists():
+        with SpectrumRecorder(first, every=1) as recorder:
+            for step in range(2):
+                recorder(step, {"w": (1 + step) * np.eye(3)})
+        to_first_version(first)
+    if not (folder / "run").exists():
+        active, _active[:] = _active[:], []  # the disk that dies is that of the resumed run
+        shutil.copytree(first, folder / "run")
+        _active[:] = active
+    with SpectrumRecorder(folder / "run", every=1, resume=True, learning_rate=0.5, batch_size=4) as recorder:
+        kept = recorder.truncate_after(99)
+        for step in range(len(kept), 4):
+            recorder(step, {"w": (1 + step) * np.eye(3)})
+            recorder.flush()
+    return arrays_of(folder / "run")
+
+
+def to_first_version(path: Path) -> None:
+    """Take from a recording what its second version added."""
+    group: Any = zarr.open_group(path, mode="r+", use_consolidated=False)
+    for name in ("learning_rate", "batch_size"):
+        del group[name]
+    kept = {name: value for name, value in group.attrs.items() if name != "training"}
+    group.attrs.put({**kept, "format": "coulombgas-recording/1"})
 
 
 TEXT = "the level repels the level and the gas is warm. " * 40
@@ -172,8 +209,8 @@ def spectra(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
     return found
 
 
-WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "gpt": gpt, "spectra": spectra}
-REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "gpt": 6, "spectra": 10}
+WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "upgrade": upgrade, "gpt": gpt, "spectra": spectra}
+REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "upgrade": 10, "gpt": 6, "spectra": 10}
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import zarr
 
 import coulombgas as cg
 from coulombgas._interval import summarise
@@ -42,9 +44,12 @@ def ensemble(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory) -> Path:
-    """A recording of one matrix."""
+    """A recording of one matrix, with its training and the noise of its gradient."""
     path = tmp_path_factory.mktemp("recording") / "r.zarr"
-    with SpectrumRecorder(path, every=1) as recorder:
+    with SpectrumRecorder(
+        path, every=1, learning_rate=0.1, batch_size=8, optimizer={"optimizer": "momentum", "momentum": 0.9},
+        gradient=lambda params: {"w": RNG.normal(size=(4, 6, 4))},
+    ) as recorder:  # fmt: skip
         for step in range(3):
             recorder(step, {"w": RNG.normal(size=(6, 4))})
     return path
@@ -270,7 +275,76 @@ def test_a_merge_of_unlike_stores(tmp_path, refused, ensemble, name):
     refused(["merge", tmp_path / "a.zarr", tmp_path / "b.zarr", "--out", "m.zarr"], "b.zarr")
 
 
+def store_values(array: str, *values: float):
+    """Other numbers at the start of an array."""
+
+    def change(store: Path) -> None:
+        group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)
+        group[array][(slice(0, len(values)), *[0] * (group[array].ndim - 1))] = np.array(values)
+
+    return change
+
+
+def stretched(array: str, records: int):
+    """Another number of records than the others have."""
+
+    def change(store: Path) -> None:
+        group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)
+        group[array].resize((records, *group[array].shape[1:]))
+
+    return change
+
+
+def training(**words: object):
+    """One word of the attribute `training`."""
+    ((word, value),) = words.items()
+    return {f"training {word} {value!r}": edit(META, "attributes", "training", word, value=value)}
+
+
+def of_training(array: str, chunk: str) -> dict:
+    """What can be wrong with an array of the training."""
+    some = ("chunk gone", "chunk noise", "chunk cut", "objects", "negative shape", "other names", "pickle", "pipe")
+    found = {name: change for name, change in array_cases(array, chunk).items() if name.split(" ", 1)[1] in some}
+    if array != "gradient_norm2":  # unbiased, so it may be negative
+        found[f"{array} negative"] = store_values(array, -1.0)
+    return {
+        **found,
+        f"{array} infinite": store_values(array, 0.1, np.inf),
+        f"{array} whole numbers": edit(f"{array}/zarr.json", "data_type", value="int64"),
+        f"{array} short": stretched(array, 2),
+    }
+
+
+TRAINING = {
+    **of_training("learning_rate", "learning_rate/c/0"),
+    **of_training("batch_size", "batch_size/c/0"),
+    **of_training("noise_trace", "noise_trace/c/0"),
+    **of_training("gradient_norm2", "gradient_norm2/c/0"),
+    **of_training("noise.w", "noise.w/c/0/0/0"),
+    "learning_rate gone": remove("learning_rate"),
+    "batch_size gone": remove("batch_size"),
+    "batch_size zero": store_values("batch_size", 0.0),
+    "noise of other levels": edit("noise.w/zarr.json", "shape", value=[3, 1, 3]),
+    "noise of other replicas": edit("noise.w/zarr.json", "shape", value=[3, 2, 4]),
+    "training a list": edit(META, "attributes", "training", value=[1]),
+    "training words": edit(META, "attributes", "training", value="sgd"),
+    **training(optimizer=3),
+    **training(momentum="0.9"),
+    **training(momentum=-0.1),
+    **training(momentum=1.5),
+    **training(momentum=float("nan")),
+    **training(momentum=True),
+    **training(second_moment=2),
+    **training(nesterov=1),
+    **training(dampening=float("inf")),
+    **training(weight_decay=-1e-3),
+    **training(weight_decay=[0.1]),
+    **training(source={}),
+    **training(changed="momentum"),
+    **training(changed=[1]),
+}
 RECORDING = {
+    **TRAINING,
     **array_cases("eigenvalue.w", "eigenvalue.w/c/0/0/0"),
     **{
         name: change
@@ -388,5 +462,19 @@ def test_fits(tmp_path, refused, fit, case):
 def test_the_undamaged_pass(tmp_path, ensemble, recording, fit, capsys):
     """Control: what is refused above is refused for the damage."""
     assert cg.read_spectra(ensemble).sizes["replica"] == 6
-    assert cg.read_recording(recording).steps == (0, 1, 2)
+    network = cg.read_recording(recording)
+    assert network.steps == (0, 1, 2)
+    assert network.training.momentum == 0.9
+    assert network.training.noise["w"].shape == (3, 4)
     assert len(cg.load_fit(fit).settings) == 1
+
+
+def test_unknown_values_and_a_negative_unbiased_square_pass(tmp_path, recording):
+    """Control: NaN is unknown, and |G|² is unbiased."""
+    shutil.copytree(recording, tmp_path / "r.zarr")
+    for array in ("learning_rate", "batch_size", "noise_trace", "noise.w"):
+        store_values(array, np.nan)(tmp_path / "r.zarr")
+    store_values("gradient_norm2", -1.0)(tmp_path / "r.zarr")
+    training = cg.read_recording(tmp_path / "r.zarr").training
+    assert np.isnan([training.learning_rate[0], training.batch_size[0], training.noise_trace[0]]).all()
+    assert training.gradient_norm2[0] == -1.0

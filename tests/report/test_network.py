@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from coulombgas import analyse, plot
-from coulombgas.plot._svg import Chart, ticks
+from coulombgas.plot._svg import Chart, short_names, ticks
 from coulombgas.report import network_report
+from coulombgas.report._conclusions import conclusions
 from coulombgas.spectra import layer_spectrum
 
 HOSTILE = '<img src=x onerror="alert(1)">"\'</script><script>alert(2)</script>'
@@ -144,3 +145,49 @@ def test_three_hundred_matrices_in_a_browser(tmp_path):
     assert 140 <= found["spiked"] <= 165
     assert found["open"]
     assert found["wide"]
+
+
+def spectra_of(**matrices):
+    return [layer_spectrum(name, value, vectors=False) for name, value in matrices.items()]
+
+
+def test_conclusions_rest_on_numbers(tmp_path):
+    """Pure noise, one planted direction, heavy tails and blocks: each is said, with its numbers, and only then."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(200, 120)) / np.sqrt(200)
+    direction = np.outer(*(v / np.linalg.norm(v) for v in (rng.normal(size=200), rng.normal(size=120))))
+    quiet = conclusions(analyse(spectra_of(a=noise)).layers, level=0.01)
+    assert quiet[0].startswith("No direction stands out of the noise in 1 matrix: 0 spikes")
+    assert "in the one matrix" in quiet[1]
+    spiked = conclusions(analyse(spectra_of(a=noise, b=noise + 9 * direction)).layers, level=0.01)
+    assert spiked[0].startswith("1 direction beyond noise in 1 of 2 matrices; noise alone would give 0.02")
+    (value,) = re.findall(r"in b: singular value ([\d.]+),", spiked[0])
+    assert float(value) == pytest.approx(9, rel=0.05)
+    assert any("no sign of learning" in sentence for sentence in spiked)
+    heavy = np.diag((np.arange(1, 121) / 120.0) ** -1.0) @ rng.normal(size=(120, 120))
+    shaped = conclusions(analyse(spectra_of(a=noise, c=heavy)).layers, level=0.01)
+    assert "They do not in c: in c they are displaced by up to" in shaped[1]
+    assert not any("all 2 matrices" in sentence for sentence in shaped)
+    assert all(re.search(r"\d", sentence) for sentence in shaped[:-1])
+    assert conclusions(analyse(spectra_of(z=np.ones((2, 2)))).layers, level=0.01) == []
+
+
+def test_a_checkpoint_says_first_what_it_means(tmp_path):
+    rng = np.random.default_rng(1)
+    layers = spectra_of(**{"net.0.weight": rng.normal(size=(60, 40)), "net.2.weight": np.diag(np.arange(1.0, 41.0))})
+    text = render(layers, tmp_path / "page.html")
+    assert text.index("What this says") < text.index('class="cards"')
+    assert "not random" not in text
+    assert "repel each other like" not in text
+    for chart in re.findall(r"<svg[^>]*>(?:(?!</svg>).)*<title>spikes</title>.*?</svg>", text, re.S):
+        assert re.findall(r'font-size="9.5"[^>]*>([^<]+)<', chart) == ["0", "2"]
+    remark = text[text.index("Remarks") :]
+    assert '<a href="#m1" class="to">net.2.weight</a>' in remark
+    assert "What this says" not in render(network(2, steps=(0, 10, 20)), tmp_path / "moving.html")
+
+
+def test_short_names():
+    words = ("0.attn", "1.mlp", "11.a_rather_long_name_indeed")
+    assert short_names([f"model.layers.{word}.weight" for word in words]) == ["0.attn", "1.mlp", "…er_long_name_indeed"]
+    assert short_names(["weight"]) == ["weight"]
+    assert short_names(["a", "a"]) == ["a", "a"]

@@ -37,7 +37,7 @@ def test_closed_forms_are_the_linear_noise_of_the_update(name, reduced):
 
     Control: the leading width, without the finite rate and the memory of the chains, is further away than that.
     """
-    if reduced and name not in ("teacher-student", "matrix-dyson", "rbm, CD"):
+    if reduced and name not in ("teacher-student", "matrix-dyson", "rbm, PCD"):
         pytest.skip("reduced run: the others with COULOMBGAS_FULL=1")
     apart = False
     for seed in range(1 if reduced else 4):

@@ -1,0 +1,86 @@
+"""Directions of the weights along which neither the levels nor the mean update move, by symmetry.
+
+A matrix M(w) that the model observes often has more weights than the dynamics can tell apart: WO for an orthogonal O
+gives the same WWᵀ. Such directions follow from M alone, without Monte Carlo error. Whether the update respects one
+family of them is then asked of the measured Jacobian; where it does, the Jacobian along them is exactly zero, and all
+its noise there is taken out.
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coulombgas._precision import x64
+
+from ._moments import Slope
+from ._update import FlatUpdate
+
+_RESPECTED = 2.0  # times the noise: mean squares over very many elements, whose ratio is 1 within per cents
+_RANK = 1e-9  # of the largest singular value
+
+
+def find_gauge(update: FlatUpdate, state: np.ndarray, slope: Slope) -> np.ndarray:
+    """The largest family of directions that the mean update respects, orthonormal, (weights, direction)."""
+    num, best = update.num_weights, np.zeros((update.num_weights, 0))
+    for family in _families(update, state[:num]):
+        if family.shape[1] > best.shape[1] and _respected(slope.jacobian[:, :, :num] @ family):
+            best = family
+    return best
+
+
+def without_gauge(slope: Slope, gauge: np.ndarray) -> Slope:
+    """The Jacobian with exact zeros along the gauge directions."""
+    num = len(gauge)
+    table = slope.jacobian.copy()
+    table[:, :, :num] -= (table[:, :, :num] @ gauge) @ gauge.T
+    return slope._replace(jacobian=table)
+
+
+def complement(gauge: np.ndarray) -> np.ndarray:
+    """An orthonormal basis at right angles to orthonormal columns."""
+    return np.linalg.qr(gauge, mode="complete")[0][:, gauge.shape[1] :]
+
+
+def _respected(along: np.ndarray) -> bool:
+    """Whether block means of a Jacobian along directions are zero within their scatter."""
+    mean = along.mean(axis=0)
+    noise = ((along - mean) ** 2).sum(axis=0) / (len(along) * (len(along) - 1))
+    return bool((mean**2).sum() <= _RESPECTED * noise.sum())
+
+
+def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Weights that give the same M, alone and with rotations of its columns or rows."""
+    with x64():
+        at = jnp.asarray(weights, jnp.float64)
+        matrix = np.asarray(update.matrix(at), dtype=np.float64)
+        table = np.asarray(jax.jacfwd(update.matrix)(at), dtype=np.float64).reshape(matrix.size, -1)
+    left, values, right = np.linalg.svd(table)
+    rank = int((values > _RANK * values.max(initial=0.0)).sum())
+    inner = right[rank:].T
+    yield inner
+    if update.model.level_kind == "eigenvalues":
+        return
+    for moved in (_turned(matrix), _turned(matrix.T).transpose(0, 2, 1)):
+        changes = moved.reshape(len(moved), -1).T
+        inside = left[:, :rank].T @ changes
+        if len(moved) and np.linalg.norm(changes - left[:, :rank] @ inside) <= 1e-6 * np.linalg.norm(changes):
+            orbit = right[:rank].T @ (inside / values[:rank, None])
+            yield _orthonormal(orbit)
+            yield _orthonormal(np.concatenate([inner, orbit], axis=1))
+
+
+def _turned(matrix: np.ndarray) -> np.ndarray:
+    """M a for each generator a of rotations of its columns, (generator, row, column)."""
+    size = matrix.shape[1]
+    first, second = np.triu_indices(size, 1)
+    moved = np.zeros((len(first), *matrix.shape))
+    index = np.arange(len(first))
+    moved[index, :, second], moved[index, :, first] = matrix[:, first].T, -matrix[:, second].T
+    return moved
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    basis, values, _ = np.linalg.svd(columns, full_matrices=False)
+    return basis[:, values > 1e-7 * values.max(initial=0.0)]
