@@ -2,6 +2,8 @@
 
 from ._archive import ArchivedArray as ArchivedArray
 from ._archive import list_archive as list_archive
+from ._archive import list_members as list_members
+from ._archive import open_member as open_member
 from ._archive import read_archive as read_archive
 from ._archive import read_entry as read_entry
 from ._archive import read_npy_header as read_npy_header

@@ -1,7 +1,10 @@
 """Archives of NumPy arrays (``.npz``): every entry is described and bounded before anything of its size exists."""
 
+import io
+import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -74,6 +77,74 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
     return {name: read_entry(path, array) for name, array in found.items()}
 
 
+@contextmanager
+def open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """One entry of a zip archive as a file that can be searched; what is stored uncompressed is not copied.
+
+    Raises:
+        InputError: when it is missing, encrypted, or would not fit into the memory once decompressed.
+    """
+    with open_regular(path) as file, _zip(path, file) as archive:
+        try:
+            entry = archive.getinfo(name)
+        except KeyError:
+            raise InputError(f"{path}: {name} is missing: the archive is damaged.") from None
+        _check_entry(name, entry)
+        with reading(path, name), archive.open(entry) as member:
+            if entry.compress_type == zipfile.ZIP_STORED:
+                yield io.BufferedReader(_Window(file, _start(file, entry), entry.file_size))
+                return
+            check_size(str(path), name, (entry.file_size,), 1)
+            yield io.BytesIO(member.read())
+
+
+def _start(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
+    """Where the bytes of an entry begin: after its own header, whose names may differ from those of the directory."""
+    file.seek(entry.header_offset + 26)
+    name, extra = struct.unpack("<HH", file.read(4))
+    return entry.header_offset + 30 + name + extra
+
+
+class _Window(io.RawIOBase):
+    """A part of a file as a file."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int):
+        self._file, self._start, self._size, self._place = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = max(0, offset + (0, self._place, self._size)[whence])
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._place)
+        found = self._file.read(max(0, min(len(buffer), self._size - self._place)))
+        buffer[: len(found)] = found
+        self._place += len(found)
+        return len(found)
+
+
+def list_members(path: Path) -> list[str]:
+    """Names of all entries of a zip archive.
+
+    Raises:
+        InputError: when it is none, or too damaged to be listed.
+    """
+    with open_regular(path) as file, _zip(path, file) as archive:
+        entries = archive.namelist()
+    if len(entries) > _MAX_ENTRIES:
+        raise InputError(f"{path}: {len(entries):,} entries, more than {_MAX_ENTRIES:,} are never read.")
+    return entries
+
+
 def _zip(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
@@ -86,13 +157,17 @@ def _describe(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> A
     name = entry.filename.removesuffix(".npy")
     if not entry.filename.endswith(".npy"):
         raise InputError(f"{name}: not a NumPy array: save it with numpy.savez.")
+    _check_entry(name, entry)
+    with reading(name), archive.open(entry) as member:
+        shape, dtype = read_npy_header(name, member, entry.file_size)
+    return ArchivedArray(name, shape, dtype, entry.filename)
+
+
+def _check_entry(name: str, entry: zipfile.ZipInfo) -> None:
     if entry.flag_bits & _ENCRYPTED:
         raise InputError(f"{name}: encrypted: write the archive without a password.")
     if entry.compress_type not in _METHODS:
         raise InputError(f"{name}: compression method {entry.compress_type} is not known: use numpy.savez_compressed.")
-    with reading(name), archive.open(entry) as member:
-        shape, dtype = read_npy_header(name, member, entry.file_size)
-    return ArchivedArray(name, shape, dtype, entry.filename)
 
 
 def read_npy_header(name: str, file: Any, size: int) -> tuple[tuple[int, ...], np.dtype]:

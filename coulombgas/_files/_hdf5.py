@@ -1,12 +1,13 @@
 """HDF5 files, looked at before their arrays are: no other file is opened, no plugin loaded, no size believed."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from coulombgas._checks import InputError
 
+from ._archive import open_member
 from ._regular import check_size, reading, regular_file
 
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}
@@ -16,8 +17,8 @@ _MAX_ITEMS = 100_000
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
-    """An HDF5 file for reading (``h5py.File``).
+def open_hdf5(path: Path, member: str | None = None) -> Iterator[Any]:
+    """An HDF5 file for reading (``h5py.File``), or one that is a ``member`` of a zip archive.
 
     Raises:
         InputError: when it is no regular file, or not HDF5.
@@ -25,10 +26,11 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     import h5py
 
     file = regular_file(path)
-    with reading(file):
-        opened = h5py.File(file, "r")
-    with opened, reading(file):
-        yield opened
+    with ExitStack() as stack:
+        source = file if member is None else stack.enter_context(open_member(file, member))
+        with reading(file):
+            opened = stack.enter_context(h5py.File(source, "r"))
+            yield opened
 
 
 def check_hdf5(path: Path) -> None:

@@ -3,8 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -19,13 +19,14 @@ console = Console(stderr=True)
 """For people: progress and remarks, on stderr, so that stdout stays clean."""
 
 _SECONDS_BEFORE_PROGRESS = 2.0
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A callable (done, total) drawing a bar with the time left after two seconds; silent off a terminal."""
+    """A callable (done, total) drawing a bar with the time left after two seconds; off a terminal a line every 30 s."""
     if not console.is_terminal:
-        yield lambda done, total: None
+        yield _lines(description)
         return
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
@@ -46,6 +47,84 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if shown:
             bar.stop()
+
+
+def _lines(description: str) -> Callable[[int, int], None]:
+    begun = last = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_LINES and 0 < done < total:
+            last = now
+            remark(f"{description}: {done} of {total}, about {duration((now - begun) * (total - done) / done)} left")
+
+    return advance
+
+
+class Estimate:
+    """Progress over pieces of work of known relative cost: the time that is left is said after the first, and by the
+    bar, or off a terminal by a line every 30 s."""
+
+    def __init__(self, description: str, costs: Sequence[float], *, unit: str, memory: int):
+        self._description, self._costs, self._unit, self._memory = description, costs, unit, memory
+        self._left, self._spent, self._count = sum(costs), 0.0, 0
+        self._said = False
+
+    def __enter__(self) -> "Estimate":
+        self._begun = self._last = time.monotonic()
+        self._stack = ExitStack()
+        # the bar counts work, the lines pieces of it
+        self._bar = self._stack.enter_context(progress_bar(self._description)) if console.is_terminal else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def done(self, index: int, *, free: bool = False) -> None:
+        """A piece is done; ``free`` where it cost nothing."""
+        self._count += 1
+        self._left -= self._costs[index]
+        self._spent += 0.0 if free else self._costs[index]
+        now = time.monotonic()
+        total = sum(self._costs)
+        if self._bar is not None:
+            self._bar(int(1e6 * (1 - self._left / total)), 1_000_000)
+        if free or self._count == len(self._costs):
+            return
+        seconds = (now - self._begun) * self._left / self._spent
+        if not self._said and seconds >= _SECONDS_BETWEEN_LINES:
+            rest = f"{len(self._costs) - self._count} {self._unit}"
+            remark(f"about {duration(seconds)} for the other {rest}, in {self._memory / 2**30:.1f} GiB of memory")
+            self._said, self._last = True, now
+        elif self._bar is None and now - self._last >= _SECONDS_BETWEEN_LINES:
+            remark(f"{self._description}: {self._count} of {len(self._costs)}, about {duration(seconds)} left")
+            self._last = now
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class RowPrinter:
+    """A table that is printed row by row, in columns of given widths; what is longer shifts its own row."""
+
+    def __init__(self, columns: Mapping[str, int]):
+        self._widths = list(columns.values())
+        self._header: list[str] | None = list(columns)
+
+    def row(self, cells: Sequence[Any]) -> None:
+        """Print one row at once, the first one under the header."""
+        if self._header is not None:
+            self._line(self._header)
+            self._header = None
+        self._line([f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells])
+
+    def _line(self, cells: Sequence[str]) -> None:
+        print("  ".join(map(str.ljust, cells, self._widths)).rstrip(), flush=True)
 
 
 class _Table(Console):

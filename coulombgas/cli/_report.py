@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
@@ -32,8 +32,8 @@ class Report:
     """Probability of a false spike in a matrix of pure noise."""
     replica: int = 0
     """Which of the seeds of a recording."""
-    vectors: bool = True
-    """Also find vectors that are localised: doubles the time for large matrices."""
+    vectors: Literal["spikes", "all", "none"] = "spikes"
+    """Whose singular vectors are tested for localisation; "all" takes three times as long for large matrices."""
     learning_rate: float | None = None
     """Learning rate of the run, mean over its steps: for effective temperatures along a trajectory."""
     weight_decay: float | None = None
@@ -42,6 +42,13 @@ class Report:
     """Heading of the page."""
     seed: int = 0
     """Seed of the posterior draws."""
+
+    @staticmethod
+    def prepare(arguments: list[str]) -> list[str]:
+        """Flags as they once were."""
+        from ._spectra import as_they_were
+
+        return as_they_were(arguments)
 
     def run(self) -> int:
         from coulombgas._checks import InputError

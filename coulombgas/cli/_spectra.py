@@ -1,6 +1,8 @@
 """``coulombgas spectra``: bulk, spikes, tail and spacings of every weight matrix of a checkpoint."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import tyro
 
@@ -11,9 +13,9 @@ _NAMED = 4  # matrices that a footnote names
 class Spectra:
     """Analyse the weight matrices of a checkpoint: noise bulk, spikes, tail exponent, level spacings.
 
-    PATH is a checkpoint (.safetensors, also sharded, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without
-    pickled objects), several of them or a recording of spectra, which are then a trajectory. Nothing in a file is
-    executed.
+    PATH is a checkpoint of any format (safetensors, PyTorch, Keras, NumPy, HDF5, Zarr, Orbax, Flax, Equinox, ONNX,
+    GGUF), a folder of shards or with an adapter, several of them or a recording of spectra, which are then a
+    trajectory. The format is told by the content; nothing in a file is executed. Rows appear as matrices are done.
     """
 
     paths: tyro.conf.Positional[tuple[str, ...]]
@@ -22,97 +24,203 @@ class Spectra:
     """Globs on the names of the matrices, as '*.key.*'."""
     initial: str | None = None
     """Checkpoint before training, to compare each matrix with."""
+    base: str | None = None
+    """Model that a LoRA adapter belongs to: analyse its matrices with the updates, instead of the updates."""
     json: bool = False
     """Print a JSON list with one object for each matrix."""
     out: str | None = None
-    """File for the complete results, with all statistics, as JSON."""
+    """Complete results, with all statistics: a JSON file if it ends in .json, else a folder with the levels too."""
+    resume: bool = False
+    """Go on with an interrupted analysis towards the same --out, bit for bit."""
     overwrite: bool = False
-    """Replace an existing output file."""
+    """Replace existing output."""
     keep_going: bool = False
     """Report arrays and files that cannot be used on stderr, and analyse the rest."""
     level: float = 0.01
     """Probability of a false spike in a matrix of pure noise."""
-    vectors: bool = True
-    """Also find vectors that are localised: doubles the time for large matrices."""
+    vectors: Literal["spikes", "all", "none"] = "spikes"
+    """Whose singular vectors are tested for localisation; "all" takes three times as long for large matrices."""
+    workers: int = 1
+    """Processes that share matrices and cores, each with the memory of its matrix: faster for many small matrices."""
+    device: Literal["auto", "cpu", "jax"] = "auto"
+    """Where eigenvalues are computed: on an accelerator through JAX where there is one."""
     replica: int = 0
     """Which of the seeds of a recording."""
     seed: int = 0
     """Seed of the posterior draws."""
 
+    @staticmethod
+    def prepare(arguments: list[str]) -> list[str]:
+        """Flags as they once were."""
+        return as_they_were(arguments)
+
     def run(self) -> int:
+        from ._console import remark, write_json
+
+        self._check()
+        try:
+            analysis = read_and_analyse(
+                self.paths,
+                select=self.select,
+                initial=self.initial,
+                base=self.base,
+                keep_going=self.keep_going,
+                level=self.level,
+                vectors=self.vectors,
+                device=self.device,
+                workers=self.workers,
+                replica=self.replica,
+                seed=self.seed,
+                out=self.out,
+                resume=self.resume,
+                overwrite=self.overwrite,
+                rows=not self.json,
+            )
+        except KeyboardInterrupt:
+            from coulombgas.spectra import interrupted_analysis
+
+            if self.out is not None and interrupted_analysis(self.out):
+                remark("the same command with --resume goes on with the matrices that are left")
+            raise
+        if self.json:
+            write_json(analysis.as_dicts())
+        else:
+            _footnotes(analysis)
+            _show_motion(analysis)
+        return 0
+
+    def _check(self) -> None:
         from coulombgas._checks import InputError
         from coulombgas._files import check_output
 
         if not self.paths:
             raise InputError("`paths` is empty: give at least one checkpoint.")
+        if self.resume and self.out is None:
+            raise InputError("`resume` needs the --out of the analysis that was interrupted.")
         if self.out is not None:
-            check_output(self.out, overwrite=self.overwrite)
-        analysis = read_and_analyse(
-            self.paths,
-            select=self.select,
-            initial=self.initial,
-            keep_going=self.keep_going,
-            level=self.level,
-            vectors=self.vectors,
-            replica=self.replica,
-            seed=self.seed,
-        )
-        self._write(analysis)
-        if self.json:
-            from ._console import write_json
-
-            write_json(analysis.as_dicts())
-        else:
-            _show(analysis)
-            _show_motion(analysis)
-        return 0
-
-    def _write(self, analysis) -> None:
-        import json
-
-        from coulombgas._files import atomic_file
-
-        from ._console import finite
-
-        if self.out is None:
-            return
-        document = {
-            "source": list(analysis.spectra.source),
-            "level": analysis.level,
-            "matrices": [layer.record() for layer in analysis],
-            "skipped": list(analysis.spectra.skipped),
-            "problems": list(analysis.spectra.problems),
-        }
-        with atomic_file(self.out, overwrite=self.overwrite) as path:
-            path.write_text(json.dumps(finite(document), indent=2) + "\n", encoding="utf-8")
+            check_output(self.out, overwrite=self.overwrite, keep=self.resume)
 
 
-def read_and_analyse(paths, *, select, initial, keep_going, level, seed, vectors=True, replica=0):
-    """Read checkpoints and analyse their matrices, with a progress bar; problems go to stderr."""
-    from coulombgas._checks import InputError
-    from coulombgas.networks import analyse
-    from coulombgas.spectra import load_spectra
-    from coulombgas.training import read_recording, recording_in
+def as_they_were(arguments: list[str]) -> list[str]:
+    """``--no-vectors`` and a bare ``--vectors`` in today's words."""
+    given: list[str] = []
+    for place, word in enumerate(arguments):
+        bare = word == "--vectors" and arguments[place + 1 : place + 2] not in (["spikes"], ["all"], ["none"])
+        given += ["--vectors", "none"] if word == "--no-vectors" else [word, "all"] if bare else [word]
+    return given
 
-    from ._console import progress_bar
 
+def read_and_analyse(
+    paths, *, select, initial, keep_going, level, seed, base=None, vectors="spikes", device="auto", workers=1,
+    replica=0, out=None, resume=False, overwrite=False, rows=False,
+):  # fmt: skip
+    """Read checkpoints and analyse their matrices one by one, with a progress bar; problems go to stderr.
+
+    With ``out`` finished matrices are kept there; with ``rows`` a line for each is printed when it is done.
+    """
+    from coulombgas.spectra import SpectraPlan, spectra_store
+
+    recording = _recording(paths)
+    if recording is not None:
+        from coulombgas.networks import analyse
+        from coulombgas.training import read_recording
+
+        from ._console import progress_bar
+
+        spectra = read_recording(recording, replica=replica, select=select)
+        with progress_bar("analysing") as progress:
+            analysis = analyse(spectra, level=level, seed=seed, progress=progress)
+        _write(analysis, out, overwrite=overwrite)
+        printed = _Rows([layer.name for layer in analysis], steps=len(analysis.steps) > 1) if rows else None
+        for index, layer in enumerate(analysis if printed else ()):
+            printed.add(index, layer)  # pyright: ignore[reportOptionalMemberAccess]
+        return analysis
     path = paths[0] if len(paths) == 1 else paths
-    recording = next(filter(None, map(recording_in, paths)), None)
-    if recording is not None and len(paths) > 1:
+    options = {"select": list(select), "initial": initial, "base": base, "vectors": vectors}
+    plan = SpectraPlan(
+        path, select=select, initial=initial, base=base, vectors=vectors, device=device, keep_going=keep_going
+    )
+    complain(plan.problems)
+    from coulombgas.networks import NetworkAnalysis  # not before the files are known to be readable
+
+    kept = spectra_store(out, plan, options, resume=resume, overwrite=overwrite) if out is not None else nullcontext()
+    with kept as store:
+        layers = _each(plan, store, level=level, seed=seed, workers=workers, rows=rows, compared=initial is not None)
+        network = plan.network([layer.spectrum for layer in layers])
+        analysis = NetworkAnalysis(layers=tuple(layers), spectra=network, level=level)
+        if store is not None:
+            store.finish(_document(analysis))
+    return analysis
+
+
+def _each(plan, store, *, level, seed, workers, rows, compared):
+    """The analysis of each matrix, in the order of the files, as they are done."""
+    from coulombgas.networks import analyse_layer
+
+    from ._console import Estimate
+
+    steps = len(plan.checkpoints) > 1
+    done = store.load() if store is not None else {}
+    printed = _Rows([task.matrix.name for task in plan.tasks], steps=steps, compared=compared) if rows else None
+    found, noted = {}, len(plan.problems)
+    costs = [task.cost for task in plan.tasks]
+    largest = max(task.memory for task in plan.tasks)
+    with Estimate("analysing", costs, unit="matrices", memory=largest * max(1, min(workers, len(costs)))) as estimate:
+        for index, spectrum in plan.run(workers=workers, done=done):
+            complain(plan.problems[noted:])
+            noted = len(plan.problems)
+            if spectrum is not None:
+                if store is not None and index not in done:
+                    store.write(index, spectrum)
+                found[index] = analyse_layer(spectrum, level=level, seed=seed)
+            if printed is not None:
+                printed.add(index, found.get(index))
+            estimate.done(index, free=index in done)
+    return [found[index] for index in sorted(found)]
+
+
+def _write(analysis, out, *, overwrite) -> None:
+    import json
+
+    from coulombgas._files import atomic_file
+
+    if out is not None:
+        with atomic_file(out, overwrite=overwrite) as path:
+            path.write_text(json.dumps(_document(analysis), indent=2) + "\n", encoding="utf-8")
+
+
+def _document(analysis):
+    from ._console import finite
+
+    return finite({
+        "source": list(analysis.spectra.source),
+        "level": analysis.level,
+        "matrices": [layer.record() for layer in analysis],
+        "skipped": list(analysis.spectra.skipped),
+        "problems": list(analysis.spectra.problems),
+    })  # fmt: skip
+
+
+def _recording(paths):
+    """The recording of spectra that a single path is or, as the directory of a run, contains.
+
+    Raises:
+        InputError: when a recording is one of several paths.
+    """
+    from pathlib import Path
+
+    if not any(Path(path).is_dir() for path in paths):
+        return None
+    from coulombgas._checks import InputError
+    from coulombgas.training import recording_in
+
+    found = next(filter(None, map(recording_in, paths)), None)
+    if found is not None and len(paths) > 1:
         raise InputError(
-            f"`paths`: {recording} is a recording, a trajectory by itself: give it alone; `coulombgas rule` compares "
+            f"`paths`: {found} is a recording, a trajectory by itself: give it alone; `coulombgas rule` compares "
             "several recordings."
         )
-    if recording is not None:
-        spectra = read_recording(recording, replica=replica, select=select)
-    else:
-        with progress_bar("reading") as progress:
-            spectra = load_spectra(
-                path, select=select, initial=initial, vectors=vectors, keep_going=keep_going, progress=progress
-            )
-    complain(spectra.problems)
-    with progress_bar("analysing") as progress:
-        return analyse(spectra, level=level, seed=seed, progress=progress)
+    return found
 
 
 def complain(problems) -> None:
@@ -123,22 +231,38 @@ def complain(problems) -> None:
         remark(f"coulombgas: warning: {line}")
 
 
-def _show(analysis) -> None:
-    from coulombgas.spectra import printable
+class _Rows:
+    """The table, row by row: each is printed when those before it are."""
 
-    from ._console import print_table
+    def __init__(self, names, *, steps, compared=False):
+        from coulombgas.spectra import printable
 
-    steps = len(analysis.steps) > 1
-    header = ["matrix", *(["step"] if steps else []), "shape", "variance [95%]", "edge", "spikes", "stable rank"]
-    header += ["exponent [95%]", "tail", "Brody q [95%]", "<r>", "notes"]
-    compared = any(layer.spectrum.change for layer in analysis)
-    header += ["moved", "alignment"] if compared else []
-    rows = []
-    for layer in analysis:
+        from ._console import RowPrinter
+
+        self._steps, self._compared = steps, compared
+        self._waiting, self._next, self._num = {}, 0, len(names)
+        widest = max(len(printable(name)) for name in names)
+        columns = {"matrix": min(max(widest, 6), 60), **({"step": 9} if steps else {})}
+        columns |= {"shape": 11, "variance [95%]": 24, "edge": 8, "spikes": 6, "stable rank": 11, "exponent [95%]": 18}
+        columns |= {"tail": 12, "Brody q [95%]": 18, "<r>": 15, "notes": 5}
+        self._out = RowPrinter({**columns, **({"moved": 6, "alignment": 9} if compared else {}), "kind": 0})
+
+    def add(self, index, layer) -> None:
+        """A matrix is done; None for one that could not be analysed."""
+        self._waiting[index] = layer
+        while self._next in self._waiting:
+            layer = self._waiting.pop(self._next)
+            self._next += 1
+            if layer is not None:
+                self._out.row(self._cells(layer))
+
+    def _cells(self, layer):
+        from coulombgas.spectra import printable
+
         fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
-        rows.append([
+        return [
             printable(layer.name),
-            *([layer.step] if steps else []),
+            *([layer.step] if self._steps else []),
             "×".join(map(str, layer.spectrum.shape)),
             _interval(fit and fit.bulk.variance),
             f"{fit.bulk.edge:.3g}" if fit else "–",
@@ -149,10 +273,9 @@ def _show(analysis) -> None:
             _interval(repulsion and repulsion.brody),
             f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",
             len(layer.warnings) or "",
-            *(_change(layer.spectrum.change) if compared else []),
-        ])  # fmt: skip
-    print_table(header, rows)
-    _footnotes(analysis)
+            *(_change(layer.spectrum.change) if self._compared else []),
+            layer.spectrum.kind,
+        ]
 
 
 def _show_motion(analysis) -> None:

@@ -49,7 +49,8 @@ class LayerAnalysis:
         repulsion: Brody's exponent.
         ratio: mean spacing ratio.
         number_variance, rigidity: long-range statistics, over lengths that the unfolding supports.
-        localisation: of the vectors of the longer and of the shorter side.
+        localisation: of the vectors of the longer and of the shorter side: of all, or of the spikes where the spectrum
+            has only their vectors.
         stable_rank, participation_ratio: ‖W‖²_F/‖W‖² and (Σx)²/Σx², with the spread that the noise gives them.
         warnings: what a reader of the numbers must know, one sentence each.
     """
@@ -234,7 +235,7 @@ def analyse_layer(
         spikes=spikes,
         tail=tail,
         signal_tail=_fit_signals(spikes, seed),
-        localisation=_localisation(spectrum, level, seed),
+        localisation=_localisation(spectrum, spikes, level, seed),
         **_ranks(positive, spikes, seed),
         **spacing,
         warnings=tuple(warnings),
@@ -334,11 +335,18 @@ def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -
         return None
 
 
-def _localisation(spectrum: LayerSpectrum, level: float, seed: int) -> tuple[Localisation, Localisation] | None:
+def _localisation(
+    spectrum: LayerSpectrum, spikes: SpikeFit | None, level: float, seed: int
+) -> tuple[Localisation, Localisation] | None:
     found = spectrum.participation
     if found is None or spectrum.columns < 2:
         return None
     valid = slice(spectrum.columns - spectrum.rank, None)
+    if found.modes is not None:  # of the largest levels only, and of those the spikes
+        number = min(spikes.num_spikes if spikes else 0, found.modes.size)
+        if number == 0:
+            return None
+        valid = slice(found.modes.size - number, None)
     return (
         localisation(found.long[valid], spectrum.rows, level=level, seed=seed),
         localisation(found.short[valid], spectrum.columns, level=level, seed=seed),

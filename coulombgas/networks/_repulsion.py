@@ -57,7 +57,9 @@ def fit_repulsion(spacings: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
     grid = np.linspace(0.0, LARGEST_REPULSION, 2001)
     from scipy.interpolate import BarycentricInterpolator
 
-    log_mass = BarycentricInterpolator(repulsion, at_nodes)(grid)
+    # the weights of Chebyshev's nodes: SciPy would compute them in a random order, and each call end in other last bits
+    weights_of_nodes = np.sin(_angles()) * (-1.0) ** np.arange(_NUM_NODES)
+    log_mass = BarycentricInterpolator(repulsion, at_nodes, wi=weights_of_nodes)(grid)
     mass = np.exp(log_mass - log_mass.max())
     cdf = np.concatenate([[0.0], np.cumsum((mass[1:] + mass[:-1]) / 2)])
     rng = np.random.default_rng(seed)
@@ -73,9 +75,12 @@ def fit_repulsion(spacings: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
     return RepulsionFit(brody=summarise(draws), probabilities=probabilities, num_spacings=values.size)
 
 
+def _angles() -> np.ndarray:
+    return np.pi * (np.arange(_NUM_NODES) + 0.5) / _NUM_NODES
+
+
 def _nodes() -> np.ndarray:
-    angles = np.pi * (np.arange(_NUM_NODES) + 0.5) / _NUM_NODES
-    return LARGEST_REPULSION / 2 * (1 - np.cos(angles))
+    return LARGEST_REPULSION / 2 * (1 - np.cos(_angles()))
 
 
 def _log_likelihood(spacings: np.ndarray, repulsion: np.ndarray) -> np.ndarray:

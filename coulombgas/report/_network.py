@@ -233,7 +233,12 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
         ]
     if layer.localisation is not None:
         for side, part in zip(("long", "short"), layer.localisation, strict=True):
-            found = f"{part.num_localised} of {spectrum.rank}; spread {part.mean:.2f} of random"
+            of = (
+                spectrum.rank
+                if spectrum.participation is None or spectrum.participation.modes is None
+                else "the spikes"
+            )
+            found = f"{part.num_localised} of {of}; spread {part.mean:.2f} of random"
             facts.append((f"localised vectors, {side} side", found))
     facts.append(("excess kurtosis of the entries", f"{spectrum.kurtosis:.2f}"))
     if spectrum.change is not None:

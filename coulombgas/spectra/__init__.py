@@ -21,6 +21,7 @@ from ._marchenko_pastur import mp_density as mp_density
 from ._marchenko_pastur import mp_edges as mp_edges
 from ._marchenko_pastur import mp_quantile as mp_quantile
 from ._matrices import as_matrices as as_matrices
+from ._plan import SpectraPlan as SpectraPlan
 from ._read import read_spectra as read_spectra
 from ._recorded_training import RecordedTraining as RecordedTraining
 from ._reference_curves import RATIO_MEANS as RATIO_MEANS
@@ -42,6 +43,9 @@ from ._spacings import SpacingRatio as SpacingRatio
 from ._spacings import spacing_ratio as spacing_ratio
 from ._spacings import spacing_ratios as spacing_ratios
 from ._spacings import unit_spacings as unit_spacings
+from ._spectra_store import SpectraStore as SpectraStore
+from ._spectra_store import interrupted_analysis as interrupted_analysis
+from ._spectra_store import spectra_store as spectra_store
 from ._stored import StoredArray as StoredArray
 from ._stored import printable as printable
 from ._stores import EVERY_CHUNK as EVERY_CHUNK
@@ -66,6 +70,8 @@ __all__ = [
     "RecordedTraining",
     "SmoothingDiagnosis",
     "SpacingRatio",
+    "SpectraPlan",
+    "SpectraStore",
     "StoredArray",
     "Unfolding",
     "as_matrices",
@@ -75,6 +81,7 @@ __all__ = [
     "group_levels",
     "has_model",
     "healthy",
+    "interrupted_analysis",
     "iterate_matrices",
     "layer_spectrum",
     "level_groups",
@@ -96,6 +103,7 @@ __all__ = [
     "rigidity_curve",
     "spacing_ratio",
     "spacing_ratios",
+    "spectra_store",
     "training_config",
     "unfold",
     "unit_spacings",

@@ -1,4 +1,4 @@
-"""Reading ``.npy``, ``.npz`` and HDF5: array by array, never a pickled object, never a linked file."""
+"""Reading ``.npy``, ``.npz``, HDF5 and Keras files: array by array, never a pickled object, never a linked file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,9 @@ from coulombgas._files import (
     ArchivedArray,
     check_dataset,
     list_archive,
+    list_members,
     open_hdf5,
+    open_member,
     open_regular,
     read_entry,
     read_npy_header,
@@ -19,7 +21,11 @@ from coulombgas._files import (
     walk_hdf5,
 )
 
+from ._keras_files import keras_array, layer_name_of, layers_of, read_layers
 from ._stored import BadArray, StoredArray, real_array
+
+KERAS_WEIGHTS, KERAS_CONFIG = "model.weights.h5", "config.json"
+MAX_METADATA = 50_000_000
 
 
 def read_npy(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -31,11 +37,11 @@ def read_npy(path: Path) -> Iterator[StoredArray | BadArray]:
         yield BadArray(path.stem, str(error))
         return
 
-    def read() -> np.ndarray:
+    def raw() -> np.ndarray:
         with reading(path.stem):
-            return real_array(path.stem, np.load(path, mmap_mode="r", allow_pickle=False))
+            return np.load(path, mmap_mode="r", allow_pickle=False)
 
-    yield StoredArray(path.stem, shape, _word(dtype), read)
+    yield StoredArray(path.stem, shape, _word(dtype), lambda: real_array(path.stem, raw()), raw=raw)
 
 
 def read_npz(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -52,11 +58,11 @@ def read_npz(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _npz_array(path: Path, entry: ArchivedArray) -> StoredArray:
-    def read() -> np.ndarray:
+    def raw() -> np.ndarray:
         with reading(entry.name):
-            return real_array(entry.name, read_entry(path, entry))
+            return read_entry(path, entry)
 
-    return StoredArray(entry.name, entry.shape, _word(entry.dtype), read)
+    return StoredArray(entry.name, entry.shape, _word(entry.dtype), lambda: real_array(entry.name, raw()), raw=raw)
 
 
 def read_hdf5(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -65,12 +71,34 @@ def read_hdf5(path: Path) -> Iterator[StoredArray | BadArray]:
     Raises:
         InputError: when the file cannot be opened.
     """
-    with open_hdf5(path) as file:
-        found = [_hdf5_entry(path, name, item) for name, item in walk_hdf5(file)]
+    yield from _hdf5(path, None, "")
+
+
+def read_keras(path: Path) -> Iterator[StoredArray | BadArray]:
+    """The variables of a ``.keras`` archive, which is read where it lies.
+
+    Raises:
+        InputError: when the archive or the weights in it are damaged.
+    """
+    config = ""
+    if KERAS_CONFIG in list_members(path):
+        with open_member(path, KERAS_CONFIG) as member:
+            config = member.read(MAX_METADATA).decode("utf-8", "replace")
+    yield from _hdf5(path, KERAS_WEIGHTS, config)
+
+
+def _hdf5(path: Path, member: str | None, config: str) -> Iterator[StoredArray | BadArray]:
+    with open_hdf5(path, member) as file:
+        layers = read_layers(config, str(path)) if config else layers_of(file, str(path))
+        found = []
+        for name, item in walk_hdf5(file):
+            entry = _hdf5_entry(path, member, name, item)
+            keras = isinstance(entry, StoredArray)
+            found.append(keras_array(entry, layers, layer_name_of(file, name)) if keras else entry)
     yield from found
 
 
-def _hdf5_entry(path: Path, name: str, dataset: Any) -> StoredArray | BadArray:
+def _hdf5_entry(path: Path, member: str | None, name: str, dataset: Any) -> StoredArray | BadArray:
     if dataset.shape is None:
         return BadArray(name, f"{name}: an empty dataset.")
     try:
@@ -81,11 +109,12 @@ def _hdf5_entry(path: Path, name: str, dataset: Any) -> StoredArray | BadArray:
     if dataset.dtype.hasobject:
         return StoredArray(name, dataset.shape, "object", lambda: real_array(name, np.empty(0, dtype=object)))
 
-    def read() -> np.ndarray:
-        with open_hdf5(path) as file, reading(name):
-            return real_array(name, np.asarray(file[name][()]))
+    def raw() -> np.ndarray:
+        with open_hdf5(path, member) as file, reading(name):
+            return np.asarray(file[name][()])
 
-    return StoredArray(name, tuple(dataset.shape), _word(dataset.dtype), read)
+    shape = tuple(int(side) for side in dataset.shape)
+    return StoredArray(name, shape, _word(dataset.dtype), lambda: real_array(name, raw()), raw=raw)
 
 
 def _word(dtype: np.dtype) -> str:

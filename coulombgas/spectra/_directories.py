@@ -20,6 +20,7 @@ from coulombgas._files import (
 
 from ._stored import BadArray, StoredArray, real_array
 
+_ORBAX = "_METADATA"
 _OURS = {
     "coulombgas-recording": "a recording of spectra, no weights: give it alone, or use read_recording",
     "coulombgas-spectra": "an ensemble of spectra, no weights: `coulombgas fit` and `report` take it",
@@ -43,11 +44,20 @@ def read_zarr(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _zarr_array(grid: StoredGrid) -> StoredArray:
-    def read() -> np.ndarray:
+    def raw() -> np.ndarray:
         grid.check_chunks()
-        return real_array(grid.name, read_grid(grid))
+        return read_grid(grid)
 
-    return StoredArray(grid.name, grid.shape, grid.dtype, read)
+    return StoredArray(grid.name, grid.shape, grid.dtype, lambda: real_array(grid.name, raw()), raw=raw)
+
+
+def orbax_folder(path: Path) -> Path | None:
+    """The folder of the arrays of an Orbax checkpoint: itself, or an item of it."""
+    if (path / _ORBAX).exists():
+        return path
+    items = sorted(mark.parent for mark in path.glob(f"*/{_ORBAX}") if not mark.parent.name.isdigit())
+    usual = [item for item in items if item.name in ("default", "params", "state", "model")]
+    return items[0] if len(items) == 1 else next(iter(usual), None)
 
 
 def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -56,16 +66,16 @@ def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
     Raises:
         InputError: when its metadata are missing or damaged, or tensorstore is not installed.
     """
-    directory = path if (path / "_METADATA").exists() else path / "default"
+    directory = orbax_folder(path) or path
     check_tree(path)
-    metadata = read_json(directory / "_METADATA", what="checkpoint", inside=path)
+    metadata = read_json(directory / _ORBAX, what="checkpoint", inside=path)
     tree = metadata.get("tree_metadata")
     if not isinstance(tree, dict):
         raise InputError(f"{path}: its Orbax metadata name no arrays.")
     try:
         import tensorstore  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise InputError(f"{path}: an Orbax checkpoint needs tensorstore: pip install orbax-checkpoint.") from None
+        raise InputError(f"{path}: an Orbax checkpoint needs tensorstore: pip install coulombgas[formats].") from None
     for entry in tree.values():
         try:
             name = ".".join(str(key["key"]) for key in entry["key_metadata"])

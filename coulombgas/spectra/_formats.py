@@ -1,36 +1,44 @@
-"""From a path to the checkpoints it stands for: file formats, shards, directories that are trajectories."""
+"""From a path to the checkpoints it stands for: files of any format, shards, folders, trajectories."""
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from coulombgas._checks import InputError
-from coulombgas._files import links_stay_in, parse_json, read_json, read_text, regular_file
+from coulombgas._files import is_store, links_stay_in, read_json, regular_file
 from coulombgas._types import PathType
 
-from ._array_files import read_hdf5, read_npy, read_npz
-from ._directories import read_orbax, read_zarr
-from ._safetensors import read_index, read_safetensors
+from ._detect import detect, refuse_tensorflow
+from ._directories import orbax_folder, read_orbax, read_zarr
+from ._equinox_files import read_equinox
+from ._shards import INDEX, SHARD, find_shards, read_index
 from ._stored import BadArray, Reader, StoredArray
-from ._torch_files import read_torch
+from ._torch_distributed import METADATA, read_distributed
 
-_READERS: dict[str, Reader] = {
-    ".safetensors": read_safetensors,
-    ".npz": read_npz,
-    ".npy": read_npy,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
-    ".pt": read_torch,
-    ".pth": read_torch,
-    ".bin": read_torch,
-}
-FORMATS = (*_READERS, ".safetensors.index.json", ".zarr", "Orbax directory")
-"""What :func:`coulombgas.load_spectra` reads."""
-_INDEX = ".safetensors.index.json"
-_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
-_SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
+FORMATS = (
+    "safetensors", "npz", "npy", "HDF5", "Keras", "PyTorch", "TorchScript", "ONNX", "GGUF", "Flax msgpack", "Equinox",
+    "an index of shards", "Zarr", "Orbax", "PyTorch distributed",
+)  # fmt: skip
+"""What :func:`coulombgas.load_spectra` reads, told by content."""
+_WEIGHTS = (
+    "adapter_model.safetensors", "adapter_model.bin", "model.safetensors", "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin", "diffusion_pytorch_model.bin", "flax_model.msgpack", "tf_model.h5", "weights.npz",
+    "pytorch_lora_weights.safetensors", "model.weights.h5",
+)  # fmt: skip
+"""Names under which a folder holds its one network, the preferred one first."""
+_IGNORED = re.compile(
+    r"(training_args|optimizer|optim|scheduler|scaler|rng_state|random_states|trainer_state|tokenizer|vocab|merges|"
+    r"sentencepiece|special_tokens|generation_config|loss|metrics|events\.out)[\w.=-]*\."
+    r"(bin|pt|pth|pkl|json|txt|model|npz|npy|ckpt|tfevents.*)$",
+    re.IGNORECASE,
+)  # what a training writes beside its weights
+_SUFFIXES = (
+    ".safetensors", ".npz", ".npy", ".h5", ".hdf5", ".keras", ".gguf", ".pt", ".pth", ".bin", ".ckpt", ".onnx",
+    ".msgpack", ".eqx", ".tar",
+)  # fmt: skip
+_STEP_FOLDER = re.compile(r"(checkpoint|ckpt|step|global_step|epoch|iter)[-_=]?\d+$", re.IGNORECASE)
 
 
 class Checkpoint(NamedTuple):
@@ -45,20 +53,29 @@ class Checkpoint(NamedTuple):
         yield from self.reader(self.path)
 
 
-def find_checkpoints(path: PathType | Sequence[PathType]) -> tuple[Checkpoint, ...]:
+def find_checkpoints(path: PathType | Sequence[PathType], *, template: Any = None) -> tuple[Checkpoint, ...]:
     """The checkpoints that a path, or several, stand for, ordered by step.
 
-    A directory is one checkpoint when it is a Zarr store, an Orbax checkpoint, or holds ``model.safetensors`` or an
-    index of shards; otherwise the checkpoints directly inside it are a trajectory. Several checkpoints take their step
-    from the last number in their name, or are counted when a name has none.
+    A directory is one checkpoint when it is a Zarr store, an Orbax or distributed checkpoint, or holds one network
+    under a usual name (``model.safetensors``, ``pytorch_model.bin``, …), an index of shards, or numbered shards;
+    otherwise the checkpoints directly inside it are a trajectory, of its folders ``checkpoint-N`` or ``stepN`` where it
+    has such. Several checkpoints take their step from the last number in their name, or are counted when a name has
+    none.
+
+    Args:
+        path: where they are.
+        template: module that Equinox files were written from, which names their arrays.
 
     Raises:
         InputError: when there is nothing to read.
     """
     paths = [path] if isinstance(path, str) or not isinstance(path, Sequence) else list(path)
-    found = list(itertools.chain.from_iterable(_find(Path(one)) for one in paths))
+    given = [Path(one) for one in paths]
+    found = _one_of_shards(given) or list(itertools.chain.from_iterable(_find(one) for one in given))
     if not found:
         raise InputError("`path` is empty: name at least one checkpoint.")
+    if template is not None:
+        found = [_templated(one, template) for one in found]
     if len(found) == 1:
         return tuple(found)
     steps = [_step(one.path) for one in found]
@@ -67,23 +84,10 @@ def find_checkpoints(path: PathType | Sequence[PathType]) -> tuple[Checkpoint, .
     return tuple(sorted((one._replace(step=step) for one, step in zip(found, steps, strict=True)), key=_by_step))
 
 
-def number_of_heads(path: Path) -> int | None:
-    """Number of attention heads from a ``config.json`` beside the checkpoint, if it has one.
-
-    Raises:
-        InputError: when there is something of that name that cannot be read as a file.
-    """
-    folder = path if path.is_dir() else path.parent
-    file = folder / "config.json"
-    if not file.exists():
-        return None
-    text = read_text(file, inside=links_stay_in(folder))
-    try:
-        config = parse_json(text, str(file))
-    except InputError:  # another program's file of that name
-        return None
-    values = [config[key] for key in ("num_attention_heads", "n_head", "num_heads") if key in config]
-    return values[0] if values and type(values[0]) is int and values[0] > 0 else None
+def _templated(checkpoint: Checkpoint, template: Any) -> Checkpoint:
+    if checkpoint.reader is not read_equinox:
+        raise InputError(f"{checkpoint.path}: `template` names the arrays of Equinox files only: leave it out.")
+    return checkpoint._replace(reader=lambda path: read_equinox(path, template))
 
 
 def _by_step(checkpoint: Checkpoint) -> int:
@@ -95,36 +99,73 @@ def _step(path: Path) -> int | None:
     return int(numbers[-1]) if numbers and len(numbers[-1]) < 16 else None
 
 
+def _one_of_shards(paths: Sequence[Path]) -> list[Checkpoint] | None:
+    """All the shards of one checkpoint, named one by one, as a shell does it."""
+    found = [(path.parent, match["stem"]) for path in paths if (match := SHARD.match(path.name)) is not None]
+    if len(paths) < 2 or len(found) < len(paths) or len(set(found)) > 1:
+        return None
+    return [Checkpoint(paths[0].parent, _reader_of_shards(find_shards(sorted(paths))), None)]
+
+
+def _reader_of_shards(shards: Sequence[Path]) -> Reader:
+    for shard in shards:
+        regular_file(shard, inside=links_stay_in(shard.parent))
+    return lambda folder: itertools.chain.from_iterable(_reader(shard)(shard) for shard in shards)
+
+
+def _reader(path: Path) -> Reader:
+    found = detect(path)
+    if found is None:
+        raise InputError(f"{path}: format not known; readable are {', '.join(FORMATS)}: save it as safetensors.")
+    return found.reader
+
+
+def _read_index(path: Path) -> Iterator[StoredArray | BadArray]:
+    return read_index(path, _reader)
+
+
 def _find(path: Path) -> list[Checkpoint]:
     if not path.is_dir():
         regular_file(path)
-    one = _single(path)
+        if path.name.endswith(INDEX):
+            return [Checkpoint(path, _read_index, None)]
+        return [Checkpoint(path, _reader(path), None)]
+    one = _single_directory(path)
     if one is not None:
         return [one]
-    if not path.is_dir():
-        raise InputError(f"{path}: format not known; readable are {', '.join(FORMATS)}.")
-    inside = links_stay_in(path)
-    try:
-        names = sorted(child for child in path.iterdir() if not child.name.startswith((".", "_")))
-    except PermissionError:
-        raise InputError(f"{path}: no permission to read it.") from None
-    children = [_single(child, inside) for child in names]
-    found = [child for child in children if child is not None]
+    found = [child for child in map(_child(path), _inside(path)) if child is not None]
+    steps = [child for child in found if child.path.is_dir() and _STEP_FOLDER.match(child.path.name)]
     if not found:
         raise InputError(f"{path}: no checkpoint inside; readable are {', '.join(FORMATS)}.")
-    return found
+    return steps or found
 
 
-def _single(path: Path, inside: Path | None = None) -> Checkpoint | None:
-    """The path as one checkpoint, or None when it is none; links stay ``inside`` a folder where one is given."""
-    if path.is_dir():
-        return _single_directory(path, inside)
-    reader = read_index if path.name.endswith(_INDEX) else _READERS.get(path.suffix.lower())
-    if reader is None:
-        return None
-    if regular_file(path, inside=inside).stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty.")
-    return Checkpoint(path, reader, None)
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(child for child in folder.iterdir() if not child.name.startswith((".", "_")))
+    except PermissionError:
+        raise InputError(f"{folder}: no permission to read it.") from None
+
+
+def _child(folder: Path) -> Callable[[Path], Checkpoint | None]:
+    """What something in a folder is: a checkpoint, or None."""
+    inside = links_stay_in(folder)
+
+    def look(path: Path) -> Checkpoint | None:
+        if path.is_dir():
+            return _single_directory(path, child=True)
+        if _IGNORED.match(path.name):
+            return None
+        regular_file(path, inside=inside)
+        try:
+            found = detect(path)
+        except InputError:
+            if path.suffix.lower() in _SUFFIXES:
+                raise
+            return None  # a log or a text that was packed
+        return None if found is None else Checkpoint(path, found.reader, None)
+
+    return look
 
 
 def _own_format(path: Path) -> str:
@@ -139,10 +180,10 @@ def _own_format(path: Path) -> str:
     return found if isinstance(found, str) and found.startswith("coulombgas-") else ""
 
 
-def _single_directory(path: Path, inside: Path | None = None) -> Checkpoint | None:
-    if any((path / mark).exists() for mark in _ZARR_MARKS):
+def _single_directory(path: Path, *, child: bool = False) -> Checkpoint | None:
+    if is_store(path):
         own = _own_format(path)
-        if own and inside is not None:
+        if own and child:
             return None  # beside the checkpoints of a run
         if own:
             raise InputError(
@@ -150,17 +191,25 @@ def _single_directory(path: Path, inside: Path | None = None) -> Checkpoint | No
                 "recording, `coulombgas rule` several, `coulombgas fit` ensembles."
             )
         return Checkpoint(path, read_zarr, None)
-    if (path / "_METADATA").exists() or (path / "default" / "_METADATA").exists():
+    if orbax_folder(path) is not None:
         return Checkpoint(path, read_orbax, None)
-    indices = sorted(path.glob(f"*{_INDEX}"))
-    if indices:
-        return Checkpoint(path, lambda folder: read_index(indices[0]), None)
-    if (path / "model.safetensors").exists():
-        regular_file(path / "model.safetensors", inside=links_stay_in(path))
-        return Checkpoint(path, lambda folder: read_safetensors(folder / "model.safetensors"), None)
-    shards = sorted(file for file in path.glob("*.safetensors") if _SHARD.search(file.name))
-    if shards:
-        for shard in shards:
-            regular_file(shard, inside=links_stay_in(path))
-        return Checkpoint(path, lambda folder: itertools.chain.from_iterable(map(read_safetensors, shards)), None)
-    return None
+    if (path / METADATA).is_file() and any(path.glob("*.distcp")):
+        return Checkpoint(path, read_distributed, None)
+    if (path / "saved_model.pb").exists():
+        refuse_tensorflow(path, f"{path.name}/variables/variables")
+    files = [file for file in _inside(path) if not file.is_dir() and not _IGNORED.match(file.name)]
+    names = {file.name: file for file in files}
+    indices = sorted(
+        (name for name in names if name.endswith(INDEX)), key=lambda name: ("safetensors" not in name, name)
+    )
+    chosen = next((name for name in _WEIGHTS if name in names), None)
+    if indices and not (chosen or "").startswith("adapter_model"):
+        return Checkpoint(path, lambda folder: _read_index(folder / indices[0]), None)
+    if chosen is not None:
+        file = regular_file(names[chosen], inside=links_stay_in(path))
+        reader = _reader(file)
+        return Checkpoint(path, lambda folder: reader(folder / chosen), None)
+    if "model_index.json" in names:
+        raise InputError(f"{path}: a pipeline of several networks: name one of its folders, as {path / 'unet'}.")
+    shards = find_shards(files)
+    return Checkpoint(path, _reader_of_shards(shards), None) if shards else None

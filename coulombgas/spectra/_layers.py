@@ -1,17 +1,19 @@
 """One weight matrix reduced to what its analysis needs: levels, shape and how far its singular vectors are spread."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, overload
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_choice
+from coulombgas._files import naming
 
+from ._gram import blocks, eigensystem, gram_matrix, use_jax
 from ._recorded_training import RecordedTraining
 
-_CHUNK = 1 << 22  # entries converted to float64 at a time
-_MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
+Vectors: TypeAlias = bool | str
+"""Whose singular vectors are looked at: "spikes", "all" (True) or "none" (False)."""
 _RANK_TOLERANCE = 1e-13  # eigenvalues this far below the largest are rounding noise of a float32 matrix
 
 
@@ -22,6 +24,8 @@ class Participation(NamedTuple):
     """Vectors with as many components as the longer side, one value a mode, modes ascending."""
     short: np.ndarray
     """Vectors with as many components as the shorter side."""
+    modes: np.ndarray | None = None
+    """Which modes these are, the largest ones; None for all."""
 
 
 class Change(NamedTuple):
@@ -57,6 +61,8 @@ class LayerSpectrum:
     """Spread of the singular vectors, when they were computed."""
     change: Change | None = field(default=None, repr=False)
     """Comparison with the initial matrix, when that was given."""
+    kind: str = ""
+    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", "dequantised AWQ …"."""
 
     @property
     def rows(self) -> int:
@@ -129,38 +135,41 @@ def layer_spectrum(
     matrix: Any,
     *,
     step: int | None = None,
-    vectors: bool = True,
+    vectors: Vectors = "spikes",
     initial: Any = None,
+    kind: str = "",
+    device: str = "auto",
 ) -> LayerSpectrum:
-    """Levels of WᵀW, kurtosis of the entries and participation numbers of the singular vectors of one matrix.
+    """Levels of WᵀW, kurtosis of the entries and participation numbers of singular vectors of one matrix.
 
-    The Gram matrix of the shorter side is accumulated in float64 over chunks of rows, so memory stays near that of the
-    matrix itself.
+    The Gram matrix of the shorter side is summed in float64 over blocks of rows, so memory is that of the matrix, of
+    the Gram matrix and of one block.
 
     Args:
         name: name to carry along.
         matrix: weights, shape (M, N), real.
         step: training step.
-        vectors: compute participation numbers, which doubles the cost.
+        vectors: whose participation numbers are computed: "spikes" (levels beyond the noise edge, at little cost),
+            "all" or True (three times the time), "none" or False.
         initial: the same matrix before training.
+        kind: what the matrix is, to carry along.
+        device: "cpu", "jax" (the eigenproblem on JAX's device) or "auto": JAX where it has an accelerator.
 
     Raises:
         InputError: for an empty matrix, another shape, or NaN.
     """
+    asked = check_choice(
+        "vectors", {"True": "all", "False": "none"}.get(str(vectors), vectors), ("spikes", "all", "none")
+    )
     tall = _tall(name, matrix)
-    gram, kurtosis = _gram(name, tall)
-    participation = None
-    if vectors:
-        levels, right = np.linalg.eigh(gram)
-        participation = _participation(tall, levels, right)
-    else:
-        levels = np.linalg.eigvalsh(gram)
-    levels = np.maximum(levels, 0.0)
+    gram, kurtosis = gram_matrix(name, tall, on_jax=use_jax(device))
+    with naming(name):
+        found = eigensystem(gram, tall.shape[0], asked)
+    del gram
+    participation = None if found.vectors is None else _participation(tall, found.levels, found.vectors)
     shape = (int(np.shape(matrix)[0]), int(np.shape(matrix)[1]))
-    layer = LayerSpectrum(name, shape, levels, step, kurtosis, participation)
-    if initial is None:
-        return layer
-    return LayerSpectrum(name, shape, levels, step, kurtosis, participation, _change(layer, matrix, initial))
+    layer = LayerSpectrum(name, shape, found.levels, step, kurtosis, participation, kind=kind)
+    return layer if initial is None else replace(layer, change=_change(layer, matrix, initial, device))
 
 
 def _tall(name: str, matrix: Any) -> np.ndarray:
@@ -174,80 +183,26 @@ def _tall(name: str, matrix: Any) -> np.ndarray:
     return array if array.shape[0] >= array.shape[1] else array.T
 
 
-def _chunks(tall: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    rows = max(1, _CHUNK // tall.shape[1])
-    for start in range(0, tall.shape[0], rows):
-        part = slice(start, start + rows)
-        yield part, tall[part].astype(np.float64)
-
-
-def _gram(name: str, tall: np.ndarray) -> tuple[np.ndarray, float]:
-    gram = np.zeros((tall.shape[1], tall.shape[1]))
-    bad, largest, total = 0, 0.0, 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # answered below
-        for _, block in _chunks(tall):
-            finite = np.isfinite(block)
-            if not finite.all():
-                bad += int(block.size - np.count_nonzero(finite))
-                continue
-            gram += block.T @ block
-            largest = max(largest, float(block.max()), -float(block.min()))
-            total += float(np.vdot(block, block))
-    if bad:
-        raise InputError(f"{name}: {bad} of {tall.size} entries are NaN or infinite.")
-    if not np.isfinite(gram).all():
-        raise InputError(f"{name}: entries too large to square.")
-    return gram, _kurtosis(tall, largest, total / tall.size)
-
-
-def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
-    """Excess kurtosis of the entries that make no spike of their own."""
-    if largest == 0.0:
-        return 0.0
-    cut, variance, kurtosis = largest, mean_square, 0.0
-    for index in range(_MAX_CUTS):
-        previous, cut = cut, min(cut, float(np.sqrt(variance)) * tall.size**0.25)
-        if index and cut == previous:
-            break
-        moments, num = _moments(tall, cut, everything=cut >= largest)
-        if tall.size - num > tall.shape[1] // 2 or moments[1] == 0:  # no outliers: the matrix is sparse
-            break
-        m1, m2, m3, m4 = moments / num
-        central = m2 - m1**2
-        fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
-        kurtosis = fourth / central**2 - 3 if central > 1e-12 * m2 and central > 0 else 0.0
-        variance = m2 * cut**2
-    return float(max(kurtosis, -2.0))
-
-
-def _moments(tall: np.ndarray, cut: float, *, everything: bool) -> tuple[np.ndarray, int]:
-    """Sums of the first four powers of the entries up to ``cut``, in its units, and how many there are."""
-    moments, num = np.zeros(4), 0
-    for _, block in _chunks(tall):
-        kept = (block.ravel() if everything else block[np.abs(block) <= cut]) / cut
-        square = kept * kept
-        moments += kept.sum(), square.sum(), np.vdot(square, kept), np.vdot(square, square)
-        num += kept.size
-    return moments, num
-
-
 def _participation(tall: np.ndarray, levels: np.ndarray, right: np.ndarray) -> Participation:
+    first = levels.size - right.shape[1]
     short = 1.0 / (right**4).sum(axis=0)
-    scale = np.sqrt(np.maximum(levels, _RANK_TOLERANCE * max(levels[-1], np.finfo(float).tiny)))
-    fourth, second = np.zeros(levels.size), np.zeros(levels.size)
-    for _, block in _chunks(tall):
+    kept = levels[first:]
+    scale = np.sqrt(np.maximum(kept, _RANK_TOLERANCE * max(levels[-1], np.finfo(float).tiny)))
+    fourth, second = np.zeros(kept.size), np.zeros(kept.size)
+    for block in blocks(tall):
         square = ((block @ right) / scale) ** 2
         second += square.sum(axis=0)
         fourth += (square**2).sum(axis=0)
-    return Participation(np.divide(second**2, fourth, out=np.ones_like(fourth), where=fourth > 0), short)
+    long = np.divide(second**2, fourth, out=np.ones_like(fourth), where=fourth > 0)
+    return Participation(long, short, None if first == 0 else np.arange(first, levels.size))
 
 
-def _change(layer: LayerSpectrum, matrix: Any, initial: Any) -> Change:
+def _change(layer: LayerSpectrum, matrix: Any, initial: Any, device: str) -> Change:
     if np.shape(initial) != np.shape(matrix):
         raise InputError(f"{layer.name}: shape {np.shape(matrix)}, but {np.shape(initial)} at initialisation.")
-    before = layer_spectrum(layer.name, initial, step=layer.step, vectors=False)
+    before = layer_spectrum(layer.name, initial, step=layer.step, vectors="none", device=device)
     difference = np.asarray(matrix, dtype=np.float32) - np.asarray(initial, dtype=np.float32)
-    update = layer_spectrum(layer.name, difference, step=layer.step, vectors=False)
+    update = layer_spectrum(layer.name, difference, step=layer.step, vectors="none", device=device)
     now, then, moved = (float(part.eigenvalues.sum()) for part in (layer, before, update))
     both = np.concatenate([layer.eigenvalues, before.eigenvalues])
     fractions = (

@@ -1,4 +1,4 @@
-"""Reading ``.safetensors``: the header is checked before anything of its size is allocated, arrays are mapped."""
+"""Reading safetensors: the header is checked before anything of its size is allocated, arrays are mapped."""
 
 import json
 import struct
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from coulombgas._checks import InputError
-from coulombgas._files import links_stay_in, open_regular, read_json, reading, regular_file
+from coulombgas._files import open_regular, reading, regular_file
 
 from ._stored import BadArray, StoredArray, real_array
 
@@ -22,7 +22,10 @@ _NARROW_FLOATS = {
     "F8_E5M2": "float8_e5m2",
     "F8_E8M0": "float8_e8m0fnu",
 }  # fmt: skip
-_OTHERS = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "U32": 4, "I32": 4, "U64": 8, "I64": 8, "C64": 8}
+_OTHERS = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
+    "I64": "<i8", "C64": "<c8",
+}  # fmt: skip
 
 
 def read_safetensors(path: Path) -> Iterator[StoredArray | BadArray]:
@@ -36,28 +39,6 @@ def read_safetensors(path: Path) -> Iterator[StoredArray | BadArray]:
     for name, entry in header.items():
         if name != "__metadata__":
             yield _describe(path, name, entry, start, available)
-
-
-def read_index(path: Path) -> Iterator[StoredArray | BadArray]:
-    """The arrays of a checkpoint in several ``.safetensors`` files, from its ``….index.json``."""
-    inside = links_stay_in(path.parent)
-    weight_map = read_json(path, what="index", inside=inside).get("weight_map")
-    if not isinstance(weight_map, dict) or not all(isinstance(value, str) for value in weight_map.values()):
-        raise InputError(f"{path}: not an index of a sharded checkpoint (JSON with `weight_map`).")
-    shards = dict.fromkeys(weight_map.values())
-    for shard in shards:
-        if Path(shard).name != shard or shard in ("", ".", "..") or "\\" in shard:
-            raise InputError(f"{path}: shard {shard!r} is not a plain file name beside the index.")
-    for shard in shards:
-        file = path.parent / shard
-        if not file.exists():
-            yield BadArray(shard, f"{file}: shard is missing.")
-            continue
-        try:
-            regular_file(file, inside=inside)
-            yield from (array for array in read_safetensors(file) if weight_map.get(array.name) == shard)
-        except InputError as error:
-            yield BadArray(shard, str(error))
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
@@ -89,9 +70,9 @@ def _describe(path: Path, name: str, entry: Any, start: int, available: int) -> 
             raise ValueError
     except (KeyError, TypeError, ValueError):
         return BadArray(name, f"{name}: its entry in the header is malformed.")
-    width = _OTHERS.get(dtype) or (np.dtype(_storage(dtype)).itemsize if _storage(dtype) is not None else None)
-    if width is None:
-        return BadArray(name, f"{name}: unknown type {dtype!r}.")
+    if _storage(dtype) is None:
+        return BadArray(name, f"{name}: unknown type {dtype!r}: save it as F32.")
+    width = np.dtype(_storage(dtype)).itemsize
     count = 1
     for side in shape:
         count *= side
@@ -100,12 +81,13 @@ def _describe(path: Path, name: str, entry: Any, start: int, available: int) -> 
     if end > available:
         return BadArray(name, f"{name}: truncated, {end - available:,} of its bytes are missing from {path.name}.")
 
-    def read() -> np.ndarray:
+    def raw() -> np.ndarray:
         with reading(name):
-            mapped = np.memmap(path, dtype=_storage(dtype), mode="r", offset=start + begin, shape=shape)
-            return real_array(name, np.asarray(mapped))
+            if 0 in shape:
+                return np.empty(shape, dtype=_storage(dtype))
+            return np.asarray(np.memmap(path, dtype=_storage(dtype), mode="r", offset=start + begin, shape=shape))
 
-    return StoredArray(name, shape, dtype, read)
+    return StoredArray(name, shape, dtype, lambda: real_array(name, raw()), raw=raw)
 
 
 def _storage(dtype: str) -> Any:
@@ -115,4 +97,4 @@ def _storage(dtype: str) -> Any:
         import ml_dtypes
 
         return np.dtype(getattr(ml_dtypes, _NARROW_FLOATS[dtype]))
-    return None
+    return np.dtype(_OTHERS[dtype]) if dtype in _OTHERS else None

@@ -25,6 +25,12 @@ class StoredArray:
     Raises:
         InputError: when the data are damaged or of another kind.
     """
+    layout: str = ""
+    """Order of the axes where the format tells it, in the words of :mod:`._kernels`; else it is guessed by name."""
+    kind: str = ""
+    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", …"""
+    raw: Callable[[], np.ndarray] | None = None
+    """Read it in its own type, whole numbers and packed bits too; missing where a format has none."""
 
     @property
     def is_real(self) -> bool:
@@ -55,7 +61,7 @@ def real_array(name: str, values: np.ndarray) -> np.ndarray:
     raise InputError(f"{name}: entries of type {array.dtype} are not real numbers.")
 
 
-def printable(name: str) -> str:
-    """A name from a file, fit for one line of a terminal: control characters shown, at most 200 characters."""
+def printable(name: str, most: int = 200) -> str:
+    """A name from a file, fit for one line of a terminal: control characters shown, at most ``most`` characters."""
     clean = escaped(name)
-    return clean if len(clean) <= 200 else clean[:197] + "..."
+    return clean if len(clean) <= most else clean[: most - 3] + "..."

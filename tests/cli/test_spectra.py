@@ -42,7 +42,7 @@ def test_json_rows(checkpoint, capsys):
 
 def test_select_table_and_out(checkpoint, tmp_path, capsys):
     out = tmp_path / "full.json"
-    assert main(["spectra", str(checkpoint), "--select", "*.key.*", "--out", str(out)]) == 0
+    assert main(["spectra", str(checkpoint), "--select", "*.key.*", "--out", str(out), "--vectors", "all"]) == 0
     shown = capsys.readouterr().out
     assert "a.key.weight" in shown
     assert "b.query" not in shown
@@ -104,6 +104,151 @@ def test_recordings_are_trajectories(tmp_path, capsys):
         assert len(json.loads(capsys.readouterr().out)) == 2
     assert main(["spectra", str(tmp_path), "--replica", "1"]) == 2
     assert "`replica` must lie between 0 and 0, got 1" in capsys.readouterr().err
+
+
+def levels_of(folder):
+    """Everything that was kept, bit for bit."""
+    found = {"analysis": (folder / "analysis.json").read_text()}
+    for file in sorted((folder / "spectra").glob("*.npz")):
+        found |= {f"{file.stem}/{name}": value.tolist() for name, value in np.load(file).items()}
+    return found
+
+
+@pytest.fixture
+def many(tmp_path):
+    rng = np.random.default_rng(3)
+    path = tmp_path / "many.npz"
+    np.savez(path, **{f"w{index}": rng.normal(size=(30 + index, 20)) + (index == 2) for index in range(5)})
+    return path
+
+
+class Stop(KeyboardInterrupt):
+    """Ctrl-C."""
+
+
+def stopped_after(monkeypatch, count):
+    """Ctrl-C comes when ``count`` matrices are done."""
+    from coulombgas.spectra import SpectraPlan
+
+    whole, seen = SpectraPlan.compute, []
+
+    def compute(self, index):
+        if len(seen) == count:
+            raise Stop
+        seen.append(index)
+        return whole(self, index)
+
+    monkeypatch.setattr(SpectraPlan, "compute", compute)
+    return seen
+
+
+@pytest.mark.parametrize("out", ["run", "run.json"])
+def test_an_interrupted_analysis_goes_on_bit_for_bit(many, tmp_path, monkeypatch, capsys, out):
+    words = ["spectra", str(many), "--initial", str(many)]
+    assert main([*words, "--out", str(tmp_path / "whole" / out)]) == 0
+    shown = capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        stopped_after(patch, 3)
+        assert main([*words, "--out", str(tmp_path / out)]) == 130
+    captured = capsys.readouterr()
+    assert "--resume" in captured.err
+    assert captured.out.splitlines() == shown.splitlines()[:4]  # the rows that were done, and the header
+    assert not (tmp_path / out).exists()
+    assert main([*words, "--out", str(tmp_path / out)]) == 2
+    assert "is waiting there: give --resume" in capsys.readouterr().err
+    assert main([*words, "--out", str(tmp_path / out), "--resume", "--select", "w1"]) == 2
+    assert "was another one (files, select differ)" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        seen = stopped_after(patch, 99)
+        assert main([*words, "--out", str(tmp_path / out), "--resume"]) == 0
+    assert seen == [3, 4]
+    assert capsys.readouterr().out == shown
+    if out == "run":
+        assert levels_of(tmp_path / "run") == levels_of(tmp_path / "whole" / "run")
+    else:
+        assert (tmp_path / out).read_text() == (tmp_path / "whole" / out).read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["many.npz", out, "whole"])
+    assert main([*words, "--out", str(tmp_path / out), "--resume"]) == 2
+    assert "is complete already" in capsys.readouterr().err
+    assert main([*words, "--out", str(tmp_path / out), "--overwrite"]) == 0
+
+
+def test_resume_needs_the_same_files_and_an_out(many, tmp_path, monkeypatch, capsys):
+    assert main(["spectra", str(many), "--resume"]) == 2
+    assert "`resume` needs the --out" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        stopped_after(patch, 2)
+        assert main(["spectra", str(many), "--out", str(tmp_path / "run")]) == 130
+    damaged = tmp_path / ".run.partial" / "spectra" / "00001.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    with monkeypatch.context() as patch:
+        seen = stopped_after(patch, 99)
+        assert main(["spectra", str(many), "--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert seen == [1, 2, 3, 4]  # what is damaged is computed again
+    with monkeypatch.context() as patch:
+        stopped_after(patch, 2)
+        assert main(["spectra", str(many), "--out", str(tmp_path / "other")]) == 130
+    np.savez(many, w0=np.ones((4, 3)))
+    capsys.readouterr()
+    assert main(["spectra", str(many), "--out", str(tmp_path / "other"), "--resume"]) == 2
+    assert "files differ" in capsys.readouterr().err
+
+
+def test_workers_give_the_same_rows_in_the_same_order(many, tmp_path, capsys):
+    """One thread each, so that even the last bits agree."""
+    assert main(["spectra", str(many), "--out", str(tmp_path / "one")]) == 0
+    shown = capsys.readouterr().out
+    assert main(["spectra", str(many), "--out", str(tmp_path / "two"), "--workers", "2"]) == 0
+    assert capsys.readouterr().out == shown
+    assert [line.split()[0] for line in shown.splitlines()[1:6]] == [f"w{index}" for index in range(5)]
+    one, two = levels_of(tmp_path / "one"), levels_of(tmp_path / "two")
+    assert sorted(one) == sorted(two)
+    for index in range(5):
+        np.testing.assert_allclose(two[f"0000{index}/eigenvalues"], one[f"0000{index}/eigenvalues"], rtol=1e-12)
+    assert main(["spectra", str(many), "--workers", "0"]) == 2
+    assert "`workers` must be at least 1" in capsys.readouterr().err
+
+
+def test_a_bad_matrix_in_a_worker_is_one_line(tmp_path, capsys):
+    np.savez(tmp_path / "m.npz", a=np.ones((6, 4)), b=np.full((6, 4), np.nan), c=np.eye(5))
+    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", "2"]) == 2
+    assert "b: 24 of 24 entries are NaN" in capsys.readouterr().err
+    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", "2", "--keep-going", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [row["name"] for row in json.loads(captured.out)] == ["a", "c"]
+    assert captured.err.count("b: 24 of 24") == 1
+
+
+def test_kinds_and_adapters_on_the_command_line(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    arrays = {"conv.weight": rng.normal(size=(8, 6, 1, 1)), "deep.weight": rng.normal(size=(8, 1, 3, 3))}
+    save_file({name: value.astype(np.float32) for name, value in arrays.items()}, tmp_path / "m.safetensors")
+    assert main(["spectra", str(tmp_path / "m.safetensors")]) == 0
+    shown = capsys.readouterr().out
+    assert "1×1 convolution" in shown
+    assert "depthwise or one-channel convolution 3×3" in shown
+    assert main(["spectra", str(tmp_path / "m.safetensors"), "--base", str(tmp_path / "m.safetensors")]) == 2
+    assert "leave `base` out" in capsys.readouterr().err
+
+
+def test_progress_off_a_terminal_is_a_line_every_half_minute(monkeypatch, capsys):
+    from coulombgas.cli import _console
+
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(_console.time, "monotonic", lambda: float(next(clock)))
+    with _console.progress_bar("reading") as progress:
+        for done in range(1, 6):
+            progress(done, 5)
+    assert capsys.readouterr().err.splitlines() == [
+        "reading: 2 of 5, about 60 s left",
+        "reading: 4 of 5, about 20 s left",
+    ]
+    with _console.Estimate("analysing", [1.0, 8.0, 1.0, 1.0], unit="matrices", memory=2**30) as estimate:
+        for index in range(4):
+            estimate.done(index)
+    assert capsys.readouterr().err.splitlines() == [
+        "about 3 min for the other 3 matrices, in 1.0 GiB of memory", "analysing: 3 of 4, about 6 s left",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["spectra", "report"])

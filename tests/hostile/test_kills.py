@@ -16,6 +16,7 @@ import pytest
 import zarr
 
 import coulombgas as cg
+from coulombgas.cli import main
 from coulombgas.models import gpt_size, read_corpus
 from coulombgas.spectra import make_spectra, write_store
 from coulombgas.training import LanguageTraining, SpectrumRecorder, merge_stores, train, train_language_model
@@ -192,8 +193,24 @@ def gpt(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
     return {**arrays_of(folder / "run" / "spectra.zarr"), **weights, "loss": run.losses.validation_loss.values}
 
 
-WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "upgrade": upgrade, "gpt": gpt}
-REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "upgrade": 10, "gpt": 6}
+def spectra(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
+    """Three matrices, each kept when it is done."""
+    weights = folder.parent / "weights.npz"
+    if not weights.exists():
+        rng = np.random.default_rng(0)
+        np.savez(weights, **{f"w{index}": rng.normal(size=(12, 7)) for index in range(3)})
+    folder.mkdir(exist_ok=True)
+    words = ["spectra", str(weights), "--out", str(folder / "run"), "--json", *(["--resume"] if resume else [])]
+    words += ["--overwrite"] if resume and (folder / "run").exists() else []  # killed when all was done
+    assert main(words) == 0
+    found = {"analysis": np.frombuffer((folder / "run" / "analysis.json").read_bytes(), dtype=np.uint8)}
+    for file in (folder / "run" / "spectra").glob("*.npz"):
+        found |= {f"{file.stem}/{name}": value for name, value in np.load(file).items()}
+    return found
+
+
+WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "upgrade": upgrade, "gpt": gpt, "spectra": spectra}
+REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "upgrade": 10, "gpt": 6, "spectra": 10}
 
 
 @pytest.mark.slow

@@ -308,3 +308,9 @@ def test_wrong_input_is_refused():
         analyse(random_layer(np.random.default_rng(0)), level=0.7)
     with pytest.raises(InputError, match="`level`"):
         find_spikes(np.arange(1.0, 30), 40, level=0.0)
+
+
+def test_the_same_spacings_have_the_same_posterior_to_the_last_bit():
+    spacings = np.random.default_rng(0).exponential(size=50)
+    first, *others = [fit_repulsion(spacings.copy()) for _ in range(6)]
+    assert all(other.probabilities == first.probabilities and other.brody == first.brody for other in others)

@@ -221,7 +221,7 @@ def test_pickled_objects_are_never_loaded(tmp_path, arrays):
             load_spectra(tmp_path / name)
     assert load_spectra(tmp_path / "p.npz", keep_going=True).names == ("good",)
     (tmp_path / "raw.npy").write_bytes(pickle.dumps(_Bomb()))
-    with pytest.raises(InputError, match="not a NumPy array"):
+    with pytest.raises(InputError, match="never executed"):
         load_spectra(tmp_path / "raw.npy")
     import pathlib
 
@@ -282,7 +282,7 @@ def test_paths_that_are_no_checkpoints(tmp_path, name):
 
 def test_torch_files_need_torch_and_are_read_with_weights_only(tmp_path, monkeypatch, arrays):
     path = tmp_path / "m.pt"
-    path.write_bytes(b"x")
+    path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")  # what torch.save once began with
     import builtins
     import sys
     import types
