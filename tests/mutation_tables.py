@@ -106,12 +106,6 @@ NAMED = (
         "tests/inference/test_exact_posteriors.py::test_a_prediction_is_no_sharper_than_the_error_of_what_is_predicted",
     ),
     Named(
-        "networks._layer_noise", "count = 2 / 3 * np.count_nonzero(free)",
-        "count = np.count_nonzero(free)",
-        "products of moves counted as free",
-        "tests/networks/test_errors.py::test_the_error_of_the_noise_is_its_scatter",
-    ),
-    Named(
         "spectra._levels", "tolerance * np.abs(points).max()",
         "tolerance * points.max()",
         "nearness relative to the largest, not the largest size",
@@ -200,12 +194,6 @@ NAMED = (
         "1.0",
         "leverage of the drift forgotten",
         "tests/motion/test_small_data.py::test_a_drift_that_takes_much_of_few_data_leaves_the_noise_whole",
-    ),
-    Named(
-        "motion._propagation", "design @ drift + curvature * variance / 2",
-        "design @ drift",
-        "bend of the drift between records forgotten",
-        "tests/motion/test_small_data.py::test_what_many_updates_do_under_a_drift_that_bends",
     ),
     Named(
         "ensembles._dyson", "indices = first + jnp.arange",

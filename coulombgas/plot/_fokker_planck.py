@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from coulombgas._checks import InputError
 from coulombgas._precision import in_x64
 
 from ._style import BAND, MODEL, TRUTH, new_figure, styled
@@ -28,8 +29,10 @@ def fokker_planck(equation: "FokkerPlanck", params: Mapping[Any, Any] | None = N
     """
     from coulombgas.symbolic import to_jax
 
+    if len(equation.variables) > 1:
+        raise InputError(f"`equation` has {len(equation.variables)} variables: only one can be drawn.")
     values = equation.values(params)
-    system = equation.eigensystem(params, num)
+    system: Any = equation.eigensystem(params, num)
     x = _visible(system)
     args = (equation.variable, *equation.parameters)
     drift = np.asarray(to_jax(equation.drift, args)(x, *values))

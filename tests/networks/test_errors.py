@@ -19,7 +19,7 @@ def test_the_error_of_the_noise_is_its_scatter():
     scores = []
     for _ in range(300):
         walk = place + sd * np.cumsum(rng.standard_normal((25, 30)), axis=0)
-        noise = layer_motion(walk**2, np.arange(25), 0).noise
+        noise = layer_motion(walk**2, np.arange(25)).bulk.noise
         scores.append((noise.mean - sd**2) / noise.sd)
     assert 0.68 < np.var(scores) < 1.32
     assert abs(np.mean(scores)) < 0.25
