@@ -102,20 +102,3 @@ def train(weights, data, *, rate, batch, steps, every, seed, decay=1e-3, momentu
         truth=[scale * np.array(each) for each in zip(*noise, strict=True)], trace=np.array(trace),
         norm2=np.array(norm2),
     )  # fmt: skip
-
-
-def as_recording(run, *, rate, batch, optimizer="sgd", momentum=None, noise=False, path="memory"):
-    """A training as :func:`coulombgas.read_recording` returns it."""
-    from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining
-
-    layers = []
-    for index, step in enumerate(run.steps):
-        for k, (matrix, levels) in enumerate(zip(run.weights, run.levels, strict=True)):
-            layers.append(LayerSpectrum(f"layer{k}", matrix.shape, levels[index], int(step), 0.0))
-    count = len(run.steps)
-    training = RecordedTraining(
-        step=run.steps, learning_rate=np.full(count, rate), batch_size=np.full(count, float(batch)),
-        optimizer=optimizer, momentum=momentum, source="tests",
-        noise_trace=run.trace if noise else None, gradient_norm2=run.norm2 if noise else None,
-    )  # fmt: skip
-    return NetworkSpectra(tuple(layers), (path,), training=training)

@@ -9,7 +9,8 @@ import coulombgas as cg
 from coulombgas._checks import InputError
 from coulombgas.inference import noise_scale
 from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining
-from tests.independent.digits import as_recording, digits, start, train
+from tests.independent.digits import digits, start, train
+from tests.inference.recorded import as_recording
 
 SETTINGS = ((0.05, 64), (0.1, 16), (0.1, 64), (0.05, 16), (0.2, 32), (0.2, 64))
 INTERVAL = {"mean", "lower", "upper"}
