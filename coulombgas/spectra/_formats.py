@@ -197,7 +197,10 @@ def _single_directory(path: Path, *, child: bool = False) -> Checkpoint | None:
         return Checkpoint(path, read_distributed, None)
     if (path / "saved_model.pb").exists():
         refuse_tensorflow(path, f"{path.name}/variables/variables")
-    files = [file for file in _inside(path) if not file.is_dir() and not _IGNORED.match(file.name)]
+    files = [
+        file for file in _inside(path)
+        if (not file.is_dir() or file.name.endswith(INDEX)) and not _IGNORED.match(file.name)
+    ]  # fmt: skip
     names = {file.name: file for file in files}
     indices = sorted(
         (name for name in names if name.endswith(INDEX)), key=lambda name: ("safetensors" not in name, name)

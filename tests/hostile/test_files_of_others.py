@@ -255,7 +255,7 @@ FOLDERS = {
         for kind in ("pipe", "socket", "device", "empty folder")
     },
     **{
-        f"{name[:5]} {kind}": instead(name, NO_FILES[kind])
+        f"{name} {kind}": instead(name, NO_FILES[kind])
         for name in (SHARD, INDEX)
         for kind in ("pipe", "socket", "device", "empty folder", "empty", "noise", "zeros")
     },

@@ -197,7 +197,7 @@ def test_random_vectors_are_not_called_localised_and_planted_ones_are():
     rng = np.random.default_rng(3)
     alarms = 0
     for _ in range(30):
-        layer = layer_spectrum("w", rng.normal(size=(120, 60)))
+        layer = layer_spectrum("w", rng.normal(size=(120, 60)), vectors="all")
         assert layer.participation is not None
         for values, size in ((layer.participation.long, 120), (layer.participation.short, 60)):
             found = localisation(values, size)
@@ -207,7 +207,7 @@ def test_random_vectors_are_not_called_localised_and_planted_ones_are():
     planted = rng.normal(size=(120, 60))
     planted[5, :] = 0
     planted[5, 7] = 60.0
-    layer = layer_spectrum("w", planted)
+    layer = layer_spectrum("w", planted, vectors="all")
     assert layer.participation is not None
     assert localisation(layer.participation.short, 60).modes == (59,)
     assert layer.participation.long[-1] < 1.2
@@ -221,7 +221,7 @@ def test_layer_spectrum_agrees_with_the_singular_values_of_any_orientation():
         assert layer.kurtosis == pytest.approx(-1.2, abs=0.1)
         assert layer.rank == 40
     right = np.linalg.svd(matrix.astype(float), full_matrices=False)[2]
-    found = layer_spectrum("w", matrix).participation
+    found = layer_spectrum("w", matrix, vectors="all").participation
     assert found is not None
     np.testing.assert_allclose(found.long, (1 / (right**4).sum(axis=1))[::-1], rtol=1e-5)
 
