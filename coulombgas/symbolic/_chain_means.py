@@ -50,7 +50,7 @@ def rbm_chain_mean_eigenvalue(
     Both tend to :func:`rbm_mean_eigenvalue` for k → ∞. For degenerate modes it is the mean of the group. Derived here;
     see derivations/chain_memory.
     """
-    x = [sp.sympify(value) for value in fixed_points]
+    x = [sp.sympify(value, strict=True) for value in fixed_points]
     terms = _persistent_terms if persistent else _restarted_terms
     shift = sum(terms(x[index], other, mu2, temperature, gibbs_steps, same=j == index) for j, other in enumerate(x))
     repulsion = sum(
