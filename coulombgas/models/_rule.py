@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from coulombgas._checks import InputError
 
+from ._linalg import cholesky
 from ._protocol import Model
 from ._setting import Key, Setting, Start
 
@@ -75,7 +76,7 @@ class RuleModel(Model):
     ) -> tuple[Float[Array, " weight"], None]:
         del step, memory
         parts, size = _compile(self), len(self.rule.fields)
-        root = jnp.linalg.cholesky(parts.covariance(weights))
+        root = cholesky(parts.covariance(weights))
         draws = jax.random.normal(key, (setting.batch_size, size), weights.dtype) @ root.T
         return jax.vmap(lambda fields: parts.gradient(weights, fields))(draws).mean(0), None
 
