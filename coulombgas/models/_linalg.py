@@ -1,5 +1,6 @@
 """Small dense linear algebra with the matrix axes leading and any replica axes trailing."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -7,6 +8,7 @@ from jaxtyping import Array
 
 _UNROLL_UP_TO = 64  # beyond it a batched matrix product of the backend is as fast and compiles sooner
 _BLOCK = 16  # terms, or columns, unrolled into one operation
+_PANEL = 32  # columns of one large matrix whose factor is found one by one
 _FUSE_UP_TO = 4  # below it computing an entry twice costs less than storing it
 
 
@@ -34,14 +36,27 @@ def materialise(x: Array) -> Array:
     and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
     not fused across; should a compiler ever see through it, only speed is lost. A single replica is left alone.
     """
-    if x.ndim <= 2:
-        return x
+    return x if x.ndim <= 2 else _stored(x)
 
-    def stored(x: Array) -> Array:
+
+def _stored(x: Array) -> Array:
+    def once(x: Array) -> Array:
         some = lax.index_in_dim(x.reshape(-1), 0, keepdims=False)
         return lax.cond(some != 0, lambda x: x, lax.optimization_barrier, x)
 
-    return lax.platform_dependent(x, cpu=stored, default=lax.optimization_barrier)
+    return lax.platform_dependent(x, cpu=once, default=lax.optimization_barrier)
+
+
+@jax.custom_batching.custom_vmap
+def stored_when_batched(x: Array) -> Array:
+    """x itself; under ``vmap`` all replicas are computed once and stored, as :func:`materialise` does it."""
+    return x
+
+
+@stored_when_batched.def_vmap
+def _stored_batch(size: int, batched: list[bool], x: Array) -> tuple[Array, bool]:
+    del size
+    return (_stored(x), True) if batched[0] else (x, False)
 
 
 def transpose(a: Array) -> Array:
@@ -92,15 +107,43 @@ def _cholesky_panel(a: Array, width: int) -> list[Array]:
 
 
 def _cholesky_loop(a: Array) -> Array:
-    rows = np.arange(a.shape[0]).reshape(-1, *(1,) * (a.ndim - 2))
+    """Panel by panel of columns, each of them subtracted from all that follows in one matrix product."""
+    size, width = a.shape[0], _PANEL
+    if a.ndim > 2:
+        return jnp.moveaxis(jax.vmap(_cholesky_loop)(jnp.moveaxis(a, -1, 0)), 0, -1)
+    if size <= width:
+        return _cholesky_by_columns(a)[0]
+    panels = -(-size // width)
+    padding = panels * width - size
+    whole = jnp.pad(a, ((0, padding), (0, padding))) + np.diag(np.repeat([0.0, 1.0], [size, padding])).astype(a.dtype)
+    rows = np.arange(panels * width)[:, None]
 
-    def column(j: Array, factor: Array) -> Array:
-        row = lax.dynamic_index_in_dim(factor, j, 0, keepdims=False)
-        rest = lax.dynamic_index_in_dim(a, j, 1, keepdims=False) - jnp.einsum("ik...,k...->i...", factor, row)
-        scaled = rest * lax.rsqrt(lax.dynamic_index_in_dim(rest, j, 0))
-        return lax.dynamic_update_index_in_dim(factor, jnp.where(rows >= j, scaled, 0), j, 1)
+    def panel(number: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        left, factor = carry
+        first = number * width
+        columns = lax.dynamic_slice_in_dim(left, first, width, axis=1)
+        corner, inverse = _cholesky_by_columns(lax.dynamic_slice_in_dim(columns, first, width, axis=0))
+        below = jnp.where(rows >= first + width, columns @ inverse.T, 0)
+        done = lax.dynamic_update_slice_in_dim(below, corner, first, axis=0)
+        return left - below @ below.T, lax.dynamic_update_slice_in_dim(factor, done, first, axis=1)
 
-    return lax.fori_loop(0, a.shape[0], column, jnp.zeros_like(a))
+    return lax.fori_loop(0, panels, panel, (whole, jnp.zeros_like(whole)))[1][:size, :size]
+
+
+def _cholesky_by_columns(a: Array) -> tuple[Array, Array]:
+    """L of one small matrix, and the inverse of L, column by column."""
+    rows = np.arange(a.shape[0])
+
+    def column(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        factor, inverse = carry
+        row = factor[j]
+        rest = a[:, j] - factor @ row
+        root = lax.rsqrt(rest[j])
+        # L⁻¹ row by row: what earlier rows take from the j-th unit vector, over the pivot
+        solved = (jnp.where(rows == j, 1, 0) - row @ inverse) * root
+        return factor.at[:, j].set(jnp.where(rows >= j, rest * root, 0)), inverse.at[j].set(solved)
+
+    return lax.fori_loop(0, a.shape[0], column, (jnp.zeros_like(a), jnp.zeros_like(a)))
 
 
 def orthonormal_rows(a: Array) -> Array:

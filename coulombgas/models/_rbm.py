@@ -193,15 +193,25 @@ class GaussianRBM(Model):
             chain = gram_chain(self, matrix, chain, fold(key, purpose("chain")), batch)
         else:
             chain = draw(self, matrix, bias, chain, fold(key, purpose("chain")))
-        moment = self._covariance()
-        if self.target_mean is not None:
-            moment = moment + np.outer(self.target_mean, self.target_mean)
-        difference = matmul(chain, transpose(chain)) / batch - trailing_ones(moment, matrix)
-        slope = self.sigma_h2 * matmul(materialise(difference), matrix)
+        slope = self._slope(matrix, chain, batch)
         kept = chain if self.chains == "persistent" else None
         if bias is None:
             return slope, kept
         return {"matrix": slope, "bias": chain.mean(axis=1) - trailing_ones(np.array(self.target_mean), bias)}, kept
+
+    def _slope(self, matrix: Array, chain: Array, batch: int) -> Array:
+        """σ_h² (⟨φφᵀ⟩ of the chains − ⟨φφᵀ⟩ of the target) W."""
+        moment = self._covariance()
+        if self.target_mean is not None:
+            moment = moment + np.outer(self.target_mean, self.target_mean)
+        if matrix.ndim == 2 and batch < self.num_visible:  # no square matrix is built where the batch is smaller
+            diagonal = self.target_covariance is None and self.target_mean is None
+            wanted = np.diag(moment)[:, None] if diagonal else moment
+            constant = jnp.asarray(wanted, matrix.dtype)
+            drawn = chain @ (chain.T @ matrix) / batch
+            return self.sigma_h2 * (drawn - (constant * matrix if diagonal else constant @ matrix))
+        difference = matmul(chain, transpose(chain)) / batch - trailing_ones(moment, matrix)
+        return self.sigma_h2 * matmul(materialise(difference), matrix)
 
     def _data(self, like: Array, key: Key, batch: int) -> Array:
         """Samples of the target, where the chains of CD-k start."""

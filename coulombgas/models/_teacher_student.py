@@ -100,17 +100,21 @@ class TeacherStudent(Model):
 
     def gradient(self, weights: Array, memory: None, *, key: Key, setting: Setting, step: Array) -> tuple[Array, None]:
         covariance = self._input_covariance(weights, key, setting, step)
-        noise = self._noise(weights, key) / np.sqrt(setting.batch_size).astype(weights.dtype)
-        return matmul(weights - self._teacher(weights), covariance) - noise, memory
+        batch = setting.batch_size
+        noise = self._noise(weights, key) / np.sqrt(batch).astype(weights.dtype)
+        error, inputs = weights - self._teacher(weights), self._inputs(key, setting, step, weights)
+        if weights.ndim == 2 and batch < self.num_modes:  # no square matrix is built where the batch is smaller
+            return (error @ inputs) @ inputs.T / batch - noise, memory
+        covariance = matmul(inputs, transpose(inputs)) / batch
+        covariance = covariance.reshape(*covariance.shape, *(1,) * (weights.ndim - covariance.ndim))
+        return matmul(error, covariance) - noise, memory
 
-    def _input_covariance(self, weights: Array, key: Key, setting: Setting, step: Array) -> Array:
-        size, batch = self.num_modes, setting.batch_size
+    def _inputs(self, key: Key, setting: Setting, step: Array, like: Array) -> Array:
+        """A mini-batch, shape (mode, sample), with replicas behind where each draws its own."""
+        shape = self.num_modes, setting.batch_size
         if self.inputs == "fresh":
-            inputs = normals(fold(key, purpose("inputs")), (size, batch), weights.dtype)
-            return matmul(inputs, transpose(inputs)) / batch
-        inputs = normals(fold(setting.key, step % self.num_batches), (size, batch), weights.dtype)
-        covariance = inputs @ inputs.T / batch
-        return covariance.reshape(*covariance.shape, *(1,) * (weights.ndim - 2))
+            return normals(fold(key, purpose("inputs")), shape, like.dtype)
+        return normals(fold(setting.key, step % self.num_batches), shape, like.dtype)
 
     def _noise(self, weights: Array, key: Key) -> Array:
         """Symmetric η: ε off the diagonal, √2 ε on it."""

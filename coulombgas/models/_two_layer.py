@@ -109,12 +109,24 @@ class TwoLayerLinear(Model):
         size, batch = self.num_modes, setting.batch_size
         inputs = normals(fold(key, purpose("inputs")), (size, batch), first.dtype)
         labels = normals(fold(key, purpose("labels")), (size, batch), first.dtype) * self.label_noise
+        if first.ndim == 2 and batch < size:  # no square matrix is built where the batch is smaller
+            return self._slopes(first, second, inputs, labels), memory
         error = matmul(second, first) - trailing_ones(np.diag(self.teacher), first)
         slope = matmul(matmul(error, inputs) - labels, transpose(inputs)) / batch
         return {
             "first": matmul(transpose(second), slope) if self.trained != "second" else jnp.zeros_like(first),
             "second": matmul(slope, transpose(first)) if self.trained != "first" else jnp.zeros_like(second),
         }, memory
+
+    def _slopes(self, first: Array, second: Array, inputs: Array, labels: Array) -> Weights:
+        """Both gradients by way of what each layer makes of the batch, for one replica."""
+        hidden = first @ inputs
+        teacher = jnp.asarray(self.teacher, first.dtype)[:, None]
+        errors = (second @ hidden - teacher * inputs - labels) / inputs.shape[1]
+        return {
+            "first": (second.T @ errors) @ inputs.T if self.trained != "second" else jnp.zeros_like(first),
+            "second": errors @ hidden.T if self.trained != "first" else jnp.zeros_like(second),
+        }
 
     def matrix(self, weights: Weights) -> Array:
         """W_2 W_1: its singular values are the levels."""

@@ -12,7 +12,7 @@ from coulombgas._checks import InputError
 from coulombgas._precision import x64
 
 from ._devices import local_mesh, pad_replicas
-from ._engine import ChunkState, Program, advance_chunk, make_setting, observe_chunk, replica_keys, setting_key
+from ._engine import ChunkState, advance_chunk, make_program, make_setting, observe_chunk, replica_keys, setting_key
 from ._engine import start_chunk as _start
 from ._plan import Outcome, Plan, Task
 
@@ -61,10 +61,8 @@ class _Chunk:
     def __init__(self, plan: Plan, task: Task, hooks: Hooks):
         self.plan, self.task, self.hooks = plan, task, hooks
         mesh, dtype = local_mesh(), np.dtype(plan.dtype)
-        # runs of any length share one compiled program unless a schedule needs to know it
-        steps = 0 if plan.optimizer.schedule == "constant" else plan.steps
-        self.program = Program(plan.model, plan.optimizer, steps, dtype, mesh)
         values = plan.settings[task.setting]
+        self.program = make_program(plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, mesh)
         base = setting_key(plan.seed, *values)
         replicas = pad_replicas(task.first, task.stop, task.size, mesh) + np.uint32(plan.first_replica)
         self.setting = make_setting(base, *values, dtype)
@@ -96,7 +94,8 @@ class _Chunk:
         """One segment; returns the length of the next, so that it takes about the wished time."""
         following = min(self.step + segment, target)
         started = time.monotonic()
-        state = advance_chunk(self.program, self.setting, self.keys, self.state, self.step, following)
+        program, last = self.program, following == target
+        state = advance_chunk(program, self.setting, self.keys, self.state, self.step, following, observed=last)
         self.state: ChunkState = jax.block_until_ready(state)
         elapsed, done = time.monotonic() - started, following - self.step
         self.step = following

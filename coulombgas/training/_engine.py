@@ -13,9 +13,10 @@ from jax import lax
 from jax.sharding import Mesh
 from jaxtyping import Array, PyTree
 
-from coulombgas.models import Model, Setting, fold, key_words, purpose
+from coulombgas.models import Model, Setting, fold, key_words, own_key, purpose
 
 from ._devices import on_mesh
+from ._layout import TRAILING, Layout, choose_layout
 from ._optimizer import Optimizer, apply_optimizer, start_optimizer
 
 _CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # no effect where vectors are shorter
@@ -40,25 +41,35 @@ class Program(NamedTuple):
     steps: int
     dtype: Any
     mesh: Mesh | None = None
+    layout: Layout = TRAILING
+
+
+def make_program(
+    model: Model, optimizer: Optimizer, steps: int, dtype: Any, batch_size: int, mesh: Mesh | None = None
+) -> Program:
+    """The program of a chunk: runs of any length share it unless a schedule needs to know theirs."""
+    steps = 0 if optimizer.schedule == "constant" else steps
+    return Program(model, optimizer, steps, dtype, mesh, choose_layout(model, batch_size))
 
 
 class Ensemble(eqx.Module):
-    """A model seen as a chunk of replicas, the replica axis behind all others."""
+    """A model seen as a chunk of replicas, their axis behind all others or before them."""
 
     model: Model
+    axis: int = eqx.field(static=True)
 
     def call(self, method: str, *arguments: Any, key: Array | None = None, **shared: Any) -> Any:
-        """Call a method on all replicas: at once where the model knows trailing replicas, by ``vmap`` elsewhere."""
+        """Call a method on all replicas: at once where they trail and the model knows how, by ``vmap`` elsewhere."""
         function = getattr(self.model, method)
-        if self.model.trailing_replicas:
+        if self.axis == -1 and self.model.trailing_replicas:
             return function(*arguments, **shared) if key is None else function(*arguments, key=key, **shared)
         if key is None:
-            return jax.vmap(partial(function, **shared), in_axes=-1, out_axes=-1)(*arguments)
+            return jax.vmap(partial(function, **shared), in_axes=self.axis, out_axes=self.axis)(*arguments)
 
-        def one(key: Array, *own: Any) -> Any:
-            return function(*own, key=jax.random.wrap_key_data(key), **shared)
+        def one(words: Array, *own: Any) -> Any:
+            return function(*own, key=own_key(self.model, words), **shared)
 
-        return jax.vmap(one, in_axes=-1, out_axes=-1)(key, *arguments)
+        return jax.vmap(one, in_axes=self.axis, out_axes=self.axis)(key, *arguments)
 
 
 def setting_key(seed: int, learning_rate: float, batch_size: int) -> np.ndarray:
@@ -87,7 +98,7 @@ def start_chunk(program: Program, setting: Setting, keys: Array, init: str) -> C
     """State of a chunk before the first update."""
 
     def start(setting: Setting, keys: Array) -> ChunkState:
-        ensemble = Ensemble(program.model)
+        ensemble = Ensemble(program.model, -1)
         weights, memory = ensemble.call("start", key=keys, setting=setting, init=init, dtype=program.dtype)
         failed = jnp.full(keys.shape[1:], HEALTHY, jnp.int32)
         return ChunkState(weights, memory, start_optimizer(program.optimizer, weights), failed)
@@ -96,10 +107,13 @@ def start_chunk(program: Program, setting: Setting, keys: Array, init: str) -> C
 
 
 def advance_chunk(
-    program: Program, setting: Setting, keys: Array, state: ChunkState, first: int, last: int
+    program: Program, setting: Setting, keys: Array, state: ChunkState, first: int, last: int, *, observed: bool = True
 ) -> ChunkState:
-    """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program."""
-    return _compiled_advance()(program, setting, keys, state, np.int32(first), np.int32(last))
+    """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program.
+
+    ``observed``: whether the state is looked at afterwards, so that a divergence has to be noted by then.
+    """
+    return _compiled_advance()(program, setting, keys, state, np.int32(first), np.int32(last), np.bool_(observed))
 
 
 @functools.cache
@@ -113,31 +127,39 @@ def _compiled_advance() -> Callable[..., ChunkState]:
 
 
 def _advance(
-    program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array
+    program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array, observed: Array
 ) -> ChunkState:
-    def advance(shared: tuple[Setting, Array, Array], each: tuple[Array, ChunkState]) -> ChunkState:
-        setting, first, last = shared
-        keys, state = each
+    def advance(shared: tuple, each: tuple[Array, ChunkState]) -> ChunkState:
+        setting, first, last, observed = shared
+        keys, state = program.layout.enter(each)
         update = partial(_update, program, setting, keys)
         state = lax.fori_loop(first, last, update, state)
-        return _mark_failed(program, state, last)
+        state = lax.cond(observed, partial(_mark_failed, program), lambda state, step: state, state, last)
+        return program.layout.leave(state)
 
-    return on_mesh(program.mesh, advance, (setting, first, last), (keys, state))
+    return on_mesh(program.mesh, advance, (setting, first, last, observed), (keys, state))
 
 
 def _update(program: Program, setting: Setting, keys: Array, step: Array, state: ChunkState) -> ChunkState:
-    state = _mark_failed(program, state, step)
-    gradient, memory = Ensemble(program.model).call(
-        "gradient", state.weights, state.memory, key=fold(keys, step), setting=setting, step=step
+    layout = program.layout
+    if layout.check_every == 1:
+        state = _mark_failed(program, state, step)
+    else:
+        due = step % layout.check_every == 0
+        state = lax.cond(due, partial(_mark_failed, program), lambda state, step: state, state, step)
+    gradient, memory = Ensemble(program.model, layout.axis).call(
+        "gradient", state.weights, state.memory, key=layout.fold(keys, step), setting=setting, step=step
     )
     rate = setting.learning_rate
     if program.optimizer.schedule != "constant":
         rate = rate * program.optimizer.factor(step, program.steps, program.dtype)
-    weights, optimizer = apply_optimizer(program.optimizer, gradient, state.optimizer, state.weights, rate)
+    weights, optimizer = apply_optimizer(
+        program.optimizer, gradient, state.optimizer, state.weights, rate, axis=layout.axis
+    )
     alive = state.failed_step == HEALTHY
 
     def frozen(new: PyTree, old: PyTree) -> PyTree:
-        return jax.tree.map(lambda new, old: jnp.where(alive, new, old), new, old)
+        return jax.tree.map(lambda new, old: jnp.where(layout.beside(alive, new), new, old), new, old)
 
     return ChunkState(
         frozen(weights, state.weights),
@@ -149,7 +171,8 @@ def _update(program: Program, setting: Setting, keys: Array, step: Array, state:
 
 def _mark_failed(program: Program, state: ChunkState, step: Array) -> ChunkState:
     """Note the step at which a replica is first seen diverged."""
-    diverged = ~Ensemble(program.model).call("healthy", state.weights) & (state.failed_step == HEALTHY)
+    healthy = Ensemble(program.model, program.layout.axis).call("healthy", state.weights)
+    diverged = ~healthy & (state.failed_step == HEALTHY)
     return state._replace(failed_step=jnp.where(diverged, jnp.asarray(step, jnp.int32), state.failed_step))
 
 
@@ -161,11 +184,13 @@ def observe_chunk(
 
     def observe(shared: None, state: ChunkState) -> dict[str, Array]:
         del shared
-        alive = state.failed_step == HEALTHY
-        safe = jax.tree.map(lambda w: jnp.where(alive, w, jnp.zeros_like(w)), state.weights)
-        found = {"eigenvalue": Ensemble(program.model).call("spectrum", safe)}
+        layout = program.layout
+        alive, weights = layout.enter((state.failed_step == HEALTHY, state.weights))
+        safe = jax.tree.map(lambda w: jnp.where(layout.beside(alive, w), w, jnp.zeros_like(w)), weights)
+        found = {"eigenvalue": Ensemble(program.model, layout.axis).call("spectrum", safe)}
         for name, function in statistics.items():
-            found[name] = jax.vmap(function, in_axes=-1, out_axes=-1)(safe)
-        return {name: jnp.where(alive, value, jnp.nan) for name, value in found.items()}
+            found[name] = jax.vmap(function, in_axes=layout.axis, out_axes=layout.axis)(safe)
+        found = {name: jnp.where(layout.beside(alive, value), value, jnp.nan) for name, value in found.items()}
+        return layout.leave(found)
 
     return on_mesh(program.mesh, observe, None, state)

@@ -99,10 +99,10 @@ def start_optimizer(optimizer: Optimizer, weights: PyTree) -> PyTree:
 
 
 def apply_optimizer(
-    optimizer: Optimizer, gradient: PyTree, state: PyTree, weights: PyTree, rate: Array
+    optimizer: Optimizer, gradient: PyTree, state: PyTree, weights: PyTree, rate: Array, *, axis: int = -1
 ) -> tuple[PyTree, PyTree]:
-    """New weights and optimiser state of a chunk."""
+    """New weights and optimiser state of a chunk, its replicas along ``axis`` of every leaf."""
     if not optimizer.plain:
-        update = jax.vmap(optimizer.transformation().update, in_axes=-1, out_axes=-1)
+        update = jax.vmap(optimizer.transformation().update, in_axes=axis, out_axes=axis)
         gradient, state = update(gradient, state, weights)
     return jax.tree.map(lambda w, g: w - rate * g, weights, gradient), state

@@ -24,7 +24,7 @@ from coulombgas.spectra import make_spectra, read_spectra
 
 from ._chunk import Hooks, Snapshot, run_task, weight_leaves
 from ._devices import chunk_size, num_workers
-from ._engine import Program, make_setting, observe_chunk, replica_keys, start_chunk
+from ._engine import make_program, make_setting, observe_chunk, replica_keys, start_chunk
 from ._optimizer import Optimizer
 from ._plan import Outcome, Plan, Task
 from ._processes import add_over_processes, is_first, own_share, wait_for_all
@@ -317,7 +317,7 @@ def _template(plan: Plan) -> xr.Dataset:
 def _recorded_shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape for one replica and dtype of everything that is recorded."""
     dtype, values = np.dtype(plan.dtype), plan.settings[0]
-    program = Program(plan.model, plan.optimizer, plan.steps, dtype)
+    program = make_program(plan.model, plan.optimizer, plan.steps, dtype, values.batch_size)
 
     def observe() -> tuple[Any, Any]:
         key = np.zeros(2, np.uint32)
