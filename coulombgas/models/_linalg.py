@@ -29,14 +29,14 @@ def matmul(a: Array, b: Array) -> Array:
     return total if inner <= _FUSE_UP_TO else materialise(total)
 
 
-def materialise(x: Array) -> Array:
-    """x itself, but computed once and stored.
+def materialise(x: Array, own_axes: int = 2) -> Array:
+    """x itself, but computed once and stored. Without replica axes behind its own ``own_axes`` it is left alone.
 
     XLA fuses unrolled arithmetic into all its readers and so computes a factor again for every entry that reads it,
     and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
-    not fused across; should a compiler ever see through it, only speed is lost. A single replica is left alone.
+    not fused across; should a compiler ever see through it, only speed is lost.
     """
-    return x if x.ndim <= 2 else _stored(x)
+    return x if x.ndim <= own_axes else _stored(x)
 
 
 def _stored(x: Array) -> Array:

@@ -63,7 +63,7 @@ def threefry(key0: Array, key1: Array, counter0: Array, counter1: Array) -> tupl
 
 def random_words(key: Array, count: int) -> tuple[Array, Array]:
     """``count`` blocks from one key: two arrays of shape (count, *replicas)."""
-    words = materialise(key_words(key))  # else the folding of the key is computed again for every number
+    words = materialise(key_words(key), own_axes=1)  # else the folding of the key is computed again for every number
     counter = lax.broadcasted_iota(jnp.uint32, (count, *words.shape[1:]), 0)
     return threefry(words[0][None], words[1][None], counter, jnp.zeros_like(counter))
 
@@ -83,8 +83,8 @@ def normals(key: Array, shape: tuple[int, ...], dtype: jnp.dtype | type = jnp.fl
     words = random_words(key, -(-count // 2))
     pair = _polar_double(*words) if jnp.dtype(dtype) == jnp.float64 else _polar_single(*words)
     # both halves in one array, so that the compiler computes their common block once
-    together = stored_when_batched(materialise(lax.complex(*pair)))
-    draws = materialise(jnp.concatenate([together.real, together.imag])[:count])
+    together = stored_when_batched(materialise(lax.complex(*pair), own_axes=1))
+    draws = materialise(jnp.concatenate([together.real, together.imag])[:count], own_axes=1)
     return draws.reshape(*shape, *draws.shape[1:])
 
 

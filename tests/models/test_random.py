@@ -1,5 +1,7 @@
 """Counter-based random numbers: the generator of JAX, the right laws, the same numbers in any company."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,3 +82,13 @@ def test_bartlett_factor_gives_wishart_moments(degrees):
     np.testing.assert_allclose(wishart.mean(axis=2), degrees * np.eye(3), atol=5 * error)
     variance = wishart.var(axis=2)
     np.testing.assert_allclose(variance, degrees * (1 + np.eye(3)), rtol=0.12)
+
+
+def test_keys_and_numbers_of_replicas_are_stored_and_those_of_one_alone_are_not():
+    # fused into their readers, the folding of a key is computed again for every number: ten times the cost
+    def stored(words):
+        jaxpr = jax.make_jaxpr(lambda words: normals(fold(words, 3), (4, 6)))(words)
+        return set(re.findall(r"(\w+\[[\d,]+\]) = optimization_barrier", str(jaxpr)))
+
+    assert stored(jnp.zeros((2, 5), jnp.uint32)) == {"u32[2,5]", "c64[12,5]", "f32[24,5]"}
+    assert stored(jnp.zeros(2, jnp.uint32)) == set()
