@@ -30,13 +30,13 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def materialise(x: Array, own_axes: int = 2) -> Array:
-    """x itself, but computed once and stored. Without replica axes behind its own ``own_axes`` it is left alone.
+    """x itself, but computed once and stored; alone, with no replica axis behind its own ``own_axes``, it passes.
 
     XLA fuses unrolled arithmetic into all its readers and so computes a factor again for every entry that reads it,
     and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
     not fused across; should a compiler ever see through it, only speed is lost.
     """
-    return x if x.ndim <= own_axes else _stored(x)
+    return _alone(x) if x.ndim <= own_axes else _stored(x)
 
 
 def _stored(x: Array) -> Array:
@@ -48,13 +48,13 @@ def _stored(x: Array) -> Array:
 
 
 @jax.custom_batching.custom_vmap
-def stored_when_batched(x: Array) -> Array:
-    """x itself; under ``vmap`` all replicas are computed once and stored, as :func:`materialise` does it."""
+def _alone(x: Array) -> Array:
     return x
 
 
-@stored_when_batched.def_vmap
-def _stored_batch(size: int, batched: list[bool], x: Array) -> tuple[Array, bool]:
+@_alone.def_vmap
+def _in_company(size: int, batched: list[bool], x: Array) -> tuple[Array, bool]:
+    """Under ``vmap`` the replicas are stored all at once."""
     del size
     return (_stored(x), True) if batched[0] else (x, False)
 
@@ -112,7 +112,7 @@ def _cholesky_loop(a: Array) -> Array:
     if a.ndim > 2:
         return jnp.moveaxis(jax.vmap(_cholesky_loop)(jnp.moveaxis(a, -1, 0)), 0, -1)
     if size <= width:
-        return _cholesky_by_columns(a)[0]
+        return _cholesky_by_columns(a)
     panels = -(-size // width)
     padding = panels * width - size
     whole = jnp.pad(a, ((0, padding), (0, padding))) + np.diag(np.repeat([0.0, 1.0], [size, padding])).astype(a.dtype)
@@ -122,28 +122,35 @@ def _cholesky_loop(a: Array) -> Array:
         left, factor = carry
         first = number * width
         columns = lax.dynamic_slice_in_dim(left, first, width, axis=1)
-        corner, inverse = _cholesky_by_columns(lax.dynamic_slice_in_dim(columns, first, width, axis=0))
-        below = jnp.where(rows >= first + width, columns @ inverse.T, 0)
+        corner = _cholesky_by_columns(lax.dynamic_slice_in_dim(columns, first, width, axis=0))
+        below = jnp.where(rows >= first + width, columns @ _lower_inverse(corner).T, 0)
         done = lax.dynamic_update_slice_in_dim(below, corner, first, axis=0)
         return left - below @ below.T, lax.dynamic_update_slice_in_dim(factor, done, first, axis=1)
 
     return lax.fori_loop(0, panels, panel, (whole, jnp.zeros_like(whole)))[1][:size, :size]
 
 
-def _cholesky_by_columns(a: Array) -> tuple[Array, Array]:
-    """L of one small matrix, and the inverse of L, column by column."""
+def _cholesky_by_columns(a: Array) -> Array:
     rows = np.arange(a.shape[0])
 
-    def column(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        factor, inverse = carry
-        row = factor[j]
-        rest = a[:, j] - factor @ row
-        root = lax.rsqrt(rest[j])
-        # L⁻¹ row by row: what earlier rows take from the j-th unit vector, over the pivot
-        solved = (jnp.where(rows == j, 1, 0) - row @ inverse) * root
-        return factor.at[:, j].set(jnp.where(rows >= j, rest * root, 0)), inverse.at[j].set(solved)
+    def column(j: Array, factor: Array) -> Array:
+        rest = lax.dynamic_index_in_dim(a, j, 1, keepdims=False) - factor @ factor[j]
+        scaled = rest * lax.rsqrt(lax.dynamic_index_in_dim(rest, j, 0))
+        return lax.dynamic_update_index_in_dim(factor, jnp.where(rows >= j, scaled, 0), j, 1)
 
-    return lax.fori_loop(0, a.shape[0], column, (jnp.zeros_like(a), jnp.zeros_like(a)))
+    return lax.fori_loop(0, a.shape[0], column, jnp.zeros_like(a))
+
+
+def _lower_inverse(factor: Array) -> Array:
+    """L⁻¹ row by row: what the earlier rows leave of a unit vector, over the pivot."""
+    rows = np.arange(factor.shape[0])
+
+    def row(j: Array, inverse: Array) -> Array:
+        own = lax.dynamic_index_in_dim(factor, j, 0, keepdims=False)
+        solved = (jnp.where(rows == j, 1, 0) - own @ inverse) / lax.dynamic_index_in_dim(own, j, 0)
+        return lax.dynamic_update_index_in_dim(inverse, solved, j, 0)
+
+    return lax.fori_loop(0, factor.shape[0], row, jnp.zeros_like(factor))
 
 
 def orthonormal_rows(a: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from ._linalg import materialise, stored_when_batched
+from ._linalg import materialise
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -83,7 +83,7 @@ def normals(key: Array, shape: tuple[int, ...], dtype: jnp.dtype | type = jnp.fl
     words = random_words(key, -(-count // 2))
     pair = _polar_double(*words) if jnp.dtype(dtype) == jnp.float64 else _polar_single(*words)
     # both halves in one array, so that the compiler computes their common block once
-    together = stored_when_batched(materialise(lax.complex(*pair), own_axes=1))
+    together = materialise(lax.complex(*pair), own_axes=1)
     draws = materialise(jnp.concatenate([together.real, together.imag])[:count], own_axes=1)
     return draws.reshape(*shape, *draws.shape[1:])
 

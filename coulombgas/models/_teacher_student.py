@@ -99,7 +99,6 @@ class TeacherStudent(Model):
         return trailing_ones(np.diag(self.teacher), like)
 
     def gradient(self, weights: Array, memory: None, *, key: Key, setting: Setting, step: Array) -> tuple[Array, None]:
-        covariance = self._input_covariance(weights, key, setting, step)
         batch = setting.batch_size
         noise = self._noise(weights, key) / np.sqrt(batch).astype(weights.dtype)
         error, inputs = weights - self._teacher(weights), self._inputs(key, setting, step, weights)
