@@ -35,8 +35,9 @@ class SimulateRBM(Engine):
     """k of PCD-k or CD-k."""
     chains: Literal["persistent", "data"] = "persistent"
     """Chains that persist (PCD) or start from the target at each update (CD)."""
-    sampler: Literal["collapsed", "naive", "gram"] = "collapsed"
-    """Draw the k Gibbs steps at once, one by one, or through the Gram matrix of a large batch (same law)."""
+    sampler: Literal["auto", "collapsed", "naive", "gram"] = "auto"
+    """Draw the k Gibbs steps at once, one by one, or through the Gram matrix of a large batch (same law); auto takes
+    the fastest."""
 
     def run(self) -> int:
         from coulombgas._checks import check_count

@@ -17,6 +17,7 @@ from ._random import normals as normals
 from ._random import purpose as purpose
 from ._random import uniforms as uniforms
 from ._rbm import GaussianRBM as GaussianRBM
+from ._rbm_cost import TRAILING_UP_TO as TRAILING_UP_TO
 from ._registry import from_config as from_config
 from ._registry import register as register
 from ._registry import registered as registered
@@ -37,6 +38,7 @@ from ._two_layer import TwoLayerLinear as TwoLayerLinear
 __all__ = [
     "GPT",
     "SIZES",
+    "TRAILING_UP_TO",
     "Corpus",
     "GPTSize",
     "GaussianRBM",

@@ -102,6 +102,11 @@ class Model(eqx.Module):
         """False once the replica has diverged: NaN, Inf or outside the domain of the model."""
         return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
 
+    def describe_update(self, batch_size: int) -> dict[str, str]:
+        """What the model chose for a batch size and a store should tell, such as its sampler."""
+        del batch_size
+        return {}
+
     def allowed(self, levels: np.ndarray) -> np.ndarray:
         """Which replicas' levels (replica, mode) lie in the domain of the model, bool (replica,)."""
         return np.asarray(np.isfinite(levels).all(axis=-1))

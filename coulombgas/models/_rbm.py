@@ -24,6 +24,7 @@ from ._linalg import (
 from ._protocol import Model
 from ._random import fold, normals, purpose
 from ._rbm_chains import collapsed_chain, gram_chain, naive_chain
+from ._rbm_cost import Size, fastest_sampler
 from ._setting import Key, Setting, Start
 from ._targets import check_target
 
@@ -57,6 +58,7 @@ class GaussianRBM(Model):
         sampler: "collapsed" draws the k Gibbs steps at once (same law, fewer random numbers), "naive" one by one;
             "gram" draws the Gram matrix of the collapsed batch, at a cost that does not grow with ``batch_size``
             (persistent chains without bias, batch_size > num_visible; otherwise the collapsed sampler serves).
+            "auto" takes the fastest for the sizes of the machine and the batch; :meth:`sampler_for` says which.
         init_std: standard deviation of W at a random start.
 
     Raises:
@@ -94,7 +96,7 @@ class GaussianRBM(Model):
         target_mean: Sequence[float] | np.ndarray | None = None,
         gibbs_steps: int = 3,
         chains: str = "persistent",
-        sampler: str = "collapsed",
+        sampler: str = "auto",
         init_std: float = 0.1,
     ):
         if num_visible is not None:
@@ -106,7 +108,7 @@ class GaussianRBM(Model):
         self.sigma_h2 = check_positive("sigma_h2", sigma_h2)
         self.gibbs_steps = check_count("gibbs_steps", gibbs_steps)
         self.chains = check_choice("chains", chains, ("persistent", "data"))
-        self.sampler = check_choice("sampler", sampler, ("collapsed", "naive", "gram"))
+        self.sampler = check_choice("sampler", sampler, ("auto", "collapsed", "naive", "gram"))
         self.init_std = check_positive("init_std", init_std)
         self.target = tuple(kappa.tolist())
         self.target_covariance = None if covariance is None else tuple(map(tuple, covariance.tolist()))
@@ -137,9 +139,15 @@ class GaussianRBM(Model):
             config["target_covariance"] = [list(row) for row in self.target_covariance]
         return config if self.target_mean is None else {**config, "target_mean": list(self.target_mean)}
 
-    @property
-    def _uses_gram(self) -> bool:
-        return self.sampler == "gram" and self.chains == "persistent" and self.target_mean is None
+    def sampler_for(self, batch_size: int) -> str:
+        """The sampler that serves at a batch size, "auto" and what "gram" cannot do resolved."""
+        gram = self.chains == "persistent" and self.target_mean is None and batch_size > self.num_visible
+        if self.sampler == "auto":
+            return fastest_sampler(Size(self.num_visible, self.num_hidden, batch_size, self.gibbs_steps), gram=gram)
+        return "collapsed" if self.sampler == "gram" and not gram else self.sampler
+
+    def describe_update(self, batch_size: int) -> dict[str, str]:
+        return {"sampler": self.sampler_for(batch_size)}
 
     def _covariance(self) -> np.ndarray:
         given = self.target_covariance
@@ -177,7 +185,7 @@ class GaussianRBM(Model):
                 bias = jnp.broadcast_to(trailing_ones(precision @ mean, bias), bias.shape)
                 chain = chain + trailing_ones(mean[:, None], chain)
             return {"matrix": matrix, "bias": bias}, chain if self.chains == "persistent" else None
-        if self._uses_gram and batch > size:
+        if self.sampler_for(batch) == "gram":
             return matrix, chain_factor_of(chain)
         return matrix, chain if self.chains == "persistent" else None
 
@@ -188,11 +196,12 @@ class GaussianRBM(Model):
         matrix, bias = _parts(weights)
         batch = setting.batch_size
         chain = self._data(matrix, key, batch) if self.chains == "data" else memory
-        draw = naive_chain if self.sampler == "naive" else collapsed_chain
-        if self._uses_gram and batch > self.num_visible:
-            chain = gram_chain(self, matrix, chain, fold(key, purpose("chain")), batch)
+        sampler, own = self.sampler_for(batch), fold(key, purpose("chain"))
+        if sampler == "gram":
+            chain = gram_chain(self, matrix, chain, own, batch)
         else:
-            chain = draw(self, matrix, bias, chain, fold(key, purpose("chain")))
+            draw = naive_chain if sampler == "naive" else collapsed_chain
+            chain = draw(self, matrix, bias, chain, own)
         slope = self._slope(matrix, chain, batch)
         kept = chain if self.chains == "persistent" else None
         if bias is None:
@@ -258,7 +267,7 @@ class GaussianRBM(Model):
             fail("batch_size", f"must be at least {self.smallest_batch} to hold any moments of the chains", batch)
         second = statistic["second"] if isinstance(statistic, dict) else statistic
         square = second[pair_index(self.num_visible)]
-        if self._uses_gram and batch > self.num_visible:
+        if self.sampler_for(batch) == "gram":
             return cholesky(square * batch)
         draws = normals(fold(key, purpose("restore")), (self.num_visible, batch), square.dtype)
         if not isinstance(statistic, dict):

@@ -11,8 +11,11 @@ from jaxtyping import PyTree
 
 from coulombgas.models import Model, Setting
 
+from ._layout import choose_layout
+
 _AXIS = "replica"
 _CPU_BYTES = 2**19  # state of a chunk that stays in a core's cache, with its intermediates
+_CPU_BYTES_OF_LARGE = 2**20  # of matrices that go to the backend's product, which walks through them one by one
 _ACCELERATOR_BYTES = 2**28
 
 
@@ -54,12 +57,17 @@ def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     cpu = jax.default_backend() == "cpu"
     devices = len(jax.local_devices())
-    most = max((_CPU_BYTES if cpu else _ACCELERATOR_BYTES) // max(size, 1), 16)
-    most = min(most, 8192) if cpu else most
+    trailing = choose_layout(model, batch_size).axis == -1
+    if cpu:
+        most = max(_CPU_BYTES // max(size, 1), 16) if trailing else max(_CPU_BYTES_OF_LARGE // max(size, 1), 1)
+        most = min(most, 8192)
+    else:
+        most = max(_ACCELERATOR_BYTES // max(size, 1), 16)
     # as many chunks as workers divide evenly, so that no core waits for the last one
     workers = num_workers()
     number = -(-replicas // (most * devices))
-    number = -(-number // workers) * workers if replicas >= 64 * workers else number
+    heavy = not trailing and replicas >= workers and replicas * size > _CPU_BYTES_OF_LARGE
+    number = -(-number // workers) * workers if replicas >= 64 * workers or heavy else number
     return _round_up(-(-replicas // number), devices)
 
 

@@ -1,14 +1,14 @@
 """Where the replicas of a chunk stand in memory: behind the axes of a small matrix, before those of a large one."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from coulombgas.models import Model, abstract_start, fold
+from coulombgas.models import TRAILING_UP_TO, Model, abstract_start, fold
 
-LARGE_FROM = 24
+_TRAILING_STATE = 512  # numbers of a replica; with more of them too few replicas share a core's cache
 
 
 class Layout(NamedTuple):
@@ -45,6 +45,13 @@ def choose_layout(model: Model, batch_size: int) -> Layout:
     """The faster layout: unrolled arithmetic over replica vectors, or the matrix products of the backend."""
     if not model.trailing_replicas:
         return LEADING
-    weights, _ = abstract_start(model, batch_size)
+    weights, memory = abstract_start(model, batch_size)
     largest = max(size for leaf in jax.tree.leaves(weights) for size in leaf.shape)
-    return TRAILING if largest < LARGE_FROM else LARGE
+    numbers = sum(leaf.size for leaf in jax.tree.leaves((weights, memory)))
+    return TRAILING if largest <= TRAILING_UP_TO and numbers <= _TRAILING_STATE else LARGE
+
+
+def describe_update(model: Model, batch_size: int) -> dict[str, str]:
+    """What was chosen for one setting, for stores and reports."""
+    trailing = choose_layout(model, batch_size).axis == -1
+    return {**model.describe_update(batch_size), "replicas": "trailing" if trailing else "leading"}

@@ -8,6 +8,7 @@ import numpy as np
 
 from coulombgas.models import Model
 
+from ._layout import describe_update
 from ._optimizer import Optimizer
 from ._statistics import Statistic
 from ._sweep import SettingValues
@@ -58,6 +59,7 @@ class Plan:
             "optimizer": self.optimizer.config(),
             "statistics": sorted(self.statistics),
             "keep_weights": self.keep_weights,
+            "update": [describe_update(self.model, values.batch_size) for values in self.settings],
             **part,
         }
 

@@ -26,4 +26,4 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str], title: str = "")
     grid = Table(*header, title=title or None)
     for row in rows:
         grid.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
-    Console().print(grid)
+    Console(width=110).print(grid)

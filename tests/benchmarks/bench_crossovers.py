@@ -1,0 +1,79 @@
+"""Which sampler of a Gaussian RBM is the fastest where: the measurements behind ``sampler="auto"``.
+
+Every sampler that serves is timed at each number of units N, batch B and Gibbs steps k (CPU time of a compiled chunk);
+the constants of ``coulombgas.models._rbm_cost`` are fitted to them (non-negative, least squares of the relative errors)
+and printed beside those that are stored; then how much slower than the fastest sampler the stored choice is.
+
+    python tests/benchmarks/bench_crossovers.py
+"""
+
+import numpy as np
+from _timing import table
+from bench_sizes import cost
+from scipy.optimize import nnls
+
+from coulombgas.models import GaussianRBM
+from coulombgas.models._rbm_cost import NANOSECONDS, Size, terms
+from coulombgas.training import Optimizer
+from coulombgas.training._devices import chunk_size
+from coulombgas.training._engine import (
+    advance_chunk,
+    make_program,
+    make_setting,
+    replica_keys,
+    setting_key,
+    start_chunk,
+)
+
+GRID = [(n, batch, k) for n in (8, 16, 32, 64, 128) for batch in (4, 16, 64, 256) for k in (1, 3, 10)]
+BUDGET = 0.15
+
+
+def measure(size: Size, sampler: str) -> float:
+    """CPU ns of an update of one machine."""
+    import jax
+
+    model = GaussianRBM(num_visible=size.visible, gibbs_steps=size.gibbs_steps, sampler=sampler)
+    replicas = min(chunk_size(model, 10**6, size.batch, np.float32), 2048)
+    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), size.batch)
+    key = setting_key(0, 0.02, size.batch)
+    setting, which = make_setting(key, 0.02, size.batch, np.float32), np.arange(replicas, dtype=np.uint32)
+    state = start_chunk(program, setting, replica_keys(key, which, "start"), "fixed-point")
+    keys = replica_keys(key, which, "update")
+
+    def run(steps: int) -> None:
+        jax.block_until_ready(advance_chunk(program, setting, keys, state, 1, 1 + steps))
+
+    run(1)
+    steps = max(2, int(2 * BUDGET / max(cost(run, 2)[0], 1e-4)))
+    return min(cost(run, steps)[0] for _ in range(2)) / steps / replicas * 1e9
+
+
+def main() -> None:
+    found: dict[Size, dict[str, float]] = {}
+    for n, batch, k in GRID:
+        size = Size(n, n, batch, k)
+        serve = ["naive", "collapsed"] + (["gram"] if batch > n else [])
+        found[size] = {sampler: measure(size, sampler) for sampler in serve}
+    rows = []
+    for sampler, stored in NANOSECONDS.items():
+        sizes = [size for size in found if sampler in found[size]]
+        matrix = np.array([terms(sampler, size) / found[size][sampler] for size in sizes])
+        rows.append([sampler, str(np.round(nnls(matrix, np.ones(len(sizes)))[0], 3)), str(stored)])
+    table(rows, ("sampler", "fitted ns", "stored ns"), "constants of the cost model")
+    rows, losses = [], []
+    for size, times in found.items():
+        chosen = GaussianRBM(num_visible=size.visible, gibbs_steps=size.gibbs_steps).sampler_for(size.batch)
+        losses.append(times[chosen] / min(times.values()))
+        micros = [times.get(sampler, np.nan) / 1000 for sampler in NANOSECONDS]
+        rows.append([size.visible, size.batch, size.gibbs_steps, *micros, chosen, losses[-1]])
+    table(
+        rows,
+        ("N", "B", "k", *(f"{name} µs" for name in NANOSECONDS), "auto", "of the fastest"),
+        "CPU time of an update",
+    )
+    print(f"auto takes {np.mean(losses):.2f} of the fastest on average, {np.max(losses):.2f} at worst")
+
+
+if __name__ == "__main__":
+    main()

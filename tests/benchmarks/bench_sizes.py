@@ -1,0 +1,210 @@
+"""How does the cost of an update grow with the size of the machine, against a plain NumPy loop in the same run?
+
+Gaussian RBMs, B = 16, k = 3, float32; teacher-student and two-layer networks beside them. The loop is one machine at a
+time in float64 with the BLAS that NumPy has, as one writes it from the formula, (⟨φφᵀ⟩ − target) W; the "clever" loop
+never makes a square matrix of a batch that is smaller than it, which ours does not do either. Ours is a compiled chunk
+of replicas (those that a core's cache holds). Loops and ours are timed in turn; CPU time counts all threads, so that
+its ratio does not depend on how many cores each keeps busy. The exponent is that of a power of N.
+Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
+256 x 256 matrices and in an array of normals.
+
+    python tests/benchmarks/bench_sizes.py [rbm|others|large|roofline ...]
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from _timing import table
+
+from coulombgas.models import GaussianRBM, Model, TeacherStudent, TwoLayerLinear, fold, free_scalar_field, normals
+from coulombgas.training import Optimizer
+from coulombgas.training._devices import chunk_size
+from coulombgas.training._engine import (
+    advance_chunk,
+    make_program,
+    make_setting,
+    replica_keys,
+    setting_key,
+    start_chunk,
+)
+
+BATCH, RATE, GIBBS, MU2 = 16, 0.02, 3, 9.0
+GOALS = {64: 5.0, 128: 4.0, 256: 2.0, 784: 1.5}
+BUDGET = 0.5  # CPU seconds of one timing
+
+
+def ours(model: Model, replicas: int) -> tuple[Callable[[int], None], float]:
+    """A function that makes a number of updates of a chunk, and the seconds until the first one was done."""
+    started = time.perf_counter()
+    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), BATCH)
+    key = setting_key(0, RATE, BATCH)
+    setting, which = make_setting(key, RATE, BATCH, np.float32), np.arange(replicas, dtype=np.uint32)
+    state = start_chunk(program, setting, replica_keys(key, which, "start"), "fixed-point")
+    keys = replica_keys(key, which, "update")
+
+    def run(steps: int) -> None:
+        jax.block_until_ready(advance_chunk(program, setting, keys, state, 1, 1 + steps))
+
+    run(1)
+    return run, time.perf_counter() - started
+
+
+def rbm_loop(visible: int, hidden: int, *, clever: bool) -> Callable[[int], None]:
+    """One machine, Gibbs step by Gibbs step."""
+    random, kappa = np.random.default_rng(0), free_scalar_field(visible)
+    target = np.diag(1 / kappa)
+    weights, chain = np.eye(visible, hidden) * np.sqrt(MU2 - kappa)[:, None], random.normal(size=(BATCH, visible)) / 3
+
+    def run(steps: int) -> None:
+        nonlocal weights, chain
+        for _ in range(steps):
+            for _ in range(GIBBS):
+                h = chain @ weights + random.normal(size=(BATCH, hidden))
+                chain = h @ weights.T / MU2 + random.normal(size=(BATCH, visible)) / np.sqrt(MU2)
+            if clever:
+                slope = chain.T @ (chain @ weights) / BATCH - weights / kappa[:, None]
+            else:
+                slope = (chain.T @ chain / BATCH - target) @ weights
+            weights = weights - RATE * slope
+
+    return run
+
+
+def student_loop(size: int, *, clever: bool) -> Callable[[int], None]:
+    """One student with inputs of its own."""
+    random, teacher = np.random.default_rng(0), 2.0 * np.eye(size)
+    weights = teacher.copy()
+
+    def run(steps: int) -> None:
+        nonlocal weights
+        for _ in range(steps):
+            inputs, draws = random.normal(size=(size, BATCH)), random.normal(size=(size, size)) * 0.1
+            symmetric, error = (draws + draws.T) / np.sqrt(2 * BATCH), teacher - weights
+            drift = (error @ inputs) @ inputs.T / BATCH if clever else error @ (inputs @ inputs.T / BATCH)
+            weights = weights + RATE * (drift + symmetric)
+
+    return run
+
+
+def two_layer_loop(size: int, *, clever: bool) -> Callable[[int], None]:
+    """One two-layer network."""
+    random, teacher = np.random.default_rng(0), 2.0 * np.eye(size)
+    first, second = np.sqrt(2.0) * np.eye(size), np.sqrt(2.0) * np.eye(size)
+
+    def run(steps: int) -> None:
+        nonlocal first, second
+        for _ in range(steps):
+            inputs, labels = random.normal(size=(size, BATCH)), 0.1 * random.normal(size=(size, BATCH))
+            if clever:
+                hidden = first @ inputs
+                error = (second @ hidden - 2 * inputs - labels) / BATCH
+                slopes = (second.T @ error) @ inputs.T, error @ hidden.T
+            else:
+                slope = ((second @ first - teacher) @ inputs - labels) @ inputs.T / BATCH
+                slopes = second.T @ slope, slope @ first.T
+            first, second = first - RATE * slopes[0], second - RATE * slopes[1]
+
+    return run
+
+
+def cost(run: Callable[[int], None], steps: int) -> tuple[float, float]:
+    """CPU and wall seconds of one call."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    run(steps)
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def compare(model: Model, loops: list[Callable[[int], None]], replicas: int = 0) -> list:
+    """Replicas, seconds to compile, CPU µs of an update, ours and the loop's, and the ratios."""
+    replicas = replicas or chunk_size(model, 10**6, BATCH, np.float32)
+    run, compiled = ours(model, replicas)
+    jobs = [run, *loops]
+    steps = [max(2, int(4 * BUDGET / max(cost(job, 4)[0], 1e-4))) for job in jobs]
+    turns = [[cost(job, number) for job, number in zip(jobs, steps, strict=True)] for _ in range(3)]
+    each = np.min(turns, axis=0) / np.array(steps)[:, None] * 1e6
+    each[0] /= replicas
+    plain, clever = each[1:] / each[0]
+    return [replicas, compiled, each[0, 0], each[1, 0], plain[0], plain[1], clever[0]]
+
+
+HEADER = ("N", "update", "replicas", "compile s", "CPU µs", "loop µs", "× loop", "by wall", "× clever")
+
+
+def both(loop: Callable, *size: int) -> list[Callable[[int], None]]:
+    """The plain loop and the clever one."""
+    return [loop(*size, clever=clever) for clever in (False, True)]
+
+
+def rbm() -> None:
+    rows, sizes = [], (10, 16, 32, 64, 80, 128, 256, 512)
+    for size in sizes:
+        model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
+        rows.append([size, model.sampler_for(BATCH), *compare(model, both(rbm_loop, size, size))])
+        rows[-1].append(GOALS.get(size, ""))
+    table(rows, (*HEADER, "goal"), "one update of a Gaussian RBM, B = 16, k = 3")
+    micros = np.log([row[4] for row in rows])
+    slopes = np.diff(micros) / np.diff(np.log(sizes))
+    overall = np.polyfit(np.log(sizes), micros, 1)[0]
+    print(f"exponent in N: {overall:.2f} over all; from size to size {', '.join(f'{x:.2f}' for x in slopes)}")
+
+
+def large() -> None:
+    model = GaussianRBM(num_visible=784, num_hidden=500, gibbs_steps=GIBBS)
+    rows = []
+    for replicas in (1, 8):
+        rows.append(["784×500", model.sampler_for(BATCH), *compare(model, both(rbm_loop, 784, 500), replicas)])
+        rows[-1].append(GOALS[784])
+    table(rows, (*HEADER, "goal"), "a machine of the size of handwritten digits")
+
+
+def others() -> None:
+    for name, make, loop in (
+        ("teacher-student, fresh inputs", lambda n: TeacherStudent(teacher=(2.0,) * n, inputs="fresh"), student_loop),
+        ("two-layer", lambda n: TwoLayerLinear(teacher=(2.0,) * n), two_layer_loop),
+    ):
+        rows = [[size, "", *compare(make(size), both(loop, size))] for size in (10, 64, 256)]
+        table(rows, HEADER, f"one update of a {name} network, B = 16")
+
+
+def roofline() -> None:
+    """What the update needs, over what the machine does of it alone."""
+    a, key = jnp.ones((64, 256, 256), jnp.float32), jnp.zeros((2, 4096), jnp.uint32)
+
+    def rate(function: Callable, argument: jax.Array, work: float) -> float:
+        compiled = jax.jit(lambda x, n: jax.lax.fori_loop(0, n, lambda i, y: function(i, y), x))
+        jax.block_until_ready(compiled(argument, 1))
+        cpu = time.process_time()
+        jax.block_until_ready(compiled(argument, 20))
+        return 20 * work / (time.process_time() - cpu)
+
+    products = rate(lambda i, x: x @ x * np.float32(1e-3), a, 64 * 256**3)
+    numbers = rate(lambda i, x: normals(fold(key, i), (256,)) + np.float32(1e-9) * x, jnp.zeros((256, 4096)), 2**20)
+    print(f"one core: {products / 1e9:.1f} billion multiply-adds and {numbers / 1e6:.0f} million normals a second")
+    rows = []
+    for size in (64, 128, 256):
+        model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
+        replicas = chunk_size(model, 10**6, BATCH, np.float32)
+        run, _ = ours(model, replicas)
+        steps = max(2, int(4 * BUDGET / max(cost(run, 4)[0], 1e-4)))
+        taken = cost(run, steps)[0] / steps / replicas * 1e6
+        adds, drawn = (2 * GIBBS + 2) * BATCH * size**2, 2 * GIBBS * BATCH * size
+        parts = [1e6 * adds / products, 1e6 * drawn / numbers]
+        rows.append([size, adds / 1e6, drawn / 1e3, *parts, taken, sum(parts) / taken])
+    header = ("N", "10⁶ multiply-adds", "10³ normals", "their µs", "their µs", "CPU µs of an update", "share")
+    table(rows, header, "roofline of the step-by-step sampler, B = 16, k = 3")
+
+
+PARTS = {"rbm": rbm, "large": large, "others": others, "roofline": roofline}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main()
