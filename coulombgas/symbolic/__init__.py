@@ -65,6 +65,7 @@ from ._spacing import pair_density as pair_density
 from ._spacing import poisson as poisson
 from ._spacing import rice_spacing as rice_spacing
 from ._spacing import wigner_surmise as wigner_surmise
+from ._special import weighted_bessel as weighted_bessel
 from ._to_jax import to_jax as to_jax
 from ._two_species import mean_distance as mean_distance
 from ._two_species import two_species_density as two_species_density
@@ -170,6 +171,7 @@ __all__ = [
     "two_species_density",
     "two_species_spacing",
     "ward_identity",
+    "weighted_bessel",
     "wigner_surmise",
     "xlogy",
 ]
