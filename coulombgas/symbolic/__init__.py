@@ -46,6 +46,8 @@ from ._loop_equations import burgers as burgers
 from ._loop_equations import gaussian_resolvent as gaussian_resolvent
 from ._loop_equations import level_count as level_count
 from ._loop_equations import ward_identity as ward_identity
+from ._matrix_rule import MatrixRule as MatrixRule
+from ._matrix_rule import PairLaw as PairLaw
 from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
@@ -96,7 +98,9 @@ __all__ = [
     "FreeLaw",
     "LearningRule",
     "LinearLaw",
+    "MatrixRule",
     "MatrixSDE",
+    "PairLaw",
     "RestPoint",
     "RuleLevels",
     "SchrodingerOperator",
