@@ -68,11 +68,12 @@ def _flow_step(system: LinearRegression, gradient, data, noise):
     hessian = data.T @ data / samples
     # p̄ = (2m p - h v(h + h p̄/2)) / (2m + h), where v is affine in its argument
     matrix = jnp.eye(dimension) * (2 * mass + step_size) + step_size**2 / 2 * hessian
-    factor = jax.scipy.linalg.cho_factor(matrix)
+    # inverted once, well conditioned as it is: LAPACK inside the loop of steps may wait for the pool that runs the loop
+    inverse = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), jnp.eye(dimension))
 
     def advance(carry, step):
         point, velocity = carry
-        middle = jax.scipy.linalg.cho_solve(factor, 2 * mass * velocity - step_size * gradient(point, step))
+        middle = inverse @ (2 * mass * velocity - step_size * gradient(point, step))
         new = point + step_size * middle
         return (new, 2 * middle - velocity), new
 

@@ -81,8 +81,7 @@ def laguerre_eigenvalues(
         fail("m", f"must be above n − 1 = {n - 1}", float(m))
     diagonal, off = _laguerre(key, beta, jnp.asarray(m, beta.dtype), n=n, shape=tuple(shape))
     if not isinstance(m, Tracer) and m > 1.2 * n + 10:  # lower edge far from 0: plain QL on BᵀB is faster
-        square = (diagonal**2).at[..., 1:].add(off**2)
-        return scaled(scaled(tridiagonal_eigenvalues(square, diagonal[..., :-1] * off), width), width)
+        return scaled(scaled(tridiagonal_eigenvalues(*_square(diagonal, off)), width), width)
     return scaled(bidiagonal_singular_values(diagonal, off), width) ** 2
 
 
@@ -96,6 +95,12 @@ def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ..
         return entries[:n], entries[n:]
 
     return batched(draw, key=key, shape=shape)
+
+
+@jax.jit
+def _square(diagonal: Array, off: Array) -> tuple[Array, Array]:
+    """BᵀB of a bidiagonal matrix: its diagonal and what stands beside it."""
+    return (diagonal**2).at[..., 1:].add(off**2), diagonal[..., :-1] * off
 
 
 def jacobi_eigenvalues(

@@ -116,7 +116,7 @@ def _execute(program: Callable, seed: int, runs: list[tuple]) -> list[Any]:
     """All runs, the first alone because it may compile, the others on all cores."""
 
     def execute(run: tuple) -> Any:
-        with _on_the_processor():
+        with on_the_processor():
             return jax.tree.map(np.asarray, program(jax.random.key(seed), *run))
 
     first = execute(runs[0])
@@ -131,7 +131,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def _on_the_processor() -> Iterator[None]:
+def on_the_processor() -> Iterator[None]:
     """float64 on the CPU, whatever accelerators there are: such programs are all control flow."""
     with ExitStack() as stack:
         stack.enter_context(x64())

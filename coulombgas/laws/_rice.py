@@ -10,6 +10,8 @@ import numpy as np
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
+from coulombgas.symbolic import weighted_bessel
+
 from ._compiled import compiled
 from ._constraints import finite_nonnegative, finite_positive
 from ._inverse import Quantile, quantile
@@ -159,7 +161,12 @@ def _smaller_tail(y: Any, delta: Any) -> tuple[Any, Any]:
     """Whether the upper tail is the smaller one, and that tail."""
     y, delta = jnp.broadcast_arrays(y, delta)
     above = y >= delta + 1
-    return above, smaller_tail(lambda t: _density(t, delta[..., None], 0), y, delta, above=above, softness=4.0)
+    return above, smaller_tail(lambda t: _integrand(t, delta), y, delta, above=above, softness=4.0)
+
+
+def _integrand(t: Any, delta: Any) -> Any:
+    """The density at unit width for t ≥ 0, as fast as can be."""
+    return t / 2 * weighted_bessel(0, t * delta / 2, -((t - delta) ** 2) / 4)
 
 
 def _log_density(y: Any, delta: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,23 +25,25 @@ def tails(density: Callable[[Any], Any], y: Any, peak: Any, *, softness: float) 
 
 
 def smaller_tail(density: Callable[[Any], Any], y: Any, peak: Any, *, above: Any, softness: float) -> Any:
-    """One tail of such a density, above y where ``above`` holds and below it elsewhere, by 24 points.
+    """One tail of such a density, above y where ``above`` holds and below it elsewhere, by 24 points, one at a time.
 
-    Half of a bell that falls by exp(-40) needs no more: 20, 24 and 48 points agree to rounding.
+    Half of a bell that falls by exp(-40) needs no more: 24 and 48 points agree to rounding. The density sees no more
+    axes than y; the values of all points at once would leave the processor's cache.
     """
     y = jnp.minimum(y, peak + 100)
     depth = peak - y
     half_length = jnp.sqrt(depth**2 + softness * _EXPONENT)
     below = jnp.minimum(y, half_length - depth)
     start, length = jnp.where(above, y, y - below), jnp.where(above, half_length + depth, below)
-    return _gauss(density, start, length, _FEW_NODES, _FEW_WEIGHTS)
+    nodes, weights = (jnp.asarray(values, y.dtype) for values in ((_FEW_NODES + 1) / 2, _FEW_WEIGHTS / 2))
+
+    def add(point: Any, total: Any) -> Any:
+        return total + weights[point] * density(start + length * nodes[point])
+
+    return length * jax.lax.fori_loop(0, len(_FEW_NODES), add, jnp.zeros_like(y))
 
 
 def integrate(density: Callable[[Any], Any], start: Any, length: Any) -> Any:
     """48-point Gauss-Legendre integral of ``density`` (which sees one more axis) over [start, start + length]."""
-    return _gauss(density, start, length, _NODES, _WEIGHTS)
-
-
-def _gauss(density: Callable[[Any], Any], start: Any, length: Any, nodes: np.ndarray, weights: np.ndarray) -> Any:
-    points = jnp.asarray((nodes + 1) / 2, start.dtype)
-    return length * (density(start[..., None] + length[..., None] * points) @ jnp.asarray(weights / 2, start.dtype))
+    points, weights = (jnp.asarray(values, start.dtype) for values in ((_NODES + 1) / 2, _WEIGHTS / 2))
+    return length * (density(start[..., None] + length[..., None] * points) @ weights)

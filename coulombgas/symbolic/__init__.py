@@ -46,6 +46,8 @@ from ._loop_equations import burgers as burgers
 from ._loop_equations import gaussian_resolvent as gaussian_resolvent
 from ._loop_equations import level_count as level_count
 from ._loop_equations import ward_identity as ward_identity
+from ._matrix_rule import MatrixRule as MatrixRule
+from ._matrix_rule import PairLaw as PairLaw
 from ._matrix_sde import MatrixSDE as MatrixSDE
 from ._matrix_sde import eigenvalue_shifts as eigenvalue_shifts
 from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
@@ -65,6 +67,7 @@ from ._spacing import pair_density as pair_density
 from ._spacing import poisson as poisson
 from ._spacing import rice_spacing as rice_spacing
 from ._spacing import wigner_surmise as wigner_surmise
+from ._special import weighted_bessel as weighted_bessel
 from ._to_jax import to_jax as to_jax
 from ._two_species import mean_distance as mean_distance
 from ._two_species import two_species_density as two_species_density
@@ -95,7 +98,9 @@ __all__ = [
     "FreeLaw",
     "LearningRule",
     "LinearLaw",
+    "MatrixRule",
     "MatrixSDE",
+    "PairLaw",
     "RestPoint",
     "RuleLevels",
     "SchrodingerOperator",
@@ -170,6 +175,7 @@ __all__ = [
     "two_species_density",
     "two_species_spacing",
     "ward_identity",
+    "weighted_bessel",
     "wigner_surmise",
     "xlogy",
 ]

@@ -57,7 +57,7 @@ def fits() -> None:
         seconds = best_of(lambda data=data: fit_temperature(data).settings[0].temperature.mean, repeat=2)
         rows.append([f"{name}, compiled", seconds, NOTEBOOK_SECONDS / seconds])
     for model in ("pair", "rice"):
-        seconds = best_of(lambda model=model: fit_model(one, model).groups[0].ess, repeat=1)
+        seconds = best_of(lambda model=model: fit_model(one, model).groups[0].ess, repeat=3)
         rows.append([f"1 setting, model {model} on all 3000 spacings, compiled", seconds, NOTEBOOK_SECONDS / seconds])
     table(rows, ["fit", "seconds", "times faster"])
 

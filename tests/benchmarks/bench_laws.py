@@ -1,5 +1,7 @@
 """How long do the laws take: Tracy-Widom against the numbers of its peer, the pair laws against SciPy, sampling?
 
+SciPy uses one core; so do ours when the process is bound to one (``taskset -c 0``), which is the fair ratio.
+
 The peer figures of Tracy-Widom (package TracyWidom 0.4.0, β = 1, 1000 points: pdf 0.44 ms, cdf 0.08 ms) were measured
 on two cores; everything else is timed here, side by side, after compilation, in float64.
 """

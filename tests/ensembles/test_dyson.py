@@ -65,6 +65,8 @@ def test_force_and_curvature_are_derivatives_of_the_barrier(x64, wall):
     x = jnp.asarray([0.5, 1.1, 2.0])
     np.testing.assert_allclose(repulsion.force(x), -jax.grad(barrier)(x), rtol=1e-12)
     np.testing.assert_allclose(repulsion.curvature(x), jax.hessian(barrier)(x), rtol=1e-12)
+    new = jnp.asarray([0.4, 1.2, 1.3])
+    np.testing.assert_allclose(repulsion.rise(x, new), barrier(new) - barrier(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("beta", [1.0, 4.0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
@@ -13,9 +14,10 @@ from coulombgas._checks import InputError
 from coulombgas._files import atomic_file
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import PathType
+from coulombgas.inference._grid import sample_grid
 from coulombgas.inference._level_groups import GroupData
 from coulombgas.inference._parts import diagnostic_warnings
-from coulombgas.inference._sampler import sample_batch
+from coulombgas.inference._sampler import Draws, sample_batch
 from coulombgas.inference._settings import SettingData, collect_settings
 from coulombgas.inference._text import align, in_brackets, short_path
 
@@ -29,6 +31,7 @@ from ._catalogue import (
     stack_observations,
     standardise,
 )  # fmt: skip
+from ._programs import Observations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +147,11 @@ def fit_model(
         tolerance: how near two fixed points make one level group; for models of near-degenerate pairs large by default,
             so that a pair with a gap is one group.
         seed: seed of the sampler.
-        num_chains, num_warmup, num_draws: chains, adaptation steps and draws a chain.
+        num_chains, num_warmup, num_draws: chains, adaptation steps (of NUTS, for a posterior that no grid holds) and
+            draws a chain.
+
+    The posteriors have one or two parameters: independence Metropolis from a grid draws them, exact up to the e⁻²⁰
+    of the maximum at which the grid ends.
 
     Raises:
         InputError: for an unknown model, or when no group fits it.
@@ -178,7 +185,7 @@ def collect_problems(
 
 
 def _enough(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """At most 20 000 observations, evenly chosen: every step of the sampler looks at each."""
+    """At most 20 000 observations, evenly chosen: every point of the grid looks at each."""
     if len(values) <= _MAX_OBSERVATIONS:
         return values, ()
     chosen = np.linspace(0, len(values) - 1, _MAX_OBSERVATIONS).astype(int)
@@ -198,14 +205,26 @@ def fit_problems(model: PaperModel, problems: Sequence[GroupProblem], options: d
 def _fit_shape(model: PaperModel, problems: Sequence[GroupProblem], options: dict) -> list[GroupModelFit]:
     data = stack_observations([p.data.values for p in problems], [p.gap for p in problems])
     starts = [model.start(p.data.values, p.gap) for p in problems]
-    initial = {name: np.array([start[name] for start in starts]) for name in starts[0]}
+    fits = []
+    for i, (problem, start) in enumerate(zip(problems, starts, strict=True)):
+        own = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], data)
+        draws = _from_grid(model, own, start, i, options) or _by_nuts(model, own, start, options)
+        fits.append(_group_fit(model, problem, {n: v[0] for n, v in draws.sites.items()}, int(draws.diverging.sum())))
+    return fits
+
+
+def _from_grid(model: PaperModel, data: Observations, start: dict, index: int, options: dict) -> Draws | None:
+    even = model.even[0] if model.even else None
+    own, sizes = jax.tree.map(lambda leaf: leaf[0], data), {n: options[n] for n in ("num_chains", "num_draws")}
+    return sample_grid(bound(model), own, start, seed=(options["seed"], index), even=even, **sizes)
+
+
+def _by_nuts(model: PaperModel, data: Observations, start: dict, options: dict) -> Draws:
+    """For a posterior that no grid holds."""
+    initial = {name: np.array([value]) for name, value in start.items()}
     # gap and width, or repulsion and mean, are correlated: a full mass matrix and small steps
     careful = {"dense_mass": True, "target_accept": 0.95} if len(initial) > 1 else {}
-    draws = sample_batch(bound(model), data, initial, abreast=False, **careful, **options)
-    return [
-        _group_fit(model, problem, {n: v[i] for n, v in draws.sites.items()}, int(draws.diverging[i].sum()))
-        for i, problem in enumerate(problems)
-    ]
+    return sample_batch(bound(model), data, initial, abreast=False, **careful, **options)
 
 
 def _group_fit(model: PaperModel, problem: GroupProblem, sites: dict, divergences: int) -> GroupModelFit:
