@@ -69,18 +69,22 @@ def _independent_levels(
     key: Any, potentials: Sequence[Potential], temperature: Any, bounds: tuple[float, float], shape: tuple[int, ...]
 ) -> tuple[Any, Any]:
     """Draws of every level without repulsion, by inversion on a fine grid, and their standard deviations."""
-    columns, spreads = [], []
-    for number, potential in enumerate(potentials):
-        low, high, lowest = effective_interval(potential, temperature, bounds)
-        grid = low + (high - low) * jnp.linspace(0.0, 1.0, _GRID, dtype=low.dtype)
-        density = jnp.exp((lowest - jax.vmap(potential)(grid)) / temperature)
-        density = jnp.where(jnp.isfinite(density), density, 0.0)
-        mass = jnp.concatenate([jnp.zeros(1, low.dtype), jnp.cumsum(density[1:] + density[:-1])])
-        uniform = jax.random.uniform(jax.random.fold_in(key, number), shape, low.dtype)
-        columns.append(jnp.interp(uniform, mass / mass[-1], grid))
-        mean = (grid * density).sum() / density.sum()
-        spreads.append(jnp.sqrt(((grid - mean) ** 2 * density).sum() / density.sum()))
-    return jnp.stack(columns, axis=-1), jnp.stack(spreads)
+    tables = {well: _inversion_table(well, temperature, bounds) for well in dict.fromkeys(potentials)}
+    grids, probabilities, spreads = (jnp.stack(rows) for rows in zip(*map(tables.get, potentials), strict=True))
+    keys = jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(len(potentials)))
+    uniform = jax.vmap(lambda key: jax.random.uniform(key, shape, grids.dtype))(keys)
+    return jnp.moveaxis(jax.vmap(jnp.interp)(uniform, probabilities, grids), 0, -1), spreads
+
+
+def _inversion_table(potential: Potential, temperature: Any, bounds: tuple[float, float]) -> tuple[Any, Any, Any]:
+    """Positions of one level without repulsion, the probability below each, and the standard deviation."""
+    low, high, lowest = effective_interval(potential, temperature, bounds)
+    grid = low + (high - low) * jnp.linspace(0.0, 1.0, _GRID, dtype=low.dtype)
+    density = jnp.exp((lowest - jax.vmap(potential)(grid)) / temperature)
+    density = jnp.where(jnp.isfinite(density), density, 0.0)
+    mass = jnp.concatenate([jnp.zeros(1, low.dtype), jnp.cumsum(density[1:] + density[:-1])])
+    mean = (grid * density).sum() / density.sum()
+    return grid, mass / mass[-1], jnp.sqrt(((grid - mean) ** 2 * density).sum() / density.sum())
 
 
 def _log_vandermonde(levels: Any) -> Any:

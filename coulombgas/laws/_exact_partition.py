@@ -29,7 +29,7 @@ _SCAN = 2049
 _NUM_NODES = 12
 
 
-def exact_log_z(potential: Potential, beta: float, temperature: Any, bounds: tuple[float, float], size: int) -> Any:
+def exact_log_z(potential: Potential, beta: float, temperature: Any, bounds: tuple[Any, Any], size: int) -> Any:
     """log of the integral of Π|x_i − x_j|^β exp(−ΣV(x_i)/T) over all levels within the bounds, for β = 1, 2 or 4."""
     count = 2 * size if beta == 4 else size
     x, weight, log_w = _rule(potential, temperature, bounds, beta * (size - 1), num_panels=64 + 2 * count)
@@ -82,7 +82,7 @@ def _orthonormal(u: Any, root: Any, count: int) -> tuple[Any, Any, Any]:
 
 
 def _rule(
-    potential: Potential, temperature: Any, bounds: tuple[float, float], charge: float, *, num_panels: int
+    potential: Potential, temperature: Any, bounds: tuple[Any, Any], charge: float, *, num_panels: int
 ) -> tuple[Any, Any, Any]:
     """Nodes, weights and log w = −V/T: Gauss-Legendre panels, dense where the levels are.
 
@@ -91,13 +91,12 @@ def _rule(
     dtype = jnp.result_type(float)
     low, high = _interval(potential, temperature, jnp.asarray(bounds, dtype), charge)
     grid = jnp.linspace(0.0, 1.0, _SCAN, dtype=dtype)
-    log_w = _log_weight(potential, temperature, low + (high - low) * _smooth(grid))
+    log_w = lax.stop_gradient(_log_weight(potential, temperature, low + (high - low) * _smooth(grid)))
     mass = jnp.exp((log_w - log_w.max()) / 8)
     walls = 1 / (grid + 1e-6) + 1 / (1 - grid + 1e-6)
     density = mass / mass.mean() + 0.5 + 0.2 * walls / walls.mean()
     ladder = jnp.concatenate([jnp.zeros(1, dtype), jnp.cumsum((density[1:] + density[:-1]) / 2)])
     edges = jnp.interp(jnp.linspace(0.0, 1.0, num_panels + 1, dtype=dtype), ladder / ladder[-1], grid)
-    low, high, edges = (lax.stop_gradient(item) for item in (low, high, edges))
     nodes, weights, _ = _gauss()
     half = jnp.diff(edges)[:, None] / 2
     s = (edges[:-1, None] + half * (1 + nodes)).ravel()
@@ -120,19 +119,22 @@ def _interval(potential: Potential, temperature: Any, bounds: Any, charge: float
 
     Its maximum lies inside the bulk, below the edge by 0.15 charge for a quadratic and 0.31 charge for a linear V.
     """
-    low, high = bounds[0], bounds[1]
     unit = jnp.linspace(0.0, 1.0, _SCAN, dtype=bounds.dtype)
-    for _ in range(3):
+    temperature = lax.stop_gradient(temperature)
+
+    def narrow(_: Any, ends: Any) -> Any:
+        low, high = ends
         grid = low + (high - low) * unit
-        log_w = _log_weight(potential, temperature, grid)
+        log_w = lax.stop_gradient(_log_weight(potential, temperature, grid))
         relative = log_w - log_w.max()
         bottom, spread = grid[jnp.argmax(log_w)], jnp.ptp(jnp.where(relative > -1, grid, grid[jnp.argmax(log_w)]))
         pushed = log_w + charge * jnp.log(jnp.hypot(grid - bottom, spread + (high - low) / _SCAN))
         within = (pushed > pushed.max() - _DEPTH - charge) | (relative > -_DEPTH)
         begin, end = jnp.argmax(within), _SCAN - 1 - jnp.argmax(within[::-1])
         step = (high - low) / (_SCAN - 1)
-        low, high = jnp.maximum(grid[begin] - step, bounds[0]), jnp.minimum(grid[end] + step, bounds[1])
-    return low, high
+        return jnp.maximum(grid[begin] - step, bounds[0]), jnp.minimum(grid[end] + step, bounds[1])
+
+    return lax.fori_loop(0, 3, narrow, (bounds[0], bounds[1]))
 
 
 def _running_integral(values: Any, weight: Any) -> Any:

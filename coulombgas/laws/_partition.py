@@ -19,20 +19,22 @@ _SCAN = 513
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def effective_interval(potential: Potential, temperature: Any, bounds: tuple[float, float]) -> tuple[Any, Any, Any]:
     """(low, high, lowest V): where exp(−V/T) is above exp(−60) of its largest value, found by three nested scans."""
-    low, high = (jnp.asarray(bound, jnp.result_type(float)) for bound in bounds)
-    first, last = low, high
-    unit = jnp.linspace(0.0, 1.0, _SCAN, dtype=low.dtype)
-    for _ in range(3):
+    first, last = (jnp.asarray(bound, jnp.result_type(float)) for bound in bounds)
+    temperature = lax.stop_gradient(temperature)
+    unit = jnp.linspace(0.0, 1.0, _SCAN, dtype=first.dtype)
+
+    def narrow(_: Any, state: Any) -> Any:
+        low, high, _ = state
         grid = low + (high - low) * unit
-        values = jax.vmap(potential)(grid)
+        values = lax.stop_gradient(jax.vmap(potential)(grid)).astype(first.dtype)
         values = jnp.where(jnp.isfinite(values), values, jnp.inf)
         lowest = values.min()
         within = values - lowest <= _DEPTH * temperature
         begin, end = jnp.argmax(within), _SCAN - 1 - jnp.argmax(within[::-1])
         step = (high - low) / (_SCAN - 1)
-        low = jnp.maximum(grid[begin] - step, first)
-        high = jnp.minimum(grid[end] + step, last)
-    return lax.stop_gradient(low), lax.stop_gradient(high), lax.stop_gradient(lowest)
+        return jnp.maximum(grid[begin] - step, first), jnp.minimum(grid[end] + step, last), lowest
+
+    return lax.fori_loop(0, 3, narrow, (first, last, first))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
@@ -58,7 +60,8 @@ def quadrature_log_z(
     """
     identical = len({id(potential) for potential in potentials}) == 1
     num_nodes = num_nodes or (80 if len(potentials) < 3 else 48 if identical else 64)
-    intervals = [effective_interval(potential, temperature, bounds) for potential in potentials]
+    found = {potential: effective_interval(potential, temperature, bounds) for potential in dict.fromkeys(potentials)}
+    intervals = [found[potential] for potential in potentials]
     orders = [tuple(range(len(potentials)))] if identical else list(itertools.permutations(range(len(potentials))))
     sector = functools.partial(_sector, potentials, intervals, beta, temperature, num_nodes)
     logs = jnp.stack([sector(order) for order in orders])
