@@ -32,6 +32,7 @@ MIN_BULK_LEVELS = 8
 MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
 _COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
+_MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
 _LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -203,7 +204,7 @@ def analyse(
         spectra: what :func:`coulombgas.load_spectra` returned, or one spectrum or several.
         level: probability of one or more false spikes in a matrix of pure noise.
         unfolding: one of the methods of :func:`coulombgas.spectra.unfold`, or "auto": Marchenko-Pastur where it fits
-            the bulk, a spline elsewhere.
+            the bulk and the entries have an excess kurtosis below 3, a spline elsewhere.
         seed: seed of all posterior draws.
         progress: called with (matrices done, matrices in all).
 
@@ -236,6 +237,8 @@ def analyse_layer(
     spikes = _fit_spikes(spectrum, positive, level, seed, warnings)
     alike = _independence(spectrum, spikes, warnings)
     tail = _fit_tail(positive, spikes, seed, warnings)
+    if unfolding == "auto" and abs(spectrum.kurtosis) > _MOST_KURTOSIS:
+        unfolding = "spline"
     spacing = _spacings(positive, spikes, unfolding, seed, warnings)
     return LayerAnalysis(
         spectrum=spectrum,

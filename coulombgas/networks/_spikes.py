@@ -135,7 +135,7 @@ def find_spikes(
     number = _number_posterior(levels, bulk, most, edge)
     threshold = _threshold(bulk, level, edge)
     p_values = _p_values(levels, bulk, count, edge)
-    if entries is not None and entries.large:
+    if entries is not None and entries.large and entries.shuffled is None:
         p_values = _with_entries(levels, bulk, p_values, edge, entries, level)
     bulk = _averaged(levels, rows, bulk, number, options)
     outliers = _spikes(levels, bulk, p_values, seed)
@@ -266,9 +266,11 @@ def _p_values(levels: np.ndarray, bulk: BulkFit, count: int, edge: NoiseEdge) ->
     """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it."""
     ranks = np.arange(count)
     draws = slice(None, None, max(bulk.variance_draws.size // 100, 1))
-    centre, scale = edge.scale(
-        bulk.variance_draws[draws, None], bulk.rows_draws[draws, None] - ranks, levels.size - ranks
-    )
+    variance, rows = bulk.variance_draws[draws, None], bulk.rows_draws[draws, None]
+    if edge.rows is not None:
+        rows = np.array([[float(edge.rows)]])
+        variance = bulk.best_variance * (bulk.rows.mean - bulk.num_spikes) / (rows - bulk.num_spikes)
+    centre, scale = edge.scale(variance, rows - ranks, levels.size - ranks)
     standard = (levels[::-1][:count] - centre) / scale
     return np.exp(edge_log_survival(standard)).mean(axis=0)
 

@@ -89,8 +89,9 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
     if matrix.shape[0] < matrix.shape[1]:
         pair.reverse()
     tests = (pair[0][0], pair[1][0], pair[0][1][1], pair[1][1][1])
-    shuffled = _shuffled(long, cut, kurtosis, seed) if step == 1 else None
-    return Entries(kurtosis, _large(tall, cut), tests, (pair[0][1][0], pair[1][1][0]), shuffled)
+    large = _large(tall, cut)
+    shuffled = _shuffled(long, max((cut, *large)), kurtosis, seed) if step == 1 else None
+    return Entries(kurtosis, large, tests, (pair[0][1][0], pair[1][1][0]), shuffled)
 
 
 def _cut(part: np.ndarray, size: int, most: float) -> float:
@@ -196,7 +197,7 @@ def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:
 
 
 def _shuffled(long: np.ndarray, cut: float, kurtosis: float, seed: int) -> ShuffledLevels | None:
-    """Levels of the entries up to the cut in random order."""
+    """Levels of the entries up to the cut or, where they continue their law, beyond it, in random order."""
     rows, columns = long.shape
     number = min(_MAX_SHUFFLES, int(_SHUFFLE_WORK / (rows * columns**2)))
     upper = mp_edges(1.0, rows, columns)[1]
