@@ -6,6 +6,8 @@ from ._analysis import analyse as analyse
 from ._analysis import analyse_layer as analyse_layer
 from ._bulk import BulkFit as BulkFit
 from ._bulk import fit_bulk as fit_bulk
+from ._independence import Independence as Independence
+from ._independence import independence as independence
 from ._layer_noise import GroupMotion as GroupMotion
 from ._layer_noise import LayerMotion as LayerMotion
 from ._layer_noise import layer_motion as layer_motion
@@ -32,6 +34,7 @@ __all__ = [
     "BulkFit",
     "Dynamics",
     "GroupMotion",
+    "Independence",
     "LayerAnalysis",
     "LayerMotion",
     "LayerTrajectory",
@@ -48,6 +51,7 @@ __all__ = [
     "fit_repulsion",
     "fit_tail",
     "follow",
+    "independence",
     "layer_motion",
     "window",
 ]

@@ -23,14 +23,16 @@ from coulombgas.spectra import (
     unfold,
 )
 
+from ._independence import Independence, independence
 from ._repulsion import RepulsionFit, fit_repulsion
-from ._spikes import LEVEL, SpikeFit, find_spikes
+from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
 from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
 
 MIN_BULK_LEVELS = 8
 MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
 _COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
+_MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
 _LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -41,6 +43,7 @@ class LayerAnalysis:
     Attributes:
         spectrum: the levels it is about.
         spikes: bulk and outliers; None with too few levels.
+        independence: tests of independent entries of one law; None without a bulk or full rank.
         tail: tail exponent and model comparison of the levels.
         signal_tail: the same of the squared signal strengths θ² behind the spikes, when there are at least ten. Noise
             pushes an outlier from θ² to about θ² + (M + N)v, which makes the tail of the levels look steeper than
@@ -57,6 +60,7 @@ class LayerAnalysis:
 
     spectrum: LayerSpectrum = field(repr=False)
     spikes: SpikeFit | None = None
+    independence: Independence | None = None
     tail: TailFit | None = None
     signal_tail: TailFit | None = None
     unfolding: Unfolding | None = field(default=None, repr=False)
@@ -76,8 +80,9 @@ class LayerAnalysis:
 
     @property
     def is_noise(self) -> bool:
-        """Whether the bulk is compatible with noise: Marchenko-Pastur, of a matrix of full rank."""
-        return self.spikes is not None and self.spikes.bulk.fits and self.spectrum.rank == self.spectrum.columns
+        """Whether the bulk is compatible with noise: Marchenko-Pastur, of independent entries, of full rank."""
+        alike = self.independence is not None and self.independence.holds
+        return self.spikes is not None and self.spikes.bulk.fits and alike
 
     @property
     def step(self) -> int | None:
@@ -121,12 +126,14 @@ class LayerAnalysis:
             "rows": _numbers(bulk and bulk.rows),
             "aspect": _numbers(bulk and bulk.aspect),
             "lower_edge": bulk.lower_edge if bulk else None,
+            "independence": self.independence.as_dict() if self.independence else None,
             "marchenko_pastur": {"distance": bulk.distance, "limit": bulk.distance_limit} if bulk else None,
             "num_spikes_probability": (
                 dict(zip(map(str, self.spikes.candidates), self.spikes.probabilities.tolist(), strict=True))
                 if self.spikes
                 else None
             ),
+            "levels_of_large_entries": ([one.eigenvalue for one in self.spikes.from_entries] if self.spikes else None),
             "tail_minimum": self.tail.minimum if self.tail else None,
             "tail_probabilities": self.tail.probabilities if self.tail else None,
             "signal_tail": {
@@ -197,7 +204,7 @@ def analyse(
         spectra: what :func:`coulombgas.load_spectra` returned, or one spectrum or several.
         level: probability of one or more false spikes in a matrix of pure noise.
         unfolding: one of the methods of :func:`coulombgas.spectra.unfold`, or "auto": Marchenko-Pastur where it fits
-            the bulk, a spline elsewhere.
+            the bulk and the entries have an excess kurtosis below 3, a spline elsewhere.
         seed: seed of all posterior draws.
         progress: called with (matrices done, matrices in all).
 
@@ -228,13 +235,17 @@ def analyse_layer(
     if positive[-1] - positive[0] < 1e-6 * positive[-1]:
         return LayerAnalysis(spectrum=spectrum, warnings=(*warnings, "all levels are equal: nothing to analyse"))
     spikes = _fit_spikes(spectrum, positive, level, seed, warnings)
+    alike = _independence(spectrum, spikes, warnings)
     tail = _fit_tail(positive, spikes, seed, warnings)
+    if unfolding == "auto" and abs(spectrum.kurtosis) > _MOST_KURTOSIS:
+        unfolding = "spline"
     spacing = _spacings(positive, spikes, unfolding, seed, warnings)
     return LayerAnalysis(
         spectrum=spectrum,
         spikes=spikes,
+        independence=alike,
         tail=tail,
-        signal_tail=_fit_signals(spikes, seed),
+        signal_tail=_fit_signals(positive, spikes, seed),
         localisation=_localisation(spectrum, spikes, level, seed),
         **_ranks(positive, spikes, seed),
         **spacing,
@@ -257,7 +268,8 @@ def _fit_spikes(
     if levels.size < MIN_BULK_LEVELS:
         warnings.append(f"{levels.size} levels are too few for a bulk")
         return None
-    fit = find_spikes(levels, spectrum.rows, level=level, kurtosis=spectrum.kurtosis, seed=seed)
+    known = {"kurtosis": spectrum.kurtosis, "entries": spectrum.entries}
+    fit = find_spikes(levels, spectrum.rows, level=level, seed=seed, **known)
     bulk = fit.bulk
     if spectrum.rank < spectrum.columns:
         warnings.append("no matrix of independent entries, because it lacks rank: variance and edge are descriptive")
@@ -266,11 +278,23 @@ def _fit_spikes(
             f"bulk is not Marchenko-Pastur: the levels are displaced by up to {bulk.distance:.1f} mean spacings "
             f"(random: {bulk.distance_limit:.1f}); variance and edge are descriptive"
         )
-    if fit.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
+    if bulk.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
         warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
     if not fit.converged:
         warnings.append("number of spikes not settled: the smaller of two candidates was taken")
     return fit
+
+
+def _independence(spectrum: LayerSpectrum, spikes: SpikeFit | None, warnings: list[str]) -> Independence | None:
+    if spikes is None or spectrum.rank < spectrum.columns:
+        return None
+    found = independence(spectrum, spikes.bulk)
+    if not found.holds:
+        warnings.append(
+            f"entries are not independent draws of one law: {'; '.join(found.departures)}; variance, rows, edge and "
+            "spikes, which assume it, are descriptive"
+        )
+    return found
 
 
 def _fit_tail(levels: np.ndarray, spikes: SpikeFit | None, seed: int, warnings: list[str]) -> TailFit | None:
@@ -278,24 +302,25 @@ def _fit_tail(levels: np.ndarray, spikes: SpikeFit | None, seed: int, warnings: 
         warnings.append(f"{levels.size} levels are too few for a tail")
         return None
     fit = fit_tail(levels, seed=seed)
-    beyond = spikes.num_spikes if spikes else 0
+    beyond = spikes.bulk.num_spikes if spikes else 0
     if spikes is not None and spikes.bulk.fits and beyond < _MIN_TAIL_SPIKES:
         # the edge of a Marchenko-Pastur bulk also has a best exponent, which means nothing
         return TailFit(**{**fit.__dict__, "preferred": NO_TAIL})
     return fit
 
 
-def _fit_signals(spikes: SpikeFit | None, seed: int) -> TailFit | None:
-    strengths = np.array([spike.strength.mean for spike in spikes.spikes]) if spikes else np.empty(0)
-    if strengths.size < MIN_TAIL or not np.ptp(strengths) > 0:
+def _fit_signals(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> TailFit | None:
+    """Tail of θ², entries among them: of levels beyond the edge of Gaussian noise of the same variance."""
+    squares = signal_squares(levels, spikes) if spikes else np.empty(0)
+    if squares.size < MIN_TAIL or not np.ptp(squares) > 0:
         return None
-    return fit_tail(np.sort(strengths**2), seed=seed)
+    return fit_tail(np.sort(squares), seed=seed)
 
 
 def _spacings(
     levels: np.ndarray, spikes: SpikeFit | None, method: str, seed: int, warnings: list[str]
 ) -> dict[str, Any]:
-    outside = spikes.num_spikes if spikes else 0
+    outside = spikes.bulk.num_spikes if spikes else 0
     bulk = np.sqrt(levels[: levels.size - outside])
     if bulk.size < MIN_SPACING_LEVELS:
         warnings.append(f"{bulk.size} bulk levels are too few for spacings")
@@ -343,7 +368,7 @@ def _localisation(
         return None
     valid = slice(spectrum.columns - spectrum.rank, None)
     if found.modes is not None:  # of the largest levels only, and of those the spikes
-        number = min(spikes.num_spikes if spikes else 0, found.modes.size)
+        number = min(spikes.bulk.num_spikes if spikes else 0, found.modes.size)
         if number == 0:
             return None
         valid = slice(found.modes.size - number, None)
@@ -364,7 +389,7 @@ def _ranks(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> dict[str, 
     from ._spikes import level_sds
 
     rng = np.random.default_rng([seed, 2])
-    count, bulk = spikes.num_spikes, spikes.bulk
+    count, bulk = spikes.bulk.num_spikes, spikes.bulk
     scale = bulk.variance_draws / bulk.variance_draws.mean()
     low = levels[: levels.size - count]
     top = levels[levels.size - count :] + level_sds(spikes) * rng.standard_normal((scale.size, count))

@@ -8,19 +8,31 @@ The n bulk levels of an M×N noise matrix of variance v obey the Laguerre law wi
 with ν' = ν − k and n = N − k once k spikes are set aside; each spike at z keeps repelling the bulk with half a charge,
 a factor Π(z − x_i)^{1/2} whose normalisation is that of the mean potential of the bulk. Σ log x and Σ x are sufficient:
 levels are rigid, and a likelihood that took them as independent draws from the density would be wrong by √N.
-Entries with excess kurtosis κ₄ move all levels together: Var log v = (2 + κ₄)/(MN).
 (J. Wishart 1928; spikes: Onatski, Moreira, Hallin, arXiv:1306.4867.)
+
+Entries with excess kurtosis κ₄ move all levels together, Var log v = (2 + κ₄)/(MN), and lower Σ log x, as the norms of
+the columns scatter by (2 + κ₄)/M: by κ₄N/(2M) to first order (Bai and Silverstein 2004), n times the difference of
+ψ(a) − log a between a = M/(2 + κ₄) and M/2 for norms with a gamma law. Its variance grows by the second order,
+
+.. math:: \Delta\mathrm{Var} = \tfrac12\big[(2+\kappa_4)^2 - 4\big]\tfrac{N}{M^2}\big(1 + \tfrac NM\big)
+   + \tfrac12\big[(3+\kappa_4)^2 - 9\big]\tfrac{N^2}{M^3},
+
+of the norms of columns and rows and of the products of columns; the posterior of ν is flattened by the ratio of both
+variances. Levels of the same entries in random order, where there are any, replace both.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, polygamma, psi
 
 from coulombgas._checks import InputError, check_choice, check_count, check_finite_array
 from coulombgas._interval import Interval, summarise
-from coulombgas.spectra import Numeric, mp_cdf, mp_edges
+from coulombgas.spectra import Entries, Numeric, mp_angle, mp_cdf, mp_edges
+
+from ._edge import bulk_kurtosis
 
 MIN_BULK = 4
 _NUM_GRID = 160
@@ -70,6 +82,7 @@ def fit_bulk(
     *,
     num_spikes: int = 0,
     kurtosis: float = 0.0,
+    entries: Entries | None = None,
     aspect: str = "free",
     num_draws: int = 2000,
     seed: int = 0,
@@ -80,7 +93,8 @@ def fit_bulk(
         eigenvalues: positive eigenvalues of WᵀW, ascending, shape (N,), N no larger than ``rows``.
         rows: longer side of the matrix.
         num_spikes: largest levels to set aside.
-        kurtosis: excess kurtosis of the entries.
+        kurtosis: excess kurtosis of the entries, where ``entries`` does not tell.
+        entries: what is known of the entries.
         aspect: "free" fits the effective number of rows, "shape" takes it as known.
         num_draws: posterior draws.
         seed: seed of the draws.
@@ -96,25 +110,71 @@ def fit_bulk(
     if levels[0] <= 0 or (np.diff(levels) < 0).any():
         raise InputError("`eigenvalues` must be positive and ascend: leave zero modes out and sort them.")
     check_count("rows", rows, levels.size)
-    problem = _Problem(levels, num_spikes, _shrink(kurtosis, rows * levels.size))
+    problem = _Problem(levels, num_spikes, _effect(levels, rows, kurtosis, entries))
     rng = np.random.default_rng(seed)
     nu = problem.draw_rows(rng, num_draws, rows) if aspect == "free" else np.full(num_draws, float(rows))
     return _summary(problem, nu, problem.draw_variance(rng, nu))
 
 
-def _shrink(kurtosis: float, num_entries: int) -> float:
-    """The sample kurtosis has a standard error of √(24/n): what lies within it counts as zero."""
-    return kurtosis * kurtosis**2 / (kurtosis**2 + 24 / num_entries)
+class _Effect(NamedTuple):
+    """What entries that are not Gaussian do to the levels."""
+
+    kurtosis: float
+    """Of the total Σx."""
+    log_shift: float
+    """By which Σ log x is lowered, for each level."""
+    flattening: float
+    """Ratio of the variances of N log⟨x⟩ − Σ log x with these and with Gaussian entries."""
+    shape: float
+    """Kurtosis of the entries that make no level of their own."""
+    rows: int
+    levels: np.ndarray
+    """Mean levels of the entries in random order; empty where unknown."""
+    distance: float
+
+
+def _effect(levels: np.ndarray, rows: int, kurtosis: float, entries: Entries | None) -> _Effect:
+    columns, size = levels.size, rows * levels.size
+    shape = bulk_kurtosis(rows, columns, kurtosis, entries)
+    mean, variance = log_ratio_moments(rows, columns)
+    shuffled = None if entries is None else entries.shuffled
+    if shuffled is None:
+        shift = (_log_bias(rows / 2) - _log_bias(rows / (2 + shape))) * columns
+        own, half = 2 + shape, 3 + shape
+        spread = (own**2 - 4) / 2 * columns / rows**2 * (1 + columns / rows) + (half**2 - 9) / 2 * columns**2 / rows**3
+    else:
+        shift, spread = shuffled.log_mean - mean, shuffled.log_sd**2 - variance
+    # single large entries widen the total as well
+    large = () if entries is None else entries.large
+    total = shape + sum(one**4 for one in large) / size / (levels.sum() / size) ** 2
+    return _Effect(
+        kurtosis=total, log_shift=shift / columns, flattening=max(1 + spread / variance, 0.5), shape=shape, rows=rows,
+        levels=np.array(shuffled.levels if shuffled else ()), distance=shuffled.distance if shuffled else 0.0,
+    )  # fmt: skip
+
+
+def log_ratio_moments(rows: int, columns: int) -> tuple[float, float]:
+    """Mean and variance of N log⟨x⟩ − Σ log x for Gaussian entries, from Bartlett's decomposition."""
+    half = (rows - np.arange(columns)) / 2
+    whole = rows * columns / 2
+    mean = columns * (psi(whole) - np.log(columns)) - psi(half).sum()
+    return float(mean), float(polygamma(1, half).sum() - columns**2 * polygamma(1, whole))
+
+
+def _log_bias(shape: float) -> float:
+    """⟨log x⟩ − log⟨x⟩ of a gamma law."""
+    return float(psi(shape) - np.log(shape))
 
 
 class _Problem:
     """Sufficient statistics of one bulk and its conditional laws."""
 
-    def __init__(self, levels: np.ndarray, num_spikes: int, kurtosis: float) -> None:
+    def __init__(self, levels: np.ndarray, num_spikes: int, effect: _Effect) -> None:
         self.size = levels.size - num_spikes
         self.bulk, self.spikes = levels[: self.size], levels[self.size :]
-        self.sum, self.sum_log = float(self.bulk.sum()), float(np.log(self.bulk).sum())
-        self.kurtosis = kurtosis
+        self.sum = float(self.bulk.sum())
+        self.sum_log = float(np.log(self.bulk).sum()) + effect.log_shift * self.size
+        self.effect = effect
 
     def draw_rows(self, rng: np.random.Generator, num: int, shape_rows: int) -> np.ndarray:
         """Draws of ν from its marginal posterior under a prior uniform in log ν."""
@@ -138,11 +198,26 @@ class _Problem:
         """Draws of v given ν: Σx/v is chi-squared, widened or narrowed by the kurtosis of the entries."""
         dof = self._degrees(nu)
         log_ratio = np.log(rng.chisquare(dof) / dof)
-        return self.sum / dof * np.exp(-np.sqrt(max(1 + self.kurtosis / 2, 1e-3)) * log_ratio)
+        return self.sum / dof * np.exp(-np.sqrt(1 + self.effect.kurtosis / 2) * log_ratio)
 
     def best_variance(self, rows: float) -> float:
         """Most probable v at ν = ``rows``."""
         return self.sum / float(self._degrees(np.array([rows]))[0])
+
+    def distance(self, variance: float, rows: float) -> tuple[float, float]:
+        """Largest displacement of a level from its place, in levels, and what noise exceeds in 1% of cases."""
+        size, effect = self.size, self.effect
+        if effect.levels.size:
+            rows, columns = effect.rows, effect.levels.size
+            variance = self.sum / effect.levels[:size].sum()
+            counted = columns * mp_cdf(self.bulk, variance, rows, columns)
+            place = columns * mp_cdf(effect.levels[:size], 1.0, rows, columns)
+            return float(np.abs(counted - place).max()), effect.distance
+        law = variance, rows - self.spikes.size, size
+        # kurtosis moves the counting function by −(κ₄/2π) sin 2φ, x = Mv(1 + r + 2√r cos φ)
+        moved = effect.shape / (2 * np.pi) * np.sin(2 * mp_angle(self.bulk, *law))
+        counted = size * mp_cdf(self.bulk, *law) - moved
+        return float(np.abs(counted - np.arange(size) - 0.5).max()), float(0.45 + 0.48 * np.log(size))
 
     def _degrees(self, nu: np.ndarray) -> np.ndarray:
         """n(ν' − Σ 1/ℓ): degrees of freedom left in Σx, each spike of strength ℓ taking its share."""
@@ -158,19 +233,17 @@ class _Problem:
         n, effective = self.size, nu - self.spikes.size
         variance = self.sum / self._degrees(nu)
         gammas = gammaln((effective[:, None] - np.arange(n)) / 2).sum(axis=1)
-        # kurtosis lowers Σ log x by κ₄ N/(2M) on average
-        logs = self.sum_log + self.kurtosis * n / (2 * effective)
         strength = spike_strength(self.spikes[:, None], variance, effective, n)
         potential = (np.log(effective * variance) + bulk_potential(strength, n / effective)).sum(axis=0)
-        return (
-            (effective - n - 1) / 2 * logs
+        mass = (
+            (effective - n - 1) / 2 * self.sum_log
             - self.sum / (2 * variance)
             - effective * n / 2 * np.log(2 * variance)
             - gammas
             - n / 2 * potential
             - np.log(effective) / 2  # width of v at given ν
-            - np.log(nu)  # prior
         )
+        return mass / self.effect.flattening - np.log(nu)  # prior
 
 
 def spike_strength(spike: Numeric, variance: Numeric, rows: Numeric, columns: int) -> Any:
@@ -190,8 +263,7 @@ def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit
     best_variance = problem.best_variance(mean_rows)
     spikes = problem.spikes.size
     lower, upper = mp_edges(best_variance, mean_rows - spikes, problem.size)
-    counted = problem.size * mp_cdf(problem.bulk, best_variance, mean_rows - spikes, problem.size)
-    distance = float(np.abs(counted - np.arange(problem.size) - 0.5).max())
+    distance, limit = problem.distance(best_variance, mean_rows)
     return BulkFit(
         variance=summarise(variance),
         best_variance=best_variance,
@@ -202,10 +274,28 @@ def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit
         num_levels=problem.size,
         num_spikes=spikes,
         distance=distance,
-        distance_limit=float(0.45 + 0.48 * np.log(problem.size)),
+        distance_limit=limit,
         variance_draws=variance,
         rows_draws=nu,
     )
+
+
+def mixed(fit: BulkFit, fits: Sequence[BulkFit], weights: np.ndarray, seed: int) -> BulkFit:
+    """A fit with the draws of several, in these proportions; variance and edges follow the mean of the rows."""
+    rng = np.random.default_rng([seed, 3])
+    num = fit.variance_draws.size
+    which = rng.choice(len(fits), size=num, p=weights)
+    variance = np.choose(which, [one.variance_draws for one in fits])
+    nu = np.choose(which, [one.rows_draws for one in fits])
+    spikes = fit.num_spikes
+    rows = _interval(nu)
+    best = fit.best_variance * (fit.rows.mean - spikes) / (rows.mean - spikes)
+    lower, upper = mp_edges(best, rows.mean - spikes, fit.num_levels)
+    aspect = _interval((fit.num_levels + spikes) / nu)
+    return replace(
+        fit, variance=summarise(variance), best_variance=best, rows=rows, aspect=aspect, edge=upper, lower_edge=lower,
+        variance_draws=variance, rows_draws=nu,
+    )  # fmt: skip
 
 
 def _interval(draws: np.ndarray) -> Interval:

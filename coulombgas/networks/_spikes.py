@@ -4,25 +4,33 @@ A signal θ u vᵀ in noise of variance v puts an outlier at :math:`x = (\theta^
 θ⁴ > M N v² (Baik, Ben Arous, Péché; Benaych-Georges, Nadakuditi, arXiv:1103.2221); weaker signals leave no trace.
 Outliers are counted by comparing, from the largest down, with the Tracy-Widom law of the noise that remains; the
 variance of that noise comes from :func:`fit_bulk`, started from the median so that strong spikes hide no weaker ones.
+
+A single entry of size θ is such a signal too. Where the entries have a heavy tail, levels that large entries of the
+common law explain are set aside with the spikes, but are none: a level is a spike if, with what the entries are known
+to do, so many levels lie beyond it by chance with less than the stated probability. Whether a level near the edge
+belongs to the noise is not certain, and the posterior of variance and rows is the average over the number of spikes.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from coulombgas._checks import check_in_interval
 from coulombgas._interval import Interval, summarise
-from coulombgas.spectra import Numeric, mp_quantile
+from coulombgas.spectra import Entries, Numeric, mp_quantile
 
-from ._bulk import MIN_BULK, BulkFit, fit_bulk, spike_strength
-from ._edge import edge_log_density, edge_log_survival, edge_quantile, edge_scale
+from ._bulk import MIN_BULK, BulkFit, fit_bulk, mixed, spike_strength
+from ._edge import TRACY_WIDOM_SD, NoiseEdge, edge_log_density, edge_log_survival, edge_quantile, edge_scale, noise_edge
 
 LEVEL = 0.01
 _MAX_ROUNDS = 30
 _LARGEST_STRENGTH = 1e4
 _CANDIDATES = 12
-_TRACY_WIDOM_SD = 1.2680
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
+_NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
+_RARE = 0.01  # numbers of spikes less probable than that are left out of the average
 _TOGETHER = 3.0  # a pair of equal signals is closer than that in 90% of cases
 
 
@@ -50,7 +58,8 @@ class SpikeFit:
 
     Attributes:
         bulk: posterior of the noise.
-        spikes: outliers, the largest first.
+        outliers: levels beyond the edge of the noise, the largest first, set aside of the bulk.
+        spikes: those that no large entry of the common law of the entries explains.
         level: probability of one or more false spikes on pure noise.
         threshold: value beyond which a level counts as spike.
         candidates: numbers of spikes that were compared, shape (candidate,).
@@ -59,6 +68,7 @@ class SpikeFit:
     """
 
     bulk: BulkFit
+    outliers: tuple[Spike, ...]
     spikes: tuple[Spike, ...]
     level: float
     threshold: float
@@ -71,6 +81,11 @@ class SpikeFit:
         """How many there are, at the stated level."""
         return len(self.spikes)
 
+    @property
+    def from_entries(self) -> tuple[Spike, ...]:
+        """Outliers that single large entries explain."""
+        return tuple(one for one in self.outliers if one not in self.spikes)
+
 
 def find_spikes(
     eigenvalues: np.ndarray,
@@ -78,6 +93,7 @@ def find_spikes(
     *,
     level: float = LEVEL,
     kurtosis: float = 0.0,
+    entries: Entries | None = None,
     aspect: str = "free",
     num_draws: int = 2000,
     seed: int = 0,
@@ -88,7 +104,8 @@ def find_spikes(
         eigenvalues: positive eigenvalues of WᵀW, ascending, shape (N,).
         rows: longer side of the matrix, at least N.
         level: probability of one or more false spikes when there is noise only.
-        kurtosis: excess kurtosis of the entries.
+        kurtosis: excess kurtosis of the entries, where ``entries`` does not tell.
+        entries: what is known of the entries; without, large entries are taken for signals.
         aspect: "free" fits the effective number of rows of the bulk, "shape" takes it as known.
         num_draws: posterior draws.
         seed: seed of the draws.
@@ -98,12 +115,13 @@ def find_spikes(
     """
     check_in_interval("level", level, 1e-12, 0.5)
     levels = np.asarray(eigenvalues, dtype=np.float64)
-    options = {"kurtosis": kurtosis, "aspect": aspect, "num_draws": num_draws, "seed": seed}
+    options = {"kurtosis": kurtosis, "entries": entries, "aspect": aspect, "num_draws": num_draws, "seed": seed}
+    edge = noise_edge(rows, levels.size, kurtosis, entries)
     most = max((levels.size - MIN_BULK) // 2, 0)
-    count, seen = min(_robust_count(levels, rows, level), most), []
+    count, seen = min(_robust_count(levels, rows, level, edge), most), []
     bulk = fit_bulk(levels, rows, num_spikes=count, **options)
     while len(seen) < _MAX_ROUNDS:
-        p_values = _p_values(levels, bulk, min(count + _CANDIDATES, most))
+        p_values = _p_values(levels, bulk, min(count + _CANDIDATES, most), edge)
         found = int(np.argmax(np.append(p_values >= level, True)))
         seen.append(count)
         if found == count:
@@ -114,15 +132,66 @@ def find_spikes(
         if found in seen:
             break
     converged = bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
-    p_values = _p_values(levels, bulk, count)
+    number = _number_posterior(levels, bulk, most, edge)
+    threshold = _threshold(bulk, level, edge)
+    p_values = _p_values(levels, bulk, count, edge)
+    if entries is not None and entries.large and entries.shuffled is None:
+        p_values = _with_entries(levels, bulk, p_values, edge, entries, level)
+    bulk = _averaged(levels, rows, bulk, number, options)
+    outliers = _spikes(levels, bulk, p_values, seed)
+    spikes = tuple(one for one in outliers if one.p_value < level)
     return SpikeFit(
-        bulk=bulk,
-        spikes=_spikes(levels, bulk, p_values, seed),
-        level=level,
-        threshold=_threshold(bulk, level),
-        **_number_posterior(levels, bulk, most),
-        converged=converged,
+        bulk=bulk, outliers=outliers, spikes=spikes, level=level, threshold=threshold, **number, converged=converged
     )
+
+
+def _averaged(levels: np.ndarray, rows: int, bulk: BulkFit, number: dict[str, Any], options: dict[str, Any]) -> BulkFit:
+    """The bulk with draws from its posterior under each number of spikes, as often as that number is probable."""
+    likely = number["probabilities"] >= _RARE
+    weights = number["probabilities"][likely] / number["probabilities"][likely].sum()
+    counts = number["candidates"][likely].tolist()
+    if counts == [bulk.num_spikes]:
+        return bulk
+    fits = [bulk if k == bulk.num_spikes else fit_bulk(levels, rows, num_spikes=k, **options) for k in counts]
+    return mixed(bulk, fits, weights, options["seed"])
+
+
+def _with_entries(
+    levels: np.ndarray, bulk: BulkFit, p_values: np.ndarray, edge: NoiseEdge, entries: Entries, level: float
+) -> np.ndarray:
+    """For each outlier, the probability that noise and large entries together put one level more beyond it.
+
+    More, that is, than outliers above it that they explain. Levels beyond x are counted as independent of each other.
+    """
+    place, sd = _entry_levels(np.array(entries.large), levels.size, bulk, edge, entries.kurtosis)
+    found, explained = p_values.copy(), 0
+    for index, (value, noise) in enumerate(zip(levels[::-1].tolist(), p_values.tolist(), strict=False)):
+        number = np.array([1.0])
+        beyond = ndtr((place - value) / sd) @ _NODE_WEIGHTS
+        for chance in [noise, *beyond.tolist()]:
+            number = np.convolve(number, [1 - chance, chance])
+        found[index] = min(float(number[explained + 1 :].sum()), 1.0)
+        explained += found[index] >= level
+    return found
+
+
+def _entry_levels(
+    large: np.ndarray, columns: int, bulk: BulkFit, edge: NoiseEdge, kurtosis: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Place and standard deviation of the level of an entry of size θ, shape (entry, node).
+
+    That of a signal θ, with two differences. The vectors are axes, so that the norms of row and column, which scatter,
+    enter whole: by the outlier equation ℓ is displaced with variance (2 + κ₄)(1 + r)/M. And below the threshold the
+    largest level moves up to it within N^{−1/3} of it in ℓ.
+    """
+    rows, variance = bulk.rows.mean, bulk.best_variance
+    ratio, root = columns / rows, np.sqrt(columns / rows)
+    centre, scale = edge.scale(variance, rows, columns)
+    ell = large[:, None] ** 2 / (rows * variance) + _NODES * np.sqrt((2 + kurtosis) * (1 + ratio) / rows)
+    above = np.maximum(ell, root)
+    place = (1 + above) * (1 + ratio / above) * centre / (1 + root) ** 2
+    place = np.where(ell < root, centre + scale * (ell / root - 1) * columns ** (1 / 3), place)
+    return place, np.maximum(outlier_sd(above, variance, rows, columns), TRACY_WIDOM_SD * scale)
 
 
 def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, num_near: int = 1) -> np.ndarray:
@@ -139,6 +208,15 @@ def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, n
     sd = outlier_sd(plugged, bulk.best_variance, bulk.rows.mean, columns) * np.sqrt((num_near + 1) / 2)
     position = eigenvalue + sd * rng.standard_normal(variance.size)
     return np.sqrt(spike_strength(position, variance, rows, columns) * rows * variance)
+
+
+def signal_squares(levels: np.ndarray, fit: SpikeFit) -> np.ndarray:
+    """θ² behind each level beyond the edge of Gaussian noise, ascending, corrected for the noise."""
+    bulk, variance = fit.bulk, np.asarray(fit.bulk.best_variance)
+    rows = bulk.rows.mean
+    centre, scale = edge_scale(variance, rows - bulk.num_spikes, bulk.num_levels)
+    top = levels[levels > centre + edge_quantile(fit.level) * scale]
+    return spike_strength(top, variance, np.asarray(rows), levels.size) * rows * variance
 
 
 def outlier_sd(strength: Numeric, variance: float, rows: float, columns: int) -> Any:
@@ -164,19 +242,19 @@ def level_sds(fit: SpikeFit, *, edge: bool = False) -> Any:
     columns = bulk.num_levels + bulk.num_spikes
     if edge:
         scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)[1]
-        return _TRACY_WIDOM_SD * scale
-    top = np.array([spike.eigenvalue for spike in fit.spikes[::-1]])
+        return TRACY_WIDOM_SD * scale
+    top = np.array([spike.eigenvalue for spike in fit.outliers[::-1]])
     strength = spike_strength(top, np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)
     return outlier_sd(strength, bulk.best_variance, bulk.rows.mean, columns)
 
 
-def _robust_count(levels: np.ndarray, rows: int, level: float) -> int:
+def _robust_count(levels: np.ndarray, rows: int, level: float, edge: NoiseEdge) -> int:
     """Levels beyond the edge of the law that has the observed median, the median being that of the bulk."""
     count = 0
     for _ in range(_MAX_ROUNDS):
         size = levels.size - count
         variance = np.median(levels[:size]) / mp_quantile(np.array(0.5), 1.0, rows - count, size)
-        centre, scale = edge_scale(np.asarray(variance), np.asarray(float(rows)), levels.size)
+        centre, scale = edge.scale(np.asarray(variance), np.asarray(float(rows)), levels.size)
         found = int(np.count_nonzero(levels > centre + edge_quantile(level) * scale))
         if found <= count or found > levels.size // 2:
             return max(count, min(found, levels.size // 2))
@@ -184,20 +262,22 @@ def _robust_count(levels: np.ndarray, rows: int, level: float) -> int:
     return count
 
 
-def _p_values(levels: np.ndarray, bulk: BulkFit, count: int) -> np.ndarray:
+def _p_values(levels: np.ndarray, bulk: BulkFit, count: int, edge: NoiseEdge) -> np.ndarray:
     """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it."""
     ranks = np.arange(count)
     draws = slice(None, None, max(bulk.variance_draws.size // 100, 1))
-    centre, scale = edge_scale(
-        bulk.variance_draws[draws, None], bulk.rows_draws[draws, None] - ranks, levels.size - ranks
-    )
+    variance, rows = bulk.variance_draws[draws, None], bulk.rows_draws[draws, None]
+    if edge.rows is not None:
+        rows = np.array([[float(edge.rows)]])
+        variance = bulk.best_variance * (bulk.rows.mean - bulk.num_spikes) / (rows - bulk.num_spikes)
+    centre, scale = edge.scale(variance, rows - ranks, levels.size - ranks)
     standard = (levels[::-1][:count] - centre) / scale
     return np.exp(edge_log_survival(standard)).mean(axis=0)
 
 
-def _threshold(bulk: BulkFit, level: float) -> float:
+def _threshold(bulk: BulkFit, level: float, edge: NoiseEdge) -> float:
     columns = bulk.num_levels
-    centre, scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean - bulk.num_spikes), columns)
+    centre, scale = edge.scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean - bulk.num_spikes), columns)
     return float(centre + edge_quantile(level) * scale)
 
 
@@ -231,25 +311,30 @@ def _num_near(positions: np.ndarray, sd: np.ndarray) -> np.ndarray:
     return np.bincount(group)[group]
 
 
-def _number_posterior(levels: np.ndarray, bulk: BulkFit, most: int) -> dict[str, np.ndarray]:
+def _number_posterior(levels: np.ndarray, bulk: BulkFit, most: int, edge: NoiseEdge) -> dict[str, np.ndarray]:
     r"""Posterior of the number of spikes k, from the ratio of two densities for each level from the top down.
 
-    As a spike, a level has the density of outliers whose strength ℓ is uniform in log ℓ from the threshold to 10⁴;
-    as noise, that of Tracy-Widom. The prior is (1/2)^{k+1}.
+    As a spike, a level has the density of outliers whose strength ℓ has the density 1/ℓ³ from the threshold to 10⁴:
+    half of all signals are within a factor √2 of the threshold, as they may be without being seen. As noise, that of
+    Tracy-Widom. The prior of k is (1/2)^{k+1}.
     """
     start = max(bulk.num_spikes - _CANDIDATES // 2, 0)
     candidates = np.arange(start, min(start + _CANDIDATES, most) + 1)
     ranks = candidates[:-1]
     rows, columns, variance = bulk.rows.mean, levels.size, bulk.best_variance
     top = levels[::-1][ranks]
-    centre, scale = edge_scale(np.asarray(variance), rows - ranks, columns - ranks)
+    centre, scale = edge.scale(np.asarray(variance), rows - ranks, columns - ranks)
     as_noise = edge_log_density((top - centre) / scale) - np.log(scale)
     threshold = np.sqrt(columns / rows)
     ell = np.geomspace(threshold * (1 + 1e-4), _LARGEST_STRENGTH, 400)
-    position = variance * rows * (1 + ell) * (1 + columns / rows / ell)
+    position = variance * rows * (1 + ell) * (1 + columns / rows / ell) * edge.stretch
     sd = np.maximum(outlier_sd(ell, variance, rows, columns), scale.mean() if scale.size else 1.0)
     kernel = np.exp(-(((top[:, None] - position) / sd) ** 2) / 2) / (np.sqrt(2 * np.pi) * sd)
-    as_spike = np.log(np.maximum(kernel.mean(axis=1), 1e-300))  # geometric grid: uniform in log ℓ
-    log_mass = np.concatenate([[0.0], np.cumsum(as_spike - as_noise)]) - candidates * np.log(2)
+    weight = 1 / ell**2  # on a geometric grid: density 1/ℓ³
+    as_spike = np.log(np.maximum(kernel @ weight / weight.sum(), 1e-300))
+    ratio = as_spike - as_noise
+    inside = top < centre  # below the edge the kernels' tails, heavier than Tracy-Widom's, must not win
+    ratio = np.where(inside, np.minimum.accumulate(ratio), ratio)
+    log_mass = np.concatenate([[0.0], np.cumsum(ratio)]) - candidates * np.log(2)
     mass = np.exp(log_mass - log_mass.max())
     return {"candidates": candidates, "probabilities": mass / mass.sum()}

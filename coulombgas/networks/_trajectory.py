@@ -195,6 +195,8 @@ def _temperature(
     last = layers[-1].spikes
     if last is None:
         return None, "no temperature: too few levels for a bulk"
+    if last.bulk.fits and not layers[-1].is_noise:
+        return None, "no temperature: the entries are not independent draws of one law, so the bulk is not noise alone"
     if not layers[-1].is_noise:
         return None, "no temperature: the bulk is not Marchenko-Pastur, so its levels are not those of noise alone"
     if np.count_nonzero(_later_half(steps)) < _MIN_STEPS or drift is None:

@@ -241,6 +241,11 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
             found = f"{part.num_localised} of {of}; spread {part.mean:.2f} of random"
             facts.append((f"localised vectors, {side} side", found))
     facts.append(("excess kurtosis of the entries", f"{spectrum.kurtosis:.2f}"))
+    if layer.spikes is not None and layer.spikes.from_entries:
+        facts.append(("levels of single large entries", str(len(layer.spikes.from_entries))))
+    if layer.independence is not None:
+        said = "; ".join(layer.independence.departures) or "nothing speaks against it"
+        facts.append(("independent entries of one law", said))
     if spectrum.change is not None:
         moved = f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}"
         facts.append(("distance from initialisation", moved))

@@ -2,6 +2,9 @@
 
 from ._checkpoint import iterate_matrices as iterate_matrices
 from ._checkpoint import load_spectra as load_spectra
+from ._entries import TESTS as ENTRY_TESTS
+from ._entries import Entries as Entries
+from ._entries import ShuffledLevels as ShuffledLevels
 from ._formats import FORMATS as FORMATS
 from ._formats import find_checkpoints as find_checkpoints
 from ._layers import Change as Change
@@ -16,6 +19,7 @@ from ._levels import level_groups as level_groups
 from ._levels import level_spacings as level_spacings
 from ._levels import weights_to_levels as weights_to_levels
 from ._marchenko_pastur import Numeric as Numeric
+from ._marchenko_pastur import mp_angle as mp_angle
 from ._marchenko_pastur import mp_cdf as mp_cdf
 from ._marchenko_pastur import mp_density as mp_density
 from ._marchenko_pastur import mp_edges as mp_edges
@@ -57,9 +61,11 @@ from ._vectors import Localisation as Localisation
 from ._vectors import localisation as localisation
 
 __all__ = [
+    "ENTRY_TESTS",
     "FORMATS",
     "RATIO_MEANS",
     "Change",
+    "Entries",
     "LayerSpectrum",
     "LevelGroup",
     "Localisation",
@@ -68,6 +74,7 @@ __all__ = [
     "Numeric",
     "Participation",
     "RecordedTraining",
+    "ShuffledLevels",
     "SmoothingDiagnosis",
     "SpacingRatio",
     "SpectraPlan",
@@ -90,6 +97,7 @@ __all__ = [
     "localisation",
     "make_spectra",
     "model_config",
+    "mp_angle",
     "mp_cdf",
     "mp_density",
     "mp_edges",

@@ -23,6 +23,8 @@ _lapack: Any = scipy_lapack
 CHUNK = 1 << 22
 """Entries converted to float64 at a time."""
 DEVICES = ("auto", "cpu", "jax")
+LARGE = 0.7
+"""Entries beyond that fraction of σ(MN)^{1/4} move single levels, and are left out of the kurtosis."""
 _CACHED = 1 << 15  # entries whose powers are summed while they are in the cache
 _MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
 _MOST_VECTORS = 256
@@ -162,7 +164,7 @@ def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
         return 0.0
     cut, variance, kurtosis = largest, mean_square, 0.0
     for index in range(_MAX_CUTS):
-        previous, cut = cut, min(cut, float(np.sqrt(variance)) * tall.size**0.25)
+        previous, cut = cut, min(cut, LARGE * float(np.sqrt(variance)) * tall.size**0.25)
         if index and cut == previous:
             break
         moments, num = _moments(tall, cut, everything=cut >= largest)

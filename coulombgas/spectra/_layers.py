@@ -9,6 +9,7 @@ import numpy as np
 from coulombgas._checks import InputError, check_choice
 from coulombgas._files import naming
 
+from ._entries import Entries, entries_of
 from ._gram import blocks, eigensystem, gram_matrix, use_jax
 from ._recorded_training import RecordedTraining
 
@@ -56,13 +57,15 @@ class LayerSpectrum:
     """Training step of the checkpoint, when known."""
     kurtosis: float = 0.0
     """Excess kurtosis of the entries: 0 Gaussian, −1.2 uniform; it sets how sharply the variance is known. Entries
-    beyond σ(MN)^{1/4}, the BBP threshold, are left out: each of them makes a spike and is no part of the bulk."""
+    beyond 0.7 σ(MN)^{1/4} are left out: from σ(MN)^{1/4}, the BBP threshold, on each makes a level of its own."""
     participation: Participation | None = None
     """Spread of the singular vectors, when they were computed."""
     change: Change | None = field(default=None, repr=False)
     """Comparison with the initial matrix, when that was given."""
     kind: str = ""
     """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", "dequantised AWQ …"."""
+    entries: Entries | None = field(default=None, repr=False)
+    """What is known of the entries, where vectors were looked at."""
 
     @property
     def rows(self) -> int:
@@ -167,8 +170,10 @@ def layer_spectrum(
         found = eigensystem(gram, tall.shape[0], asked)
     del gram
     participation = None if found.vectors is None else _participation(tall, found.levels, found.vectors)
+    entries = None if asked == "none" else entries_of(np.asarray(matrix), found.levels, found.vectors)
+    kurtosis = kurtosis if entries is None else entries.kurtosis
     shape = (int(np.shape(matrix)[0]), int(np.shape(matrix)[1]))
-    layer = LayerSpectrum(name, shape, found.levels, step, kurtosis, participation, kind=kind)
+    layer = LayerSpectrum(name, shape, found.levels, step, kurtosis, participation, kind=kind, entries=entries)
     return layer if initial is None else replace(layer, change=_change(layer, matrix, initial, device))
 
 

@@ -35,7 +35,7 @@ def mp_cdf(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) 
     .. math:: 1 - F = \frac{2}{\pi}\Big[\frac{(1+r)\varphi}{4r} - \frac{\sin\varphi}{2\sqrt r}
               - \frac{1-r}{2r}\arctan\Big(\frac{1-\sqrt r}{1+\sqrt r}\tan\frac{\varphi}{2}\Big)\Big]
     """
-    return 1.0 - _upper_mass(_angle(levels, variance, rows, columns), min(rows, columns) / max(rows, columns))
+    return 1.0 - _upper_mass(mp_angle(levels, variance, rows, columns), min(rows, columns) / max(rows, columns))
 
 
 def mp_quantile(probability: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
@@ -46,7 +46,8 @@ def mp_quantile(probability: Numeric, variance: Numeric, rows: Numeric, columns:
     return np.asarray(max(rows, columns) * variance * (1 + ratio + 2 * np.sqrt(ratio) * np.cos(angle)))
 
 
-def _angle(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
+def mp_angle(levels: Numeric, variance: Numeric, rows: Numeric, columns: Numeric) -> Any:
+    """φ in [0, π], 0 at the upper edge and beyond."""
     ratio = min(rows, columns) / max(rows, columns)
     scaled = np.asarray(levels, dtype=np.float64) / (variance * max(rows, columns))
     return np.arccos(np.clip((scaled - 1 - ratio) / (2 * np.sqrt(ratio)), -1.0, 1.0))

@@ -33,6 +33,7 @@ from coulombgas._files import (
 )
 from coulombgas._interrupts import deferred
 
+from ._entries import Entries, ShuffledLevels
 from ._layers import Change, LayerSpectrum, Participation
 from ._plan import SpectraPlan
 
@@ -199,7 +200,26 @@ def _about(layer: LayerSpectrum) -> dict[str, Any]:
         "step": layer.step,
         "kurtosis": layer.kurtosis,
         "kind": layer.kind,
+        "entries": None if layer.entries is None else _entries_packed(layer.entries),
     }
+
+
+def _entries_packed(entries: Entries) -> dict[str, Any]:
+    return {**entries._asdict(), "shuffled": entries.shuffled._asdict() if entries.shuffled else None}
+
+
+def _entries_unpacked(found: Mapping[str, Any] | None) -> Entries | None:
+    if found is None:
+        return None
+    shuffled = found["shuffled"]
+    numbers = {name: tuple(map(float, found[name])) for name in ("large", "p_values", "correlations")}
+    if len(numbers["p_values"]) != 4 or len(numbers["correlations"]) != 2:
+        raise ValueError
+    known = None
+    if shuffled is not None:
+        levels = tuple(map(float, shuffled["levels"]))
+        known = ShuffledLevels(**{name: float(shuffled[name]) for name in shuffled if name != "levels"}, levels=levels)
+    return Entries(float(found["kurtosis"]), **numbers, shuffled=known)  # type: ignore[arg-type]
 
 
 def _unpacked(file: Path) -> LayerSpectrum:
@@ -229,5 +249,6 @@ def _layer(
         raise ValueError
     step = None if about["step"] is None else int(about["step"])
     return LayerSpectrum(
-        str(about["name"]), (rows, columns), levels, step, float(about["kurtosis"]), spread, change, str(about["kind"])
-    )
+        str(about["name"]), (rows, columns), levels, step, float(about["kurtosis"]), spread, change, str(about["kind"]),
+        entries=_entries_unpacked(about.get("entries")),
+    )  # fmt: skip

@@ -1,0 +1,228 @@
+"""The entries of a weight matrix, compared with independent draws from one law, once its strong signals are taken out.
+
+The levels of a matrix tell neither whether its entries are independent nor how heavy their tail is, and both move bulk
+and edge. Three things are measured here: the law of the entries (kurtosis, single large ones), whether rows and columns
+are alike and uncorrelated, and, where the law is far from Gaussian and the matrix small, levels of the same entries in
+random order.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import erfc
+from scipy.stats import chi2
+
+from ._gram import LARGE, blocks
+from ._marchenko_pastur import mp_cdf, mp_edges, mp_quantile
+
+TESTS: tuple[str, ...] = ("unequal rows", "unequal columns", "correlated rows", "correlated columns")
+_SAMPLE = 1 << 20  # entries that are looked at: errors of kurtosis and correlations are then below 0.005
+_LOCALISED = 0.5  # square of one component, from which on a vector is that of a single entry or column
+_MAX_CUTS = 6
+_CAP = 9.0  # mean squares that a square counts at most: one heavy entry makes no unequal row
+_STRONG = 3.0  # signals of that many times the threshold are taken out; weaker ones hardly show in the entries
+_MAX_LARGE = 64
+_HILL = 20
+_OUTLYING = 1e-3  # probability that the largest gap between the largest entries is called one
+_MAX_SHUFFLES, _MIN_SHUFFLES = 60, 20
+_SHUFFLE_WORK = 3e9  # multiplications in all shuffles of a matrix: about a second
+_FAR = 0.1  # error that the first order in κ₄/√(MN) may leave in the edge, in units of its width
+
+
+class ShuffledLevels(NamedTuple):
+    """Levels of matrices of the same entries in random order, mean and standard deviation."""
+
+    log_mean: float
+    """Of N log⟨x⟩ − Σ log x."""
+    log_sd: float
+    edge_mean: float
+    """Of the largest level in units of the mean square entry."""
+    edge_sd: float
+    levels: tuple[float, ...]
+    """Mean levels, ascending, in the same units."""
+    distance: float
+    """99% quantile of the largest displacement of a level from its mean, in levels of the Marchenko-Pastur law."""
+
+
+class Entries(NamedTuple):
+    """The entries of one matrix without its strong signals."""
+
+    kurtosis: float
+    """Excess kurtosis of the entries up to 0.7 σ(MN)^{1/4}: from σ(MN)^{1/4} on an entry makes a level of its own."""
+    large: tuple[float, ...]
+    """Sizes of the larger ones, descending, as far as they continue the law of the others."""
+    p_values: tuple[float, float, float, float]
+    """Of independent, equally distributed entries, against each of TESTS."""
+    correlations: tuple[float, float]
+    """Correlation of neighbouring rows and of neighbouring columns."""
+    shuffled: ShuffledLevels | None = None
+    """Where the law is far from Gaussian and the matrix small enough."""
+
+
+def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None, seed: int = 0) -> Entries | None:
+    """Measure the entries of a matrix.
+
+    Args:
+        matrix: weights, shape (M, N); rows and columns are those of the result.
+        levels: eigenvalues of the Gram matrix of the shorter side, ascending, shape (min(M, N),).
+        right: vectors of the shorter side of the largest levels, in columns.
+        seed: seed of the random orders.
+    """
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    rows, columns = tall.shape
+    if columns < 2 or levels[-1] <= 0:
+        return None
+    signals = _Signals(levels, right, rows)
+    step = max(1, -(-tall.size // _SAMPLE))
+    long, short = signals.rest(tall, slice(None, None, step), slice(None)), None
+    if step > 1:
+        short = signals.rest(tall, slice(None), slice(None, None, min(step, columns // 2)))
+    cut = _cut(long, tall.size, columns // 2 * long.size / tall.size)
+    if not long.any():
+        return None
+    small = long[np.abs(long) <= cut]
+    central = small - small.mean()
+    kurtosis = float((central**4).mean() / (central**2).mean() ** 2 - 3)
+    p_rows, p_columns = _unequal(long if short is None else short), _unequal(long.T)
+    along = [_correlation(*signals.pairs(tall, of_rows=of_rows)) for of_rows in (True, False)]
+    pair = [(p_rows, along[0]), (p_columns, along[1])]
+    if matrix.shape[0] < matrix.shape[1]:
+        pair.reverse()
+    tests = (pair[0][0], pair[1][0], pair[0][1][1], pair[1][1][1])
+    large = _large(tall, cut)
+    shuffled = _shuffled(long, max((cut, *large)), kurtosis, seed) if step == 1 else None
+    return Entries(kurtosis, large, tests, (pair[0][1][0], pair[1][1][0]), shuffled)
+
+
+def _cut(part: np.ndarray, size: int, most: float) -> float:
+    """0.7 σ(MN)^{1/4}, with σ of the entries up to there; infinite where ``most`` lie beyond: the matrix is sparse."""
+    square = (part**2).ravel()
+    cut = np.inf
+    for _ in range(_MAX_CUTS):
+        kept = square[square <= cut**2]
+        if square.size - kept.size > most:
+            return np.inf
+        previous, cut = cut, LARGE * float(np.sqrt(kept.mean())) * size**0.25
+        if cut >= previous:
+            break
+    return cut if np.count_nonzero(square > cut**2) <= most else np.inf
+
+
+class _Signals:
+    """Takes the strong levels of a tall matrix down to the mean of the others."""
+
+    def __init__(self, levels: np.ndarray, right: np.ndarray | None, rows: int) -> None:
+        columns = levels.size
+        count = 0 if right is None else right.shape[1]
+        median = float(np.median(levels)) / float(mp_quantile(0.5, 1.0, rows, columns))
+        root = np.sqrt(columns / rows)
+        strong = np.flatnonzero(levels > median * rows * (1 + _STRONG * root) * (1 + root / _STRONG))
+        strong = strong[strong >= levels.size - count] if median > 0 else strong[:0]
+        if right is not None:  # of a single entry or column, which is seen in the entries themselves
+            strong = strong[(right[:, strong - (columns - count)] ** 2).max(axis=0, initial=0.0) < _LOCALISED]
+        self._vectors = np.zeros((columns, 0)) if right is None else right[:, strong - (columns - count)]
+        rest = float(np.delete(levels, strong).mean()) if strong.size < levels.size else 0.0
+        self._taken = 1 - np.sqrt(rest / levels[strong])
+
+    def rest(self, tall: np.ndarray, rows: Any, columns: Any) -> np.ndarray:
+        """Chosen rows and columns of the matrix, float64, without its strong signals and its mean."""
+        part = np.asarray(tall[rows][:, columns], dtype=np.float64)
+        if self._taken.size:
+            # what is subtracted is W V (1 − s/s_k) Vᵀ, block by block
+            along = np.concatenate([block @ self._vectors for block in blocks(tall[rows])])
+            part = part - (along * self._taken) @ self._vectors[columns].T
+        return part - part.mean()
+
+    def pairs(self, tall: np.ndarray, *, of_rows: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (or columns) and their neighbours, the same number of entries each."""
+        size = tall.shape[0 if of_rows else 1]
+        step = max(1, -(-tall.size // _SAMPLE))
+        first = np.arange(0, size - 1, min(step, max(size // 2, 1)))
+        every = slice(None)
+        if of_rows:
+            return self.rest(tall, first, every), self.rest(tall, first + 1, every)
+        return self.rest(tall, every, first), self.rest(tall, every, first + 1)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Correlation of neighbours and its p-value, from products scaled by themselves: heavy entries count once."""
+    product = first * second
+    scale = np.sqrt((first**2).sum() * (second**2).sum())
+    spread = np.sqrt((product**2).sum())
+    if scale <= 0 or spread <= 0:
+        return 0.0, 1.0
+    return float(product.sum() / scale), float(erfc(abs(product.sum()) / spread / np.sqrt(2)))
+
+
+def _unequal(part: np.ndarray) -> float:
+    """p-value of equal mean squares in the rows, squares counted up to nine times their mean.
+
+    Between m rows and over all, the sums of squares of n scores have the ratio (m − 1)/(n − 1) when the scores are in
+    random order; its variance follows from their excess kurtosis κ, (2/(m − 1))(1 + κ/2q) relatively, with q scores a
+    row, and chi-squared is scaled to it.
+    """
+    square = part**2
+    square = np.minimum(square, _CAP * square.mean())
+    score = square - square.mean()
+    spread = float((score**2).mean())
+    num, each = part.shape
+    if spread <= 0 or num < 2:
+        return 1.0
+    between = each * float((score.mean(axis=1) ** 2).sum()) / spread * (part.size - 1) / part.size
+    excess = float((score**4).mean()) / spread**2 - 3
+    widening = max(1 + excess / (2 * each), 0.5)
+    freedom = (num - 1) / widening
+    return float(chi2.sf(between / widening, freedom))
+
+
+def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:
+    """Sizes beyond the cut; those that leave a gap in the tail below them are signals, and left out."""
+    top = np.zeros(0)
+    for block in blocks(tall):
+        size = np.abs(block).ravel()
+        most = min(_MAX_LARGE + _HILL + 1, size.size)
+        top = np.concatenate([top, np.partition(size, size.size - most)[size.size - most :]])
+    top = np.sort(top[top > 0])[::-1][: _MAX_LARGE + _HILL + 1]
+    num = min(int(np.count_nonzero(top > cut)), _MAX_LARGE)
+    first = 0
+    for index in range(min(num, top.size - _HILL - 1)):
+        below = top[index + 1 : index + _HILL + 2]
+        spacings = np.arange(index + 2, index + _HILL + 2) * np.log(below[:-1] / below[1:])
+        mean = float(spacings.mean())
+        gap = (index + 1) * float(np.log(top[index] / below[0]))
+        # rank times spacing of the logarithms is exponential in a power-law tail (Rényi): their ratio has Fisher's law
+        if gap > 0 and (mean == 0 or (1 + gap / (_HILL * mean)) ** -_HILL < _OUTLYING):
+            first = index + 1
+    return tuple(top[first:num].tolist())
+
+
+def _shuffled(long: np.ndarray, cut: float, kurtosis: float, seed: int) -> ShuffledLevels | None:
+    """Levels of the entries up to the cut or, where they continue their law, beyond it, in random order."""
+    rows, columns = long.shape
+    number = min(_MAX_SHUFFLES, int(_SHUFFLE_WORK / (rows * columns**2)))
+    upper = mp_edges(1.0, rows, columns)[1]
+    width = upper ** (2 / 3) / ((rows * columns) ** (1 / 6))
+    order = kurtosis / np.sqrt(rows * columns)  # small parameter of the first-order corrections
+    if number < _MIN_SHUFFLES or not 0 < order < 1 or order**2 * upper < _FAR * width:
+        return None
+    rng = np.random.default_rng(seed)
+    small = np.where(np.abs(long) <= cut, long, 0.0)
+    mean_square = float((small**2).mean())
+    found = []
+    for _ in range(number):
+        mixed = rng.permutation(small.ravel()).reshape(rows, columns)
+        levels = np.linalg.eigvalsh(mixed.T @ mixed) / mean_square
+        if levels[0] > 1e-13 * levels[-1]:
+            found.append(levels)
+    return _summary(np.array(found), rows) if len(found) >= _MIN_SHUFFLES // 2 else None
+
+
+def _summary(levels: np.ndarray, rows: int) -> ShuffledLevels:
+    columns = levels.shape[1]
+    logs = columns * np.log(levels.mean(axis=1)) - np.log(levels).sum(axis=1)
+    edges, mean = levels[:, -1], levels.mean(axis=0)
+    moved = columns * np.abs(mp_cdf(levels, 1.0, rows, columns) - mp_cdf(mean, 1.0, rows, columns)).max(axis=1)
+    # 2.7: of a law between Gaussian and Gumbel
+    distance = moved.mean() + 2.7 * moved.std(ddof=1)
+    spread = (float(logs.mean()), float(logs.std(ddof=1)), float(edges.mean()), float(edges.std(ddof=1)))
+    return ShuffledLevels(*spread, tuple(mean.tolist()), float(distance))
