@@ -39,10 +39,9 @@ class Spread(NamedTuple):
 
 def measure_mean(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: int, use: str) -> np.ndarray:
     """Mean of (g, c') by blocks, (block, state), float64."""
-    return np.stack([
-        _mean(update, jnp.asarray(state, jnp.float32), keys_for(seed, use, block * draws, draws))
-        for block in range(BLOCKS)
-    ]).astype(np.float64)  # fmt: skip
+    at = jnp.asarray(state, jnp.float32)
+    blocks = [_mean(update, at, keys_for(seed, use, block * draws, draws)) for block in range(BLOCKS)]
+    return np.stack([np.asarray(block, np.float64) for block in blocks])
 
 
 @eqx.filter_jit
@@ -52,13 +51,13 @@ def _mean(update: FlatUpdate, state: Array, keys: Array) -> Array:
 
 def measure_slope(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: int) -> Slope:
     """Mean and Jacobian with ``draws`` draws in each block."""
-    means, jacobians = [], []
-    for block in range(BLOCKS):
-        keys = keys_for(seed, "slope", block * draws, draws)
-        mean, jacobian = _slope(update, jnp.asarray(state, jnp.float32), keys)
-        means.append(np.asarray(mean, dtype=np.float64))
-        jacobians.append(np.asarray(jacobian, dtype=np.float64))
-    return Slope(np.stack(means), np.stack(jacobians), draws * update.batch_size)
+    at = jnp.asarray(state, jnp.float32)
+    # all blocks are sent off before the first is waited for: each core takes one
+    blocks = [_slope(update, at, keys_for(seed, "slope", block * draws, draws)) for block in range(BLOCKS)]
+    means, jacobians = (
+        np.stack([np.asarray(part, np.float64) for part in parts]) for parts in zip(*blocks, strict=True)
+    )
+    return Slope(means, jacobians, draws * update.batch_size)
 
 
 @eqx.filter_jit
@@ -81,12 +80,13 @@ def measure_spread(update: FlatUpdate, state: np.ndarray, batch_size: int, *, dr
     """
     scale = update.batch_size / batch_size
     width = max(1, min(draws, _ENTRIES // (update.size * max(update.batch_size, 1))))
+    at = jnp.asarray(state, jnp.float32)
     blocks = []
-    for block in range(BLOCKS):
-        keys = keys_for(seed, "spread", block * draws, draws)
-        values = _values(update, jnp.asarray(state, jnp.float32), keys, width)
-        blocks.append(np.cov(np.asarray(values, dtype=np.float64), rowvar=False).reshape(update.size, -1) * scale)
-    return Spread(np.stack(blocks))
+    for first in range(0, BLOCKS, 2):  # two at a time: all of them at once would fill the memory
+        keys = [keys_for(seed, "spread", block * draws, draws) for block in (first, first + 1)]
+        values = [_values(update, at, own, width) for own in keys]
+        blocks += [np.cov(np.asarray(part, dtype=np.float64), rowvar=False) for part in values]
+    return Spread(scale * np.stack(blocks).reshape(BLOCKS, update.size, update.size))
 
 
 @eqx.filter_jit
