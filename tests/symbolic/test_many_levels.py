@@ -269,6 +269,7 @@ def test_burgers_equation_moves_levels_from_two_points():
     [
         (CoulombGas.identical(t**2, t, 1).process, "at least two levels"),
         (CoulombGas.identical(t**4, t, 2).process, "drift of first degree"),
+        (CoulombGas.identical(t**3, t, 2).process, "drift of first degree"),
         (CoulombGas.identical(-sp.log(1 - t), t, 2).process, "drift that is a polynomial"),
     ],
 )
