@@ -136,6 +136,13 @@ def test_jacobi_levels_have_energies_that_are_not_multiples():
     assert len(symbolic.polynomial_spectrum(pair, 2)) == 4
 
 
+def test_one_level_has_the_hamiltonian_of_a_single_particle():
+    gas = CoulombGas.identical(t**4 / 4, t, 1)
+    (y,) = gas.variables
+    operator = symbolic.calogero_hamiltonian(gas)
+    assert sp.expand(operator.potential - (y**6 / 4 - 3 * y**2 / 2)) == 0
+
+
 def test_unequal_noises_have_no_pair_hamiltonian():
     with pytest.raises(InputError, match="one common noise"):
         symbolic.calogero_hamiltonian(CoulombGas([t * 0, t * 0], noises=[1, 2]))
