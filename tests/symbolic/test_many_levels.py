@@ -136,6 +136,13 @@ def test_jacobi_levels_have_energies_that_are_not_multiples():
     assert len(symbolic.polynomial_spectrum(pair, 2)) == 4
 
 
+def test_energies_of_a_rate_that_is_a_fraction():
+    (x,) = sp.symbols("x_1:2", real=True)
+    zero = sp.ImmutableMatrix([[0]])
+    single = EigenvalueSDE((x,), (-x / 3,), (sp.S.Zero,), zero, sp.ImmutableMatrix([[2]]))
+    assert [e for e, _ in symbolic.polynomial_spectrum(single, 3)] == [sp.Rational(n, 3) for n in range(4)]
+
+
 def test_one_level_has_the_hamiltonian_of_a_single_particle():
     gas = CoulombGas.identical(t**4 / 4, t, 1)
     (y,) = gas.variables
