@@ -49,9 +49,9 @@ def log_weight_integral(potential: Potential, temperature: Any, bounds: tuple[fl
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 3), static_argnames=("num_nodes",))
+@functools.partial(jax.jit, static_argnums=(0, 1, 3))
 def quadrature_log_z(
-    potentials: Sequence[Potential], beta: float, temperature: Any, bounds: tuple[float, float], *, num_nodes: int = 0
+    potentials: Sequence[Potential], beta: float, temperature: Any, bounds: tuple[float, float]
 ) -> Any:
     r"""log of :math:`\int\prod_{i<j}|x_i-x_j|^\beta\,e^{-\sum V_i(x_i)/T}\,d^Nx` for N ≤ 3.
 
@@ -59,7 +59,7 @@ def quadrature_log_z(
     is integrated from the one below it (for β that is not whole, in the square root of the distance).
     """
     identical = len({id(potential) for potential in potentials}) == 1
-    num_nodes = num_nodes or (80 if len(potentials) < 3 else 48 if identical else 64)
+    num_nodes = 80 if len(potentials) < 3 else 48 if identical else 64
     found = {potential: effective_interval(potential, temperature, bounds) for potential in dict.fromkeys(potentials)}
     intervals = [found[potential] for potential in potentials]
     orders = [tuple(range(len(potentials)))] if identical else list(itertools.permutations(range(len(potentials))))

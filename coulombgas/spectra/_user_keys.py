@@ -107,7 +107,7 @@ MODELS: dict[str, dict[str, Field]] = {
         "target_mean": Field(_vector),
         "gibbs_steps": Field(count, assumed=3),
         "chains": Field(word("persistent", "data"), assumed="persistent"),
-        "sampler": Field(word("collapsed", "naive", "gram")),
+        "sampler": Field(word("auto", "collapsed", "naive", "gram")),
         "init_std": Field(positive),
     },
     "teacher-student": {

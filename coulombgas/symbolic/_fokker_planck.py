@@ -311,7 +311,7 @@ class FokkerPlanck:
             elif traced:
                 size = _TRACED_ELEMENTS
             else:
-                size = solver.num_elements(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
+                return solver.resolve(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
             return check_diagnostics(solver(values, num, size), size)
 
     def spectrum(self, params: Mapping[Any, Any] | None = None, num: int = 6, **more: Any) -> Any:

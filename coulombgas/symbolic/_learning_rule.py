@@ -2,7 +2,7 @@ r"""From a loss to everything: drift and noise of a learning rule by Wick's theo
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import sympy as sp
@@ -132,23 +132,25 @@ class LearningRule:
     def noise_at(self, point: Point) -> Any:
         """The same at definite weights, where it may be much shorter."""
         gradient = [sp.expand(entry.subs(point)) for entry in self.gradient]
-        mean = self._mean(point)
+        contract = self._contraction(point)
+        mean = [sp.cancel(gaussian_average(entry, self.fields, contract)) for entry in gradient]
         size = len(gradient)
         result = sp.zeros(size)
         for i in range(size):
             for j in range(i, size):
-                both = self._average(gradient[i] * gradient[j], point)
+                both = gaussian_average(gradient[i] * gradient[j], self.fields, contract)
                 result[i, j] = result[j, i] = sp.cancel(both - mean[i] * mean[j])
         return sp.ImmutableDenseMatrix(result)
 
     def _mean(self, point: Point) -> Any:
-        return sp.ImmutableDenseMatrix([sp.cancel(self._average(entry.subs(point), point)) for entry in self.gradient])
+        contract = self._contraction(point)
+        return sp.ImmutableDenseMatrix([
+            sp.cancel(gaussian_average(entry.subs(point), self.fields, contract)) for entry in self.gradient
+        ])  # fmt: skip
 
-    def _average(self, expression: Any, point: Point) -> Any:
-        def contract(a: Any, b: Any) -> Any:
-            return self.covariance(a, b).subs(point, simultaneous=True)
-
-        return gaussian_average(expression, self.fields, contract)
+    def _contraction(self, point: Point) -> Callable[[Any, Any], Any]:
+        """The covariance of the fields at definite weights, each pair worked out once."""
+        return cache(lambda a, b: self.covariance(a, b).subs(point, simultaneous=True))
 
     # Fixed points
 

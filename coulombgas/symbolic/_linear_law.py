@@ -2,11 +2,13 @@ r"""The linear law of learning around a fixed point: covariances, widths of leve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
+from operator import mul
 from typing import Any, NamedTuple
 
 import sympy as sp
+from sympy.polys.matrices import DomainMatrix
 
 from coulombgas._checks import InputError, fail
 
@@ -42,10 +44,8 @@ class LinearLaw:
     @cached_property
     def jacobian(self) -> Any:
         """H = ∂⟨G⟩/∂θ."""
-        weights = self.rule.weights
-        return sp.ImmutableDenseMatrix(
-            self.rule.mean_gradient.jacobian(list(weights)).subs(self.point, simultaneous=True).applyfunc(sp.factor)
-        )
+        rows = [[sp.factor(_slope_at(self.point, g, w)) for w in self.rule.weights] for g in self.rule.mean_gradient]
+        return sp.ImmutableDenseMatrix(rows)
 
     @cached_property
     def noise(self) -> Any:
@@ -123,9 +123,9 @@ class LinearLaw:
         frame = sp.Matrix.hstack(basis, *self.neutral)
         if frame.rows != frame.cols or sp.cancel(frame.det()) == 0:
             raise InputError("`point` has a neutral direction that the drift leads into: no stationary law there.")
-        inverse = frame.inv().applyfunc(sp.cancel)
-        slope = (inverse * self.jacobian * basis).applyfunc(sp.cancel)[: basis.cols, :]
-        noise = (inverse * self.noise * inverse.T).applyfunc(sp.cancel)
+        inverse = _inverse(frame)
+        slope = _product(inverse, self.jacobian, basis)[: basis.cols, :]
+        noise = _product(inverse, self.noise, inverse.T)
         if noise[basis.cols :, basis.cols :] != sp.zeros(frame.cols - basis.cols):
             raise InputError("`point` has neutral directions with noise: the weights diffuse along them without end.")
         return slope, noise[: basis.cols, : basis.cols], basis
@@ -218,12 +218,31 @@ class LinearLaw:
         return basis * slope.LUsolve(moving).applyfunc(sp.cancel)
 
     def _contract(self, entry: Any, covariance: Any) -> Any:
-        w = self.rule.weights
-        pairs = product(range(len(w)), repeat=2)
-        return sp.cancel(sp.Add(*(
-            sp.diff(entry, w[a], w[b]).subs(self.point, simultaneous=True) * covariance[a, b]
-            for a, b in pairs if covariance[a, b] != 0
-        )))  # fmt: skip
+        there, back = self._without_roots
+        w, entry, point = self.rule.weights, entry.subs(there), {k: v.subs(there) for k, v in self.point.items()}
+        covariance = covariance.subs(there).applyfunc(sp.cancel)
+        pairs = ((a, b) for a in range(len(w)) for b in range(a + 1) if covariance[a, b] != 0)
+        terms = [
+            (1 if a == b else 2) * sp.cancel(_slope_at(point, entry, w[a], w[b])) * covariance[a, b] for a, b in pairs
+        ]
+        return sp.cancel(sp.Add(*terms)).subs(back)
+
+    @cached_property
+    def _without_roots(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Constants as functions of the roots in the fixed point, and these: √(m − k) is r with k = m − r²."""
+        there, back = {}, {}
+        for value in self.point.values():
+            for root in value.atoms(sp.Pow):
+                base = root.base
+                if root.exp != sp.S.Half or base in [r.base for r in back.values()]:
+                    continue
+                for symbol in sorted(base.free_symbols, key=str):
+                    slope = sp.diff(base, symbol)
+                    if slope in (1, -1) and not any(symbol in r.base.free_symbols for r in back.values()):
+                        dummy = sp.Dummy(positive=True)
+                        there[symbol], back[dummy] = slope * (dummy**2 - base.subs(symbol, 0)), root
+                        break
+        return there, back
 
     def to_theory(self, params: Mapping[Any, Any] | None = None, **more: Any) -> tuple[RuleLevels, ...]:
         """Groups ascending with their centres, widths and mean shifts as numbers, for values of all constants.
@@ -251,6 +270,12 @@ class LinearLaw:
         """s²/T of a group as a JAX function of its symbols by name, in alphabetical order."""
         width2 = self.width2(group, self._unit_covariance)
         return to_jax(width2, sorted(width2.free_symbols, key=str))
+
+
+def _slope_at(point: Mapping[Any, Any], expression: Any, *weights: Any) -> Any:
+    """A derivative at a point; the other weights take their values first, which shortens the rest."""
+    others = {w: value for w, value in point.items() if w not in weights}
+    return sp.diff(sp.cancel(expression.subs(others)), *weights).subs(point, simultaneous=True)
 
 
 def _linear_rule(per_temperature: float) -> Callable[[Any, Any], Any]:
@@ -298,4 +323,24 @@ def _doubled(block: Any) -> Any:
 
 
 def _embed(basis: Any, inner: Any) -> Any:
-    return (basis * inner * basis.T).applyfunc(sp.cancel)
+    return _product(basis, inner, basis.T)
+
+
+def _product(*matrices: Any) -> Any:
+    """A product in lowest terms, in a field of rational functions where the entries have one: no roots."""
+    fields = _over_one_field(*matrices)
+    if fields is None:
+        return reduce(mul, matrices).applyfunc(sp.cancel)
+    return reduce(mul, fields).to_Matrix().applyfunc(sp.cancel)
+
+
+def _inverse(matrix: Any) -> Any:
+    """The same for an inverse."""
+    fields = _over_one_field(matrix)
+    return (matrix.inv() if fields is None else fields[0].inv().to_Matrix()).applyfunc(sp.cancel)
+
+
+def _over_one_field(*matrices: Any) -> list[Any] | None:
+    converted = [DomainMatrix.from_Matrix(sp.Matrix(matrix)) for matrix in matrices]
+    fields = [item.to_field() for item in converted[0].unify(*converted[1:])]
+    return None if fields[0].domain.is_EXRAW or fields[0].domain.is_EX else fields

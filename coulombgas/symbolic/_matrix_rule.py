@@ -180,7 +180,7 @@ class MatrixRule:
         for key, value in table.items():
             scalars |= {size: n for size, n in zip(key.shape, value.shape, strict=True) if not size.is_Integer}
         for w in self.parameters:
-            rows, columns = (int(sp.sympify(size).subs(scalars)) for size in w.shape)
+            rows, columns = (int(sp.sympify(size, strict=True).subs(scalars)) for size in w.shape)
             table[commutation(*w.shape)] = np.eye(rows * columns).reshape(rows, columns, -1).swapaxes(0, 1).reshape(
                 rows * columns, -1
             )  # fmt: skip
@@ -363,7 +363,7 @@ def _size(matrix: Any) -> Any:
 
 def _numpy(scalars: Table) -> Ring:
     def number(value: Any) -> float:
-        found = sp.sympify(value).subs(scalars)
+        found = sp.sympify(value, strict=True).subs(scalars)
         if found.free_symbols:
             raise InputError(f"`values` must hold a number for {', '.join(map(str, found.free_symbols))}.")
         return float(found)

@@ -103,8 +103,8 @@ def _probe(low: Any, high: Any, centers: Float[Array, " c"], grids: Grids) -> An
         parts = ([start + graded] if high is None else []) + ([start - graded] if low is None else [])
         spread = grids.open_spread
         bounds = (-_LARGEST if low is None else start, _LARGEST if high is None else start)
-    for middle in jnp.where(jnp.isfinite(stop(centers)), stop(centers), parts[0][0]):
-        parts += [middle + spread, middle - spread]
+    middle = jnp.where(jnp.isfinite(stop(centers)), stop(centers), parts[0][0])[:, None]
+    parts += [(middle + spread).ravel(), (middle - spread).ravel()]
     return jnp.sort(jnp.clip(jnp.concatenate(parts), *bounds))
 
 

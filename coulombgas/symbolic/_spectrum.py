@@ -160,27 +160,29 @@ class Solver:
         self._ends = [None if end.is_finite is False else to_jax(end, equation.parameters) for end in equation.domain]
         self._zeros = make_zeros(equation.drift, equation.variable, equation.parameters)
         self._grids = make_grids()
-        self._plan = jax.jit(self._plan_mesh, static_argnames=("num", "num_elements"))
         self._solve = jax.jit(self._solve_mesh, static_argnames=("num", "num_elements"))
 
-    def num_elements(self, values: list[Any], num: int, smallest: int, largest: int) -> int:
-        """Elements that resolve ``num`` states: a power of two times ``smallest``, so that few sizes are compiled.
+    def resolve(self, values: list[Any], num: int, smallest: int, largest: int) -> Eigensystem:
+        """The eigensystem on a power of two times ``smallest`` elements that resolve ``num`` states.
+
+        The fewest elements tell how many are needed, and for most equations they are enough: one program is compiled.
 
         Raises:
             InputError: if the domain is open to states without bound, the equation is not real where they reach, or
                 they need more than ``largest`` elements.
         """
-        exponent, open_end, undefined = self._plan(self._grids, values, num=num, num_elements=smallest)
-        if bool(undefined):
+        found, size = self(values, num, smallest), smallest
+        told = found.diagnostics
+        if bool(told.undefined):
             raise InputError(_UNDEFINED + ".")
-        if bool(open_end):
+        if bool(told.open_end):
             raise InputError(_OPEN + ".")
-        if not float(exponent) <= _MAX_EXPONENT * largest:
+        exponent = float(told.exponent_per_element) * smallest
+        if not exponent < _MAX_EXPONENT * largest:
             raise InputError(_coarse(largest) + ".")
-        size = smallest
-        while float(exponent) > _MAX_EXPONENT * size and size < largest:
+        while not exponent < _MAX_EXPONENT * size:
             size *= 2
-        return size
+        return check_diagnostics(found if size == smallest else self(values, num, size), size)
 
     def __call__(self, values: list[Any], num: int, num_elements: int) -> Eigensystem:
         """The eigensystem for these values."""
@@ -199,10 +201,6 @@ class Solver:
             num_elements=num_elements,
         )
         return mesh, low, high
-
-    def _plan_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> tuple[Any, ...]:
-        mesh, low, high = self._mesh(grids, values, num, num_elements)
-        return mesh.exponent, _open_end(mesh, low, high), mesh.undefined
 
     def _solve_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> Eigensystem:
         mesh, low, high = self._mesh(grids, values, num, num_elements)

@@ -41,7 +41,7 @@ def test_expressions_that_begin_with_a_minus_sign(capsys):
     words = [
         "derive",
         "--drift",
-        "-x**3",
+        "-x",
         "--noise",
         "g",
         "--domain",
@@ -55,7 +55,7 @@ def test_expressions_that_begin_with_a_minus_sign(capsys):
     ]
     assert main(words) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["potential"] == "x**4/4 - 4"
+    assert document["potential"] == "x**2/2 - 2"
     assert len(document["spectrum"]) == 3
 
 

@@ -93,6 +93,8 @@ def test_bias_and_variance_add_up():
 )  # fmt: skip
 def test_finite_copies_agree(values, reduced):
     """|z| < 4 for every quantity at every time: about 20 independent numbers, false alarms 2e-3 in all."""
+    if reduced and "method" not in values:
+        pytest.skip("reduced form: gd is heavy-ball without momentum")
     system = LinearRegression(noise_variance=0.35, signal=1.4, steps=15, **values)
     copies = simulate(system, dimension=250 if reduced else 800, replicas=24 if reduced else 100, seed=5)
     worst = compare(solve(system), copies).worst()

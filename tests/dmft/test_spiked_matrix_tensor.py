@@ -128,6 +128,8 @@ def test_threshold():
 )
 def test_finite_copies_agree(values, reduced):
     """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N = 1%."""
+    if reduced and not values:
+        pytest.skip("reduced form: gd is the program of nesterov with another momentum")
     system = SpikedMatrixTensor(matrix_noise=0.35, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values)
     copies = simulate(system, dimension=70 if reduced else 200, replicas=32 if reduced else 60, chunk=8, seed=4)
     worst = compare(solve(system), copies).worst()

@@ -142,7 +142,7 @@ def test_a_reader_that_goes_away_and_a_full_disk(store):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     for words in (
         "--help",
-        "derive --drift=-x --noise 1 --num 3",
+        "derive --drift=-x --noise g",
         f"merge '{store}' --out '{store.parent}'/x --resume",
     ):
         line = f"{sys.executable} -m coulombgas {words} | true; exit ${{PIPESTATUS[0]}}"

@@ -131,7 +131,7 @@ def metropolis(rng, potential, temperature, size, count, sweeps=400):
 def test_a_parameter_of_the_potential_is_inferred(reduced):
     """200 draws of six levels; truth within 4 standard deviations (false alarm 1e-4), another truth is not.
 
-    The posterior by a grid over ±6 of its standard deviations, which are about 0.045; in the full form also by NUTS.
+    The posterior on a grid that ends where it is below 1e-4 of a cell's share; in the full form also by NUTS.
     """
     data = metropolis(np.random.default_rng(0), quartic, 0.2, 6, 200)
 

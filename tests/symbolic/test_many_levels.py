@@ -136,6 +136,20 @@ def test_jacobi_levels_have_energies_that_are_not_multiples():
     assert len(symbolic.polynomial_spectrum(pair, 2)) == 4
 
 
+def test_energies_of_a_rate_that_is_a_fraction():
+    (x,) = sp.symbols("x_1:2", real=True)
+    zero = sp.ImmutableMatrix([[0]])
+    single = EigenvalueSDE((x,), (-x / 3,), (sp.S.Zero,), zero, sp.ImmutableMatrix([[2]]))
+    assert [e for e, _ in symbolic.polynomial_spectrum(single, 3)] == [sp.Rational(n, 3) for n in range(4)]
+
+
+def test_one_level_has_the_hamiltonian_of_a_single_particle():
+    gas = CoulombGas.identical(t**4 / 4, t, 1)
+    (y,) = gas.variables
+    operator = symbolic.calogero_hamiltonian(gas)
+    assert sp.expand(operator.potential - (y**6 / 4 - 3 * y**2 / 2)) == 0
+
+
 def test_unequal_noises_have_no_pair_hamiltonian():
     with pytest.raises(InputError, match="one common noise"):
         symbolic.calogero_hamiltonian(CoulombGas([t * 0, t * 0], noises=[1, 2]))
@@ -269,6 +283,7 @@ def test_burgers_equation_moves_levels_from_two_points():
     [
         (CoulombGas.identical(t**2, t, 1).process, "at least two levels"),
         (CoulombGas.identical(t**4, t, 2).process, "drift of first degree"),
+        (CoulombGas.identical(t**3, t, 2).process, "drift of first degree"),
         (CoulombGas.identical(-sp.log(1 - t), t, 2).process, "drift that is a polynomial"),
     ],
 )
