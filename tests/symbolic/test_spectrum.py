@@ -93,7 +93,7 @@ def test_gradients_agree_with_finite_differences():
     with in_float64():
         both = jax.vmap(jax.value_and_grad(first, argnums=(0, 1, 2)), in_axes=(0, None, None))
         lean, gradients = jax.jit(both)(jnp.array([4.0, 5.0]), 9.0, 0.1)
-    gradient = [slopes[0] for slopes in gradients]
+    gradient = [np.asarray(slopes)[0] for slopes in gradients]
     for index in range(3):
         step = 1e-3 * at[index]
         values = [first(*(v + k * step * (i == index) for i, v in enumerate(at))) for k in (-2, -1, 1, 2)]
