@@ -31,7 +31,7 @@ class MatrixRule:
     r"""Stochastic gradient descent :math:`W'=W-\frac\alpha B\sum_bG(W,\xi_b)` with matrices of unwritten size.
 
     Args:
-        parameters: the trained matrices, SymPy ``MatrixSymbol``s of any shape, their sizes symbols or numbers.
+        parameters: the trained matrices, SymPy each a ``MatrixSymbol`` of any shape, their sizes symbols or numbers.
         gradient: G, a matrix expression for each: a sum of words :math:`L\,xy^T R`, quadratic in the data, and words
             without data, such as weight decay.
         fields: the Gaussian columns ξ of one sample, ``MatrixSymbol(name, n, 1)``, of mean zero.
