@@ -24,6 +24,7 @@ from coulombgas.spectra import (
 )
 
 from ._independence import Independence, independence
+from ._layer_rows import full_row, short_row
 from ._repulsion import RepulsionFit, fit_repulsion
 from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
 from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
@@ -91,71 +92,11 @@ class LayerAnalysis:
 
     def as_dict(self) -> dict[str, Any]:
         """The analysis as JSON-able data: the row of ``coulombgas spectra --json``."""
-        bulk = self.spikes.bulk if self.spikes else None
-        return {
-            "name": self.name,
-            "shape": list(self.spectrum.shape),
-            "bulk": {"variance": _numbers(bulk and bulk.variance), "edge": bulk.edge if bulk else None},
-            "num_spikes": self.spikes.num_spikes if self.spikes else None,
-            "spikes": [
-                {"eigenvalue": spike.eigenvalue, "strength": spike.strength.as_dict(), "p_value": spike.p_value}
-                for spike in (self.spikes.spikes if self.spikes else ())
-            ],
-            "tail": {
-                "exponent": _numbers(self.tail and self.tail.exponent),
-                "preferred": self.tail.preferred if self.tail else None,
-            },
-            "spacing": {
-                "brody": _numbers(self.repulsion and self.repulsion.brody),
-                "ratio": _ratio(self.ratio),
-            },
-            "warnings": list(self.warnings),
-        }
+        return short_row(self)
 
     def record(self) -> dict[str, Any]:
         """The row of :meth:`as_dict` with all that it leaves out."""
-        bulk = self.spikes.bulk if self.spikes else None
-        change = self.spectrum.change
-        return {
-            **self.as_dict(),
-            "step": self.step,
-            "rank": self.spectrum.rank,
-            "kurtosis": self.spectrum.kurtosis,
-            "stable_rank": _numbers(self.stable_rank),
-            "participation_ratio": _numbers(self.participation_ratio),
-            "rows": _numbers(bulk and bulk.rows),
-            "aspect": _numbers(bulk and bulk.aspect),
-            "lower_edge": bulk.lower_edge if bulk else None,
-            "independence": self.independence.as_dict() if self.independence else None,
-            "marchenko_pastur": {"distance": bulk.distance, "limit": bulk.distance_limit} if bulk else None,
-            "num_spikes_probability": (
-                dict(zip(map(str, self.spikes.candidates), self.spikes.probabilities.tolist(), strict=True))
-                if self.spikes
-                else None
-            ),
-            "levels_of_large_entries": ([one.eigenvalue for one in self.spikes.from_entries] if self.spikes else None),
-            "tail_minimum": self.tail.minimum if self.tail else None,
-            "tail_probabilities": self.tail.probabilities if self.tail else None,
-            "signal_tail": {
-                "exponent": _numbers(self.signal_tail and self.signal_tail.exponent),
-                "preferred": self.signal_tail.preferred if self.signal_tail else None,
-                "num_signals": self.signal_tail.num_tail if self.signal_tail else None,
-            },
-            "spacing_probabilities": self.repulsion.probabilities if self.repulsion else None,
-            "unfolding": self.unfolding.method if self.unfolding else None,
-            "number_variance": _long_range(self.number_variance),
-            "rigidity": _long_range(self.rigidity),
-            "localisation": [part._asdict() for part in self.localisation] if self.localisation else None,
-            "change": (
-                {
-                    "relative_distance": change.relative_distance,
-                    "spectral_distance": change.spectral_distance,
-                    "alignment": change.alignment,
-                }
-                if change
-                else None
-            ),
-        }
+        return full_row(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,18 +339,3 @@ def _ranks(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> dict[str, 
     square = (low**2).sum() * scale**2 + (top**2).sum(axis=1)
     largest = top.max(axis=1) if count else edge
     return {"stable_rank": summarise(total / largest), "participation_ratio": summarise(total**2 / square)}
-
-
-def _numbers(interval: Interval | None) -> dict[str, float | None]:
-    return {name: getattr(interval, name, None) for name in ("mean", "lower", "upper")}
-
-
-def _ratio(ratio: SpacingRatio | None) -> dict[str, float | None]:
-    if ratio is None:
-        return _numbers(None)
-    lower, upper = ratio.interval
-    return {"mean": ratio.mean, "lower": lower, "upper": upper}
-
-
-def _long_range(statistic: LongRangeStatistic | None) -> dict[str, list[float]] | None:
-    return None if statistic is None else {name: value.tolist() for name, value in statistic._asdict().items()}
