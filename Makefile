@@ -47,7 +47,7 @@ bench: $(STAMP)  ## every benchmark, as ratios measured side by side
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 docs: $(STAMP)  ## build docs/_build/html; warnings are errors, the code in the pages runs
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
 
 newest:  ## the quick tests against the newest release of every dependency, unconstrained
 	rm -rf .venv-newest

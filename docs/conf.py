@@ -1,6 +1,10 @@
 """Sphinx configuration: MyST pages whose code runs when the documentation is built."""
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from sphinx.util.fileutil import copy_asset
 
 from coulombgas import __version__
 
@@ -14,11 +18,16 @@ html_theme = "furo"
 html_title = f"coulombgas {__version__}"
 html_static_path = ["_static"]
 
+# the typesetting of formulas is shipped in the site, so that it works without a network; the package is used for its
+# files alone, because as an extension it does not say that pages may be read in parallel
+_MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+mathjax_path = "mathjax/tex-chtml.js"
+
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600  # seconds a cell, two pages at a time
 nb_merge_streams = True
 
 autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
@@ -47,6 +56,12 @@ def _plain_formulas(app, what, name, obj, options, lines):
     lines[:] = "".join(pieces).split("\n")
 
 
+def _ship_mathjax(app, exception):
+    if exception is None and app.builder.format == "html":
+        copy_asset(str(_MATHJAX), str(Path(app.outdir) / "_static" / "mathjax"))
+
+
 def setup(app):
-    """Escape formulas before napoleon reads the sections."""
+    """Escape formulas before napoleon reads the sections; ship the typesetting of formulas."""
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
+    app.connect("build-finished", _ship_mathjax)

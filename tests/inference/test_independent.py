@@ -54,10 +54,15 @@ LISTED = (
 )
 
 
+IN_FULL_ONLY = ("CD-3", "PCD-10", "teacher-student, momentum 0.5")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LISTED)
 def test_the_temperature_of_an_independent_simulation(name, reduced):
     """Within 4% and 3 posterior standard deviations: twelve cases, false alarm below 3% were the theory exact."""
+    if reduced and name in IN_FULL_ONLY:
+        pytest.skip("another number of steps, or a smaller momentum, than a case that runs in the reduced form")
     fit = fit_temperature(spectra_of(BY_NAME[name], replicas=400 if reduced else 1500, seed=11))
     only = fit.settings[0]
     assert only.temperature is not None
