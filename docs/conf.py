@@ -1,5 +1,6 @@
 """Sphinx configuration: MyST pages whose code runs when the documentation is built."""
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 from sphinx.util.fileutil import copy_asset
 
 from coulombgas import __version__
+
+# progress bars without widgets are plain text, and pages say nothing of it
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 project = "coulombgas"
 author = "The coulombgas developers"
