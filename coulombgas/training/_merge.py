@@ -18,7 +18,7 @@ from coulombgas.spectra import read_spectra, validate_spectra, write_store
 from ._shards import check_shards, whole_run
 from ._store import begin_partial, end_partial, interrupted_run, partial_directory, read_identity
 
-_PER_STORE = ("replicas", "first_replica", "chunks", "shard", "shard_of")
+_PER_STORE = ("replicas", "first_replica", "chunks", "shard", "shard_of", "update")
 
 
 def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = None) -> xr.Dataset:
@@ -202,7 +202,7 @@ def _attributes(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, str]:
     """Attributes of the whole: those of the first part with the settings and replicas of all."""
     config, replicas = _config(parts[0]), merged.replica.values
     training = whole_run(config.get("training", {}))
-    own = {"replicas": len(replicas), "first_replica": int(replicas[0])}
+    own = {"replicas": len(replicas), "first_replica": int(replicas[0]), **_updates(parts, merged)}
     attrs = {"config": json.dumps({**config, "training": {**training, **own}})}
     if "identity" in parts[0].attrs:
         identity = whole_run(json.loads(parts[0].attrs["identity"]))
@@ -210,3 +210,15 @@ def _attributes(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, str]:
         attrs["identity"] = json.dumps({**identity, **own, "learning_rate": rates, "batch_size": batches})
     sources = [json.loads(part.attrs["merged_from"]) if "merged_from" in part.attrs else [part.attrs.get("source", "")] for part in parts]  # fmt: skip  # noqa: E501
     return {**attrs, "merged_from": json.dumps([source for some in sources for source in some])}
+
+
+def _updates(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, list]:
+    """What was chosen for each setting of the whole; nobody knows where a store does not say, as earlier ones."""
+    chosen: dict[tuple[float, int], Any] = {}
+    for part in reversed(parts):
+        listed = _config(part).get("training", {}).get("update")
+        settings = _settings(part)
+        told = isinstance(listed, list) and len(listed) == len(settings)
+        chosen |= dict(zip(settings, listed if told else [{}] * len(settings), strict=True))
+    found = [chosen[setting] for setting in _settings(merged)]
+    return {"update": found} if any(found) else {}

@@ -9,21 +9,12 @@ and printed beside those that are stored; then how much slower than the fastest 
 
 import numpy as np
 from _timing import table
-from bench_sizes import cost
+from bench_sizes import cost, ours
 from scipy.optimize import nnls
 
 from coulombgas.models import GaussianRBM
 from coulombgas.models._rbm_cost import NANOSECONDS, Size, terms
-from coulombgas.training import Optimizer
 from coulombgas.training._devices import chunk_size
-from coulombgas.training._engine import (
-    advance_chunk,
-    make_program,
-    make_setting,
-    replica_keys,
-    setting_key,
-    start_chunk,
-)
 
 GRID = [(n, batch, k) for n in (8, 16, 32, 64, 128) for batch in (4, 16, 64, 256) for k in (1, 3, 10)]
 BUDGET = 0.15
@@ -31,20 +22,9 @@ BUDGET = 0.15
 
 def measure(size: Size, sampler: str) -> float:
     """CPU ns of an update of one machine."""
-    import jax
-
     model = GaussianRBM(num_visible=size.visible, gibbs_steps=size.gibbs_steps, sampler=sampler)
     replicas = min(chunk_size(model, 10**6, size.batch, np.float32), 2048)
-    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), size.batch)
-    key = setting_key(0, 0.02, size.batch)
-    setting, which = make_setting(key, 0.02, size.batch, np.float32), np.arange(replicas, dtype=np.uint32)
-    state = start_chunk(program, setting, replica_keys(key, which, "start"), "fixed-point")
-    keys = replica_keys(key, which, "update")
-
-    def run(steps: int) -> None:
-        jax.block_until_ready(advance_chunk(program, setting, keys, state, 1, 1 + steps))
-
-    run(1)
+    run, _ = ours(model, replicas, size.batch)
     steps = max(2, int(2 * BUDGET / max(cost(run, 2)[0], 1e-4)))
     return min(cost(run, steps)[0] for _ in range(2)) / steps / replicas * 1e9
 

@@ -37,12 +37,12 @@ GOALS = {64: 5.0, 128: 4.0, 256: 2.0, 784: 1.5}
 BUDGET = 0.5  # CPU seconds of one timing
 
 
-def ours(model: Model, replicas: int) -> tuple[Callable[[int], None], float]:
+def ours(model: Model, replicas: int, batch: int = BATCH) -> tuple[Callable[[int], None], float]:
     """A function that makes a number of updates of a chunk, and the seconds until the first one was done."""
     started = time.perf_counter()
-    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), BATCH)
-    key = setting_key(0, RATE, BATCH)
-    setting, which = make_setting(key, RATE, BATCH, np.float32), np.arange(replicas, dtype=np.uint32)
+    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch)
+    key = setting_key(0, RATE, batch)
+    setting, which = make_setting(key, RATE, batch, np.float32), np.arange(replicas, dtype=np.uint32)
     state = start_chunk(program, setting, replica_keys(key, which, "start"), "fixed-point")
     keys = replica_keys(key, which, "update")
 

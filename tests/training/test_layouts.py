@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from coulombgas.models import GaussianRBM, Setting, TeacherStudent, TwoLayerLinear, free_scalar_field, key_words
-from coulombgas.training import _layout, train
+from coulombgas.training import _layout, merge_stores, train
 
 MU2, BATCH, STEPS, REPLICAS = 9.0, 16, 60, 48
 FALSE_ALARM = 1e-4  # of each comparison, at fixed seeds
@@ -104,6 +104,20 @@ def test_what_was_chosen_follows_the_sizes_and_stands_in_the_store():
         {"sampler": "collapsed", "replicas": "trailing"},
         {"sampler": "gram", "replicas": "trailing"},
     ]
+
+
+def test_settings_that_chose_differently_are_merged(tmp_path):
+    model, run = GaussianRBM(num_visible=3), {"learning_rate": 0.1, "replicas": 2, "steps": 1}
+    paths = [tmp_path / f"{batch}.zarr" for batch in (512, 8)]
+    for path in paths:
+        train(model, batch_size=int(path.stem), out=path, **run)
+    merged = merge_stores(paths, out=tmp_path / "both.zarr")
+    update = json.loads(merged.attrs["config"])["training"]["update"]
+    chosen = dict(zip(merged.batch_size.values.tolist(), [one["sampler"] for one in update], strict=True))
+    assert chosen == {8: "collapsed", 512: "gram"}
+    # the merged store is the run of both settings: it resumes as finished
+    both = {**run, "batch_size": merged.batch_size.values.tolist(), "out": tmp_path / "both.zarr"}
+    assert train(model, resume=True, **both).sizes["setting"] == 2
 
 
 def test_a_large_machine_that_diverges_is_noticed_at_the_next_look():
