@@ -11,7 +11,7 @@ QUICK := tests/test_layers.py tests/test_checks.py tests/test_files.py tests/tes
          tests/symbolic/test_parse.py tests/report/test_ensemble.py tests/hostile/test_exploits.py \
          tests/hostile/test_stores.py
 
-.PHONY: demo test test-full mutants lint types bench docs newest oldest clean help
+.PHONY: demo test test-full mutants lint types bench bench-check docs newest oldest clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -43,8 +43,11 @@ lint: $(STAMP)  ## style, banned imports, formatting
 types: $(STAMP)  ## static types
 	$(BIN)/basedpyright
 
-bench: $(STAMP)  ## every benchmark, as ratios measured side by side
-	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+bench: $(STAMP)  ## every benchmark, as ratios measured side by side; tables to docs/benchmarks/results.json
+	$(BIN)/python tests/benchmarks/run.py $(BENCH)
+
+bench-check: $(STAMP)  ## the benchmarks again, and which ratios fell since (BENCH="sizes laws" for some)
+	$(BIN)/python tests/benchmarks/run.py --check $(BENCH)
 
 docs: $(STAMP)  ## build docs/_build/html; warnings are errors, the code in the pages runs
 	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html

@@ -48,7 +48,11 @@ FULL = Config(replicas=7500, steps=100_000, record=500, escape_replicas=20_000)
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, measure growth, draw."""
-    spectra = config.train(progress, store)
+    return analyse(config.train(progress, store), config)
+
+
+def analyse(spectra: xr.Dataset, config: Config) -> Outcome:
+    """Levels of ``spectra`` beside the noiseless curves; growth from zero of single-mode RBMs, trained here."""
     stores = {"spectra": spectra}
     escapes = []
     for index, kappa in enumerate(config.kappas):

@@ -36,7 +36,11 @@ FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=4, i
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, average, compare."""
-    spectra = config.train(progress, store, statistics=("gram",))
+    return analyse(config.train(progress, store, statistics=("gram",)), config.mu2)
+
+
+def analyse(spectra: xr.Dataset, mu2: float) -> Outcome:
+    """Mean levels and variances of matrix elements of spectra that were recorded with their Gram matrices."""
     settings = []
     for index in range(spectra.sizes["setting"]):
         temperature = float(spectra.learning_rate[index] / spectra.batch_size[index])
@@ -45,10 +49,10 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
             "batch_size": int(spectra.batch_size[index]),
             "temperature": temperature,
             "elements": _elements(spectra, index, temperature),
-            "levels": _levels(spectra, index, predicted_means(spectra.fixed_point.values, config.mu2, temperature)),
+            "levels": _levels(spectra, index, predicted_means(spectra.fixed_point.values, mu2, temperature)),
         })  # fmt: skip
     numbers = {"settings": settings, "num_failed": num_failed(spectra)}
-    return Outcome(numbers=numbers, figure=draw(spectra, settings, config.mu2), stores={"spectra": spectra})
+    return Outcome(numbers=numbers, figure=draw(spectra, settings, mu2), stores={"spectra": spectra})
 
 
 def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray) -> list[dict]:

@@ -48,9 +48,12 @@ FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, fit, draw."""
-    spectra = config.train(progress, store)
+    return analyse(config.train(progress, store), config.fit_draws)
+
+
+def analyse(spectra: xr.Dataset, draws: int) -> Outcome:
+    """Coefficients of every setting and at T = 0; the fit with ``draws`` draws of each of two chains, 0 for none."""
     settings = [setting_numbers(spectra, index) for index in range(spectra.sizes["setting"])]
-    draws = config.fit_draws
     fit = fit_temperature(spectra, num_chains=2, num_warmup=draws, num_draws=draws) if draws else None
     numbers = {
         "settings": settings,

@@ -38,7 +38,11 @@ FULL = Config(settings=((0.1, 16),), replicas=7500, steps=100_000, record=100)
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, take the spacings and densities of the first setting."""
-    spectra = config.train(progress, store)
+    return analyse(config.train(progress, store))
+
+
+def analyse(spectra: xr.Dataset) -> Outcome:
+    """Spacings and densities of the first setting."""
     pairs, _ = pairs_and_singles(spectra)
     figure = draw(spectra, levels_of(spectra, 0), pairs)
     return Outcome(numbers=statistics(spectra), figure=figure, stores={"spectra": spectra})

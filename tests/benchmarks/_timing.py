@@ -1,11 +1,17 @@
-"""Timing for the benchmarks: best of several runs, ratios side by side."""
+"""Timing for the benchmarks: best of several runs, ratios side by side, tables that are printed and kept."""
 
+import json
+import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+KEEP = "COULOMBGAS_BENCH_TABLES"
+"""Environment variable that names a file to which every table is added as one line of JSON."""
 
 
 def best_of(function: Callable[[], Any], repeat: int = 5) -> float:
@@ -22,8 +28,14 @@ def best_of(function: Callable[[], Any], repeat: int = 5) -> float:
 
 
 def table(rows: Sequence[Sequence[Any]], header: Sequence[str], title: str = "") -> None:
-    """Print rows under a header."""
+    """Print rows under a header, and keep them for ``tests/benchmarks/run.py`` when it asks."""
+    texts = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     grid = Table(*header, title=title or None)
-    for row in rows:
-        grid.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+    for row in texts:
+        grid.add_row(*row)
     Console(width=110).print(grid)
+    if kept := os.environ.get(KEEP):
+        labels = [min((i for i, cell in enumerate(row) if isinstance(cell, float)), default=len(row)) for row in rows]
+        record = {"title": title, "header": list(header), "labels": min(labels, default=1), "rows": texts}
+        with Path(kept).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -114,7 +114,7 @@ def main() -> None:
     """Print the three tables."""
     header = ["milliseconds", "f32", "f64", "SciPy", "SciPy/f32", "SciPy/f64", "DPPy", "LAPACK/f64"]
     table(samplers(), header, "exact samplers; SciPy: one call a matrix; DPPy: published median")
-    table(gas(), ["potential", "run s", "ESS", "s per sample", "DPPy s", "ratio"], "Coulomb gas by NUTS")
+    table(gas(), ["potential", "run s", "ESS", "s per sample", "DPPy s", "to the record"], "Coulomb gas by NUTS")
     table(dyson(), ["levels", "µs per replica and step"], "Dyson Brownian motion, K = −x, float32")
 
 

@@ -46,7 +46,7 @@ def laws() -> None:
             "SymPy lambdify, NumPy, log of the density": best_of(lambda: plain(points, 0.7, 0.3)),
         }
     base = times["to_jax, jitted"]
-    table([(name, t * 1e9 / POINTS, t / base) for name, t in times.items()], ("Rice", "ns a point", "ratio"))
+    table([(name, t * 1e9 / POINTS, t / base) for name, t in times.items()], ("Rice", "ns a point", "of the first"))
 
 
 def finite_differences(num_points: int) -> np.ndarray:

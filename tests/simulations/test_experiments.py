@@ -14,12 +14,14 @@ from simulations import (
     fokker_planck,
     learning_curves,
     mode_repulsion,
+    papers,
     rbm_scaling,
     rbm_spectra,
     teacher_student_scaling,
     two_layer,
 )
 from simulations._experiment import Outcome, main, mean_of, measured, save, std_of
+from simulations._rbm import RBMConfig
 
 
 def _agrees(number):
@@ -201,3 +203,26 @@ def test_intervals_of_means_and_standard_deviations():
     assert _agrees(std)
     assert std["error"] == pytest.approx(2 / np.sqrt(8000), rel=0.1)
     assert measured(1.0, 0.0, 2.0)["low"] == 1.0
+
+
+def test_the_papers_in_one_run_leave_numbers_and_figures(tmp_path):
+    """Tiny sizes: what is stored and from where, not how near the numbers are."""
+    setting = ((0.1, 16),)
+    sizes = papers.Sizes(
+        scaling=RBMConfig(settings=setting, replicas=20, steps=640, record=4, init="fixed-point"),
+        fit_draws=0,
+        wells=fokker_planck.Config(kappas=(4.0,), noise2=(0.1,)),
+    )
+    papers.run(["wells", "scaling"], sizes, tmp_path / "out", tmp_path / "work")
+    written = json.loads((tmp_path / "out" / "scaling.json").read_text(encoding="utf-8"))
+    assert written["config"]["seed"] == 0
+    assert written["config"]["replicas"] == 20
+    assert not written["took"]["resumed"]
+    # the slowest level relaxes in 32/α = 320 updates
+    assert written["relaxation_times_trained"] == [pytest.approx(2.0, rel=0.01)]
+    assert written["machine"]["numpy"] == np.__version__
+    assert set(written["numbers"]) == {"mode_repulsion", "rbm_scaling"}
+    assert len(written["numbers"]["rbm_scaling"]["settings"]) == 1
+    assert str(tmp_path) not in (tmp_path / "out" / "scaling.json").read_text(encoding="utf-8")
+    for name in ("mode_repulsion", "rbm_scaling", "fokker_planck"):
+        assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
