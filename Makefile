@@ -51,6 +51,7 @@ bench-check: $(STAMP)  ## the benchmarks again, and which ratios fell since (BEN
 
 docs: $(STAMP)  ## build docs/_build/html; warnings are errors, the code in the pages runs
 	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 newest:  ## the quick tests against the newest release of every dependency, unconstrained
 	rm -rf .venv-newest

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import tyro
 
+from ._arguments import File, Name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrate:
@@ -20,9 +22,9 @@ class Calibrate:
     """Simulated data sets."""
     num_observations: int = 200
     """Observations in each, or replicas of each setting."""
-    simulate_with: str | None = None
+    simulate_with: Name = None
     """Another model that makes the data: a control that must fail."""
-    figure: str | None = None
+    figure: File = None
     """File for the rank histograms (.png, .pdf, .svg)."""
     overwrite: bool = False
     """Replace an existing figure."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import tyro
+from ._arguments import Names, Paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,9 +13,9 @@ class Compare:
     density, single. With --scaling: the linear rule T ∝ α/B against free exponents, by leaving settings out.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Spectra: one or more files or stores."""
-    laws: tuple[str, ...] = ("known-gap", "product", "gaussian", "poisson", "brody")
+    laws: Names = ("known-gap", "product", "gaussian", "poisson", "brody")
     """Laws to compare, all of spacings or all of levels."""
     scaling: bool = False
     """Compare scaling rules of the temperature over settings instead of laws."""

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import Out
 from ._console import print_table, progress_bar, write_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NOTES = (
 class Demo:
     """Train Gaussian RBMs and linear students at several temperatures, infer them, write a report."""
 
-    out: str = "demo"
+    out: Out = "demo"
     """Directory to write: report.html, the figures, the stores and the fits."""
     replicas: int = 300
     """Trained copies at each setting."""

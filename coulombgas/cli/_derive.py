@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import Expression, File, Values
+
 if TYPE_CHECKING:
     from coulombgas.symbolic import FokkerPlanck
 
@@ -17,15 +19,15 @@ class Derive:
     are added. The noise may depend on the variable (Ito calculus).
     """
 
-    drift: str
+    drift: Expression
     """Drift K, such as "x*(1/kappa - 1/(mu2 - x))"."""
-    noise: str = "g"
+    noise: Expression = "g"
     """Noise amplitude g; the diffusion is its square."""
     variable: str = "x"
     """Name of the variable."""
     domain: tuple[str, str] = ("-oo", "oo")
     """Lower and upper end, reflecting; -oo and oo for none."""
-    params: tuple[str, ...] = ()
+    params: Values = ()
     """Values such as kappa=4 mu2=9 g2=0.1. NAME2 sets the square of a parameter NAME, unless NAME2 is one itself."""
     num: int = 6
     """Levels of the spectrum."""
@@ -33,7 +35,7 @@ class Derive:
     """Read a noise that depends on the variable in the Stratonovich sense."""
     latex: bool = False
     """Print the formulas in LaTeX."""
-    plot: str | None = None
+    figure: File = None
     """File for the figure (.png, .pdf, .svg); needs --params."""
     overwrite: bool = False
     """Replace an existing figure."""
@@ -63,20 +65,20 @@ class Derive:
         from ._console import write_json
 
         check_count("num", self.num)
-        if self.plot is not None:
-            check_output(self.plot, overwrite=self.overwrite, argument="plot")
-            if not self.plot.endswith((".png", ".pdf", ".svg")):
-                raise InputError(f"`plot` must end in .png, .pdf or .svg, got {self.plot!r}.")
+        if self.figure is not None:
+            check_output(self.figure, overwrite=self.overwrite, argument="figure")
+            if not self.figure.endswith((".png", ".pdf", ".svg")):
+                raise InputError(f"`figure` must end in .png, .pdf or .svg, got {self.figure!r}.")
         values = _read_params(self.params)
         equation = self._equation(values)
         if equation.parameters and values:
             equation.values(values)
         numeric = bool(values) or not equation.parameters
-        if self.plot is not None and not numeric:
-            raise InputError(f"`plot` needs numbers: give --params for {', '.join(map(str, equation.parameters))}.")
+        if self.figure is not None and not numeric:
+            raise InputError(f"`figure` needs numbers: give --params for {', '.join(map(str, equation.parameters))}.")
         result = _symbolic(equation, latex=self.latex) | _numeric(equation, values if numeric else None, self.num)
-        if self.plot is not None:
-            _save(self.plot, equation, values, self.num, overwrite=self.overwrite)
+        if self.figure is not None:
+            _save(self.figure, equation, values, self.num, overwrite=self.overwrite)
         if self.json:
             write_json(result)
         else:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import tyro
+from ._arguments import File, Name, Paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,15 +15,15 @@ class Fit:
     recording of an ensemble of networks, several of which have temperatures relative to the first.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Spectra to fit: one or more files or stores."""
     json: bool = False
     """Print one JSON object instead of a table."""
-    out: str | None = None
+    out: File = None
     """Directory for the posterior (fit.nc), the results (fit.json) and, for temperatures, report.html."""
     overwrite: bool = False
     """Replace an existing output directory."""
-    model: str | None = None
+    model: Name = None
     """Fit one law to every level group instead: single, pair, density, group, rice, known-gap, product, gaussian,
     poisson, brody or mixture."""
     method: Literal["response", "leading-order", "whole-spectrum", "relative"] = "response"
@@ -31,7 +31,7 @@ class Fit:
     too; relative, without a theory, relative to the first setting."""
     scaling: Literal["two-stage", "joint"] = "two-stage"
     """The scaling rule from the settings' posteriors, or jointly with their temperatures."""
-    matrix: str | None = None
+    matrix: Name = None
     """Name of the matrix to fit, for recordings of several."""
     record: int = -1
     """Index of the record to use, the last by default."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 import io
 import math
 import os
@@ -17,59 +16,7 @@ from coulombgas._version import __version__
 
 from ._ending import complain, interrupted, mute_stdout, open_standard_streams
 from ._plain import PlainStream
-
-COMMANDS: dict[tuple[str, ...], str] = {
-    # words: "module:Class" of a frozen dataclass with `run(self) -> int`
-    ("simulate", "rbm"): "coulombgas.cli._simulate_rbm:SimulateRBM",
-    ("simulate", "teacher-student"): "coulombgas.cli._simulate_teacher_student:SimulateTeacherStudent",
-    ("simulate", "two-layer"): "coulombgas.cli._simulate_two_layer:SimulateTwoLayer",
-    ("merge",): "coulombgas.cli._merge:Merge",
-    ("simulate", "dmft", "goe"): "coulombgas.cli._simulate_dmft:GOE",
-    ("simulate", "dmft", "linear-regression"): "coulombgas.cli._simulate_dmft:LinearRegression",
-    ("simulate", "dmft", "one-pass-sgd"): "coulombgas.cli._simulate_dmft:OnePassSGD",
-    ("simulate", "dmft", "random-features"): "coulombgas.cli._simulate_dmft:RandomFeatures",
-    ("simulate", "dmft", "spiked-matrix-tensor"): "coulombgas.cli._simulate_dmft:SpikedMatrixTensor",
-    ("simulate", "dmft", "diagonal-network"): "coulombgas.cli._simulate_dmft:DiagonalNetwork",
-    ("simulate", "dmft", "deep-linear"): "coulombgas.cli._simulate_dmft:DeepLinear",
-    ("derive",): "coulombgas.cli._derive:Derive",
-    ("fit",): "coulombgas.cli._fit:Fit",
-    ("compare",): "coulombgas.cli._compare:Compare",
-    ("calibrate",): "coulombgas.cli._calibrate:Calibrate",
-    ("spectra",): "coulombgas.cli._spectra:Spectra",
-    ("report",): "coulombgas.cli._report:Report",
-    ("rule",): "coulombgas.cli._rule:Rule",
-    ("rescale",): "coulombgas.cli._rescale:Rescale",
-    ("simulate", "gpt"): "coulombgas.cli._simulate_gpt:SimulateGPT",
-    ("demo",): "coulombgas.cli._demo:Demo",
-}
-SUMMARIES: dict[tuple[str, ...], str] = {
-    # words: one line for `coulombgas --help`
-    ("simulate", "rbm"): "train Gaussian restricted Boltzmann machines and store their spectra",
-    ("simulate", "teacher-student"): "train linear students on a teacher and store their spectra",
-    ("simulate", "two-layer"): "train two-layer linear networks and store their singular values",
-    ("merge",): "put stores of the same model and training together",
-    ("simulate", "dmft", "goe"): "mean-field theory: linear dynamics in a GOE landscape",
-    (
-        "simulate",
-        "dmft",
-        "linear-regression",
-    ): "mean-field theory: linear regression: descent, momentum, mini-batches, flow",
-    ("simulate", "dmft", "one-pass-sgd"): "mean-field theory: linear regression with fresh samples",
-    ("simulate", "dmft", "random-features"): "mean-field theory: random features: non-Hermitian dynamics",
-    ("simulate", "dmft", "spiked-matrix-tensor"): "mean-field theory: descent on a rugged sphere",
-    ("simulate", "dmft", "diagonal-network"): "mean-field theory: diagonal linear network, lazy to rich",
-    ("simulate", "dmft", "deep-linear"): "mean-field theory: two-layer linear network with feature learning",
-    ("derive",): "from a drift and a noise to stationary law, Hamiltonian and spectrum",
-    ("fit",): "infer temperatures from spectra",
-    ("compare",): "rank laws of level spacings by leave-one-out prediction",
-    ("calibrate",): "test a model's intervals on its own simulations",
-    ("spectra",): "analyse the weight matrices of a checkpoint: bulk, spikes, tail, spacings",
-    ("report",): "write one HTML page about a network, a run, an ensemble or a fit",
-    ("rule",): "how hot trainings were, from their recordings, and whether only α/B counts",
-    ("rescale",): "the learning rate that keeps the temperature at another batch size",
-    ("simulate", "gpt"): "train transformers and record the spectra of their matrices",
-    ("demo",): "train, infer and report: two minutes from nothing to a temperature",
-}
+from ._registry import COMMANDS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,7 +96,7 @@ def _check_common(command: Any) -> None:
     seed = getattr(command, "seed", 0)
     if check_count("seed", seed, 0) >= 2**32:
         fail("seed", "must be below 2^32", seed)
-    for name in ("out", "figure", "plot"):
+    for name in ("out", "figure"):
         if str(getattr(command, name, None) or "x").strip() in ("", ".", "..", "/"):
             fail(name, "must be the path of something to write", str(getattr(command, name)))
 
@@ -167,13 +114,14 @@ def _match(arguments: list[str]) -> tuple[str, ...]:
 def _build(words: tuple[str, ...], arguments: list[str]):
     import tyro
 
-    module, name = COMMANDS[words].split(":")
-    command = getattr(importlib.import_module(module), name)
+    command = COMMANDS[words].load()
     arguments = getattr(command, "prepare", list)(arguments)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(command, args=arguments, prog="coulombgas " + " ".join(words))
+            return tyro.cli(
+                command, args=arguments, prog="coulombgas " + " ".join(words), config=(tyro.conf.FlagCreatePairsOff,)
+            )
     except SystemExit as exit_:
         if exit_.code in (0, None):
             raise
@@ -198,7 +146,7 @@ def _unbox(text: str) -> str:
 def _help(prefix: tuple[str, ...]) -> str:
     keys = [key for key in COMMANDS if key[: len(prefix)] == prefix]
     width = max((len(" ".join(key)) for key in keys), default=0)
-    lines = [f"  {' '.join(key):{width}}  {SUMMARIES.get(key, '')}".rstrip() for key in keys]
+    lines = [f"  {' '.join(key):{width}}  {COMMANDS[key].summary}" for key in keys]
     return "\n".join([
         f"usage: coulombgas {' '.join([*prefix, 'COMMAND'])} [OPTIONS]",
         "",

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
+from ._arguments import Paths
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merge:
     """Put stores of the same model and training together: more settings, or more replicas of the same settings."""
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Zarr stores to merge, or patterns such as 'run-*.zarr'. Of a sharded run every shard must be there."""
     out: Path
     """Zarr store to write."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
+from ._arguments import File, Globs, Number, Out, Paths, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +16,15 @@ class Report:
     simulate`, or the directory written by `coulombgas fit --out`. The page needs no network.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Checkpoints, recordings, ensembles or fits."""
-    out: str = "report.html"
+    out: Out = "report.html"
     """HTML file to write."""
     overwrite: bool = False
     """Replace an existing file."""
-    select: tuple[str, ...] = ("*",)
+    select: Globs = ("*",)
     """Globs on the names of the matrices, as '*.key.*'."""
-    initial: str | None = None
+    initial: File = None
     """Checkpoint before training, to compare each matrix with."""
     keep_going: bool = False
     """Report arrays and files that cannot be used on stderr, and show the rest."""
@@ -34,11 +34,11 @@ class Report:
     """Which of the seeds of a recording."""
     vectors: Literal["spikes", "all", "none"] = "spikes"
     """Whose singular vectors are tested for localisation; "all" takes three times as long for large matrices."""
-    learning_rate: float | None = None
+    learning_rate: Number = None
     """Learning rate of the run, mean over its steps: for effective temperatures along a trajectory."""
-    weight_decay: float | None = None
+    weight_decay: Number = None
     """Decoupled weight decay of the run: for effective temperatures along a trajectory."""
-    title: str | None = None
+    title: Text = None
     """Heading of the page."""
     seed: int = 0
     """Seed of the posterior draws."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import tyro
+from ._arguments import Name, Number, Paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class Rescale:
     `coulombgas rule`) the exponents are those that they show, the answer has an interval, and limits are checked.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]] = ()
+    paths: Paths = ()
     """Recordings of trainings, at several settings; none for the law alone."""
     learning_rate: float
     """Learning rate as it is."""
@@ -21,15 +21,15 @@ class Rescale:
     """Batch size as it is: samples in one update, accumulation and devices together."""
     to_batch_size: int
     """Batch size to go to."""
-    optimizer: str | None = None
+    optimizer: Name = None
     """sgd, momentum, nesterov, adam or adamw; by default that of the recordings, else sgd."""
-    momentum: float | None = None
+    momentum: Number = None
     """Momentum as it is, for momentum and nesterov."""
-    to_momentum: float | None = None
+    to_momentum: Number = None
     """Momentum to go to; the same by default."""
-    beta1: float | None = None
+    beta1: Number = None
     """Adam's β1, to be rescaled as well."""
-    beta2: float | None = None
+    beta2: Number = None
     """Adam's β2, to be rescaled as well."""
     json: bool = False
     """Print one JSON object."""

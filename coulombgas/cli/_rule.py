@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import tyro
+from ._arguments import Count, File, Globs, Paths, SomeCounts, SomeNames, SomeNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,23 +14,23 @@ class Rule:
     noise and its temperature, but no rule.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Recordings, or ensembles."""
-    select: tuple[str, ...] = ("*",)
+    select: Globs = ("*",)
     """Globs on the names of the matrices, as '*.key.*'."""
-    after: int | None = None
+    after: Count = None
     """Last training step to leave out; by default the first half of each run."""
-    learning_rate: tuple[float, ...] = ()
+    learning_rate: SomeNumbers = ()
     """Learning rate of each run, or one for all, where the recordings do not know it."""
-    batch_size: tuple[int, ...] = ()
+    batch_size: SomeCounts = ()
     """Batch size of each run, or one for all, where the recordings do not know it."""
-    optimizer: tuple[str, ...] = ()
+    optimizer: SomeNames = ()
     """Optimiser of each run, or one for all: sgd, momentum, nesterov, adam, adamw."""
     replica: int = 0
     """Which of the seeds of a recording."""
     json: bool = False
     """Print one JSON object with runs, scaling and verdict."""
-    out: str | None = None
+    out: File = None
     """File for that JSON object."""
     overwrite: bool = False
     """Replace an existing output file."""

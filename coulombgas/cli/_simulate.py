@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ._arguments import Count, SomeCounts, Text
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -20,7 +22,7 @@ class Engine:
     """Seed of all random numbers."""
     init: Literal["random", "fixed-point"] = "random"
     """Start from small random weights, or at the fixed point of the mean dynamics."""
-    record: tuple[int, ...] = ()
+    record: SomeCounts = ()
     """Steps at which spectra are kept; the last one when not given."""
     combine: Literal["grid", "zip"] = "grid"
     """Every learning rate with every batch size, or pair by pair."""
@@ -36,10 +38,10 @@ class Engine:
     """Keep the weights at the recorded steps too."""
     first_replica: int = 0
     """Index of the first replica, to train more of them and merge."""
-    shard: str | None = None
+    shard: Text = None
     """Train only the i-th of n shares of the replicas, i/n with i from 0, into NAME-i-of-n; /n takes i from the queue;
     in a job array of Slurm or Grid Engine both come from the queue, unless this is none."""
-    chunk: int | None = None
+    chunk: Count = None
     """Replicas computed together, which decides the last bits; chosen from model and cores when not given."""
     distributed: bool = False
     """Share the run out among the processes of this job, which JAX finds (srun, mpirun)."""

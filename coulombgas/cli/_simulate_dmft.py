@@ -4,10 +4,11 @@ A command is the parameters of a system, whose fields are its flags, and what al
 """
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, ClassVar
 
 from coulombgas import dmft
+
+from ._arguments import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Command:
     """Finite copies, when a dimension is given."""
     seed: int = 0
     """Seed of all random numbers."""
-    figure: Path | None = None
+    figure: Picture = None
     """Draw the result (and the comparison) to this file, .png or .pdf."""
     overwrite: bool = False
     """Replace the figure if it exists."""

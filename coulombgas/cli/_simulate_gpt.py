@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from coulombgas._checks import InputError
+
+from ._arguments import Count, File, Globs, Number, Out, Text
 from ._console import print_table, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
@@ -20,21 +23,21 @@ class SimulateGPT:
     of a size can be replaced.
     """
 
-    out: str
+    out: Out
     """Directory to write: spectra.zarr, losses, weights before and after, sample.txt, report.html."""
     size: str = "tiny"
     """Named size: tiny or char."""
-    text: str | None = None
+    text: File = None
     """Text file to learn; Python's own help topics when not given."""
     steps: int = 1000
     """Updates."""
     learning_rate: float = 1e-3
     """Peak of the schedule (warm-up, then a cosine)."""
-    final_learning_rate: float | None = None
+    final_learning_rate: Number = None
     """End of the cosine; a tenth of the peak when not given."""
     warmup: int = 100
     """Steps of the linear warm-up."""
-    batch_size: int | None = None
+    batch_size: Count = None
     """Sequences an update; 16 for tiny, 64 for char when not given."""
     optimizer: str = "adamw"
     """adamw or sgd."""
@@ -52,23 +55,25 @@ class SimulateGPT:
     """Steps between recorded spectra."""
     evaluate_every: int = 100
     """Steps between validation losses."""
-    select: tuple[str, ...] = ("blocks.*",)
+    select: Globs = ("blocks.*",)
     """Globs on the names of the matrices to record, such as 'blocks.*.attn.key'."""
     compute_dtype: str = "float32"
     """float32, or bfloat16 on a GPU."""
-    num_layers: int | None = None
+    num_layers: Count = None
     """Replace the number of layers."""
-    num_heads: int | None = None
+    num_heads: Count = None
     """Replace the number of heads."""
-    width: int | None = None
+    width: Count = None
     """Replace the width."""
-    context: int | None = None
+    context: Count = None
     """Replace the context."""
-    dropout: float | None = None
+    dropout: Number = None
     """Replace the dropout."""
-    tied: bool | None = None
-    """Tie the output layer to the token embedding."""
-    shard: str | None = None
+    tied: bool = False
+    """Tie the output layer to the token embedding, whatever the size says."""
+    untied: bool = False
+    """Do not, whatever the size says."""
+    shard: Text = None
     """none in a job array of a queue, where each job is then a run of its own: a run of transformers has no shards."""
     resume: bool = False
     """Go on from the last checkpoint of an interrupted run."""
@@ -107,13 +112,18 @@ class SimulateGPT:
                 remark("the same command with --resume continues from the last checkpoint")
             raise
 
+    def _tied(self) -> bool | None:
+        if self.tied and self.untied:
+            raise InputError("`tied` and `untied` exclude each other: give one of them, or none for the size's own.")
+        return True if self.tied else False if self.untied else None
+
     def _config(self):
         from coulombgas.models import gpt_size
         from coulombgas.training import LanguageTraining
 
         size = gpt_size(
             self.size, num_layers=self.num_layers, num_heads=self.num_heads, width=self.width, context=self.context,
-            dropout=self.dropout, tied=self.tied,
+            dropout=self.dropout, tied=self._tied(),
         )  # fmt: skip
         batch = (64 if self.size == "char" else 16) if self.batch_size is None else self.batch_size
         return LanguageTraining(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ._arguments import Count, Counts, Numbers
 from ._simulate import Engine, simulate
 
 
@@ -13,9 +14,9 @@ class SimulateRBM(Engine):
     The target is a free scalar field on a ring; every learning rate is combined with every batch size.
     """
 
-    learning_rate: tuple[float, ...] = (0.02,)
+    learning_rate: Numbers = (0.02,)
     """Learning rates α."""
-    batch_size: tuple[int, ...] = (16,)
+    batch_size: Counts = (16,)
     """Batch sizes |B|."""
     replicas: int = 500
     """Independent machines at each setting."""
@@ -23,7 +24,7 @@ class SimulateRBM(Engine):
     """Updates."""
     num_visible: int = 10
     """Visible units N_v, sites of the ring."""
-    num_hidden: int | None = None
+    num_hidden: Count = None
     """Hidden units N_h; as many as visible ones when not given."""
     target_mass2: float = 4.0
     """m² of the scalar field."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ._arguments import Counts, Numbers
 from ._simulate import Engine, simulate
 
 
@@ -13,9 +14,9 @@ class SimulateTeacherStudent(Engine):
     Every learning rate is combined with every batch size.
     """
 
-    learning_rate: tuple[float, ...] = (0.1,)
+    learning_rate: Numbers = (0.1,)
     """Learning rates α."""
-    batch_size: tuple[int, ...] = (16,)
+    batch_size: Counts = (16,)
     """Batch sizes |B|."""
     replicas: int = 3000
     """Independent students at each setting."""
@@ -23,7 +24,7 @@ class SimulateTeacherStudent(Engine):
     """Updates."""
     noise: float = 0.1
     """ε, noise off the diagonal; √2 ε on it."""
-    teacher: tuple[float, ...] = (2.0, 2.0)
+    teacher: Numbers = (2.0, 2.0)
     """Eigenvalues of the teacher."""
     inputs: Literal["quenched", "fresh"] = "quenched"
     """One set of mini-batches for all replicas of a setting, or its own for each."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ._arguments import Count, Counts, Numbers
 from ._simulate import Engine, simulate
 
 
@@ -13,19 +14,19 @@ class SimulateTwoLayer(Engine):
     Every learning rate is combined with every batch size.
     """
 
-    learning_rate: tuple[float, ...] = (0.02,)
+    learning_rate: Numbers = (0.02,)
     """Learning rates α."""
-    batch_size: tuple[int, ...] = (16,)
+    batch_size: Counts = (16,)
     """Batch sizes |B|."""
     replicas: int = 1000
     """Independent networks at each setting."""
     steps: int = 3000
     """Updates."""
-    teacher: tuple[float, ...] = (2.0, 2.0)
+    teacher: Numbers = (2.0, 2.0)
     """Singular values of the teacher."""
     label_noise: float = 0.1
     """ν, standard deviation of the label noise."""
-    num_hidden: int | None = None
+    num_hidden: Count = None
     """Width of the hidden layer; as many as inputs when not given."""
     trained: Literal["both", "first", "second"] = "both"
     """Layers that train."""

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
-import tyro
+from ._arguments import File, Globs, Paths
 
 _NAMED = 4  # matrices that a footnote names
 
@@ -18,17 +18,17 @@ class Spectra:
     trajectory. The format is told by the content; nothing in a file is executed. Rows appear as matrices are done.
     """
 
-    paths: tyro.conf.Positional[tuple[str, ...]]
+    paths: Paths
     """Checkpoints: files or directories."""
-    select: tuple[str, ...] = ("*",)
+    select: Globs = ("*",)
     """Globs on the names of the matrices, as '*.key.*'."""
-    initial: str | None = None
+    initial: File = None
     """Checkpoint before training, to compare each matrix with."""
-    base: str | None = None
+    base: File = None
     """Model that a LoRA adapter belongs to: analyse its matrices with the updates, instead of the updates."""
     json: bool = False
     """Print a JSON list with one object for each matrix."""
-    out: str | None = None
+    out: File = None
     """Complete results, with all statistics: a JSON file if it ends in .json, else a folder with the levels too."""
     resume: bool = False
     """Go on with an interrupted analysis towards the same --out, bit for bit."""

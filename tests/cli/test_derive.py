@@ -12,7 +12,7 @@ NUMBERS = ["--params", "kappa=4", "mu2=9", "g2=0.1"]
 
 def test_json_with_numbers_and_figure(capsys, tmp_path):
     figure = tmp_path / "rbm.png"
-    assert main([*RBM, *NUMBERS, "--json", "--plot", str(figure)]) == 0
+    assert main([*RBM, *NUMBERS, "--json", "--figure", str(figure)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {"potential", "stationary", "hamiltonian", "fixed_points", "spectrum", "gap"} <= set(document)
     assert [round(energy, 5) for energy in document["spectrum"]] == [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021]
@@ -21,7 +21,7 @@ def test_json_with_numbers_and_figure(capsys, tmp_path):
     assert document["gap"] == pytest.approx(0.1132, abs=1e-5)
     assert document["small_noise_gap"] == pytest.approx(5 / 36)
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert main([*RBM, *NUMBERS, "--plot", str(figure)]) == 2
+    assert main([*RBM, *NUMBERS, "--figure", str(figure)]) == 2
     assert "exists already" in capsys.readouterr().err
 
 
@@ -75,8 +75,8 @@ def test_expressions_that_begin_with_a_minus_sign(capsys):
         (["--drift", "x", "--params", "g=1"], "cannot be normalised"),
         (["--drift", "-x", "--domain", "3", "1"], "lower end below"),
         (["--drift", "-x", "--num", "0"], "`num` must be at least 1"),
-        (["--drift", "-x", "--plot", "f.png"], "needs numbers"),
-        (["--drift", "-x", "--params", "g=1", "--plot", "f.exe"], "must end in"),
+        (["--drift", "-x", "--figure", "f.png"], "needs numbers"),
+        (["--drift", "-x", "--params", "g=1", "--figure", "f.exe"], "must end in"),
         ([], "--drift"),
     ],
 )

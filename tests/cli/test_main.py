@@ -9,8 +9,9 @@ import pytest
 
 from coulombgas._checks import InputError
 from coulombgas._version import __version__
-from coulombgas.cli import _console, _main
-from coulombgas.cli._main import COMMANDS, SUMMARIES, main
+from coulombgas.cli import _console
+from coulombgas.cli._main import main
+from coulombgas.cli._registry import COMMANDS, Command
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setitem(sys.modules, "fake_commands", sys.modules[__name__])
-    monkeypatch.setitem(COMMANDS, ("fake", "one"), "fake_commands:Fake")
+    monkeypatch.setitem(COMMANDS, ("fake", "one"), Command("fake_commands:Fake", "fakes"))
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
@@ -48,15 +49,22 @@ def test_help_lists_every_command(arguments, capsys):
 
 
 def test_every_command_loads_and_is_summarised():
-    import importlib
-
-    for words, where in COMMANDS.items():
-        module, name = where.split(":")
-        command = getattr(importlib.import_module(module), name)
+    for words, entry in COMMANDS.items():
+        command = entry.load()
         assert dataclasses.is_dataclass(command), words
         assert command.__doc__, words
         assert callable(command.run), words
-        assert SUMMARIES.get(words), words
+        assert entry.summary, words
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_says_what_each_argument_takes(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code in (0, None)
+    shown = capsys.readouterr().out
+    for left_to_guess in ("{None", "[STR", "[[", "--no-", "(default: None)", "(default: )"):
+        assert left_to_guess not in shown
 
 
 def test_version(capsys):
@@ -121,4 +129,4 @@ def test_help_of_a_command_needs_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-    assert _main.COMMANDS
+    assert COMMANDS

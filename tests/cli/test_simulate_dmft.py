@@ -74,9 +74,9 @@ def test_flags_are_the_fields_of_the_parameters():
     from dataclasses import fields
 
     from coulombgas.cli import _simulate_dmft as commands
-    from coulombgas.cli._main import COMMANDS
+    from coulombgas.cli._registry import COMMANDS
 
-    names = [where.split(":")[1] for words, where in COMMANDS.items() if words[:2] == ("simulate", "dmft")]
+    names = [entry.load().__name__ for words, entry in COMMANDS.items() if words[:2] == ("simulate", "dmft")]
     assert len(names) == 7
     for name in names:
         command = getattr(commands, name)

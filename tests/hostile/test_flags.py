@@ -1,13 +1,12 @@
 """Every flag of every command with words that no flag can mean, and values that no physics has."""
 
 import dataclasses
-import importlib
 import types
 import typing
 
 import pytest
 
-from coulombgas.cli._main import COMMANDS
+from coulombgas.cli._registry import COMMANDS
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -28,8 +27,7 @@ NEEDED = {
 
 def fields_of(words):
     """Names and plain types of a command's flags."""
-    module, name = COMMANDS[words].split(":")
-    command = getattr(importlib.import_module(module), name)
+    command = COMMANDS[words].load()
     hints = typing.get_type_hints(command, include_extras=False)
     for field in dataclasses.fields(command):
         kinds = set()
@@ -56,8 +54,7 @@ def start(words, value_flag):
     if value_flag in needed:
         at = needed.index(value_flag)
         del needed[at : at + 2]
-    module, name = COMMANDS[words].split(":")
-    fields = {field.name: field for field in dataclasses.fields(getattr(importlib.import_module(module), name))}
+    fields = {field.name: field for field in dataclasses.fields(COMMANDS[words].load())}
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         flag = "--" + name.replace("_", "-")

@@ -302,7 +302,7 @@ WRITERS = {
     "report": (["report", "nothing.npz", "--out"], "`out`"),
     "demo": (["demo", "--out"], "`out`"),
     "calibrate": (["calibrate", "pair", "--num", "2", "--figure"], "`figure`"),
-    "derive": (["derive", "--drift=-x", "--noise", "1", "--plot"], "`plot`"),
+    "derive": (["derive", "--drift=-x", "--noise", "1", "--figure"], "`figure`"),
 }
 
 

@@ -1,0 +1,57 @@
+"""What pages use to show stored numbers: a page prints nothing that no command has written."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Markdown
+
+HERE = Path(__file__).parent
+
+
+def rows(header: Sequence[str], body: Iterable[Sequence[Any]]) -> Markdown:
+    """A table; floats with four digits, measured numbers as value ± standard error."""
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    lines += [f"| {' | '.join(map(text, row))} |" for row in body]
+    return Markdown("\n".join(lines))
+
+
+def text(cell: Any) -> str:
+    """One cell."""
+    if isinstance(cell, dict) and "error" in cell:
+        return f"{cell['value']:.4g} ± {cell['error']:.1g}"
+    if isinstance(cell, dict):
+        return f"{cell['mean']:.4g} [{cell['lower']:.4g}, {cell['upper']:.4g}]"
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+
+
+def papers(part: str) -> dict[str, Any]:
+    """What ``python -m simulations.papers PART`` wrote."""
+    return json.loads((HERE / "reproduction" / f"{part}.json").read_text(encoding="utf-8"))
+
+
+def provenance(*parts: str) -> Markdown:
+    """Size, seed, cost and versions of each part."""
+    header = ["part", "replicas", "updates", "seed", "CPU s", "wall s", "cores", "versions"]
+    body = []
+    for part in parts:
+        record = papers(part)
+        config, took, machine = record["config"], record["took"], record["machine"]
+        versions = ", ".join(f"{name} {machine[name]}" for name in ("coulombgas", "jax", "numpy"))
+        size = [config.get("replicas", "–"), config.get("steps", "–"), config.get("seed", "–")]
+        resumed = " (resumed)" if took["resumed"] else ""
+        body.append([part, *size, took["cpu"], f"{took['wall']}{resumed}", machine["cores"], versions])
+    return rows(header, body)
+
+
+def benchmark(name: str, title: str = "", columns: Sequence[str] | None = None) -> Markdown:
+    """A table of ``docs/benchmarks/results.json``, whole or some of its columns, with date and versions of its run."""
+    record = json.loads((HERE / "benchmarks" / "results.json").read_text(encoding="utf-8"))[name]
+    (found,) = (table for table in record["tables"] if title in table["title"])
+    kept = [found["header"].index(column) for column in columns or found["header"]]
+    versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items())
+    source = f"*`bench_{name}.py`, {record['date']}, {record['cores']} cores; {versions}.*"
+    body = [[row[index] for index in kept] for row in found["rows"]]
+    grid = rows([found["header"][index] for index in kept], body)
+    return Markdown("\n\n".join(part for part in (f"**{found['title']}**", grid.data, source) if part.strip("*")))
