@@ -19,7 +19,7 @@ import coulombgas
 
 ROOT = Path(coulombgas.__file__).parent
 LAYERS = (
-    {"_types", "_checks", "_files", "_interrupts", "_precision", "_version", "_interval", "_arviz"},
+    {"_types", "_checks", "_files", "_interrupts", "_precision", "_version", "_interval", "_arviz", "_results"},
     {"symbolic"},
     {"laws", "ensembles", "spectra"},
     {"models"},

@@ -99,7 +99,8 @@ class Report:
             )
 
     def _ensemble(self, kind: str) -> None:
-        from coulombgas.inference import fit_temperature, load_fit
+        from coulombgas._checks import fail
+        from coulombgas.inference import TemperatureFit, fit_temperature, load_fit
         from coulombgas.report import ensemble_report
         from coulombgas.spectra import read_spectra
 
@@ -108,6 +109,9 @@ class Report:
         heading: dict[str, Any] = {} if self.title is None else {"title": self.title}
         if kind == "fit":
             fits = {path: load_fit(_fit_file(path)) for path in self.paths}
+            for path, fit in fits.items():
+                if not isinstance(fit, TemperatureFit):
+                    fail("paths", "must hold fits of temperatures: of a law of spacings there is no report", path)
             found = fits[self.paths[0]] if len(fits) == 1 else fits
         else:
             spectra = [read_spectra(path) for path in self.paths]

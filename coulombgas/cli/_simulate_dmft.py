@@ -91,7 +91,8 @@ class Command:
         if "residual" in theory.attrs:
             print(f"fixed point: residual {theory.attrs['residual']:.1e} after {theory.attrs['sweeps']} sweeps")
         if comparison is not None:
-            print_table(["quantity", "largest |z|", "rms z", "largest difference"], comparison.table(),
+            found = [list(row.values()) for row in comparison.records()]
+            print_table(["quantity", "largest |z|", "rms z", "largest difference"], found,
                         title=f"{self.replicas} finite copies of size {self.dimension}")  # fmt: skip
 
     def _draw(self, theory: Any, comparison: Any, names: tuple[str, ...]) -> None:

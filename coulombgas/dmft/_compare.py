@@ -1,7 +1,7 @@
 """Theory beside simulation: means over replicas, standard errors, z-scores."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,11 +33,28 @@ class Comparison:
         """Root mean square z of each quantity: about 1 where theory holds and entries are many."""
         return {name: float(np.sqrt((self.z(name) ** 2).mean())) for name in self.names}
 
-    def table(self) -> list[tuple[str, float, float, float]]:
-        """Rows (quantity, largest |z|, rms z, largest absolute difference)."""
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary for each quantity: largest |z|, rms z and largest absolute difference."""
         worst, rms = self.worst(), self.rms()
         gap = {name: float(np.abs(self.data[f"{name}_mean"] - self.data[name]).max()) for name in self.names}
-        return [(name, worst[name], rms[name], gap[name]) for name in self.names]
+        return [
+            {"quantity": name, "largest_z": worst[name], "rms_z": rms[name], "largest_difference": gap[name]}
+            for name in self.names
+        ]
+
+    def dataset(self) -> "xr.Dataset":
+        """The records over ``quantity``; :attr:`data` has every time."""
+        from coulombgas._results import to_dataset
+
+        return to_dataset(self.records(), "quantity", **self.data.attrs)
+
+    def table(self) -> str:
+        """The records as text."""
+        lines = [f"{'quantity':24}  {'largest |z|':>11}  {'rms z':>7}  {'largest difference':>18}"]
+        for row in self.records():
+            numbers = f"{row['largest_z']:>11.3g}  {row['rms_z']:>7.3g}  {row['largest_difference']:>18.3g}"
+            lines.append(f"{row['quantity']:24}  {numbers}")
+        return "\n".join(lines)
 
 
 def compare(theory: "xr.Dataset", simulation: "xr.Dataset", *, floor: float = 1e-6) -> Comparison:

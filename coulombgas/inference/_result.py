@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import xarray as xr
+
 from coulombgas._arviz import container
+from coulombgas._results import to_dataset
 from coulombgas._types import PathType
 
 from ._parts import ScalingFit, SettingFit
 from ._store import fit_groups, load_parts, save_fit
-from ._table import temperature_dataset, temperature_table
+from ._table import temperature_table
+from .spacing_laws._fit import ModelFit, restored
+from .spacing_laws._store import FORMAT as MODEL_FORMAT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +47,14 @@ class TemperatureFit:
         """All results as text, ready to print."""
         return temperature_table(self.settings, self.scaling)
 
-    def dataset(self):
-        """Result table as an :class:`xarray.Dataset` over ``setting``."""
-        return temperature_dataset(self.settings)
+    def dataset(self) -> xr.Dataset:
+        """The records over ``setting``: the temperature with its interval, and the diagnostics."""
+        where = ("path", "learning_rate", "batch_size")
+        return to_dataset(self.records(), "setting", coords=where, method=self.method)
+
+    def to_datatree(self) -> xr.DataTree:
+        """All draws, their diagnostics and the observations."""
+        return xr.DataTree.from_dict(fit_groups(self.settings, self.scaling, self.method))
 
     @cached_property
     def posterior(self) -> Any:
@@ -56,10 +66,14 @@ class TemperatureFit:
         save_fit(fit_groups(self.settings, self.scaling, self.method), path, overwrite=overwrite)
 
 
-def load_fit(path: PathType) -> TemperatureFit:
-    """Read a fit that :meth:`TemperatureFit.save` wrote.
+def load_fit(path: PathType) -> TemperatureFit | ModelFit:
+    """Read a fit that :meth:`TemperatureFit.save` or :meth:`ModelFit.save` wrote.
 
     Raises:
-        InputError: when the file is missing or holds something else.
+        InputError: when the file is missing, is damaged or holds something else.
     """
-    return TemperatureFit(**load_parts(path))
+    kind, parts = load_parts(path)
+    if kind == MODEL_FORMAT:
+        model, groups = parts
+        return ModelFit(model=model, groups=tuple(restored(fields) for fields in groups))
+    return TemperatureFit(**parts)

@@ -31,6 +31,8 @@ from coulombgas._types import PathType
 from coulombgas._version import __version__
 
 from ._parts import LevelFit, ScalingFit, SettingFit
+from .spacing_laws._store import FORMAT as MODEL_FORMAT
+from .spacing_laws._store import rebuild as rebuild_model
 
 FORMAT = "coulombgas-fit/1"
 Settings: TypeAlias = Sequence[SettingFit]
@@ -88,8 +90,8 @@ def save_fit(groups: dict[str, xr.Dataset], path: PathType, *, overwrite: bool =
         tree.to_netcdf(temporary, engine="h5netcdf")
 
 
-def load_parts(path: PathType) -> dict[str, Any]:
-    """Settings, scaling rule and method of a file that :func:`save_fit` wrote, by name.
+def load_parts(path: PathType) -> tuple[str, Any]:
+    """The format of a saved fit, and what it holds: settings, scaling rule and method by name, or a model's groups.
 
     Raises:
         InputError: when the file is missing or holds something else.
@@ -99,13 +101,16 @@ def load_parts(path: PathType) -> dict[str, Any]:
         with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
             tree = opened.load()
         posterior, observed = (tree[name].to_dataset() for name in ("posterior", "observed_data"))
-    if posterior.attrs.get("format") != FORMAT:
-        raise InputError(f"{path}: not a saved fit (format {posterior.attrs.get('format')!r}, expected {FORMAT!r}).")
-    where = f"{path}: `description`"
+    kind, where = posterior.attrs.get("format"), f"{path}: `description`"
+    if kind not in (FORMAT, MODEL_FORMAT):
+        raise InputError(f"{path}: not a saved fit (format {kind!r}, expected {FORMAT!r} or {MODEL_FORMAT!r}).")
+    if kind == MODEL_FORMAT:
+        with reading(path, "its arrays do not fit its description"):
+            return kind, rebuild_model(posterior, observed, where)
     description = parse_json(posterior.attrs.get("description"), where, what="fit")
     check_document(description, _DESCRIPTION, where, "the file is damaged; fit again")
     with naming(path), reading(path, "its arrays do not fit its description"):
-        return _rebuild(description, posterior, observed)
+        return kind, _rebuild(description, posterior, observed)
 
 
 def _numbers(dataset: xr.Dataset, name: str, *dims: str, positive: bool = False) -> np.ndarray:

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-import xarray as xr
-
 from ._parts import ScalingFit, SettingFit
 from ._text import align, in_brackets, short_path
 
@@ -96,25 +93,3 @@ def warning_lines(settings: Sequence[SettingFit], scaling: ScalingFit | None) ->
     """Everything a reader must know, one line each."""
     lines = [f"! {short_path(s.path)} {s.label}: {warning}" for s in settings for warning in s.warnings]
     return lines + [f"! scaling rule: {warning}" for warning in (scaling.warnings if scaling else ())]
-
-
-def temperature_dataset(settings: Sequence[SettingFit]) -> xr.Dataset:
-    """Temperatures and diagnostics over ``setting``."""
-    columns = {
-        "temperature": [s.known.mean for s in settings],
-        "lower": [s.known.lower for s in settings],
-        "upper": [s.known.upper for s in settings],
-        "true_temperature": [np.nan if s.true_temperature is None else s.true_temperature for s in settings],
-        "num_replicas": [s.num_replicas for s in settings],
-        "r_hat": [s.r_hat for s in settings],
-        "ess": [s.ess for s in settings],
-        "divergences": [s.divergences for s in settings],
-    }
-    return xr.Dataset(
-        {name: ("setting", np.array(values)) for name, values in columns.items()},
-        coords={
-            "learning_rate": ("setting", [s.learning_rate for s in settings]),
-            "batch_size": ("setting", [s.batch_size for s in settings]),
-            "path": ("setting", [s.path for s in settings]),
-        },
-    )

@@ -18,12 +18,14 @@ the temperature in the units of the potential :math:`\tilde V`: T g̃² in the p
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from coulombgas._checks import check_count, check_positive, fail
 from coulombgas._interval import Interval, summarise
+from coulombgas._results import to_dataset
 from coulombgas.spectra import validate_spectra
 
 from ._increments import Moves, collect_moves
@@ -94,6 +96,22 @@ class MotionFit:
             return None
         own, factor = self.fixed_point.temperature, check_positive("noise_scale", noise_scale) ** 2
         return Interval(own.mean / factor, own.lower / factor, own.upper / factor, own.sd / factor)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for the fixed point, none where the data hold none."""
+        if self.fixed_point is None:
+            return []
+        return [{name: value.as_dict() for name, value in self.fixed_point.__dict__.items()}]
+
+    def dataset(self) -> xr.Dataset:
+        """Drift, potential and noise over ``x`` with the ends of their bands; the records over ``fixed_point``."""
+        bands = {"drift": self.drift, "potential": self.potential, "noise": self.noise}
+        curves = {}
+        for name, band in bands.items():
+            parts = {name: band.mean, f"{name}_lower": band.lower, f"{name}_upper": band.upper}
+            curves |= {key: ("x", value) for key, value in parts.items()}
+        own = {"num_increments": self.num_increments, "memory": self.memory, "dispersion": self.dispersion}
+        return to_dataset(self.records(), "fixed_point", **own).assign(curves).assign_coords(x=self.grid)
 
     def table(self) -> str:
         """The result as text."""

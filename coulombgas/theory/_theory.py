@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
+from coulombgas._results import to_dataset
 from coulombgas.spectra import LevelGroup
 
 
@@ -108,6 +110,11 @@ class Theory:
                 self.groups, self.width2, self.width2_error, shifts, self.relaxation, strict=True
             )
         ]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``group``."""
+        own = {"model": self.model, "temperature": self.temperature, "source": self.source}
+        return to_dataset(self.records(), "group", coords=("fixed_point",), **own)
 
     def table(self) -> str:
         """The result as text."""

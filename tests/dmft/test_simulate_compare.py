@@ -55,7 +55,7 @@ def test_z_scores_of_a_known_ensemble(theory, copies):
     copies["test_excess"] = (0 * copies.test_excess + theory.test_excess + shift).transpose("replica", "step")
     result = compare(theory, copies)
     np.testing.assert_allclose(result.z("test_excess"), 0.2 / (np.std([0.1, 0.1, 0.3, 0.3], ddof=1) / 2), rtol=1e-6)
-    assert {row[0] for row in result.table()} == set(result.names)
+    assert {row["quantity"] for row in result.records()} == set(result.names)
 
 
 def test_errors_of_the_theory_are_added_in_quadrature(theory, copies):

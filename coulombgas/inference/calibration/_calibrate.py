@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy import stats
 
 from coulombgas._arviz import effective_sample_size
 from coulombgas._checks import check_count
 from coulombgas._interval import highest_density
 from coulombgas._precision import in_x64
+from coulombgas._results import to_dataset
 from coulombgas.inference._text import align
 
 from ._cases import find_case
@@ -65,6 +67,12 @@ class Calibration:
             }
             for name in self.ranks
         ]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``parameter``, and the ranks of each."""
+        ranks = {f"rank_{name}": (("num", *(f"{name}_{i}" for i in range(value.ndim - 1))), value)
+                 for name, value in self.ranks.items()}  # fmt: skip
+        return to_dataset(self.records(), "parameter", model=self.model, divergences=self.divergences).assign(ranks)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the ranks in plain Python objects."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_choice, check_count, check_in_interval, check_positive, fail
 from coulombgas._interval import Interval, summarise
+from coulombgas._results import to_dataset
 from coulombgas.networks import ADAPTIVE
 
 from ._noise_scale import NoiseScale
@@ -72,6 +74,14 @@ class Rescaling:
             "holds": self.holds,
             "warnings": list(self.warnings),
         }
+
+    def records(self) -> list[dict[str, Any]]:
+        """The answer as the only row."""
+        return [self.record()]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``answer``."""
+        return to_dataset(self.records(), "answer")
 
     def table(self) -> str:
         """The answer as text."""

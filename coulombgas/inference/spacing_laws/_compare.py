@@ -15,6 +15,7 @@ from numpyro.infer.util import log_density
 from coulombgas._arviz import leave_one_out
 from coulombgas._checks import InputError
 from coulombgas._precision import x64
+from coulombgas._results import to_dataset
 from coulombgas.inference._result import TemperatureFit
 from coulombgas.inference._sampler import padded_size
 from coulombgas.inference._text import align
@@ -78,6 +79,10 @@ class Comparison:
         """One dictionary of plain Python objects for each law."""
         names = ("law", "elpd", "difference", "difference_se", "effective_parameters", "waic", "pareto_k")
         return [{name: getattr(score, name) for name in names} for score in self.scores]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``law``."""
+        return to_dataset(self.records(), "law", num_observations=self.num_observations)
 
     def as_dict(self) -> dict[str, Any]:
         """All results in plain Python objects."""

@@ -1,6 +1,6 @@
 """Fitting a model of the catalogue to level groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from coulombgas._arviz import container, effective_sample_size, r_hat
 from coulombgas._checks import InputError
 from coulombgas._files import atomic_file
 from coulombgas._interval import Interval, summarise
+from coulombgas._results import to_dataset
 from coulombgas._types import PathType
 from coulombgas.inference._grid import sample_grid
 from coulombgas.inference._level_groups import GroupData
@@ -32,6 +33,7 @@ from ._catalogue import (
     standardise,
 )  # fmt: skip
 from ._programs import Observations
+from ._store import model_groups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,11 @@ class GroupModelFit:
         }  # fmt: skip
 
 
+def restored(fields: Mapping[str, Any]) -> GroupModelFit:
+    """A group from the fields that a file holds; its intervals follow from the draws."""
+    return GroupModelFit(**fields, parameters={name: summarise(value) for name, value in fields["draws"].items()})
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelFit:
     """A model of the catalogue fitted to every level group it applies to."""
@@ -89,27 +96,26 @@ class ModelFit:
         """All results as text."""
         return _model_table(self)
 
-    def save(self, path: PathType, *, overwrite: bool = False) -> None:
-        """Write the draws to one NetCDF file that ArviZ reads."""
-        with atomic_file(path, overwrite=overwrite) as temporary:
-            temporary.unlink()
-            xr.DataTree.from_dict({"posterior": self.dataset()}).to_netcdf(temporary, engine="h5netcdf")
-
     def dataset(self) -> xr.Dataset:
-        """All draws, dims (chain, draw, group)."""
-        names = self.groups[0].draws
-        stacked = {n: (("chain", "draw", "group"), np.stack([g.draws[n] for g in self.groups], axis=-1)) for n in names}
-        coords = {
-            "fixed_point": ("group", [group.center for group in self.groups]),
-            "learning_rate": ("group", [group.learning_rate for group in self.groups]),
-            "batch_size": ("group", [group.batch_size for group in self.groups]),
-        }
-        return xr.Dataset(stacked, coords=coords, attrs={"model": self.model})
+        """The records over ``group``: each parameter with its interval, and the diagnostics."""
+        rows = [{**group.record(), **group.record()["parameters"], "parameters": []} for group in self.groups]
+        where = ("path", "learning_rate", "batch_size", "fixed_point")
+        return to_dataset(rows, "group", coords=where, model=self.model)
+
+    def to_datatree(self) -> xr.DataTree:
+        """All draws, dims (chain, draw, group), and the observations."""
+        return xr.DataTree.from_dict(model_groups(self.model, self.groups))
 
     @cached_property
     def posterior(self) -> Any:
         """All draws in what the installed ArviZ calls its container, dims (chain, draw, group)."""
-        return container({"posterior": self.dataset()})
+        return container(model_groups(self.model, self.groups))
+
+    def save(self, path: PathType, *, overwrite: bool = False) -> None:
+        """Write everything to one NetCDF file, which :func:`coulombgas.load_fit` and ArviZ read back."""
+        with atomic_file(path, overwrite=overwrite) as temporary:
+            temporary.unlink()
+            self.to_datatree().to_netcdf(temporary, engine="h5netcdf")
 
 
 _MAX_OBSERVATIONS = 20_000

@@ -1,0 +1,109 @@
+"""Every result answers the same four questions: as text, as rows, as a dataset of those rows, and as a file."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import coulombgas as cg
+from coulombgas import dmft, inference, motion, theory
+from coulombgas._checks import InputError
+from coulombgas._results import to_dataset
+from coulombgas.spectra import make_spectra
+
+RESULTS = (
+    theory.Theory,
+    inference.TemperatureFit,
+    inference.ModelFit,
+    inference.Comparison,
+    inference.Calibration,
+    inference.ScalingRule,
+    inference.Rescaling,
+    motion.MotionFit,
+    dmft.Comparison,
+)
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.__name__)
+def test_every_result_has_the_three_forms(result):
+    for form in ("table", "records", "dataset"):
+        assert callable(getattr(result, form)), form
+        assert getattr(result, form).__doc__
+
+
+@pytest.mark.parametrize("result", [inference.TemperatureFit, inference.ModelFit])
+def test_every_posterior_has_draws_and_a_file(result):
+    for form in ("to_datatree", "save"):
+        assert callable(getattr(result, form))
+    assert isinstance(vars(result)["posterior"].func.__doc__, str)
+
+
+def test_rows_become_variables():
+    rows = [
+        {"name": "a", "n": 3, "t": {"mean": 1.5, "lower": 1.0, "upper": 2.0}, "ok": True, "w": None, "more": [1, 2]},
+        {"name": "b", "n": 4, "t": {"mean": 2.5, "lower": 2.0, "upper": 3.0}, "ok": False, "w": 0.5, "more": []},
+    ]
+    found = to_dataset(rows, "row", coords=("name",), source="hand")
+    assert set(found.data_vars) == {"n", "t", "t_lower", "t_upper", "ok", "w"}
+    np.testing.assert_array_equal(found.t_upper, [2.0, 3.0])
+    np.testing.assert_array_equal(found.w, [np.nan, 0.5])
+    assert (found.n.dtype.kind, found.ok.dtype.kind) == ("i", "b")
+    assert (list(found.name.values), found.attrs) == (["a", "b"], {"source": "hand"})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Pairs of known width: two groups of one setting, grid posteriors."""
+    rng = np.random.default_rng(5)
+    blocks = 0.05 * rng.standard_normal((2, 400, 2, 2))
+    pairs = np.linalg.eigvalsh((blocks + np.swapaxes(blocks, -1, -2)) / 2)
+    levels = np.concatenate([pairs[0] + 1.0, pairs[1] + 3.0], axis=-1)
+    spectra = make_spectra(
+        levels[None, :, None],
+        learning_rate=[0.1],
+        batch_size=[16],
+        target=[1.0, 1.0, 3.0, 3.0],
+        fixed_point=[1.0, 1.0, 3.0, 3.0],
+        model={"name": "teacher-student", "teacher": [1.0, 1.0, 3.0, 3.0], "noise": 0.1, "inputs": "fresh"},
+    )
+    return cg.fit_model(spectra, "pair", num_chains=2, num_warmup=100, num_draws=150)
+
+
+def test_the_dataset_of_a_law_is_its_records(fitted):
+    found, rows = fitted.dataset(), fitted.records()
+    assert found.sizes == {"group": 2}
+    (name,) = rows[0]["parameters"]
+    for end, suffix in (("mean", ""), ("lower", "_lower"), ("upper", "_upper")):
+        np.testing.assert_array_equal(found[name + suffix], [row["parameters"][name][end] for row in rows])
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_a_law_is_read_back_whole(fitted, tmp_path):
+    fitted.save(tmp_path / "law.nc")
+    back = cg.load_fit(tmp_path / "law.nc")
+    assert isinstance(back, inference.ModelFit)
+    assert back.records() == fitted.records()
+    for one, two in zip(back.groups, fitted.groups, strict=True):
+        np.testing.assert_array_equal(one.values, two.values)
+        for name in two.draws:
+            np.testing.assert_array_equal(one.draws[name], two.draws[name])
+    with xr.open_datatree(tmp_path / "law.nc", engine="h5netcdf") as tree:
+        assert dict(tree["posterior"].sizes)["group"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tree: tree["posterior"].attrs.update(description="{}"), "description"),
+        (lambda tree: tree["observed_data"].observations.values.__setitem__(0, 7), "observations"),
+        (lambda tree: tree["observed_data"].value.values.__setitem__(0, np.nan), "value"),
+        (lambda tree: next(iter(tree["posterior"].data_vars.values())).values.__setitem__((0, 0, 0), np.inf), "finite"),
+    ],
+)
+def test_a_damaged_law_is_refused_by_name(fitted, tmp_path, change, said):
+    tree = fitted.to_datatree()
+    change(tree)
+    tree.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=said):
+        cg.load_fit(tmp_path / "bad.nc")
