@@ -5,6 +5,7 @@ finds the place where the draws happen to crowd. Here a smooth quantile function
 quantiles, whose coverage is exact, give the ends.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,6 +24,16 @@ class Interval(NamedTuple):
     lower: float
     upper: float
     sd: float
+
+    def __repr__(self) -> str:
+        """``0.00832 [0.00796, 0.00868]``: as many digits as the interval has, two more than it is wide."""
+        ends = (self.mean, self.lower, self.upper)
+        half, size = (self.upper - self.lower) / 2, max(abs(end) for end in ends)
+        if not (math.isfinite(half) and math.isfinite(size) and half > 0):
+            return f"{self.mean:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
+        digits = min(max(2 + math.floor(math.log10(size)) - math.floor(math.log10(half)), 2), 12)
+        mean, lower, upper = (f"{end:#.{digits}g}".rstrip(".") for end in ends)
+        return f"{mean} [{lower}, {upper}]"
 
     def contains(self, value: float) -> bool:
         """Whether ``value`` lies in the interval."""

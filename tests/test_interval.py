@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coulombgas._interval import highest_density, summarise
+from coulombgas._interval import Interval, highest_density, summarise
 
 LAWS = {
     "normal": stats.norm(),
@@ -67,3 +67,19 @@ def test_few_and_equal_draws():
     assert highest_density(np.array([3.0, 1.0, 2.0])) == (1.0, 3.0)
     assert highest_density(np.full(500, 2.0)) == (2.0, 2.0)
     assert summarise(np.arange(1000.0).reshape(10, 100)).mean == 499.5
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ((0.008321306811397438, 0.00796, 0.00868), "0.00832 [0.00796, 0.00868]"),
+        ((12345.6, 12300.1, 12400.0), "12346 [12300, 12400]"),
+        ((5.0, 4.89, 5.11), "5.00 [4.89, 5.11]"),
+        ((0.0, -1.0, 1.0), "0.0 [-1.0, 1.0]"),
+        ((2.0, 2.0, 2.0), "2 [2, 2]"),
+        ((float("nan"), 0.0, 1.0), "nan [0, 1]"),
+    ],
+)
+def test_an_interval_shows_the_digits_it_has(numbers, shown):
+    assert repr(Interval(*numbers, 0.1)) == shown
+    assert f"{Interval(*numbers, 0.1)}" == shown
