@@ -140,7 +140,15 @@ def _unbox(text: str) -> str:
                 break
         elif line:
             body.append(line)
-    return " ".join(body) or "these arguments cannot be read; see --help"
+    return _plain_complaint(" ".join(body)) or "these arguments cannot be read; see --help"
+
+
+def _plain_complaint(text: str) -> str:
+    """Of a value that may be left out tyro says why it is neither None nor a number; that it is no number is enough."""
+    found = re.match(
+        r"Error parsing (\S+): no type matching \{None\}\|(\w+) could be instantiated from \[(.*?)\]\.", text
+    )
+    return f"Error parsing {found[1]}: takes {found[2]}, got {found[3]}." if found else text
 
 
 def _help(prefix: tuple[str, ...]) -> str:
