@@ -1,6 +1,7 @@
 """The look at the built site finds each kind of fault, and none on a page without one."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,14 @@ def test_a_sound_page_has_no_error(checker, tmp_path):
 def test_each_fault_is_found(checker, tmp_path, old, new, said):
     assert old in GOOD
     assert any(said in error for error in _errors(checker, tmp_path, GOOD.replace(old, new)))
+
+
+def test_the_way_of_one_temperature_names_what_exists():
+    page = SCRIPT.parent / "developers.md"
+    if not page.exists():
+        pytest.skip("an installed copy has no pages")
+    root = SCRIPT.parents[1]
+    named = re.findall(r"`((?:tests/)?[a-z_]+(?:/[a-z_.]+)+|tests/[a-z_.]+)`", page.read_text(encoding="utf-8"))
+    assert len(named) > 30
+    for name in named:
+        assert (root / name).exists() or (root / "coulombgas" / name).exists(), name
