@@ -29,8 +29,8 @@ demo: $(STAMP)  ## train small ensembles, infer their temperatures, write demo/r
 test: $(STAMP)  ## the test suite, statistical checks in their reduced form
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
 
-test-full: $(STAMP)  ## the statistical checks at full size (hours)
-	COULOMBGAS_FULL=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
+test-full: $(STAMP)  ## the statistical checks at full size (hours; PARTS="theory dmft" for some)
+	WORKERS=$(WORKERS) $(BIN)/python tests/full.py $(PARTS)
 
 mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (an hour)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py --named

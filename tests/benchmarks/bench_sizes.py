@@ -8,12 +8,13 @@ its ratio does not depend on how many cores each keeps busy. The exponent is tha
 Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
 256 x 256 matrices and in an array of normals.
 
-    python tests/benchmarks/bench_sizes.py [rbm|others|large|roofline ...]
+    python tests/benchmarks/bench_sizes.py [rbm|large|others|pytorch|roofline ...]
 """
 
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +66,31 @@ def rbm_loop(visible: int, hidden: int, *, clever: bool) -> Callable[[int], None
             for _ in range(GIBBS):
                 h = chain @ weights + random.normal(size=(BATCH, hidden))
                 chain = h @ weights.T / MU2 + random.normal(size=(BATCH, visible)) / np.sqrt(MU2)
+            if clever:
+                slope = chain.T @ (chain @ weights) / BATCH - weights / kappa[:, None]
+            else:
+                slope = (chain.T @ chain / BATCH - target) @ weights
+            weights = weights - RATE * slope
+
+    return run
+
+
+def torch_loop(visible: int, hidden: int, *, clever: bool) -> Callable[[int], None]:
+    """The same machine in PyTorch, float32, on the threads that it takes."""
+    import torch
+
+    torch.manual_seed(0)
+    kappa = torch.tensor(free_scalar_field(visible), dtype=torch.float32)
+    target = torch.diag(1 / kappa)
+    weights, chain = torch.eye(visible, hidden) * (MU2 - kappa).sqrt()[:, None], torch.randn(BATCH, visible) / 3
+
+    @torch.inference_mode()
+    def run(steps: int) -> None:
+        nonlocal weights, chain
+        for _ in range(steps):
+            for _ in range(GIBBS):
+                h = chain @ weights + torch.randn(BATCH, hidden)
+                chain = h @ weights.T / MU2 + torch.randn(BATCH, visible) / MU2**0.5
             if clever:
                 slope = chain.T @ (chain @ weights) / BATCH - weights / kappa[:, None]
             else:
@@ -170,6 +196,18 @@ def others() -> None:
         table(rows, HEADER, f"one update of a {name} network, B = 16")
 
 
+def pytorch() -> None:
+    """The machine beside a loop in PyTorch, where that is installed."""
+    if find_spec("torch") is None:
+        print("PyTorch is not installed: no second reference")
+        return
+    rows = []
+    for size in (10, 64, 128, 256):
+        model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
+        rows.append([size, model.sampler_for(BATCH), *compare(model, both(torch_loop, size, size))])
+    table(rows, HEADER, "one update of a Gaussian RBM beside a loop in PyTorch, B = 16, k = 3")
+
+
 def roofline() -> None:
     """What the update needs, over what the machine does of it alone."""
     a, key = jnp.ones((64, 256, 256), jnp.float32), jnp.zeros((2, 4096), jnp.uint32)
@@ -198,7 +236,7 @@ def roofline() -> None:
     table(rows, header, "roofline of the step-by-step sampler, B = 16, k = 3")
 
 
-PARTS = {"rbm": rbm, "large": large, "others": others, "roofline": roofline}
+PARTS = {"rbm": rbm, "large": large, "others": others, "pytorch": pytorch, "roofline": roofline}
 
 
 def main() -> None:
