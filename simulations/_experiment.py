@@ -25,7 +25,7 @@ import coulombgas
 from coulombgas._checks import InputError
 from coulombgas._files import atomic_directory, check_output
 from coulombgas._types import Progress
-from coulombgas.spectra import healthy
+from coulombgas.spectra import healthy, write_store
 
 DEFAULT_OUT = Path(__file__).parent / "out"
 
@@ -125,7 +125,7 @@ def save(outcome: Outcome, config: Any, target: Path, *, name: str, seconds: flo
         for suffix in ("png", "pdf"):
             outcome.figure.savefig(folder / f"{name}.{suffix}", dpi=160)
         for store, spectra in outcome.stores.items():
-            spectra.to_zarr(folder / f"{store}.zarr", mode="w", consolidated=False, zarr_format=3)
+            write_store(spectra, folder / f"{store}.zarr")
 
 
 def _timed(run: Callable[..., Outcome], config: Any, store: Path | None) -> tuple[Outcome, float]:

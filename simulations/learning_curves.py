@@ -127,6 +127,8 @@ def draw(spectra: xr.Dataset, config: Config, escapes: list[dict]) -> Figure:
             curve = mean_field_curve(times, max(mean[0, mode], 1e-6), float(target), config.mu2)
             axes[0, 0].plot(steps, curve, color=color, lw=0.9, ls="--")
         axes[0, 0].set(title="levels; dashed: (33), each mode alone", xlabel="updates", ylabel="eigenvalues $x$")
+        axes[0, 0].set_xscale("log")
+        axes[0, 0].set_xlim(max(steps[0], steps[1]), steps[-1])
         r_0 = [escape["escape_rate"] for escape in escapes]
         axes[0, 1].errorbar(
             r_0, [e["growth"]["value"] for e in escapes], [e["growth"]["error"] for e in escapes], fmt="o", ms=4, lw=1

@@ -125,6 +125,21 @@ def _check_consolidated(directory: Path, consolidated: Any) -> None:
             version(location, str(name), entry, *extra)
 
 
+def consolidate(directory: Path) -> None:
+    """Put a copy of the metadata of all arrays into those of the group, so that they open in one read.
+
+    For finished stores: what is appended to later would differ from its copy.
+    """
+    file = directory / "zarr.json"
+    metadata = json.loads(file.read_text(encoding="utf-8"))
+    arrays = {one.parent.relative_to(directory).as_posix(): one for one in sorted(directory.glob("*/**/zarr.json"))}
+    copies = {name: json.loads(one.read_text(encoding="utf-8")) for name, one in arrays.items()}
+    metadata["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": copies}
+    temporary = file.with_name(".zarr.json.tmp")
+    temporary.write_text(json.dumps(metadata, indent=2), encoding="utf-8")
+    temporary.replace(file)
+
+
 def _is_array(location: Path, marked: list[str], root: Path) -> bool:
     if marked[0] != "zarr.json":
         return marked[0] == ".zarray"

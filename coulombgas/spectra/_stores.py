@@ -21,6 +21,7 @@ from coulombgas._files import (
     Whole,
     check_arrays,
     check_document,
+    consolidate,
     examine_store,
     parse_json,
     read_grid,
@@ -97,6 +98,7 @@ def write_store(spectra: xr.Dataset, directory: Path) -> None:
         variable.encoding = {}
     marked = spectra.assign_attrs({EVERY_CHUNK: True})
     marked.to_zarr(directory, mode="w", consolidated=False, zarr_format=3, write_empty_chunks=True)
+    consolidate(directory)
 
 
 def check_coordinates(directory: Path, expected: xr.Dataset) -> None:

@@ -26,6 +26,7 @@ from coulombgas._files import (
     Whole,
     check_document,
     check_output,
+    consolidate,
     parse_json,
     publish,
     read_archive,
@@ -138,6 +139,7 @@ class PartialStore:
     def finish(self) -> None:
         """Put the complete store at its final path."""
         self._arrays = {}
+        consolidate(self.directory / "spectra.zarr")
         publish(self.directory / "spectra.zarr", self.out)
         self.discard()
 

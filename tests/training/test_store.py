@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from coulombgas import InputError
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import read_spectra
-from coulombgas.training import interrupted_run, train
+from coulombgas.training import interrupted_run, merge_stores, train
 
 SMALL = GaussianRBM(num_visible=3)
 RUN = {"learning_rate": (0.05, 0.02), "batch_size": 4, "replicas": 12, "steps": 20, "record": 2, "chunk": 5}
@@ -146,3 +147,18 @@ def test_ctrl_c_in_the_command(tmp_path):
     assert not out.exists()
     assert "--resume" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("kind", ["trained", "merged"])
+def test_a_finished_store_opens_elsewhere_without_a_warning(tmp_path, kind):
+    """xarray warns of a store without consolidated metadata, and warnings are errors here."""
+    paths = [tmp_path / f"{index}.zarr" for index in range(2)]
+    for index, path in enumerate(paths):
+        train(SMALL, replicas=3, steps=2, out=path, first_replica=3 * index, learning_rate=0.1, batch_size=4)
+    found = paths[0]
+    if kind == "merged":
+        found = tmp_path / "all.zarr"
+        merge_stores(paths, out=found)
+    opened = xr.open_zarr(found)
+    ours = read_spectra(found)
+    xr.testing.assert_equal(opened.eigenvalue.load(), ours.eigenvalue)
