@@ -32,8 +32,9 @@ class TracyWidom(Distribution):
     −2.3068848932. For β = 4 three scalings are in use: this one, of Tracy and Widom and of Dumitriu and Forrester;
     Bornemann's variable is √2 times ours (mean −3.2624), that of the stochastic Airy operator 2^{−1/6} times (−2.0552).
 
-    ``log_prob``, ``cdf`` and ``icdf`` evaluate Chebyshev series made from a 40-digit solution (``_painleve.py``), in
-    variables in which the tails are regular: relative errors stay below 1e-9 as far as float64 reaches.
+    ``log_prob``, ``cdf`` and ``icdf`` evaluate Chebyshev series made from a 40-digit solution
+    (``derivations/_painleve.py``), in variables in which the tails are regular: relative errors stay below 1e-9 as far
+    as float64 reaches.
 
     Args:
         beta: 1, 2 or 4.
@@ -173,7 +174,7 @@ def _clenshaw(panels: tuple[np.ndarray, ...], left: Any, right: Any, x: Any) -> 
 
 
 def _leading(beta: int, kind: str, left: Any, distance: Any, root: Any) -> Any:
-    """What :func:`._painleve.leading` subtracted."""
+    """What ``leading`` of ``derivations/_painleve.py`` subtracted."""
     log = jnp.log(distance)
     half, sign = (1.0, 0.0) if beta == 2 else (0.5, 1.0 if beta == 4 else -1.0)
     power, rate = _RATES[beta]

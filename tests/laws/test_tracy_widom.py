@@ -12,7 +12,7 @@ from scipy import special, stats
 from coulombgas._checks import InputError
 from coulombgas.ensembles import hermite_eigenvalues
 from coulombgas.laws import TracyWidom
-from coulombgas.laws._painleve import EDGES, HastingsMcLeod, log_density_and_logit
+from derivations._painleve import EDGES, HastingsMcLeod, log_density_and_logit
 
 pytestmark = pytest.mark.usefixtures("x64")
 BETAS = (1, 2, 4)

@@ -1,6 +1,6 @@
 r"""The Tracy-Widom laws from Painlevé II, to 40 digits, and the table that the library evaluates.
 
-``python -m coulombgas.laws._painleve`` rewrites ``tracy_widom.json`` beside this file.
+``python -m derivations._painleve`` rewrites ``coulombgas/laws/tracy_widom.json``.
 
 With :math:`q'' = sq + 2q^3`, :math:`q \sim \mathrm{Ai}(s)` at +∞, :math:`R = q'^2 - sq^2 - q^4`,
 :math:`I = \int_s^\infty q` and :math:`J = \int_s^\infty R` (C. A. Tracy, H. Widom, Commun. Math. Phys. 177 (1996) 727):
@@ -20,7 +20,9 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 
-TABLE = Path(__file__).with_name("tracy_widom.json")
+import coulombgas.laws
+
+TABLE = Path(coulombgas.laws.__file__).with_name("tracy_widom.json")
 EDGES = {1: (-6.5, 3.5), 2: (-6.5, 3.0), 4: (-7.5, 2.5)}
 """Where the left tail, the middle and the right tail of the table meet, in the Painlevé variable s."""
 _START, _END, _STEP, _ORDER, _DIGITS = 24, -16, 0.25, 64, 120
