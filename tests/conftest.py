@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-_MANY_PROGRAMS = 1.5 * 2**30
+_SHARE = 1 / 6  # of the machine's memory for each of two workers, with room for what their tests start
+_MANY_MAPS = 30_000  # of the 65 530 memory maps that Linux gives a process by default; each program has several
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -18,8 +19,10 @@ def forget_compiled_programs() -> Iterator[None]:
     yield
     statm, jax = Path("/proc/self/statm"), sys.modules.get("jax")
     if jax is not None and statm.exists():
-        resident = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        if resident > _MANY_PROGRAMS:
+        page = os.sysconf("SC_PAGE_SIZE")
+        resident = int(statm.read_text().split()[1]) * page
+        maps = Path("/proc/self/maps").read_bytes().count(b"\n")
+        if resident > _SHARE * os.sysconf("SC_PHYS_PAGES") * page or maps > _MANY_MAPS:
             jax.clear_caches()
             gc.collect()
             if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
