@@ -11,7 +11,7 @@ QUICK := tests/test_layers.py tests/test_checks.py tests/test_files.py tests/tes
          tests/symbolic/test_parse.py tests/report/test_ensemble.py tests/hostile/test_exploits.py \
          tests/hostile/test_stores.py
 
-.PHONY: demo test test-full mutants lint types bench bench-check docs newest oldest clean help
+.PHONY: demo test test-full mutants lint house types bench bench-check docs newest oldest clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -39,6 +39,9 @@ mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (a
 lint: $(STAMP)  ## style, banned imports, formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+house: $(STAMP)  ## counts of the house: cycles, private imports, long functions, synonyms
+	$(BIN)/python tests/house.py
 
 types: $(STAMP)  ## static types
 	$(BIN)/basedpyright

@@ -11,7 +11,7 @@ from ._framework import Board, Chain
 chain = Chain(order=135, title="Many levels")
 
 g, beta, Omega, Gamma, D, M, v = sp.symbols("g beta Omega Gamma D M v", positive=True)
-z, N = symbolic.spectral_argument, symbolic.level_count
+z, N = symbolic.spectral_argument, symbolic.num_levels
 
 
 def _gas(size: int) -> symbolic.CoulombGas:

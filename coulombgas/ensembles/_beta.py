@@ -45,7 +45,8 @@ def _hermite(key: Array, beta: Array, *, n: int, shape: tuple[int, ...]) -> tupl
     def draw(key: Array) -> tuple[Array, Array]:
         key_diagonal, key_off = jax.random.split(key)
         diagonal = jax.random.normal(key_diagonal, (n,), beta.dtype)
-        off = chi(key=key_off, dof=beta * jnp.arange(n - 1, 0, -1, dtype=beta.dtype)) / jnp.sqrt(2.0).astype(beta.dtype)
+        freedom = beta * jnp.arange(n - 1, 0, -1, dtype=beta.dtype)
+        off = chi(key=key_off, degrees_of_freedom=freedom) / jnp.sqrt(2.0).astype(beta.dtype)
         return diagonal, off
 
     return batched(draw, key=key, shape=shape)
@@ -88,10 +89,10 @@ def laguerre_eigenvalues(
 @functools.partial(jax.jit, static_argnames=("n", "shape"))
 def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
     index = jnp.arange(n, dtype=beta.dtype)
-    dof = beta * jnp.concatenate([m - index, n - 1 - index[:-1]])
+    degrees_of_freedom = beta * jnp.concatenate([m - index, n - 1 - index[:-1]])
 
     def draw(key: Array) -> tuple[Array, Array]:
-        entries = chi(key=key, dof=dof)
+        entries = chi(key=key, degrees_of_freedom=degrees_of_freedom)
         return entries[:n], entries[n:]
 
     return batched(draw, key=key, shape=shape)

@@ -35,9 +35,9 @@ def gamma(*, key: Shaped[PRNGKeyArray, ""], shape_parameter: Float[Array, "*shap
     return jnp.where(shape_parameter > 0, value, jnp.nan)
 
 
-def chi(*, key: Shaped[PRNGKeyArray, ""], dof: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    r""":math:`\chi_\nu`, the length of a normal vector with ν = ``dof`` components, for any real ν > 0."""
-    return jnp.sqrt(2 * gamma(key=key, shape_parameter=dof / 2))
+def chi(*, key: Shaped[PRNGKeyArray, ""], degrees_of_freedom: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    r""":math:`\chi_\nu`, the length of a normal vector with ν = ``degrees_of_freedom`` components, for real ν > 0."""
+    return jnp.sqrt(2 * gamma(key=key, shape_parameter=degrees_of_freedom / 2))
 
 
 def beta_variate(*, key: Shaped[PRNGKeyArray, ""], a: Float[Array, "*s"], b: Float[Array, "*s"]) -> Float[Array, "*s"]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._checks import InputError
 from coulombgas.models import Model
@@ -12,14 +11,13 @@ from coulombgas.spectra import LevelGroup
 from coulombgas.theory import Theory
 
 from ._data_checks import duplicated_replicas, equilibrium, replica_autocorrelation
+from ._group_checks import FEW_REPLICAS, oddities
 from ._level_groups import GroupData, group_data
 from ._level_space import refuse_other_space
 from ._records import Record
 
 _IMPOSSIBLE_WIDTHS = 30.0
 _MAX_EXCLUDED = 0.05
-_OUTLIER_RATE = 1e-4
-_FEW_REPLICAS = 20
 
 
 class Scrutiny(NamedTuple):
@@ -48,10 +46,10 @@ def scrutinise(record: Record, model: Model, theory: Theory) -> Scrutiny:
         raise InputError("no mode is learnt: every fixed point is 0, so the spectra carry no temperature.")
     levels, excluded = _possible(record.levels, model, theory.groups)
     found.extend(excluded)
-    if len(levels) < _FEW_REPLICAS:
+    if len(levels) < FEW_REPLICAS:
         found.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
     groups = group_data(levels, theory)
-    found.extend(warning for group in groups for warning in _oddities(group))
+    found.extend(warning for group in groups for warning in oddities(group))
     refuse_other_space(levels, theory.mean_levels, np.sqrt(theory.mode_width2), model.level_kind, model.config())
     if copies := duplicated_replicas(levels).refusal:
         raise InputError(copies)
@@ -97,49 +95,6 @@ def _far_away(levels: np.ndarray) -> np.ndarray:
         return np.zeros(len(levels), dtype=bool)
     distance = np.abs(levels - np.median(levels)).max(axis=1)
     return distance > _IMPOSSIBLE_WIDTHS * max(np.median(distance), np.finfo(float).tiny)
-
-
-def _oddities(group: GroupData) -> list[str]:
-    """Sentences about a group whose data its law hardly allows."""
-    energies, size = group.replica_energies, group.freedom_per_replica
-    scale = np.abs(group.levels).max()
-    if group.energy <= (8 * np.finfo(float).eps * scale) ** 2 * len(energies):
-        raise InputError(
-            f"all replicas have the same levels near x = {group.center:.4g}: no fluctuation, no temperature."
-        )
-    found = []
-    where = f"levels near x = {group.center:.4g}"
-    if group.size > 1 and (ties := int((np.diff(group.levels, axis=1) == 0).sum())):
-        found.append(f"{where}: {ties} spacing{'s' * (ties > 1)} exactly zero (rounded or copied data?)")
-    robust = np.median(energies) / stats.chi2.median(size)
-    limit = stats.chi2.isf(_OUTLIER_RATE / len(energies), size)
-    if robust > 0 and len(energies) >= _FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
-        found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
-    if len(energies) < _FEW_REPLICAS and _one_stands_out(group):
-        found.append(
-            f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
-        )
-    return found
-
-
-def _one_stands_out(group: GroupData) -> bool:
-    """Whether one of a few replicas contradicts the others, by the F law of its energy over that of the rest.
-
-    A single level is compared with the mean and variance of the others, which takes three replicas.
-    """
-    num, size = len(group.levels), group.freedom_per_replica
-    energies, rest = group.replica_energies, (num - 1) * size
-    others = group.energy - energies
-    if group.size == 1:
-        rest = num - 2
-        if rest < 1:
-            return False
-        # leaving replica i out, the energy about the mean falls by n/(n − 1) times its squared deviation
-        energies = energies * num / (num - 1)
-        others = group.energy - energies
-    largest = int(np.argmax(energies))
-    ratio = (energies[largest] / size) / max(others[largest] / rest, np.finfo(float).tiny)
-    return bool(num * stats.f.sf(ratio, size, rest) < _OUTLIER_RATE)
 
 
 def _replicas(count: int) -> str:

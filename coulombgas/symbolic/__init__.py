@@ -44,7 +44,7 @@ from ._linear_law import LinearLaw as LinearLaw
 from ._linear_law import RuleLevels as RuleLevels
 from ._loop_equations import burgers as burgers
 from ._loop_equations import gaussian_resolvent as gaussian_resolvent
-from ._loop_equations import level_count as level_count
+from ._loop_equations import num_levels as num_levels
 from ._loop_equations import ward_identity as ward_identity
 from ._matrix_rule import MatrixRule as MatrixRule
 from ._matrix_rule import PairLaw as PairLaw
@@ -123,7 +123,6 @@ __all__ = [
     "half_line_moment",
     "isserlis",
     "laguerre_normalisation",
-    "level_count",
     "log_erfc",
     "log_i0",
     "log_i0e",
@@ -137,6 +136,7 @@ __all__ = [
     "matrix_ou_variance",
     "mean_distance",
     "mehta_normalisation",
+    "num_levels",
     "pair_density",
     "pairings",
     "parse",

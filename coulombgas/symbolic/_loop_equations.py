@@ -9,7 +9,7 @@ from coulombgas._checks import InputError
 
 from ._free import spectral_argument
 
-level_count = sp.Symbol("N", positive=True)
+num_levels = sp.Symbol("N", positive=True)
 """The number N of levels in a large-N equation."""
 
 
@@ -92,7 +92,7 @@ def burgers(process: Any, resolvent: Any) -> Any:
     once = (resolvent, z * resolvent - 1)  # averages of y^k/(z - y)
     twice = [-sp.diff(value, z) for value in once]  # of x^k/(z - x)^2
     total = sum(factor * twice[k] for (k,), factor in drift.items())
-    total += level_count * sum(factor * twice[k] * once[l] for (k, l), factor in coupling.items())
+    total += num_levels * sum(factor * twice[k] * once[l] for (k, l), factor in coupling.items())
     return sp.expand(total)
 
 

@@ -12,7 +12,7 @@ from coulombgas import InputError, symbolic
 from coulombgas.symbolic import CoulombGas, EigenvalueSDE, MatrixSDE
 
 t = sp.Symbol("t", real=True)
-z, N = symbolic.spectral_argument, symbolic.level_count
+z, N = symbolic.spectral_argument, symbolic.num_levels
 
 
 def relaxation_rates(log_weight, diffusion, edges, num):

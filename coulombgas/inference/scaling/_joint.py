@@ -94,9 +94,9 @@ def fit_jointly(
     settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, fits: Sequence[SettingFit], options: dict
 ) -> ScalingFit:
     """The scaling rule with the temperatures of all settings in one posterior, under two priors like the other one."""
+    data = _collect(settings, curves, fits)
     alpha, batch = columns(fits)
     identified = identified_exponents(alpha, batch)
-    data = _collect(settings, curves, fits, rule_data(alpha, batch, identified))
     initial = initial_rule(data.log_temperature[: len(fits)], data.rule) | {
         "_standard": np.zeros(len(data.log_temperature))
     }
@@ -115,9 +115,9 @@ def fit_jointly(
 
 
 def _collect(
-    settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, fits: Sequence[SettingFit], rule: RuleData
+    settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, fits: Sequence[SettingFit]
 ) -> JointSettings:
-    energies, size = setting_energies(settings, curves), len(rule.used)
+    energies = setting_energies(settings, curves)
     groups, num = energies.energy.shape[1], len(settings)
     if curves is None:
         tables = (np.tile([0.0, 1.0], (num, 1)), np.zeros((num, 2, groups)), np.zeros((num, 2, groups)))
@@ -126,7 +126,9 @@ def _collect(
     errors = [curve.error.tobytes() if curve.error.any() else b"" for curve in curves or []] or [b""] * num
     measured = sorted(set(errors) - {b""})
     shared = np.array([[float(error == known) for known in measured] for error in errors]).reshape(num, len(measured))
-    mean, error = log_temperatures(fits)
+    alpha, batch = columns(fits)
+    rule = rule_data(alpha, batch, identified_exponents(alpha, batch))
+    (mean, error), size = log_temperatures(fits), len(rule.used)
     energies = SettingEnergies(*(padded(column, size) for column in energies))
     grid, log_ratio, curve_error = (padded(table, size) for table in tables)
     return JointSettings(

@@ -35,14 +35,14 @@ def summarise_settings(
         sites = [draws, *width_draws]
         worst = max(r_hat(site) for site in sites)
         own_used = used[index, : len(setting.groups)]
+        levels = tuple(_levels(setting, curve, width_draws, own_used, rng))
         found, consistent = remarks(setting, curve, draws, own_used)
         theory = setting.theory
         fits.append(
             SettingFit(
                 path=setting.path, model=setting.model.name, learning_rate=setting.learning_rate,
                 batch_size=setting.batch_size, temperature=summarise(draws), temperature_draws=draws,
-                levels=tuple(_levels(setting, curve, width_draws, own_used, rng)),
-                num_replicas=setting.num_replicas, r_hat=worst,
+                levels=levels, num_replicas=setting.num_replicas, r_hat=worst,
                 ess=min(effective_sample_size(site) for site in sites), divergences=divergences,
                 warnings=(*setting.warnings, *found, *diagnostic_warnings(worst, divergences)),
                 true_temperature=theory.temperature,

@@ -1,0 +1,58 @@
+"""What is odd about the data of one level group: no fluctuation, ties, replicas that its law hardly allows."""
+
+import numpy as np
+from scipy import stats
+
+from coulombgas._checks import InputError
+
+from ._level_groups import GroupData
+
+FEW_REPLICAS = 20
+_OUTLIER_RATE = 1e-4
+
+
+def oddities(group: GroupData) -> list[str]:
+    """Sentences about a group whose data its law hardly allows.
+
+    Raises:
+        InputError: when nothing in it fluctuates.
+    """
+    energies, size = group.replica_energies, group.freedom_per_replica
+    scale = np.abs(group.levels).max()
+    if group.energy <= (8 * np.finfo(float).eps * scale) ** 2 * len(energies):
+        raise InputError(
+            f"all replicas have the same levels near x = {group.center:.4g}: no fluctuation, no temperature."
+        )
+    found = []
+    where = f"levels near x = {group.center:.4g}"
+    if group.size > 1 and (ties := int((np.diff(group.levels, axis=1) == 0).sum())):
+        found.append(f"{where}: {ties} spacing{'s' * (ties > 1)} exactly zero (rounded or copied data?)")
+    robust = np.median(energies) / stats.chi2.median(size)
+    limit = stats.chi2.isf(_OUTLIER_RATE / len(energies), size)
+    if robust > 0 and len(energies) >= FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
+        found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
+    if len(energies) < FEW_REPLICAS and _one_stands_out(group):
+        found.append(
+            f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
+        )
+    return found
+
+
+def _one_stands_out(group: GroupData) -> bool:
+    """Whether one of a few replicas contradicts the others, by the F law of its energy over that of the rest.
+
+    A single level is compared with the mean and variance of the others, which takes three replicas.
+    """
+    num, size = len(group.levels), group.freedom_per_replica
+    energies, rest = group.replica_energies, (num - 1) * size
+    others = group.energy - energies
+    if group.size == 1:
+        rest = num - 2
+        if rest < 1:
+            return False
+        # leaving replica i out, the energy about the mean falls by n/(n − 1) times its squared deviation
+        energies = energies * num / (num - 1)
+        others = group.energy - energies
+    largest = int(np.argmax(energies))
+    ratio = (energies[largest] / size) / max(others[largest] / rest, np.finfo(float).tiny)
+    return bool(num * stats.f.sf(ratio, size, rest) < _OUTLIER_RATE)
