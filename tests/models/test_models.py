@@ -69,18 +69,26 @@ def test_protocol(model):
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_gradient_vanishes_on_average_at_the_fixed_point(model):
-    """5 standard errors on each of fewer than 64 elements: false alarm below 4e-5."""
+    """5 standard errors on each of fewer than 64 elements: false alarm below 4e-5. Control: beyond it it points out."""
     keys = fold(jnp.array([[3], [4]], jnp.uint32), jnp.arange(3000, dtype=jnp.uint32))
 
     @jax.jit
-    def gradient(keys):
+    def gradient(keys, factor):
         weights, memory = model.start(key=fold(keys, 1), setting=setting(), init="fixed-point", dtype=np.float32)
-        return model.gradient(weights, memory, key=fold(keys, 2), setting=setting(), step=jnp.int32(0))[0]
+        weights = jax.tree.map(lambda leaf: factor * leaf, weights)
+        return weights, model.gradient(weights, memory, key=fold(keys, 2), setting=setting(), step=jnp.int32(0))[0]
 
-    for leaf in jax.tree.leaves(gradient(keys)):
+    scatter = []
+    for leaf in jax.tree.leaves(gradient(keys, 1.0)[1]):
         leaf = np.asarray(leaf, dtype=np.float64)
         error = leaf.std(axis=-1) / np.sqrt(leaf.shape[-1])
+        scatter.append(error.max())
         assert (np.abs(leaf.mean(axis=-1)) <= 5 * error + 1e-6).all()
+    assert max(scatter) > 0
+    weights, beyond = gradient(keys, 1.1)
+    along = sum(np.asarray(w * g, dtype=np.float64).sum(axis=tuple(range(w.ndim - 1)))
+                for w, g in zip(jax.tree.leaves(weights), jax.tree.leaves(beyond), strict=True))  # fmt: skip
+    assert along.mean() > 5 * along.std() / np.sqrt(along.size)
 
 
 @pytest.mark.parametrize("teacher", [(2.0, 2.0), (1.0, 2.0, 2.0)])
