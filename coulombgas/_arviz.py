@@ -1,4 +1,4 @@
-"""The one place that knows ArviZ: 0.23 with ``InferenceData``, or 1.x with ``xarray.DataTree``."""
+"""The only module that depends on the ArviZ version: 0.23 with ``InferenceData``, or 1.x with ``xarray.DataTree``."""
 
 import functools
 import warnings
@@ -19,11 +19,11 @@ def arviz() -> Any:
 
 
 def container(groups: Mapping[str, xr.Dataset]) -> Any:
-    """What the installed ArviZ calls its container, holding ``groups`` ("posterior", "log_likelihood", …)."""
+    """A container of the installed ArviZ's own type, holding ``groups`` ("posterior", "log_likelihood", …)."""
     module = arviz()
     if "InferenceData" in vars(module):  # asking 1.x for the attribute raises its migration notice
         with warnings.catch_warnings():
-            # groups of ours that ArviZ has no name for ("observed_levels") are welcome there all the same
+            # ArviZ also accepts groups that it has no name for ("observed_levels")
             warnings.simplefilter("ignore", UserWarning)
             return module.InferenceData(**groups)
     return xr.DataTree.from_dict(dict(groups))
@@ -63,7 +63,7 @@ def leave_one_out(log_likelihood: np.ndarray) -> LeaveOneOut:
         "posterior": xr.Dataset({"unused": (("chain", "draw"), values[..., 0])}),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # large Pareto k come back in the result
+        warnings.simplefilter("ignore")  # large Pareto k are returned in the result
         result = arviz().loo(container(groups), pointwise=True, reff=1.0)
     pointwise = result.loo_i if hasattr(result, "loo_i") else result.elpd_i
     elpd = result.elpd_loo if hasattr(result, "elpd_loo") else result.elpd

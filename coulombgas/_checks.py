@@ -8,7 +8,7 @@ import numpy as np
 
 
 class InputError(ValueError):
-    """A value that the user gave cannot be used; the message says which, why and what to do."""
+    """A value given by the user cannot be used; the message says which, why and what to do."""
 
 
 def fail(argument: str, remedy: str, value: Any = None) -> NoReturn:
@@ -18,7 +18,8 @@ def fail(argument: str, remedy: str, value: Any = None) -> NoReturn:
 
 
 def printable(text: str) -> str:
-    r"""Text of unknown origin, fit for one line of any terminal: ``\x1b`` and its like are shown, not sent."""
+    r"""Text of unknown origin, made safe for one line of any terminal: control characters such as ``\x1b`` are
+    escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

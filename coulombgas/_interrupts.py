@@ -1,9 +1,9 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 (what a queue sends before it takes a machine away): one discipline for all commands.
+"""Ctrl-C, SIGTERM and SIGUSR1 (sent by a queue before it takes a machine away), handled alike by all commands.
 
 A signal sets a flag and raises :class:`Interrupted` in the main thread. Work that keeps a state on disk runs inside
-:func:`deferred`, where nothing is raised: it looks at the flag at its safe points, saves itself and leaves, and the
-exception comes at the end of the block. An exception that lands where Python cannot pass it on (a callback of the
-garbage collector, a destructor) or that foreign code swallows is raised again, until somebody has it.
+:func:`deferred`, where nothing is raised: it checks the flag at its safe points, saves its state and stops, and the
+exception is raised at the end of the block. An exception that Python cannot propagate (raised in a callback of the
+garbage collector or a destructor) or that foreign code swallows is raised again until it is handled.
 """
 
 import signal
@@ -16,7 +16,7 @@ from typing import Any
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
 )  # Windows has no SIGUSR1
-_AGAIN_SECONDS = 0.25  # an exception under way reaches its handler in microseconds
+_AGAIN_SECONDS = 0.25  # long enough: an exception in flight reaches its handler in microseconds
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,7 +33,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """What has been asked for, in this process."""
+    """Which signals this process has received."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -41,7 +41,7 @@ class _State:
         self.depth = 0
         self.installed = False
         self.lock = threading.Lock()
-        """Held while handlers are put back, so that no reminder comes to the handlers of others."""
+        """Held while handlers are restored, so that no reminder reaches the handlers of others."""
 
     def clear(self) -> None:
         self.number, self.stop = None, threading.Event()
@@ -78,8 +78,8 @@ def handled() -> Iterator[None]:
 def deferred() -> Iterator[threading.Event]:
     """Signals only set the event in the block; :class:`Interrupted` is raised at its end.
 
-    Installs the handlers itself where no command did, so that ``train`` in anybody's script or notebook stops as well.
-    Blocks may be nested: the outermost raises. An exception of the block itself goes first.
+    Installs the handlers itself where no command did, so that ``train`` in a user's script or notebook can be stopped
+    too. Blocks may be nested: the outermost raises. An exception of the block itself takes precedence.
     """
     if threading.current_thread() is not threading.main_thread():
         yield _state.stop
@@ -94,20 +94,20 @@ def deferred() -> Iterator[threading.Event]:
 
 
 def safe_point() -> None:
-    """Raise :class:`Interrupted` if a signal came and was not heard yet; nothing is half done here."""
+    """Raise :class:`Interrupted` if a signal has arrived and has not been handled; no work is half done here."""
     if _state.number is not None and not _state.depth and threading.current_thread() is threading.main_thread():
         raise Interrupted(_state.number)
 
 
 def renew() -> None:
-    """Take the signals back from a library that has installed handlers of its own."""
+    """Reinstall our handlers after a library has installed its own."""
     if _state.installed and threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
             signal.signal(number, _notice)
 
 
 def heard() -> None:
-    """The interrupt has reached the end of its way: it is not raised again."""
+    """Note that the interrupt has been handled: it is not raised again."""
     _state.clear()
 
 
@@ -120,8 +120,8 @@ def _notice(number: int, frame: Any) -> None:
 
 
 def _deliver() -> None:
-    """Raise now, or later where it would be lost; look again after a while in any case."""
-    if _state.number is None or _state.depth:  # the end of the deferred block looks itself
+    """Raise now, or later if it would be lost; check again after a while in any case."""
+    if _state.number is None or _state.depth:  # checked at the end of the deferred block
         return
     reminder = threading.Timer(_AGAIN_SECONDS, _remind)
     reminder.daemon = True
@@ -147,7 +147,7 @@ def _under_way(error: BaseException | None) -> bool:
 
 
 def _rescue(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """An interrupt that Python can only report (it came in a callback) is not shown: the reminder raises it again."""
+    """Hide an interrupt that Python can only report (raised in a callback): the reminder raises it again."""
 
     def quiet(unraisable: Any) -> None:
         if not isinstance(unraisable.exc_value, Interrupted):

@@ -1,7 +1,7 @@
 """A posterior in four numbers.
 
 The shortest interval that holds 95% of some draws holds less than 95% of the posterior: the search for the shortest one
-finds the place where the draws happen to crowd. Here a smooth quantile function finds the place, and the empirical
+finds the place where the draws happen to cluster. Here a smooth quantile function finds the place, and the empirical
 quantiles, whose coverage is exact, give the ends.
 """
 
@@ -26,7 +26,7 @@ class Interval(NamedTuple):
     sd: float
 
     def __repr__(self) -> str:
-        """``0.00832 [0.00796, 0.00868]``: as many digits as the interval has, two more than it is wide."""
+        """``0.00832 [0.00796, 0.00868]``: the half-width is resolved to two digits."""
         ends = (self.mean, self.lower, self.upper)
         half, size = (self.upper - self.lower) / 2, max(abs(end) for end in ends)
         if not (math.isfinite(half) and math.isfinite(size) and half > 0):
@@ -60,7 +60,7 @@ def highest_density(draws: np.ndarray, probability: float = PROBABILITY) -> tupl
 
     Args:
         draws: finite draws of any shape; fewer than 2 / (1 − probability) of them give their whole range.
-        probability: content of the interval, in (0, 1).
+        probability: probability inside the interval, in (0, 1).
     """
     ordered = np.sort(np.asarray(draws, dtype=np.float64), axis=None)
     num = ordered.size

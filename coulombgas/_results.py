@@ -1,4 +1,4 @@
-"""What every result has in common: rows of plain Python objects, and the same rows as a dataset."""
+"""Shared by all results: rows of plain Python objects, and the same rows as a dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,15 +10,15 @@ import xarray as xr
 def to_dataset(rows: Sequence[Mapping[str, Any]], dim: str, *, coords: Sequence[str] = (), **attrs: Any) -> xr.Dataset:
     """The rows of ``records()`` as variables over ``dim``.
 
-    A number stays one, an interval ``{"mean", "lower", "upper"}`` called ``x`` becomes ``x``, ``x_lower`` and
-    ``x_upper``, another mapping its parts (``x_part``), None is NaN beside numbers and "" beside text. Lists stay in
-    the records.
+    A number stays a number; an interval ``{"mean", "lower", "upper"}`` called ``x`` becomes ``x``, ``x_lower`` and
+    ``x_upper``; any other mapping becomes one variable per part (``x_part``); None becomes NaN among numbers and ""
+    among text. Lists stay in the records only.
 
     Args:
         rows: mappings with the same keys.
         dim: dimension of the rows.
-        coords: keys that say which row it is.
-        attrs: of the dataset.
+        coords: keys that identify a row.
+        attrs: attributes of the dataset.
     """
     flat = [dict(_flat(row)) for row in rows]
     names = dict.fromkeys(name for row in flat for name in row)

@@ -1,4 +1,4 @@
-"""The gate to the disk: everything that is read is checked first, everything that is written appears whole."""
+"""All access to the disk: everything read is checked first, everything written appears complete or not at all."""
 
 from ._archive import ArchivedArray as ArchivedArray
 from ._archive import list_archive as list_archive

@@ -1,4 +1,4 @@
-"""Archives of NumPy arrays (``.npz``): every entry is described and bounded before anything of its size exists."""
+"""Archives of NumPy arrays (``.npz``): every entry is described and its size checked before anything is allocated."""
 
 import io
 import struct
@@ -30,10 +30,10 @@ class ArchivedArray(NamedTuple):
 
 
 def list_archive(path: Path) -> Iterator[ArchivedArray | InputError]:
-    """What an archive holds; an error in the place of an entry that cannot be used.
+    """The contents of an archive, with an error in place of each entry that cannot be used.
 
     Raises:
-        InputError: when it is no archive, or too damaged to be listed.
+        InputError: when it is not an archive, or too damaged to be listed.
     """
     with open_regular(path) as file, _zip(path, file) as archive:
         entries = archive.infolist()
@@ -70,7 +70,7 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
         if isinstance(array, InputError):
             raise array
         if array.name in found:
-            raise InputError(f"{path}: {array.name} is there twice: the archive is damaged.")
+            raise InputError(f"{path}: {array.name} occurs twice: the archive is damaged.")
         total += check_size(str(path), array.name, array.shape, array.dtype.itemsize)
         check_size(str(path), "its arrays together", (total,), 1)
         found[array.name] = array
@@ -79,7 +79,7 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
 
 @contextmanager
 def open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """One entry of a zip archive as a file that can be searched; what is stored uncompressed is not copied.
+    """One entry of a zip archive as a seekable file; an entry stored uncompressed is not copied.
 
     Raises:
         InputError: when it is missing, encrypted, or would not fit into the memory once decompressed.
@@ -99,7 +99,7 @@ def open_member(path: Path, name: str) -> Iterator[IO[bytes]]:
 
 
 def _start(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
-    """Where the bytes of an entry begin: after its own header, whose names may differ from those of the directory."""
+    """Offset of the bytes of an entry: after its own header, whose names may differ from those in the directory."""
     file.seek(entry.header_offset + 26)
     name, extra = struct.unpack("<HH", file.read(4))
     return entry.header_offset + 30 + name + extra
@@ -136,7 +136,7 @@ def list_members(path: Path) -> list[str]:
     """Names of all entries of a zip archive.
 
     Raises:
-        InputError: when it is none, or too damaged to be listed.
+        InputError: when it is not a zip archive, or too damaged to be listed.
     """
     with open_regular(path) as file, _zip(path, file) as archive:
         entries = archive.namelist()

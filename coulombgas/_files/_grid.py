@@ -1,4 +1,4 @@
-"""One array of a Zarr store whose metadata are sound: its chunks, its numbers, and what a format asks of it."""
+"""One array of a Zarr store with valid metadata: its chunks, its numbers, and the rules of a format for it."""
 
 import math
 import os
@@ -21,13 +21,13 @@ _WIDTH = {"bool": 1, "bfloat16": 2}
 
 @dataclass(frozen=True)
 class StoredGrid:
-    """What the metadata of one array say, all of it checked."""
+    """The metadata of one array, all checked."""
 
     name: str
     location: Path
     shape: tuple[int, ...]
     dtype: str
-    """NumPy's word, such as "float32"."""
+    """NumPy's name of the type, such as "float32"."""
     chunks: tuple[int, ...]
     dims: tuple[str, ...] | None
     fill: Any
@@ -46,16 +46,16 @@ class StoredGrid:
 
     @property
     def kind(self) -> str:
-        """First letter of the type's word: b, i, u, f or c."""
+        """NumPy's letter for the kind of type: b, i, u, f or c."""
         return "f" if self.dtype == "bfloat16" else self.dtype[0]
 
     @property
     def num_chunks(self) -> int:
-        """Chunks of the whole grid."""
+        """Number of chunks in the whole grid."""
         return math.prod(-(-side // chunk) for side, chunk in zip(self.shape, self.chunks, strict=True))
 
     def chunk_files(self, rows: int | None = None) -> Iterator[Path]:
-        """Where the chunks are, in order; only those of the first ``rows`` along the first axis when given."""
+        """Paths of the chunks, in order; only those of the first ``rows`` along the first axis when given."""
         shape = self.shape if rows is None or not self.shape else (min(rows, self.shape[0]), *self.shape[1:])
         counts = [range(-(-side // chunk)) for side, chunk in zip(shape, self.chunks, strict=True)]
         for index in product(*counts):
@@ -64,11 +64,11 @@ class StoredGrid:
             yield self.location / self.separator.join(words)
 
     def check_chunks(self, *, rows: int | None = None, may_miss: bool = False) -> None:
-        """Every chunk is a regular file of believable size.
+        """Check that every chunk is a regular file of plausible size.
 
         Raises:
             InputError: when one is missing (unless ``may_miss``), a pipe, device or link, or far longer than its
-                numbers could need, as a decompression bomb is.
+            numbers could need, like a decompression bomb.
         """
         most = 4 * math.prod(self.chunks) * self.itemsize + 64 * self.inner + 1024
         for file in self.chunk_files(rows):
@@ -79,10 +79,10 @@ class StoredGrid:
                     continue
                 missing = file.relative_to(self.location).as_posix()
                 raise InputError(
-                    f"{self.name}: chunk {missing} is missing: copy the store again, or make it again with every chunk."
+                    f"{self.name}: chunk {missing} is missing: copy the store again, or write it again with all chunks."
                 ) from None
             if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{self.name}: chunk {file.name} is no regular file: copy what it holds into one.")
+                raise InputError(f"{self.name}: chunk {file.name} is not a regular file: copy its contents into one.")
             if found.st_size > most:
                 raise InputError(
                     f"{self.name}: chunk {file.name} has {found.st_size:,} bytes, more than its numbers could need: "
@@ -100,12 +100,12 @@ class StoredGroup:
 
 
 class ArrayRule(NamedTuple):
-    """What an array of one of our formats must be."""
+    """Requirements for an array of one of our formats."""
 
     dims: tuple[tuple[str, ...], ...]
-    """Names of its dimensions, in one of these ways; the same name means the same length everywhere."""
+    """Allowed tuples of dimension names; the same name means the same length in all arrays."""
     kinds: str = "f"
-    """Letters of its type: f real, i and u whole, b truth values."""
+    """Allowed kinds of type: f real, i and u integer, b boolean."""
     optional: bool = False
 
 
@@ -113,10 +113,10 @@ _KIND_WORDS = {"f": "real numbers", "i": "whole numbers", "u": "whole numbers", 
 
 
 def check_arrays(store: StoredGroup, rules: Mapping[str, ArrayRule], *, sizes: Mapping[str, int] | None = None) -> None:
-    """The arrays of a store follow the rules of its format.
+    """Check that the arrays of a store follow the rules of its format.
 
     Raises:
-        InputError: naming the array that is missing, of another type, or does not fit the others.
+        InputError: naming the array that is missing, has another type, or does not fit the others.
     """
     known = dict(sizes or {})
     for name, rule in rules.items():

@@ -1,4 +1,4 @@
-"""HDF5 files, looked at before their arrays are: no other file is opened, no plugin loaded, no size believed."""
+"""HDF5 files, checked before their arrays are read: no other file is opened, no plugin loaded, no size trusted."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +21,7 @@ def open_hdf5(path: Path, member: str | None = None) -> Iterator[Any]:
     """An HDF5 file for reading (``h5py.File``), or one that is a ``member`` of a zip archive.
 
     Raises:
-        InputError: when it is no regular file, or not HDF5.
+        InputError: when it is not a regular file, or not HDF5.
     """
     import h5py
 
@@ -34,10 +34,10 @@ def open_hdf5(path: Path, member: str | None = None) -> Iterator[Any]:
 
 
 def check_hdf5(path: Path) -> None:
-    """Every dataset of a file may be read.
+    """Check that every dataset of a file may be read.
 
     Raises:
-        InputError: naming the first that lies in another file, needs a plugin, or does not fit the memory or the file.
+        InputError: naming the first that lies in another file, needs a plugin, or does not fit into memory or the file.
     """
     with open_hdf5(path) as file:
         for name, dataset in walk_hdf5(file):
@@ -67,11 +67,11 @@ def walk_hdf5(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def check_dataset(source: str, name: str, dataset: Any) -> None:
-    """One dataset may be read; see :func:`check_hdf5`."""
+    """Check that one dataset may be read; see :func:`check_hdf5`."""
     import h5py
 
     if dataset.external is not None or dataset.is_virtual:
-        raise InputError(f"{name}: its data lie in another file, which is not opened.")
+        raise InputError(f"{name}: its data are in another file, which is not opened: write them into this file.")
     layout = dataset.id.get_create_plist()
     for index in range(layout.get_nfilters()):
         number = layout.get_filter(index)[0]
@@ -84,4 +84,6 @@ def check_dataset(source: str, name: str, dataset: Any) -> None:
     if chunks is not None:
         check_size(source, f"{name}: a chunk", chunks, dataset.dtype.itemsize)
     if size > 2**28 and size > _MAX_EXPANSION * max(dataset.id.get_storage_size(), 1):
-        raise InputError(f"{name}: shape {dataset.shape} is not in the file, which is far too short for it.")
+        raise InputError(
+            f"{name}: shape {dataset.shape} does not fit in the file, which is far too short: the file is damaged."
+        )

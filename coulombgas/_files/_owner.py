@@ -1,8 +1,8 @@
-"""Whose is a directory? Only what this library wrote, and nothing else inside, may be replaced.
+"""Ownership of directories: only one that this library wrote, with nothing else inside, may be replaced.
 
 A directory that we wrote holds a marker: a random identity and the names of everything we put there. A directory
-without it, or with anything that the marker does not name, belongs to somebody. The marker is a file of its own, or in
-a Zarr store an attribute, because Zarr complains about files that it does not know.
+without it, or with anything that the marker does not name, is not ours. The marker is a separate file, or in a Zarr
+store an attribute, because Zarr complains about unknown files.
 """
 
 import json
@@ -36,7 +36,7 @@ _SHOWN = 4
 
 
 def mark_output(directory: Path) -> str:
-    """Write or renew the marker: everything in the directory now is ours. Returns the identity."""
+    """Write or renew the marker: everything now in the directory is ours. Returns the identity."""
     files: list[str] = []
     arrays: list[str] = []
     for folder, folders, names in os.walk(directory):
@@ -53,7 +53,7 @@ def mark_output(directory: Path) -> str:
 
 
 def add_to_output(directory: Path, *names: str) -> None:
-    """Note files that we added to a directory of ours after it was marked."""
+    """Add to the marker files that we wrote after the directory was marked."""
     marker = _marker(directory)
     if marker is not None:
         _write_marker(directory, marker["identity"], [*marker["files"], *names], marker["arrays"])
@@ -72,14 +72,14 @@ def _write_marker(directory: Path, identity: str, files: list[str], arrays: list
 
 
 def sweep_partial_files(directory: Path) -> None:
-    """Remove what a killed writer of a Zarr store had written and not yet renamed."""
+    """Remove what a killed writer of a Zarr store wrote but did not rename."""
     for leftover in directory.rglob("*.partial"):
         if _PARTIAL.fullmatch(leftover.name):
             leftover.unlink()
 
 
 def remove_partial(directory: Path, known: tuple[str, ...]) -> None:
-    """Remove the hidden directory of a run that did not end, which holds nothing but what ``known`` names.
+    """Remove the hidden directory of an unfinished run, which holds only what ``known`` names.
 
     Raises:
         InputError: when it is a link or a file, or holds anything else.
@@ -87,7 +87,7 @@ def remove_partial(directory: Path, known: tuple[str, ...]) -> None:
     if not os.path.lexists(directory):
         return
     if directory.is_symlink() or not directory.is_dir():
-        raise InputError(f"`out`: {str(directory)!r} is in the way and is no directory of ours: move it away.")
+        raise InputError(f"`out`: {str(directory)!r} is in the way and is not a directory of coulombgas: move it away.")
     strangers = sorted(path.name for path in directory.iterdir() if path.name not in known)
     if strangers:
         raise InputError(
@@ -104,7 +104,7 @@ def identity_of(directory: Path) -> str | None:
 
 
 def check_ours(directory: Path, argument: str) -> None:
-    """A directory may be replaced: it is empty, or ours with nothing else in it.
+    """Check that a directory may be replaced: it is empty, or ours with nothing else in it.
 
     Raises:
         InputError: otherwise, listing what is there.
@@ -148,7 +148,7 @@ def _marker(directory: Path) -> dict[str, Any] | None:
 
 
 def _strangers(directory: Path, files: set[str], arrays: set[str]) -> list[str]:
-    """Paths that the marker does not name; a known name that is a link or a pipe now is no longer ours."""
+    """Paths that the marker does not name; a known name that has become a link or a pipe is no longer ours."""
     parents = {parent.as_posix() for name in files for parent in Path(name).parents}
     parents |= {parent.as_posix() for name in arrays for parent in (Path(name), *Path(name).parents)}
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""Opening what others wrote: regular files of bounded size, one line for whatever is wrong with them."""
+"""Opening files of unknown origin: regular files of bounded size, with a one-line error for any defect."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import IO, Any
 from coulombgas._checks import InputError
 
 MAX_METADATA = 50_000_000
-"""Longest piece of JSON that is read, in bytes."""
+"""Size in bytes of the longest JSON text that is read."""
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -46,13 +46,13 @@ def regular_file(path: str | os.PathLike[str], *, inside: Path | None = None) ->
 
 
 def links_stay_in(folder: Path) -> Path:
-    """Where the links of a folder of weights may lead: into the folder, or for a snapshot of the Hugging Face cache
-    (``…/snapshots/<revision>``, all links) into the whole model's cache."""
+    """The folder in which the links of a folder of weights must stay: itself, or for a snapshot of the Hugging Face
+    cache (``…/snapshots/<revision>``, all links) the cache of the whole model."""
     return folder.absolute().parent.parent if folder.absolute().parent.name == "snapshots" else folder
 
 
 def check_tree(folder: Path) -> None:
-    """A folder that a foreign library is going to read holds regular files only, and no link leaves it.
+    """Check that a folder to be read by a foreign library holds only regular files, and that no link leaves it.
 
     Raises:
         InputError: naming the first pipe, device or link that could hang it or lead elsewhere.
@@ -68,13 +68,13 @@ def check_tree(folder: Path) -> None:
 
 
 def within(path: Path, folder: Path) -> bool:
-    """Whether a path, all links followed, lies in a folder."""
+    """Whether a path lies in a folder after all links are resolved."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager
 def open_regular(path: str | os.PathLike[str], *, inside: Path | None = None) -> Iterator[IO[bytes]]:
-    """A regular file open for reading. It cannot turn into a pipe meanwhile: the open file itself is checked again."""
+    """A regular file open for reading. The open file is checked again, in case the path became a pipe meanwhile."""
     file = regular_file(path, inside=inside)
     with reading(file):
         handle = os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
@@ -88,7 +88,7 @@ def read_text(path: str | os.PathLike[str], *, inside: Path | None = None, limit
     """The text of a small file in UTF-8.
 
     Raises:
-        InputError: when it is no regular file, longer than ``limit`` bytes, or not UTF-8.
+        InputError: when it is not a regular file, longer than ``limit`` bytes, or not UTF-8.
     """
     with open_regular(path, inside=inside) as file:
         size = os.fstat(file.fileno()).st_size
@@ -123,16 +123,16 @@ def parse_json(text: Any, source: str, *, what: str = "file") -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError):
         raise InputError(f"{source}: not JSON: the {what} is damaged.") from None
     if not isinstance(found, dict):
-        raise InputError(f"{source}: no JSON object: the {what} is damaged.")
+        raise InputError(f"{source}: not a JSON object: the {what} is damaged.")
     return found
 
 
 @contextmanager
 def reading(source: str | os.PathLike[str], what: str = "") -> Iterator[None]:
-    """Whatever a decoder raises on damaged data becomes one line that names the file (and ``what`` in it).
+    """Turn whatever a decoder raises on damaged data into one line that names the file (and ``what`` in it).
 
-    Decoders of foreign formats raise whatever they like, so this is the one place that catches everything; our own
-    :class:`InputError` passes.
+    Decoders of foreign formats may raise anything, so this is the one place that catches everything; our own
+    :class:`InputError` passes through.
     """
     named = f"{source}: {what}" if what else f"{source}"
     try:
@@ -152,7 +152,7 @@ def reading(source: str | os.PathLike[str], what: str = "") -> Iterator[None]:
 
 @contextmanager
 def naming(source: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors about a part of a file or store begin with its path."""
+    """Put the path in front of errors about a part of a file or store."""
     try:
         yield
     except InputError as error:
@@ -162,7 +162,7 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def memory() -> int:
-    """Bytes of memory that this process may hope for: of the machine, or of its control group."""
+    """Bytes of memory available to this process: those of the machine, or of its control group."""
     try:
         machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -175,7 +175,7 @@ def memory() -> int:
 
 
 def check_size(source: str, what: str, shape: tuple[int, ...], itemsize: int) -> int:
-    """Bytes of an array that fits into half of the memory.
+    """Bytes of an array, checked to fit into half of the memory.
 
     Raises:
         InputError: when it does not; nothing has been allocated by then.

@@ -50,7 +50,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Text:
-    """Text, whole matching a pattern where one is given."""
+    """Text that matches a pattern in full, where one is given."""
 
     pattern: str = ""
     words: tuple[str, ...] = ()
@@ -75,10 +75,10 @@ class Flag:
 
 @dataclass(frozen=True)
 class Anything:
-    """Any value that JSON knows."""
+    """Any JSON value."""
 
     def problem(self, value: Any, name: str) -> Problem | None:
-        """Never one."""
+        """Always None."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class MapOf:
 
 @dataclass(frozen=True)
 class Record:
-    """An object with fixed names; further names are allowed and not looked at."""
+    """An object with fixed names; further names are allowed and ignored."""
 
     fields: Mapping[str, "Rule"]
     optional: Mapping[str, "Rule"] = field(default_factory=dict)
@@ -151,10 +151,10 @@ def check_document(document: Any, rule: Rule, source: str, remedy: str) -> Any:
     """The document, if it follows the rule.
 
     Args:
-        document: what JSON gave.
+        document: the parsed JSON.
         rule: what it must be.
-        source: the file, for the message.
-        remedy: what to do about it, the end of the message.
+        source: the file, named in the message.
+        remedy: what to do about it, at the end of the message.
 
     Raises:
         InputError: naming the file, the first field that is wrong, its value and the remedy.

@@ -1,4 +1,4 @@
-"""Writing without accidents: a path is checked before the work and appears only when it is complete."""
+"""Safe writing: a path is checked before the work starts and appears only when it is complete."""
 
 import fcntl
 import os
@@ -27,9 +27,9 @@ def check_output(
 
     Args:
         path: where to write.
-        overwrite: something there may be replaced.
-        keep: something there is gone on with, so that only its place is looked at.
-        directory: whether a directory or a file is going to be written there, where that is known.
+        overwrite: whether existing output may be replaced.
+        keep: whether existing output is continued, so that only its location is checked.
+        directory: whether a directory or a file will be written there, if known.
         argument: name of the path in errors.
 
     Raises:
@@ -78,13 +78,13 @@ def _check_place(target: Path, argument: str) -> None:
 
 
 def _can_write(directory: Path) -> bool:
-    # os.access says yes to root even where the mode forbids it; a mode without any write bit is a refusal for all.
+    # os.access returns True for root even where the mode forbids it; a mode without any write bit counts as a refusal.
     return os.access(directory, os.W_OK | os.X_OK) and bool(directory.stat().st_mode & 0o222)
 
 
 @contextmanager
 def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary sibling directory that becomes ``path`` when the block ends well and vanishes when it does not.
+    """A temporary sibling directory that becomes ``path`` if the block succeeds and is removed if it fails.
 
     What a killed process left there is removed by the next one.
 
@@ -107,11 +107,11 @@ def atomic_directory(path: str | os.PathLike[str], *, overwrite: bool = False) -
 
 
 def publish(source: Path, target: Path) -> None:
-    """Mark a complete directory as ours and put it in the place of ``target``, which stays whole until the very end.
+    """Mark a complete directory as ours and put it in the place of ``target``, which stays intact until the very end.
 
     Raises:
-        InputError: when something appeared at ``target`` meanwhile that is not ours.
-        Interrupted: when a signal came before; the complete directory stays where it is.
+        InputError: when something that is not ours has appeared at ``target`` meanwhile.
+        Interrupted: when a signal arrived first; the complete directory stays where it is.
     """
     safe_point()
     with deferred():
@@ -127,7 +127,7 @@ def replace_directory(source: Path, target: Path) -> None:
         return
     check_output(target, overwrite=True, directory=True)
     old = target.absolute().parent / f".{target.name}.old"
-    if old.exists():  # a kill came just before its removal
+    if old.exists():  # left when a process was killed just before removing it
         check_ours(old, "out")
         shutil.rmtree(old)
     target.rename(old)
@@ -137,7 +137,7 @@ def replace_directory(source: Path, target: Path) -> None:
 
 @contextmanager
 def only_writer(out: Path) -> Iterator[None]:
-    """Only one process at a time may write towards a path; the lock goes with the process that holds it.
+    """Allow only one process at a time to write to a path; the lock ends with the process that holds it.
 
     Raises:
         InputError: when another process does.
@@ -155,7 +155,7 @@ def only_writer(out: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(file: Path, out: Path) -> Iterator[None]:
-    """An advisory lock on a file that is still in its place once it is locked."""
+    """An advisory lock on a file, checked to be still in its place once it is locked."""
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
@@ -175,7 +175,7 @@ def _lock(handle: int, out: Path) -> None:
 
 
 def _is_in_place(handle: int, file: Path) -> bool:
-    """Whether nobody removed the file, as its last holder does, before it was locked."""
+    """Whether the file was not removed, as its last holder does, before it was locked."""
     try:
         return os.path.samestat(os.fstat(handle), file.stat())
     except FileNotFoundError:
@@ -184,7 +184,7 @@ def _is_in_place(handle: int, file: Path) -> bool:
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary sibling file that becomes ``path`` when the block ends well and vanishes when it does not."""
+    """A temporary sibling file that becomes ``path`` if the block succeeds and is removed if it fails."""
     target = check_output(path, overwrite=overwrite, directory=False)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None

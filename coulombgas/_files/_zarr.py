@@ -1,8 +1,8 @@
-"""Zarr stores, looked at before Zarr is: metadata, codecs, types, shapes and chunk files.
+"""Zarr stores, checked before Zarr opens them: metadata, codecs, types, shapes and chunk files.
 
 Zarr decodes what numcodecs can decode, and numcodecs 0.16.3 can unpickle: a store whose array has the filter
-``pickle`` runs code when it is opened. So every store passes here first, and is then opened without its consolidated
-metadata, whose arrays could be others than those of the files.
+``pickle`` runs code when it is opened. So every store is checked here first, and is then opened without its
+consolidated metadata, whose arrays could differ from those of the files.
 """
 
 import json
@@ -30,19 +30,19 @@ _NUMBERS = frozenset({
 _V2_DTYPE = re.compile(r"[<>|=]?([biufc])(1|2|4|8|16)")
 _V2_WORDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
-"""One of these makes a directory a Zarr store."""
+"""Any of these files marks a directory as a Zarr store."""
 MAX_CHUNKS = 1_000_000
 _MAX_ARRAYS = 100_000
 _MAX_SIDE = 2**62
 
 
 def is_store(directory: Path) -> bool:
-    """Whether a directory has the marks of a Zarr store."""
+    """Whether a directory is marked as a Zarr store."""
     return any((directory / mark).exists() for mark in MARKS)
 
 
 def examine_store(directory: Path) -> StoredGroup:
-    """A store whose metadata are all sound, arrays named by their path in it; nothing has been decoded.
+    """A store whose metadata are all valid, arrays named by their path in it; nothing has been decoded.
 
     Raises:
         InputError: naming the array and what is wrong with it.
@@ -59,7 +59,7 @@ def examine_store(directory: Path) -> StoredGroup:
 
 
 def list_arrays(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Names and places of the arrays of a store; linked folders are not entered."""
+    """Names and locations of the arrays of a store; linked folders are not entered."""
     for folder, folders, files in os.walk(directory, followlinks=False):
         folders.sort()
         location = Path(folder)
@@ -92,10 +92,10 @@ def examine_array(location: Path, name: str, *, inside: Path | None = None) -> S
 
 
 def examine_group(directory: Path) -> dict[str, Any]:
-    """Attributes of the group, or array, at the top of a store, once what it says of its arrays is sound.
+    """Attributes of the group, or array, at the top of a store, after its statements about arrays have been checked.
 
     Raises:
-        InputError: when its metadata are damaged, or name in their consolidated copy what no array may be.
+        InputError: when its metadata are damaged, or their consolidated copy holds something not allowed in an array.
     """
     file = directory / "zarr.json"
     if not is_store(directory):
@@ -113,7 +113,7 @@ def examine_group(directory: Path) -> dict[str, Any]:
 
 
 def _check_consolidated(directory: Path, consolidated: Any) -> None:
-    """The copy of all metadata may name nothing that the arrays themselves may not."""
+    """Check that the copy of all metadata holds nothing that the arrays themselves may not."""
     entries = _dict(consolidated, f"{directory}: its consolidated metadata").get("metadata", {})
     for name, entry in _dict(entries, f"{directory}: its consolidated metadata").items():
         if not isinstance(entry, dict):
@@ -126,9 +126,9 @@ def _check_consolidated(directory: Path, consolidated: Any) -> None:
 
 
 def consolidate(directory: Path) -> None:
-    """Put a copy of the metadata of all arrays into those of the group, so that they open in one read.
+    """Copy the metadata of all arrays into those of the group, so that they open in one read.
 
-    For finished stores: what is appended to later would differ from its copy.
+    For finished stores only: an array appended to later would differ from its copy.
     """
     file = directory / "zarr.json"
     metadata = json.loads(file.read_text(encoding="utf-8"))
@@ -229,7 +229,7 @@ def _checked_codecs(name: str, codecs: Any) -> list[Any]:
 
 
 def _codec_names(value: Any) -> set[str]:
-    """Names of all codecs in a list of them, however deep; a codec without a name is called so."""
+    """Names of all codecs in a list, however deeply nested; one without a name is reported as such."""
     names: set[str] = set()
     for codec in value:
         if isinstance(codec, str):

@@ -243,7 +243,7 @@ def test_hdf5_that_points_elsewhere_is_refused(tmp_path, arrays):
     with h5py.File(tmp_path / "e.h5", "w") as file:
         file.create_dataset("w", (2, 2), "f4", external=[(str(tmp_path / "other.bin"), 0, 16)])
         file["linked"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "x")
-    with pytest.raises(InputError, match="its data lie in another file"):
+    with pytest.raises(InputError, match="its data are in another file"):
         load_spectra(tmp_path / "e.h5")
 
 
