@@ -8,7 +8,7 @@ from ._law import SymbolicLaw
 from ._spacing import center, eigenvalue
 
 radius = sp.Symbol("radius", positive=True)
-"""Half the width of a semicircle."""
+"""Radius (half the width) of a semicircle."""
 ratio = sp.Symbol("ratio", positive=True)
 """Columns over rows, N/M, of a rectangular matrix W."""
 mean_eigenvalue = sp.Symbol("mean_eigenvalue", positive=True)
@@ -61,7 +61,7 @@ def marchenko_pastur() -> SymbolicLaw:
     low, high = marchenko_pastur_edges()
     x, share = eigenvalue, sp.Min(ratio, 1)
     root = sp.sqrt((high - x) * (x - low))
-    above, below = sp.Max(x - low, 0), sp.Max(high - x, 0)  # rounding may put an edge on the wrong side
+    above, below = sp.Max(x - low, 0), sp.Max(high - x, 0)  # rounding may put x slightly beyond an edge
     arc = 2 * sp.atan2(sp.sqrt(above), sp.sqrt(below))
     inner = 2 * sp.atan2(sp.sqrt(high * above), sp.sqrt(low * below))
     swept = sp.sqrt(above * below) / mean_eigenvalue + (1 + ratio) * arc - sp.Abs(1 - ratio) * inner

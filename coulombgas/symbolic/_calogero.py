@@ -18,8 +18,8 @@ def calogero_hamiltonian(gas: Any) -> SchrodingerOperator:
     .. math:: H=-g^2\sum_i\partial_i^2+\sum_i\Big[\frac{V_i'^2}{4g^2}-\frac{V_i''}2\Big]
         -\frac\beta2\sum_{i<j}\frac{V_i'-V_j'}{x_i-x_j}+\frac{\beta(\beta-2)}2\sum_{i<j}\frac{g^2}{(x_i-x_j)^2}
 
-    Its ground state is :math:`\sqrt{P_s}`, the root of the Coulomb gas, with E = 0. For quadratic V the first sum over
-    pairs is a constant, and at β = 2 the levels are free fermions.
+    Its ground state is :math:`\sqrt{P_s}`, the square root of the Coulomb gas density, with E = 0. For quadratic V the
+    first sum over pairs is a constant, and at β = 2 the levels are free fermions.
 
     Args:
         gas: a :class:`CoulombGas` with one common noise g.
@@ -43,8 +43,9 @@ def calogero_hamiltonian(gas: Any) -> SchrodingerOperator:
 def gas_spectrum(size: int, num: int, *, rate: Any) -> tuple[tuple[Any, int], ...]:
     r"""The lowest ``num`` energies of N levels in a quadratic or Laguerre potential, with their multiplicities.
 
-    :math:`E_k=k\Omega`, as often as k is a sum of at most N positive whole numbers, whatever β is: repulsion moves no
-    energy. Ω is the rate at which one level relaxes: K = -Ωx, or 2Γ for :math:`dW=-\Gamma W\,dt+\ldots`, X = WᵀW.
+    :math:`E_k=k\Omega`, with the number of partitions of k into at most N parts as multiplicity, for every β: repulsion
+    does not shift the energies. Ω is the rate at which one level relaxes: K = -Ωx, or 2Γ for :math:`dW=-\Gamma
+    W\,dt+\ldots`, X = WᵀW.
 
     Args:
         size: number N of levels.
@@ -59,11 +60,11 @@ def gas_spectrum(size: int, num: int, *, rate: Any) -> tuple[tuple[Any, int], ..
 
 
 def polynomial_spectrum(process: Any, degree: int) -> tuple[tuple[Any, int], ...]:
-    r"""Exact energies of eigenvalues whose generator keeps symmetric polynomials: Hermite, Laguerre, Jacobi.
+    r"""Exact energies of a process whose generator maps symmetric polynomials to such: Hermite, Laguerre, Jacobi.
 
     :math:`Af=\sum_ia_i\partial_if+\frac12\sum_{ij}D_{ij}\partial_i\partial_jf` of a symmetric polynomial of degree d is
-    one again where drift, Coulomb coupling and noise have at most the degrees 1, 2 and 2; its part of degree d then is
-    a matrix on the partitions of d, whose eigenvalues are -E.
+    again one if drift, Coulomb coupling and noise have at most the degrees 1, 2 and 2; its part of degree d is then a
+    matrix on the partitions of d, whose eigenvalues are -E.
 
     Args:
         process: an :class:`EigenvalueSDE` that treats all levels alike.
@@ -73,7 +74,7 @@ def polynomial_spectrum(process: Any, degree: int) -> tuple[tuple[Any, int], ...
         (E, multiplicity), by degree.
 
     Raises:
-        InputError: if the generator leads out of the polynomials of a degree: no exact spectrum of this kind.
+        InputError: if the generator raises the degree of polynomials: there is no exact spectrum of this kind.
     """
     check_count("degree", degree, 0)
     found: list[tuple[Any, int]] = []
@@ -107,6 +108,6 @@ def _padded(shape: dict[int, int], size: int) -> tuple[int, ...]:
 
 
 def _monomial(shape: Sequence[int], levels: Sequence[Any]) -> Any:
-    """The symmetric polynomial with all different orders of one set of exponents."""
+    """The monomial symmetric polynomial: the sum over all distinct orders of one set of exponents."""
     orders = sorted(set(permutations(shape)))
     return sp.Add(*(sp.Mul(*(y**power for y, power in zip(levels, order, strict=True))) for order in orders))

@@ -1,8 +1,8 @@
 r"""Mean eigenvalues of the Gaussian RBM at order T with the memory of its Gibbs chains.
 
-:func:`coulombgas.symbolic.rbm_mean_eigenvalue` takes chains that forget at once (k → ∞). Here the chains run k steps an
-update: persistent ones carry noise from update to update, and what that noise did to the weights changes both the next
-step of the weights and the next step of the chains; restarted ones answer only in part.
+:func:`coulombgas.symbolic.rbm_mean_eigenvalue` assumes chains without memory (k → ∞). Here the chains run k steps per
+update: persistent ones carry noise from update to update, and its effect on the weights changes the next step of both
+weights and chains; restarted ones respond only in part.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ def rbm_chain_mean_eigenvalue(
         q_{ij} &= \frac{a_i+a_j}{a_i-a_j}\Big[\frac{\rho_{ii}}{1-\rho_{ii}}-\frac{\rho_{ij}}{1-\rho_{ij}}\Big],
         \qquad q_{ij}=\frac{2k\rho_{ii}}{(1-\rho_{ii})^2}\ \text{ where } a_i=a_j.
 
-    For CD-k, :math:`P_{ij}=v_{ij}/(1-\rho_{ij})`, the chains bring no memory, the restoring force is
-    :math:`1-\rho_{ii}` of the full one, and so are the parts of its second order:
+    For CD-k, :math:`P_{ij}=v_{ij}/(1-\rho_{ij})`, the chains have no memory; the restoring force, and with it the parts
+    of its second order, is :math:`1-\rho_{ii}` times the full one:
 
     .. math::
         m_i = \frac{\kappa_i^2}{2x_i(1-\rho_{ii})}\sum_j\Big\{-2x_iP_{ij}\Big[\frac{1-\rho_{ii}}{\kappa_i^2\kappa_j}
@@ -41,7 +41,7 @@ def rbm_chain_mean_eigenvalue(
 
     Args:
         index: i.
-        fixed_points: the :math:`x_j=\mu^2-\kappa_j` of all modes; equal levels must compare equal.
+        fixed_points: the :math:`x_j=\mu^2-\kappa_j` of all modes; degenerate levels must compare equal.
         mu2: :math:`\mu^2`.
         temperature: T.
         gibbs_steps: k.

@@ -26,12 +26,12 @@ class CoulombGas:
         potentials: V_1 … V_n, each an expression in its own level, or all in one common symbol.
         beta: Dyson index, a positive number or symbol.
         noises: g_i, one for each level; all 1 unless given. They may differ.
-        variables: the symbols of the levels; made if the potentials share one symbol.
+        variables: the symbols of the levels; created if the potentials share one symbol.
 
     Raises:
-        InputError: a potential depends on another level or the numbers do not fit.
+        InputError: a potential depends on another level, or the numbers of arguments do not match.
 
-    ALP24 (12)-(14), (65)-(67). The eigenvalue process that it is the stationary law of is :attr:`process`.
+    ALP24 (12)-(14), (65)-(67). It is the stationary law of the eigenvalue process :attr:`process`.
     """
 
     potentials: Any
@@ -56,7 +56,9 @@ class CoulombGas:
         for i, potential in enumerate(self.potentials):
             strangers = potential.free_symbols & (set(variables) - {variables[i]})
             if strangers:
-                raise InputError(f"`potentials[{i}]` must depend on {variables[i]} alone, it also has {strangers}.")
+                raise InputError(
+                    f"`potentials[{i}]` must depend on {variables[i]} alone, it also contains {strangers}."
+                )
 
     @classmethod
     def identical(

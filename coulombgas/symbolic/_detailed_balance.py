@@ -1,4 +1,4 @@
-r"""The stationary law of several eigenvalues, found from the demand that every probability current vanishes."""
+r"""The stationary law of several eigenvalues, found from the condition that every probability current vanishes."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -18,7 +18,7 @@ class EigenvalueSDE:
     Args:
         levels: the n eigenvalues.
         drift: K.
-        ito: I, the average of what is quadratic in the matrix noise.
+        ito: I, the average of the terms quadratic in the matrix noise.
         coupling: c, the strength of the Coulomb term of each pair.
         diffusion: D, the covariance of the noise per unit time.
 
@@ -46,7 +46,7 @@ class EigenvalueSDE:
         :math:`J_i/P=a_i-\tfrac12\sum_j\left(\partial_jD_{ij}+D_{ij}\,\partial_j\log P\right)`.
 
         Args:
-            log_density: log P, up to a constant; for differences write log(x_2 - x_1) in the order of the sector.
+            log_density: log P, up to a constant; write differences as log(x_2 - x_1), in the order of the sector.
             index: which eigenvalue.
         """
         divergence = sum(
@@ -78,7 +78,7 @@ class EigenvalueSDE:
         return flow + noise / 2
 
     def stationarity_residual(self, log_density: Any) -> Any:
-        """(L P)/P of a candidate stationary law, as one fraction: zero for a stationary one, current or not."""
+        """(L P)/P of a candidate law, as one fraction: zero if it is stationary, with or without a current."""
         x = self.levels
         currents = [self.current(log_density, i) for i in range(len(x))]
         total = sum(sp.diff(current, x[i]) + current * sp.diff(log_density, x[i]) for i, current in enumerate(currents))
@@ -97,7 +97,7 @@ class EigenvalueSDE:
         """log P of the stationary law, found from zero currents; up to a constant, in the sector x_1 < x_2 < ….
 
         Raises:
-            InputError: if every stationary law carries a current (the message gives the curl that says so), or SymPy
+            InputError: if every stationary law carries a current (the message gives the curl), or SymPy
                 finds no closed form.
         """
         return log_density(self.levels, [self.total_drift(i) for i in range(len(self.levels))], self.diffusion)

@@ -68,7 +68,7 @@ def local_nodes(edges: Float[Array, " E"], points: np.ndarray) -> Float[Array, "
 def assemble(
     edges: Float[Array, " E"], degree: int, slope: Any, diffusion: Any, margins: tuple[Any, Any] = (0.0, 0.0)
 ) -> Elements:
-    """The mesh and the factor B of the Hamiltonian for Φ' = ``slope`` and D = ``diffusion``, functions of arrays.
+    """The mesh and the factor B of the Hamiltonian for Φ' = ``slope`` and D = ``diffusion``, both functions of arrays.
 
     ``margins`` are the distances from the outermost edges to the ends of the domain, where p_s is a power of the
     distance: its mass there, δ/(1 ∓ δΦ') in units of p_s at the edge, goes to the outermost nodes.
@@ -100,7 +100,7 @@ def _tail(power: Any) -> Any:
 
 
 def interpolate(elements: Elements, degree: int, values: Any, x: Any, *, tilted: bool) -> Float[Array, "*batch n"]:
-    """Nodal values (last axis) at points x; ``tilted`` ones carry a factor e^{−Φ}, which is interpolated apart."""
+    """Nodal values (last axis) at points x; ``tilted`` ones carry a factor e^{−Φ}, which is interpolated separately."""
     elements = Elements(*(jnp.asarray(item) for item in elements))
     values = jnp.asarray(values)
     ref = reference(degree)
@@ -128,7 +128,7 @@ def _lagrange(nodes: np.ndarray, t: Float[Array, " n"]) -> Float[Array, "n k"]:
 
 @jax.custom_jvp
 def eigensystem(factor: Float[Array, "Q K"]) -> tuple[Float[Array, " K"], Float[Array, "K K"]]:
-    """Eigenvalues, ascending, and eigenvectors of BᵀB, from the singular values of B: tiny ones keep their digits."""
+    """Eigenvalues, ascending, and eigenvectors of BᵀB, from the SVD of B: tiny ones keep their relative accuracy."""
     _, singular, right = jnp.linalg.svd(factor, full_matrices=False)
     vectors = right[::-1].T
     index = jnp.argmax(jnp.abs(vectors), axis=0)

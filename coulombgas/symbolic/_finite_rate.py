@@ -1,8 +1,8 @@
-r"""Stationary variances of a model's own update at a finite learning rate, memory of its chains included.
+r"""Stationary variances of a model's own update at a finite learning rate, including the memory of its chains.
 
-The leading forms of :mod:`coulombgas.symbolic` are in T = learning_rate / batch_size; these keep what the update
-adds at a finite learning rate α: they are the stationary solutions of the linearised update itself. All arguments
-may be SymPy expressions or numbers.
+The leading-order forms of :mod:`coulombgas.symbolic` depend on T = learning_rate / batch_size only; these include the
+corrections at a finite learning rate α: they are the stationary solutions of the linearised update itself. All
+arguments may be SymPy expressions or numbers.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ._widths import rbm_width2
 
 
 def rbm_relaxation(one: Any, two: Any, mu2: Any, rate: Any, *, sigma_h2: Any = 1) -> Any:
-    r"""Fraction of :math:`\delta X_{ij}` that one update takes away.
+    r"""Fraction of :math:`\delta X_{ij}` removed by one update.
 
     .. math:: \lambda = \sigma_h^2\alpha(x_i + x_j)/(\kappa_i\kappa_j)
 
@@ -30,7 +30,7 @@ def rbm_relaxation(one: Any, two: Any, mu2: Any, rate: Any, *, sigma_h2: Any = 1
 
 
 def rbm_memory(one: Any, two: Any, mu2: Any, gibbs_steps: Any) -> Any:
-    r"""What k Gibbs steps keep of :math:`\langle\varphi_i\varphi_j\rangle`, :math:`\rho=(x_ix_j/\mu^4)^k`.
+    r"""Fraction of :math:`\langle\varphi_i\varphi_j\rangle` that k Gibbs steps keep, :math:`\rho=(x_ix_j/\mu^4)^k`.
 
     Args:
         one, two: fixed points x_i, x_j.
@@ -47,7 +47,7 @@ def persistent_chain_step(relaxation: Any, memory: Any) -> sp.Matrix:
 
     .. math:: c' = \rho c + (1-\rho)d + \sqrt{1-\rho^2}\,\eta, \qquad d' = d - \lambda c'
 
-    in units in which the chains' full answer to d is d. Returns the matrix of (d, c) and, as its last column, the
+    in units in which the chains' full response to d is d. Returns the matrix of (d, c) and, as its last column, the
     noise, shape (2, 3). Arguments as in :func:`persistent_chain_factor`. See derivations/chain_memory.
     """
     noise = sp.sqrt(1 - sp.sympify(memory, strict=True) ** 2)
@@ -60,8 +60,8 @@ def persistent_chain_step(relaxation: Any, memory: Any) -> sp.Matrix:
 def persistent_chain_factor(relaxation: Any, memory: Any) -> Any:
     r"""Variance under persistent chains over the leading one, :math:`m/(1-\lambda/(2m))`, :math:`m=(1+\rho)/(1-\rho)`.
 
-    The chains answer to W with the delay with which their noise is correlated: heavy-ball momentum ρ. Exact for the
-    linearised update, T → 0.
+    The chains respond to W with the same delay with which their noise is correlated, which acts as heavy-ball momentum
+    ρ. Exact for the linearised update, T → 0.
 
     Args:
         relaxation: λ of :func:`rbm_relaxation`.
@@ -76,8 +76,8 @@ def persistent_chain_factor(relaxation: Any, memory: Any) -> Any:
 def data_chain_factor(relaxation: Any, memory: Any) -> Any:
     r"""Variance under chains restarted from the data over the leading one, :math:`1/[(1-\rho)(1-\lambda(1-\rho)/2)]`.
 
-    Restarted chains answer to W only in part: the restoring force is weaker by 1 − ρ. Exact for the linearised update,
-    T → 0. Arguments as in :func:`persistent_chain_factor`. See derivations/chain_memory.
+    Restarted chains respond to W only in part: the restoring force is weaker by a factor 1 − ρ. Exact for the
+    linearised update, T → 0. Arguments as in :func:`persistent_chain_factor`. See derivations/chain_memory.
     """
     return 1 / ((1 - memory) * (1 - relaxation * (1 - memory) / 2))
 
@@ -111,7 +111,7 @@ def rbm_finite_rate_width2(
 
 
 def two_layer_rate(left: Any, right: Any, balance: Any = 1, *, trained: str = "both") -> Any:
-    r"""Rate at which E_ij relaxes, the sum over the trained layers.
+    r"""Relaxation rate of E_ij, summed over the trained layers.
 
     .. math:: r_{ij} = (W_2W_2^T)_{ii} + (W_1^TW_1)_{jj} = c^2s_i + s_j/c^2
 
@@ -129,7 +129,7 @@ def two_layer_rate(left: Any, right: Any, balance: Any = 1, *, trained: str = "b
 def two_layer_amplitude(relaxation: Any, rate: Any, batch_size: Any) -> Any:
     r""":math:`a=\alpha r/[2-\alpha r(1+1/B)]` of an element that relaxes at rate r.
 
-    The linearised update is stable while every a is positive and the a of each row add up to less than B.
+    The linearised update is stable if every a is positive and the sum of a over each row is less than B.
 
     Args:
         relaxation: r of :func:`two_layer_rate`.
@@ -153,7 +153,7 @@ def two_layer_variance(rates: Sequence[Any], column: int, rate: Any, batch_size:
         label_noise: standard deviation ν per output.
 
     The elements of a row share the inputs of their batch, which is why all rates of the row enter. At leading order it
-    is :math:`T r_{ij}\nu^2/2`. PFLA24's model; derived here, see derivations/two_layer.
+    is :math:`T r_{ij}\nu^2/2`. The model of PFLA24; derived here, see derivations/two_layer.
     """
     amplitudes = [two_layer_amplitude(r, rate, batch_size) for r in rates]
     return amplitudes[column] * label_noise**2 / (batch_size - sum(amplitudes))

@@ -1,4 +1,4 @@
-r"""Fixed points of a drift, and what each contributes to the spectrum at small noise."""
+r"""Fixed points of a drift, and their contributions to the spectrum at small noise."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,9 @@ _MAX_DEGREE = 30
 class FixedPoint:
     r"""A zero of the drift.
 
-    ``curvature`` is V'' = −K' there: a positive one is Ω = V'' of a minimum, ALP24 (48); a negative one is minus the
-    rate r at which an unstable point is left. ``at_boundary`` says that it sits on a reflecting end of the domain,
-    where only even states exist.
+    ``curvature`` is V'' = −K' there: if positive, Ω = V'' of a minimum, ALP24 (48); if negative, minus the rate r at
+    which an unstable point is left. ``at_boundary`` says whether it lies on a reflecting end of the domain, where only
+    even states exist.
     """
 
     location: Any
@@ -38,7 +38,7 @@ class FixedPoint:
     def level(self, n: Any) -> Any:
         r"""Energy of the n-th state localised here as the noise vanishes.
 
-        nΩ at a minimum (ALP24 (50)) and r(n + 1) at a maximum; on a reflecting boundary only the even ones, 2jΩ and
+        nΩ at a minimum (ALP24 (50)) and r(n + 1) at a maximum; on a reflecting boundary only the even states, 2jΩ and
         r(2j + 1). ``n`` counts the states that exist.
         """
         step = 2 * n if self.at_boundary else n
@@ -47,7 +47,7 @@ class FixedPoint:
         return self.curvature * step if self.kind == "minimum" else -self.curvature * (step + 1)
 
     def gap(self) -> Any:
-        """Lowest energy above zero that is localised here as the noise vanishes."""
+        """Lowest energy above zero of a state localised here as the noise vanishes."""
         return self.level(1 if self.kind == "minimum" else 0)
 
 
@@ -85,8 +85,9 @@ def _curvature(drift: Any, variable: Any, point: Any) -> Any:
 def _roots(factor: Any, variable: Any) -> list[Any] | None:
     """The zeros of a factor that may be real, or None where they have no closed form that is real.
 
-    A polynomial with numbers has its real zeros, exact (rational, in radicals or as the n-th root of the polynomial).
-    With parameters Cardano's formula passes through complex numbers when three zeros are real: no closed form then.
+    For a polynomial with numeric coefficients the real zeros are exact (rational, in radicals or as the n-th root of
+    the polynomial). With parameters, Cardano's formula passes through complex numbers when three zeros are real: then
+    there is no closed form.
     """
     if isinstance(factor, sp.exp):
         return []
@@ -122,7 +123,7 @@ def _may_lie_inside(point: Any, domain: tuple[Any, Any]) -> bool:
 
 
 def harmonic_levels(equation: Any, point: FixedPoint, num: int) -> tuple[tuple[Any, Any], ...]:
-    """The levels of :meth:`FokkerPlanck.harmonic_levels`, where they are told."""
+    """Implementation of :meth:`FokkerPlanck.harmonic_levels`; see there."""
     if equation.diffusion.subs(equation.variable, point.location).is_zero:
         fail("point", "must lie where the noise does not vanish: there the expansion is not harmonic", point.location)
     if point.at_boundary and point.kind not in ("minimum", "maximum"):
@@ -137,7 +138,7 @@ def harmonic_levels(equation: Any, point: FixedPoint, num: int) -> tuple[tuple[A
 
 
 def kramers_rate(equation: Any, well: FixedPoint, barrier: FixedPoint) -> Any:
-    """Kramers' rate of :meth:`FokkerPlanck.kramers_rate`, to which its formula belongs."""
+    """Implementation of :meth:`FokkerPlanck.kramers_rate`; see there."""
     x, diffusion = equation.variable, equation.diffusion
     exponent = antiderivative(equation.drift / diffusion, x, well.location)
     if exponent is None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ._small_noise import SmallNoise
     from ._spectrum import Eigensystem
 
-_FIRST_ELEMENTS = 32
-_TRACED_ELEMENTS = 64
+_FIRST_ELEMENTS = 32  # enough for most equations, so that one program is compiled
+_TRACED_ELEMENTS = 64  # under a trace the number cannot follow the values
 _MAX_ELEMENTS = 256
 
 
@@ -33,19 +33,20 @@ class FokkerPlanck:
     which for constant noise is ALP24 (34). The noise may depend on x; the equation above is its Itô form, and
     ``calculus="stratonovich"`` adds g g' to the drift first. No probability flows through the ends of the domain.
 
-    Several variables: lists for ``drift`` and ``variable``; ``noise`` one amplitude for all, a list with one for each,
-    or a matrix B with diffusion D = B Bᵀ. Two variables have numbers too; partner and ladder operators are for one.
+    Several variables: lists for ``drift`` and ``variable``; ``noise`` is one amplitude for all, a list with one for
+    each, or a matrix B with diffusion D = B Bᵀ. Numerical spectra exist for two variables too; partner and ladder
+    operators for one only.
 
     Args:
         drift: K, as text (names, numbers, + − * / **, functions) or as SymPy expression.
-        noise: g, likewise. A bare name is a positive parameter.
+        noise: g, as text or expression too. A bare name is a positive parameter.
         variable: name or symbol of x.
         domain: (low, high), with None or "oo" for an infinite end; all reals by default. A bare name is positive.
         calculus: "ito" or "stratonovich", for noise that depends on x.
         positive: names in the text that stand for positive parameters; the others are real.
 
     Raises:
-        InputError: for text that cannot be read and parts that do not fit together.
+        InputError: for text that cannot be read and parts that do not match.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class FokkerPlanck:
         gradient = [self.action_gradient] if len(self.variables) == 1 else list(self.action_gradient)
         found = field_potential(gradient, self.variables, self._references)
         if found is None:
-            raise InputError("the stationary law has no closed form that SymPy finds; its numerics need none.")
+            raise InputError("the stationary law has no closed form that SymPy finds; `eigensystem` does not need one.")
         return found
 
     @cached_property
@@ -189,7 +190,7 @@ class FokkerPlanck:
 
     @cached_property
     def normalisation(self) -> Any:
-        """∫ p_s: in closed form for the families that SymPy integrates surely, otherwise an unevaluated integral."""
+        """∫ p_s: in closed form for the families that SymPy integrates reliably, otherwise an unevaluated integral."""
         return normalisation(self.stationary, self.variables, self.domains)
 
     # The Schrödinger form
@@ -253,7 +254,7 @@ class FokkerPlanck:
         .. math:: k = \frac{\sqrt{V''(a)\,|V''(b)|}}{2\pi} \sqrt{\frac{D(a)}{D(b)}}
             \exp\Big(\int_a^b \frac{K}{D}\, dx\Big)
 
-        Twice that for a minimum on a reflecting end, which has half a Gaussian.
+        Twice that for a minimum on a reflecting end, where the law is half a Gaussian.
         """
         return kramers_rate(self, well, barrier)
 
@@ -264,7 +265,8 @@ class FokkerPlanck:
         return resolve_parameters(self.parameters, {**(params or {}), **more})
 
     def at(self, params: Mapping[Any, Any] | None = None, **more: Any) -> "FokkerPlanck":
-        """The same equation with numbers for all parameters, exact where they are: its signs are decided."""
+        """The same equation with numbers for all parameters, exact where given exactly, so that all signs are
+        decided."""
         exact = {key: _exact(value) for key, value in {**(params or {}), **more}.items()}
         replace = dict(zip(self.parameters, self.values(exact), strict=True))
         return FokkerPlanck(
@@ -322,7 +324,8 @@ class FokkerPlanck:
         return self.eigensystem(params, num, **more).energies
 
     def small_noise(self, params: Mapping[Any, Any] | None = None, num: int = 6, **more: Any) -> "SmallNoise":
-        """All fixed points with numbers, the levels they carry as the noise vanishes, the gap and the Kramers rates.
+        """All fixed points with numbers, the levels localised at them as the noise vanishes, the gap and the Kramers
+        rates.
 
         The gap is the least over all fixed points: n = 1 at a minimum (n = 2 on a reflecting boundary, where only even
         states exist), the rate r at a maximum; with several wells it is their exponentially small exchange rate.
@@ -378,7 +381,7 @@ class FokkerPlanck:
 
     @property
     def _references(self) -> tuple[Any, ...]:
-        """Where potentials are zero: a finite lower end, else a finite upper end, else the origin."""
+        """Reference points, where potentials are zero: a finite lower end, else a finite upper end, else the origin."""
         return tuple(
             low if low.is_finite else (high if high.is_finite else sp.Integer(0)) for low, high in self.domains
         )

@@ -1,4 +1,4 @@
-"""Sample paths of the Langevin equation dx = K dt + √2 g dW: the slow, independent route to every density."""
+"""Sample paths of the Langevin equation dx = K dt + √2 g dW: a slow, independent check of every density."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,8 @@ from ._to_jax import to_jax
 def make_sampler(model: Any) -> Callable[..., Float[Array, "paths *variables"]]:
     """A jitted function (key, start, step, values, num_steps) → end points, by the Euler-Maruyama rule.
 
-    Paths that leave a finite end are reflected into the domain. Starts are (paths,), or (paths, variables) for several.
+    Paths that leave a finite end are reflected into the domain. ``start`` has the shape (paths,), or (paths, variables)
+    for several variables.
     """
     size, args = len(model.variables), (*model.variables, *model.parameters)
     drift, amplitude = to_jax(list(model.drift), args), to_jax(list(model.amplitude), args)

@@ -60,7 +60,7 @@ class SymbolicLaw:
             output: "density", "log_density", "cdf", "mean", "second_moment" or "variance".
 
         Raises:
-            InputError: for another word, or a distribution function that has no closed form.
+            InputError: for another output, or a distribution function without a closed form.
         """
         if output not in _OUTPUTS:
             fail("output", f"must be one of {', '.join(_OUTPUTS)}", output)

@@ -1,4 +1,4 @@
-r"""From a loss to everything: drift and noise of a learning rule by Wick's theorem, and what they lead to."""
+r"""From a loss to drift and noise of a learning rule by Wick's theorem, and to the laws that follow from them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class LearningRule:
     r"""Stochastic gradient descent :math:`\theta'=\theta-\frac\alpha B\sum_{b=1}^BG(\theta,\xi_b)` on Gaussian data.
 
     Args:
-        parameters: the trained matrices, whose different symbols are the weights θ.
+        parameters: the trained matrices, whose distinct symbols are the weights θ.
         gradient: G, one expression for each weight, a polynomial in the fields.
         fields: the Gaussian symbols ξ of one sample, of mean zero: data, label noise, samples of a model.
         covariance: ⟨ξ_a ξ_b⟩, a mapping of pairs or a function of two symbols; it may depend on the weights.
@@ -33,7 +33,7 @@ class LearningRule:
         matrix: the symmetric matrix X(θ) whose eigenvalues are observed.
 
     Raises:
-        InputError: numbers that do not fit, or a gradient that is not polynomial in the fields.
+        InputError: numbers of arguments that do not match, or a gradient that is not polynomial in the fields.
 
     ALP24 (1)-(8). :meth:`from_loss` differentiates a loss.
     """
@@ -91,7 +91,7 @@ class LearningRule:
 
     @cached_property
     def weights(self) -> tuple[Any, ...]:
-        """The different symbols of the parameters, row by row."""
+        """The distinct symbols of the parameters, row by row."""
         return _symbols(self.parameters)
 
     @cached_property
@@ -102,7 +102,7 @@ class LearningRule:
         return tuple(sorted(set().union(*(item.free_symbols for item in (*self.gradient, *pairs))) - known, key=str))
 
     def subs(self, values: Point) -> "LearningRule":
-        """The rule with constants replaced: by numbers, or so that a fixed point has no roots.
+        """The rule with constants replaced by numbers, or by expressions that remove square roots from a fixed point.
 
         With ``{c: lam/(1 - u**2)}`` a fixed point √(1 − λ/c) becomes u and all algebra stays rational.
         """
@@ -130,7 +130,7 @@ class LearningRule:
         return self.noise_at({})
 
     def noise_at(self, point: Point) -> Any:
-        """The same at definite weights, where it may be much shorter."""
+        """The same at given weights, where it may be much shorter."""
         gradient = [sp.expand(entry.subs(point)) for entry in self.gradient]
         contract = self._contraction(point)
         mean = [sp.cancel(gaussian_average(entry, self.fields, contract)) for entry in gradient]
@@ -149,7 +149,7 @@ class LearningRule:
         ])  # fmt: skip
 
     def _contraction(self, point: Point) -> Callable[[Any, Any], Any]:
-        """The covariance of the fields at definite weights, each pair worked out once."""
+        """The covariance of the fields at given weights, each pair computed once."""
         return cache(lambda a, b: self.covariance(a, b).subs(point, simultaneous=True))
 
     # Fixed points
@@ -158,8 +158,8 @@ class LearningRule:
         """Zeros of the mean gradient, each as {weight: value}.
 
         Args:
-            ansatz: weights as expressions in unknowns; weights that it leaves out stay unknown themselves. All matrices
-                diagonal unless given: right in the eigenbasis of data and teacher.
+            ansatz: weights as expressions in unknowns; omitted weights are unknowns themselves. By default all matrices
+            are diagonal, which is right in the eigenbasis of data and teacher.
 
         Raises:
             InputError: if SymPy finds no zero of this form.
@@ -205,7 +205,8 @@ class LearningRule:
         r"""The stochastic matrix X in the time α × updates, at weights where it is diag(levels).
 
         :math:`dX=-\sum_a\partial_aX\,\langle G_a\rangle\,dt+\tfrac T2\sum_{ab}\partial_a\partial_bX\,\Sigma_{ab}\,dt`
-        plus noise of covariance :math:`T\,\partial X\,\Sigma\,\partial X^T\,dt`. Each level keeps its target and noise.
+        plus noise of covariance :math:`T\,\partial X\,\Sigma\,\partial X^T\,dt`. Each level has its own target and
+        noise.
 
         Args:
             state: {weight: expression in the level symbols} with X = diag(levels); missing weights are 0.
@@ -280,7 +281,7 @@ def _as_function(covariance: Covariance | None) -> Callable[[Any, Any], Any]:
 
 
 def _root(spread: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A root of a covariance matrix, and as many standard normals: LDLᵀ by hand, which zero pivots do not stop."""
+    """A square root of a covariance matrix, and as many standard normals: LDLᵀ by hand, which allows zero pivots."""
     size = spread.rows
     rest, columns = sp.Matrix(spread), []
     for k in range(size):

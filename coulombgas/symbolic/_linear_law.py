@@ -34,7 +34,7 @@ class RuleLevels(NamedTuple):
 class LinearLaw:
     r"""Ornstein-Uhlenbeck law :math:`d\delta=-H\delta\,dt+\sqrt{T\Sigma}\,dB` of the weights, t = α × updates, T = α/B.
 
-    Made by :meth:`LearningRule.at`. Neutral directions, H v = 0, are those of a symmetry of the loss; they carry no
+    Created by :meth:`LearningRule.at`. Neutral directions, H v = 0, are those of a symmetry of the loss; they carry no
     spectrum and are left out of every covariance.
     """
 
@@ -63,8 +63,8 @@ class LinearLaw:
         r"""Stationary covariance P of the weights at leading order, :math:`HP+PH^T=T\Sigma`.
 
         Raises:
-            InputError: if the noise has a part along the neutral directions, which then diffuse without end, or H has
-                no stationary law.
+            InputError: if the noise has a component along the neutral directions, which then diffuse without bound, or
+            H has no stationary law.
         """
         return self._unit_covariance * temperature
 
@@ -82,9 +82,9 @@ class LinearLaw:
         r"""Covariance at a finite learning rate, :math:`P=APA^T+\frac{\alpha^2}B\Sigma`, A = 1 − αH.
 
         With momentum m the pair (δ, v), :math:`v'=mv-\alpha G,\ \delta'=\delta+v'`, obeys the same equation in twice
-        the dimension (the underdamped pair); the covariance of δ is returned. ``exact=True`` adds what the noise gains
-        by the fluctuation of the weights, :math:`\frac{\alpha^2}{2B}\,\partial\partial\Sigma:P`: exact at any α and
-        B for a gradient that is linear in the weights.
+        the dimension (the underdamped pair); the covariance of δ is returned. ``exact=True`` adds the noise due to the
+        fluctuation of the weights, :math:`\frac{\alpha^2}{2B}\,\partial\partial\Sigma:P`: exact at any α and B for a
+        gradient that is linear in the weights.
 
         Raises:
             InputError: ``exact`` for another rule or with neutral directions.
@@ -132,7 +132,7 @@ class LinearLaw:
 
     @cached_property
     def _noise_bend(self) -> Callable[[Any], Any]:
-        """P ↦ ½ ∂∂Σ : P, after the check that more than this is not there."""
+        """P ↦ ½ ∂∂Σ : P, after checking that the rule has no higher orders."""
         rule, w = self.rule, self.rule.weights
         affine = all(sp.diff(g, a, b).expand() == 0 for g in rule.mean_gradient for a in w for b in w)
         if not affine or any(not e.is_polynomial(*w) or sp.Poly(e, *w).total_degree() > 2 for e in rule.noise):
@@ -179,7 +179,7 @@ class LinearLaw:
 
         Args:
             group: index into ``groups``.
-            covariance: of the weights, such as ``law.covariance(T)``.
+            covariance: covariance of the weights, such as ``law.covariance(T)``.
         """
         modes = self.groups[group]
         if len(modes) == 1:
@@ -194,7 +194,8 @@ class LinearLaw:
         return sp.factor(total / (sp.Rational(n * (n + 1), 2) - 1))
 
     def mean_shift(self, group: int, temperature: Any) -> Any:
-        r"""Mean of a group of levels minus its fixed point at order T: of the weights, of the matrix, and repulsion.
+        r"""Mean of a group of levels minus its fixed point at order T: shift of the weights, of the matrix, and
+        repulsion.
 
         :math:`H\langle\delta\rangle=-\frac12\partial\partial\langle G\rangle:P`,
         :math:`\langle\delta X\rangle=\partial X\langle\delta\rangle+\frac12\partial\partial X:P`, and
@@ -229,7 +230,8 @@ class LinearLaw:
 
     @cached_property
     def _without_roots(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """Constants as functions of the roots in the fixed point, and these: √(m − k) is r with k = m − r²."""
+        """Constants as functions of the roots in the fixed point, and these roots: √(m − k) becomes r with k = m −
+        r²."""
         there, back = {}, {}
         for value in self.point.values():
             for root in value.atoms(sp.Pow):
@@ -273,7 +275,7 @@ class LinearLaw:
 
 
 def _slope_at(point: Mapping[Any, Any], expression: Any, *weights: Any) -> Any:
-    """A derivative at a point; the other weights take their values first, which shortens the rest."""
+    """A derivative at a point; the other weights are substituted first, which shortens the expression."""
     others = {w: value for w, value in point.items() if w not in weights}
     return sp.diff(sp.cancel(expression.subs(others)), *weights).subs(point, simultaneous=True)
 

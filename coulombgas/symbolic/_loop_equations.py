@@ -1,4 +1,5 @@
-r"""Averages that a Coulomb gas must obey: Ward identities, the resolvent beyond leading order, and its motion."""
+r"""Averages that a Coulomb gas must obey: Ward identities, the resolvent beyond leading order, and its time
+evolution."""
 
 from itertools import combinations
 from typing import Any
@@ -25,7 +26,7 @@ def ward_identity(gas: Any, function: Any, variable: Any) -> Any:
         function: f, an expression in ``variable``.
         variable: its symbol.
 
-    Derived here; see derivations/many_levels. ``to_jax`` makes it a check of sampled levels.
+    Derived here; see derivations/many_levels. With ``to_jax`` it becomes a check of sampled levels.
     """
     x, function = gas.variables, sp.sympify(function, strict=True)
     values = [function.subs(variable, y) for y in x]
@@ -61,13 +62,13 @@ def gaussian_resolvent(variance: Any, *, beta: Any = 1) -> tuple[Any, Any]:
     """
     v, beta, z = sp.sympify(variance, strict=True), sp.sympify(beta, strict=True), spectral_argument
     edge = 2 * sp.sqrt(v)
-    root = sp.sqrt(z - edge) * sp.sqrt(z + edge)  # the branch that is z at large z, in every direction
+    root = sp.sqrt(z - edge) * sp.sqrt(z + edge)  # the branch that tends to z at large z, in every direction
     leading = (z - root) / (2 * v)
     return leading, (2 / beta - 1) * v * leading / (z**2 - 4 * v)
 
 
 def burgers(process: Any, resolvent: Any) -> Any:
-    r"""The motion of the resolvent of many eigenvalues: :math:`\partial_tG` as an expression in G(z), G'(z), z and N.
+    r"""Equation of motion of the resolvent of many eigenvalues: :math:`\partial_tG` in terms of G(z), G'(z), z and N.
 
     :math:`\partial_tG=\Big\langle\frac{a(x)}{(z-x)^2}\Big\rangle
     +N\Big\langle\frac{c(x,y)}{(z-x)^2(z-y)}\Big\rangle+O(1/N)`, with drift a = K + I and coupling c of the process; for
@@ -79,12 +80,12 @@ def burgers(process: Any, resolvent: Any) -> Any:
         resolvent: G, an expression or a function of ``spectral_argument``.
 
     Raises:
-        InputError: for one level, or a drift and couplings of another kind: the equation would not close.
+        InputError: for one level, or another kind of drift or coupling: the equation would not close.
 
     Derived here; see derivations/many_levels.
     """
     if len(process.levels) < 2:
-        raise InputError("`process` must have at least two levels: with one nothing repels.")
+        raise InputError("`process` must have at least two levels: a single one has no repulsion.")
     x, y = process.levels[:2]
     drift = _powers(process.drift[0] + process.ito[0], (x,), "drift")
     coupling = _powers(process.coupling[0, 1], (x, y), "coupling")

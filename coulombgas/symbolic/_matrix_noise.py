@@ -45,8 +45,8 @@ def hermitian_noise(size: int, beta: int) -> tuple[Any, tuple[sp.Symbol, ...]]:
 def rectangular_noise(singular_values: Sequence[Any], rows: Any, beta: int) -> tuple[Any, Any, tuple[sp.Symbol, ...]]:
     r"""Linear and quadratic part of :math:`d(W^\dagger W)` for independent standard noise on W, in W's singular basis.
 
-    One of the ``rows`` - n rows beyond the square part is written out and counted that often in the average of the
-    quadratic part, which is all that is used of it.
+    Of the ``rows`` - n rows beyond the square part one is written out and counted ``rows`` - n times in the average of
+    the quadratic part, the only place where it enters.
 
     Returns:
         dW†W + W†dW, dW†dW, and the normals.

@@ -28,10 +28,10 @@ class _Term(NamedTuple):
 
 @dataclass(frozen=True)
 class MatrixRule:
-    r"""Stochastic gradient descent :math:`W'=W-\frac\alpha B\sum_bG(W,\xi_b)` with matrices of unwritten size.
+    r"""Stochastic gradient descent :math:`W'=W-\frac\alpha B\sum_bG(W,\xi_b)` with matrices of unspecified size.
 
     Args:
-        parameters: the trained matrices, SymPy each a ``MatrixSymbol`` of any shape, their sizes symbols or numbers.
+        parameters: the trained matrices, each a SymPy ``MatrixSymbol`` of any shape, with symbols or numbers as sizes.
         gradient: G, a matrix expression for each: a sum of words :math:`L\,xy^T R`, quadratic in the data, and words
             without data, such as weight decay.
         fields: the Gaussian columns ξ of one sample, ``MatrixSymbol(name, n, 1)``, of mean zero.
@@ -39,12 +39,13 @@ class MatrixRule:
             the parameters and inverses; pairs that are missing in either order are uncorrelated.
 
     Raises:
-        InputError: where the size cannot stay general, with the reason: a gradient of another degree in the data,
+        InputError: where the size cannot stay general; the message gives the reason: a gradient of another degree in
+        the data,
             traces that multiply each other, functions other than sums, products, transposes and inverses.
 
     Matrices become vectors row by row: :math:`X\mapsto LXR` is :math:`L\otimes R^T`, and :math:`X\mapsto X^T` the
     commutation matrix, which appears as the symbol ``K(rows,columns)``. For other losses and for eigenvalue processes
-    write a definite size and take :class:`LearningRule`. ALP24 (1)-(8), (81)-(92) for N = 2.
+    write the matrices out for a definite size and use :class:`LearningRule`. ALP24 (1)-(8), (81)-(92) for N = 2.
     """
 
     parameters: tuple[Any, ...]
@@ -85,7 +86,7 @@ class MatrixRule:
         for name, value in (("parameters", parameters), ("gradient", gradient), ("fields", fields)):
             object.__setattr__(self, name, tuple(value))
         object.__setattr__(self, "covariance", covariance)
-        _ = self._terms  # refuses what does not stay general
+        _ = self._terms  # refuses terms that do not stay general in size
 
     @cached_property
     def _terms(self) -> tuple[tuple[_Term, ...], ...]:
@@ -151,7 +152,7 @@ class MatrixRule:
         return _sum([part for part in parts if not part.has(sp.ZeroMatrix)], (_size(w), _size(v)))
 
     def _contractions(self, p: int, q: int) -> list[tuple[Any, tuple[Any, Any], tuple[Any, Any]]]:
-        """The two pairings of each two words: coefficient, (A, B) with A_ik B_jl, (A, B) with A_il B_jk."""
+        """The two pairings of each pair of words: coefficient, (A, B) with A_ik B_jl, (A, B) with A_il B_jk."""
         w, v = self.parameters[p], self.parameters[q]
         result = []
         for s in self._terms[p]:
@@ -192,10 +193,10 @@ class MatrixRule:
         """Zeros of the mean gradient where all matrices are diagonal in one basis, on one direction of it.
 
         Args:
-            values: eigenvalue of every matrix there: a symbol each for the parameters, whose zeros are sought.
+            values: eigenvalue of every matrix there: for each parameter a symbol, whose zeros are sought.
 
         Raises:
-            InputError: SymPy finds none, or a matrix is not square.
+            InputError: SymPy finds no zero, or a matrix is not square.
         """
         self._check_square()
         means = [_on_direction(mean, values) for mean in self._mean]
@@ -210,7 +211,7 @@ class MatrixRule:
 
         Args:
             first: eigenvalue of every matrix in direction i.
-            second: the same for direction j; left out, the law of the diagonal element (i, i).
+            second: the same for direction j; if omitted, the law of the diagonal element (i, i).
 
         Raises:
             InputError: the mean gradient does not vanish there, or a matrix is not square.
@@ -284,10 +285,10 @@ class PairLaw:
     noise: Any
 
     def variance(self, weights: Sequence[Any], temperature: Any) -> Any:
-        """Stationary variance of a sum of the elements with such weights, at leading order in T = α/B.
+        """Stationary variance of a weighted sum of the elements, at leading order in T = α/B.
 
         Raises:
-            InputError: the sum takes part in a direction without restoring force.
+            InputError: the sum has a component along a direction without restoring force.
         """
         size = self.rates.rows
         row = sp.Matrix([[sp.sympify(w, strict=True) for w in weights]])
@@ -311,12 +312,14 @@ class PairLaw:
         unknowns = [*cells.values(), observed]
         (solution,) = sp.linsolve([*equations, (row * p * row.T)[0] - observed], unknowns) or (None,)
         if solution is None or solution[-1].free_symbols & set(unknowns):
-            raise InputError("`weights` take part in a direction without restoring force: no stationary variance.")
+            raise InputError(
+                "`weights` have a component along a direction without restoring force: there is no stationary variance."
+            )
         return sp.factor(sp.simplify(solution[-1]))
 
 
 def commutation(rows: Any, columns: Any) -> Any:
-    """The symbol of the matrix that takes vec(X) to vec(Xᵀ), X of so many rows and columns."""
+    """The symbol of the commutation matrix, which maps vec(X) to vec(Xᵀ), for X with these rows and columns."""
     return sp.MatrixSymbol(f"K({rows},{columns})", rows * columns, rows * columns)
 
 

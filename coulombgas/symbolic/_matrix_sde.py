@@ -22,12 +22,10 @@ def eigenvalue_shifts(levels: Sequence[Any], perturbation: Any, index: int) -> t
     Eliminating the other levels leaves
     :math:`\lambda=x_i+\epsilon M_{ii}+\epsilon^2\sum_{jk\ne i}M_{ij}[(\lambda-X-\epsilon M)^{-1}]_{jk}M_{ki}`, in which
     the resolvent is needed at order zero only: it is 1/(x_i - x_j). With d x d blocks (quaternions, d = 2) the d-fold
-    level must stay together. :func:`shifts_from_determinant` finds the same from the characteristic polynomial.
+    level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic polynomial.
 
     Args:
-        levels: the n unperturbed, different eigenvalues.
-        perturbation: an (n d, n d) matrix.
-        index: which level.
+        levels: the n unperturbed, distinct eigenvalues. perturbation: an (n d, n d) matrix. index: which level.
 
     Returns:
         a, and the n numerators c_j of the second order :math:`b=\sum_{j\ne i}c_j/(x_i-x_j)` (c_i = 0).
@@ -74,7 +72,7 @@ def shifts_from_determinant(levels: Sequence[Any], perturbation: Any, index: int
 
 
 def _scalar(block: Any) -> Any:
-    """The number c of a block c·1; an error when the block would split the level."""
+    """The number c of a block c·1; an error if the block splits the level."""
     difference = (block - block[0, 0] * sp.eye(block.rows)).applyfunc(sp.expand)
     if difference != sp.zeros(block.rows):
         raise InputError(
@@ -88,20 +86,20 @@ class MatrixSDE:
     r"""One infinitesimal step of a Hermitian matrix, written in its own eigenbasis.
 
     :math:`X={\rm diag}(x)\otimes1_d,\quad dX=A\,dt+M(w)\sqrt{dt}+Q(w)\,dt` with M linear and Q quadratic in independent
-    standard normals w. :attr:`eigenvalues` is the process which the eigenvalues follow.
+    standard normals w. :attr:`eigenvalues` is the process that the eigenvalues follow.
 
     Args:
         levels: symbols of the n eigenvalues.
         drift: A, an (n d, n d) matrix.
         noise: M, an (n d, n d) Hermitian matrix, linear in the normals.
         normals: the symbols w.
-        quadratic: Q, of which only the average matters; zero unless given.
+        quadratic: Q, of which only the average enters; zero unless given.
 
     Raises:
         InputError: the noise is not linear in the normals, not Hermitian, or the shapes differ.
 
-    ALP24 (7), (62). :meth:`symmetric`, :meth:`rectangular` and :meth:`multiplicative` build what learning meets; a
-    user's own noise goes into the constructor.
+    ALP24 (7), (62). :meth:`symmetric`, :meth:`rectangular` and :meth:`multiplicative` build the cases met in learning;
+    a user's own noise goes into the constructor.
     """
 
     levels: tuple[sp.Symbol, ...]
@@ -179,7 +177,7 @@ class MatrixSDE:
         Args:
             size: number of eigenvalues.
             variance: c, a number, a symbol, a symmetric function of two eigenvalues, or a symmetric matrix of
-                expressions: levels of unequal noise.
+                expressions, for levels of unequal noise.
             rate: r, the mean of Delta as a function of the eigenvalue, or one function or expression for each level:
                 labelled targets. Zero unless given.
 
@@ -262,5 +260,5 @@ def _is_linear(entry: Any, normals: Sequence[sp.Symbol]) -> bool:
 
 
 def _adjoint(matrix: Any, normals: Sequence[sp.Symbol]) -> Any:
-    # every symbol stands for a real number and every root is of a non-negative one: only an explicit i changes sign
+    # every symbol is real and every root is of a non-negative number, so conjugation only changes the sign of i
     return matrix.T.applyfunc(lambda e: sum(sp.expand(e).coeff(w, 1).subs(sp.I, -sp.I) * w for w in normals))

@@ -1,4 +1,4 @@
-"""Polynomials of matrices of unwritten size, as sums of words: coefficients times products of symbols."""
+"""Polynomials of matrices of unspecified size, as sums of words: coefficients times products of symbols."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
@@ -61,7 +61,7 @@ def flipped(factor: Any) -> Any:
 
 
 def product(factors: Sequence[Any], rows: Any) -> Any:
-    """The product as a matrix, the identity of so many rows for none."""
+    """The product as a matrix; the identity with this number of rows if there are no factors."""
     return sp.MatMul(*factors).doit(deep=False) if factors else sp.Identity(rows)
 
 
@@ -94,7 +94,7 @@ def trace_gradient(loss: Any, symbol: Any) -> tuple[Word, ...]:
     """The matrix of ∂loss/∂W_ij for a sum of traces.
 
     Raises:
-        InputError: for a product of traces, which no Gaussian average of matrices alone gives.
+        InputError: for a product of traces, whose average is not a matrix expression.
     """
     gradient = []
     for coefficient, matrix in _traces(loss):
@@ -156,7 +156,7 @@ def evaluate(expression: Any, table: Mapping[Any, Any], ring: "Ring") -> Any:
 
 
 class Ring(NamedTuple):
-    """What :func:`evaluate` computes with."""
+    """The arithmetic that :func:`evaluate` uses."""
 
     times: Callable[[Any, Any], Any]
     transpose: Callable[[Any], Any]

@@ -6,7 +6,7 @@ import sympy as sp
 
 
 def normalisation(density: Any, variables: tuple[Any, ...], domains: tuple[tuple[Any, Any], ...]) -> Any:
-    """∫ density over the domain: closed for the Gaussian, gamma, beta and quartic families, else unevaluated.
+    """∫ density over the domain: in closed form for the Gaussian, gamma, beta and quartic families, else unevaluated.
 
     SymPy's general integrator may run for hours on such densities; only exponents that these families share are tried.
     """

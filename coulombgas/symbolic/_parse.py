@@ -1,4 +1,4 @@
-"""Text to SymPy through a whitelist over Python's syntax tree: nothing is evaluated, everything has a limit."""
+"""Text to SymPy by an allowlist over Python's syntax tree: nothing is evaluated, and everything is bounded."""
 
 import ast
 import math
@@ -11,11 +11,11 @@ import sympy as sp
 
 from coulombgas._checks import InputError
 
-_MAX_LENGTH = 5000
-_MAX_DEPTH = 60
-_MAX_EXPONENT = 100
-_MAX_LOG10 = 300.0
-_MAX_SPECIAL = 170
+_MAX_LENGTH = 5000  # characters, far beyond any model
+_MAX_DEPTH = 60  # nested levels, far below Python's recursion limit
+_MAX_EXPONENT = 100  # as the degree below
+_MAX_LOG10 = 300.0  # of a number: float64 ends at 308
+_MAX_SPECIAL = 170  # of an argument at a number: Γ(172) leaves float64
 _MAX_GROWTH = 690.0  # of the argument of exp, sinh and cosh at a number: beyond, the value leaves float64
 _MAX_DEGREE = 100  # of the whole expression as a polynomial: beyond, algebra on it takes minutes
 
@@ -42,7 +42,7 @@ def parse(text: Any, symbols: Mapping[str, Any] | None = None) -> Any:
 
     Raises:
         InputError: for anything else, with what was found; for text beyond 5000 characters or 60 nested levels, and
-            for exponents and numbers beyond what a model of this kind can mean.
+            for exponents and numbers too large for a model of this kind.
     """
     tree = _syntax_tree(text)
     expression = _Reader(text, symbols or {}).read(tree, 0)
@@ -65,7 +65,7 @@ def _syntax_tree(text: Any) -> ast.expr:
         raise InputError(f"expression {_short(text)} nests parentheses more than {_MAX_DEPTH} deep: simplify it.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tokeniser's remarks on text such as "1or"
+            warnings.simplefilter("ignore")  # the tokeniser's warnings about text such as "1or"
             return ast.parse(text.strip(), mode="eval").body
     except (RecursionError, MemoryError):
         raise InputError(f"expression {_short(text)} is nested too deeply: simplify it.") from None
@@ -213,13 +213,15 @@ def _check_value(value: Any, text: str) -> None:
 
 
 def _check_number(value: Any, text: str) -> None:
-    """A constant must be a real number of a size that floats hold: SymPy leaves asin(2) or 1/(sin²1 + cos²1 − 1) be."""
+    """Check that a constant is real and fits into a float: SymPy accepts asin(2) or 1/(sin²1 + cos²1 − 1)."""
     try:
         number = value.evalf(15, maxn=400)
     except (OverflowError, ValueError):
         raise InputError(f"expression {_short(text)} contains a number beyond 1e300.") from None
     if number.is_real is not False and not number.is_comparable:
-        raise InputError(f"expression {_short(text)} contains {_short(str(value))}, which cannot be told from zero.")
+        raise InputError(
+            f"expression {_short(text)} contains {_short(str(value))}, which cannot be distinguished from zero."
+        )
     if not number.is_comparable:
         raise InputError(f"expression {_short(text)} contains {_short(str(value))}, which is not a real number.")
     if not abs(number) < sp.Float(10) ** int(_MAX_LOG10):

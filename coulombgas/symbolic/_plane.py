@@ -1,8 +1,8 @@
-r"""Two variables with numbers: spectrum and stationary law with its current, by exponentially fitted finite volumes.
+r"""Numerical spectrum and stationary law with its current in two variables, by exponentially fitted finite volumes.
 
 The flux through a face between two cells is that of the one-dimensional stationary problem with constant drift and
-noise (Scharfetter and Gummel): no probability is lost, no density is negative, and the error falls as the square of the
-cells. Two meshes give the limit and its error.
+noise (Scharfetter and Gummel): no probability is lost, no density is negative, and the error is second order in the
+cell size. Two meshes give the extrapolated limit and its error.
 """
 
 from collections.abc import Callable
@@ -18,22 +18,22 @@ from coulombgas._precision import x64
 
 from ._to_jax import to_jax
 
-_CELLS = 96
-_COARSE = 2 / 3
-_ZOOM_CELLS = 48
-_LARGEST_BOX = 2.0**24
-_ZOOMS = 60
+_CELLS = 96  # for each variable, unless given
+_COARSE = 2 / 3  # cells of the second mesh over those of the first
+_ZOOM_CELLS = 48  # while the box is sought, where only the support counts
+_LARGEST_BOX = 2.0**24  # a drift that does not point inwards by then does not confine
+_ZOOMS = 60  # at most: the loop ends when no side shrinks by more than a tenth
 _EDGE = 1e-12  # of the mass, per cell: less does not count as the law's support
 _MAX_ERROR = 0.05  # of an energy between the two meshes
-_REAL = 1e-6  # imaginary parts below this share of the energy are rounding
+_REAL = 1e-6  # imaginary parts below this fraction of the energy are rounding errors
 
 
 class PlaneSystem(NamedTuple):
     r"""Spectrum and stationary law of an equation in two variables.
 
-    ``energies`` E_0 = 0, E_1, … are the rates of decay, complex where the law carries a current; ``error`` is what two
-    meshes differ by, over what extrapolation gains. ``density`` has the shape (x, y) of the cells at ``x`` and ``y``,
-    ``current`` (2, x, y) is :math:`J_i=K_ip-\partial_i(D_{ii}p)` there.
+    ``energies`` E_0 = 0, E_1, … are the rates of decay, complex where the law carries a current; ``error`` is the
+    change of an energy by the extrapolation from two meshes. ``density`` has the shape (x, y) of the cells at ``x`` and
+    ``y``, ``current`` (2, x, y) is :math:`J_i=K_ip-\partial_i(D_{ii}p)` there.
     """
 
     energies: Any
@@ -63,7 +63,7 @@ def plane_system(equation: Any, num: int, num_cells: int | None = None) -> Plane
     """The lowest ``num`` energies and the stationary law of an equation without free parameters.
 
     Raises:
-        InputError: for noises that are correlated or vanish, a drift that does not confine, or too coarse a mesh.
+        InputError: for noise that is correlated or vanishes, a drift that does not confine, or too coarse a mesh.
     """
     drift, diffusion = _functions(equation)
     box = _find_box(equation, drift, diffusion)
@@ -91,7 +91,7 @@ def _functions(equation: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     matrix, x = equation.diffusion, equation.variables
     if matrix[0, 1] != 0:
-        raise InputError("`noise` must be independent for the two variables: turn them to the axes of B Bᵀ first.")
+        raise InputError("`noise` must be independent for the two variables: rotate them to the axes of B Bᵀ first.")
     flow = [equation.drift[i] - sp.diff(matrix[i, i], x[i]) for i in range(2)]
     compiled = [to_jax(part, x) for part in (*flow, matrix[0, 0], matrix[1, 1])]
 
@@ -136,7 +136,7 @@ def _sized(ends: Any, size: float) -> list[tuple[float, float]]:
 
 
 def _confines(drift: Any, box: Any, ends: Any) -> bool:
-    """Whether the drift points inwards on every edge without a wall, on the average and nearly everywhere."""
+    """Whether the drift points inwards on every edge without a wall, on average and nearly everywhere."""
     for axis, (low, high) in enumerate(box):
         along = np.linspace(*box[1 - axis], 41)
         for end, place, sign in ((ends[axis][0], low, 1), (ends[axis][1], high, -1)):
@@ -159,7 +159,7 @@ def _holds(drift: Any, diffusion: Any, box: Any, ends: Any) -> bool:
 
 
 def _bernoulli(u: Any) -> Any:
-    """u/(e^u - 1), from -u far below zero to zero far above."""
+    """Bernoulli function u/(e^u - 1), which goes from -u far below zero to zero far above."""
     small = np.abs(u) < 1e-8
     safe = np.where(small, 1.0, np.clip(u, -700, 700))
     return np.where(small, 1 - u / 2, np.where(u < -700, -u, safe / np.expm1(safe)))
@@ -208,13 +208,13 @@ def _mesh(drift: Any, diffusion: Any, box: Any, cells: int) -> _Mesh:
 
 
 def _stationary(mesh: _Mesh) -> Any:
-    """The density without decay: one inverse iteration from an M-matrix keeps it positive."""
+    """The stationary density, by inverse iteration; the inverse of an M-matrix keeps it positive."""
     matrix = mesh.generator
     cells = len(mesh.edges[0]) - 1
     scale = np.abs(matrix.diagonal()).max()
     solve = splu(matrix - 1e-13 * scale * sparse.identity(matrix.shape[0], format="csc")).solve
     density = np.ones(matrix.shape[0])
-    for _ in range(4):
+    for _ in range(4):  # the shift is far below E_1, so that each step removes nearly all that decays
         density = np.abs(solve(density))
         density /= density.sum()
     area = np.prod([e[1] - e[0] for e in mesh.edges])

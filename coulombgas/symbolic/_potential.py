@@ -1,4 +1,4 @@
-"""Potentials: antiderivatives with real logarithms, and the test that a vector field has one."""
+"""Potentials: antiderivatives with real logarithms, and the test whether a vector field has a potential."""
 
 import itertools
 from typing import Any
@@ -12,7 +12,7 @@ from coulombgas._checks import InputError
 def antiderivative(function: Any, variable: Any, reference: Any) -> Any:
     """An antiderivative with real logarithms that vanishes at ``reference`` where it is finite there; or None.
 
-    Only methods that end are tried: rational functions exactly, then SymPy's rule-based integrator.
+    Only methods that terminate are tried: rational functions exactly, then SymPy's rule-based integrator.
     """
     if function.is_rational_function(variable):
         primitive = _rational_primitive(function, variable)
@@ -32,7 +32,7 @@ def antiderivative(function: Any, variable: Any, reference: Any) -> Any:
 
 
 def _rational_primitive(function: Any, variable: Any) -> Any:
-    """Term by term in partial fractions, whose denominators are powers of one factor each, parameters or not."""
+    """Term by term in partial fractions, each with a power of one factor as denominator, with or without parameters."""
     return sp.Add(*(sp.integrate(term, variable) for term in sp.Add.make_args(sp.apart(function, variable))))
 
 

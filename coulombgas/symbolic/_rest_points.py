@@ -16,7 +16,7 @@ class RestPoint:
     r"""A zero of the drift in several variables.
 
     ``location`` has one entry for each variable, ``slope`` is :math:`H=-\partial K` there, whose eigenvalues are the
-    rates of return; ``diffusion`` is D.
+    relaxation rates; ``diffusion`` is D.
     """
 
     location: tuple[Any, ...]
@@ -64,10 +64,12 @@ def rest_points(equation: Any) -> tuple[RestPoint, ...]:
     x, drift = equation.variables, equation.drift
     equations = [sp.fraction(sp.together(entry))[0] for entry in drift]
     if any(not entry.is_polynomial(*x) for entry in equations):
-        raise InputError("`fixed_points` of several variables need a rational drift: give a start to `sample_paths`.")
+        raise InputError(
+            "`fixed_points` of several variables need a rational drift: use `sample_paths` with a start instead."
+        )
     solutions = sp.solve(equations, list(x), dict=True)
     if not solutions or any(set(s) != set(x) for s in solutions):
-        raise InputError("`drift` has zeros that are no points, or none that SymPy finds.")
+        raise InputError("`drift` has zeros that are not isolated points, or none that SymPy finds.")
     points = [tuple(sp.simplify(s[variable]) for variable in x) for s in solutions]
     slope = -sp.Matrix(list(drift)).jacobian(list(x))
     found = []

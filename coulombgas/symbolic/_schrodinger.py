@@ -93,7 +93,7 @@ def _kinetic(psi: Any, variables: tuple[Any, ...], diffusion: Any) -> Any:
 
 
 def _tidy(expression: Any) -> Any:
-    """The shorter of the expression as built and its factored form."""
+    """The expression as built or factored, whichever is shorter."""
     together = sp.together(expression)
     factored = sp.factor_terms(sp.factor(together)) if expression.is_rational_function() else together
     return min((expression, together, factored), key=sp.count_ops)

@@ -1,4 +1,5 @@
-"""Small-noise picture with numbers: all fixed points, the levels they carry, the gap, and the rates between wells."""
+"""Small-noise picture with numbers: all fixed points, the levels localised there, the gap, and the rates between
+wells."""
 
 import itertools
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from coulombgas._precision import in_x64
 from ._fixed_points import FixedPoint
 from ._to_jax import to_jax
 
-_NUM_BISECTIONS = 200
-_MAX_POINTS = 200
+_NUM_BISECTIONS = 200  # at most: the loop ends when the brackets are two rounding errors wide
+_MAX_POINTS = 200  # more sign changes belong to an oscillating drift, not to wells
 
 
 @dataclass(frozen=True)
 class SmallNoise:
-    """What the fixed points say about the spectrum.
+    """What the fixed points imply for the spectrum.
 
     ``levels`` are (energy, location) of the lowest localised states, ascending, leading order. ``gap`` is the lowest
     non-zero one, or with several wells the sum of the two crossing rates of the slowest pair of neighbours, which is
@@ -81,7 +82,7 @@ def _measure(equation: Any, x: float) -> FixedPoint:
     location = sp.Float(x, 17)
     curvature = -sp.diff(equation.drift, equation.variable).subs(equation.variable, location).evalf(17)
     if not curvature.is_real:
-        curvature = sp.S.Zero  # no slope here, as of |x|: nothing is harmonic
+        curvature = sp.S.Zero  # no slope here, as for |x|: not harmonic
     return FixedPoint(
         location, curvature, any(end.is_finite and abs(float(end) - x) < 1e-12 for end in equation.domain)
     )
@@ -108,7 +109,7 @@ def _sign_changes(equation: Any) -> list[float]:
         if np.all(right - left <= 4e-16 * np.abs(middle)):
             break
     roots = np.where(np.abs(left + right) < 1e-12, 0.0, (left + right) / 2)
-    regular = np.abs(np.asarray(drift(roots))) <= size if len(roots) else []  # a pole grows instead
+    regular = np.abs(np.asarray(drift(roots))) <= size if len(roots) else []  # at a pole the value grows instead
     exact = x[np.flatnonzero(values == 0)] if np.count_nonzero(values == 0) <= _MAX_POINTS else x[:0]
     return (
         sorted({*roots[regular].tolist(), *zeros, *exact.tolist()}) if len(roots) else sorted({*zeros, *exact.tolist()})
@@ -137,7 +138,8 @@ def _rates(equation: Any, points: tuple[FixedPoint, ...]) -> tuple[tuple[float, 
 
 
 def _rate(equation: Any, well: FixedPoint, barrier: FixedPoint) -> float:
-    """Kramers' rate, exponent by quadrature (no closed potential is needed); twice it for a well on a boundary."""
+    """Kramers' rate, with the exponent by quadrature (no closed-form potential is needed); doubled for a well on a
+    boundary."""
     x = equation.variable
     exponent = float(sp.Integral(equation.drift / equation.diffusion, (x, well.location, barrier.location)).evalf(15))
     ratio = equation.diffusion.subs(x, well.location) / equation.diffusion.subs(x, barrier.location)

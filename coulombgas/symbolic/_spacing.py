@@ -24,7 +24,7 @@ gap = sp.Symbol("gap", nonnegative=True)
 center = sp.Symbol("center", real=True)
 """Common centre κ of the two levels."""
 exponent = sp.Symbol("q", nonnegative=True)
-"""Brody exponent: 0 is Poisson, 1 the surmise."""
+"""Brody exponent: 0 is Poisson, 1 Wigner's surmise."""
 mean_spacing = sp.Symbol("mean_spacing", positive=True)
 """Mean level spacing."""
 
@@ -61,7 +61,7 @@ def wigner_surmise(beta: Any = 1) -> SymbolicLaw:
         * sp.exp(-(spacing**2) / (4 * width**2))
         / ((2 * width) ** (beta + 1) * sp.gamma(shape)),
         scaled_log_density=(
-            # log S, not log u: its derivative with respect to the width is finite at S = 0
+            # log S, not log u: then the derivative with respect to the width is finite at S = 0
             beta * sp.log(spacing) - (beta + 1) * sp.log(width) - _u**2 / 4 - beta * sp.log(2) - sp.loggamma(shape)
         ),
         scaled=((_u, spacing / width),),
@@ -128,7 +128,7 @@ def _pair_factor(y: Any) -> Any:
 
 
 def brody() -> SymbolicLaw:
-    r"""Brody's interpolation between Poisson (q = 0) and the surmise (q = 1), for spacings of mean D.
+    r"""Brody's interpolation between Poisson (q = 0) and Wigner's surmise (q = 1), for spacings of mean D.
 
     .. math:: P(S) = \frac{q+1}{D}\, b\, s^q e^{-b s^{q+1}}, \quad s = \frac{S}{D}, \quad
         b = \Gamma\!\left(\tfrac{q+2}{q+1}\right)^{q+1}

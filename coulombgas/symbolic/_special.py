@@ -1,4 +1,4 @@
-"""Special functions in JAX that JAX lacks: scaled Bessel functions of integer order and their logarithm."""
+"""Special functions that JAX lacks: scaled Bessel functions of integer order and their logarithm."""
 
 import functools
 import math
@@ -12,12 +12,12 @@ import scipy.special as sps
 
 from coulombgas._checks import fail
 
-_NUM_ASYMPTOTIC = 16
+_NUM_ASYMPTOTIC = 16  # terms of the asymptotic series, whose last is below 1e-20 from z = 50 on
 _LARGE = 50.0
-_NUM_SMALL = 10
+_NUM_SMALL = 10  # terms of log I_0 below z = 1: (1/4)^k/(k!)² is below 1e-19 from here on
 _BRANCH = 8.0
 _NUM_SERIES = 26  # 16^k/(k!)² is below 1e-17 of I_0(8) from here on
-_NUM_LARGE = 24
+_NUM_LARGE = 24  # Chebyshev coefficients above z = 8: all further ones are rounding
 
 
 def inexact(value: Any) -> Any:
@@ -64,7 +64,7 @@ def _scaled_bessel(order: int, z: Any) -> Any:
 def weighted_bessel(order: int, z: Any, log_weight: Any) -> Any:
     r"""I_n(z) exp(log_weight − z) for n = 0 or 1 and z ≥ 0 with one exponential, to about 1e-14 relative.
 
-    For the integrands of quadratures, which are not differentiated: :func:`bessel_ie` is for that.
+    For integrands of quadratures, which are not differentiated; otherwise use :func:`bessel_ie`.
 
     Raises:
         InputError: for another order.
@@ -171,7 +171,8 @@ def _log_i0e_jvp(primals: Any, tangents: Any) -> Any:
 
 @jax.custom_jvp
 def xlogy(a: Any, x: Any) -> Any:
-    """a log x, zero at a = 0; there the derivative in x is zero, the one in a is cut at the log of the least float."""
+    """a log x, zero at a = 0; there the derivative in x is zero, and that in a is cut off at the log of the smallest
+    float."""
     return jsp.xlogy(a, x)
 
 
@@ -185,7 +186,7 @@ def _xlogy_jvp(primals: Any, tangents: Any) -> Any:
 
 @jax.custom_jvp
 def expm1(x: Any) -> Any:
-    """exp(x) − 1, whose derivative does not lose the tail of exp(x) to the subtraction."""
+    """exp(x) − 1, with a derivative that does not lose the tail of exp(x) to the subtraction."""
     return jnp.expm1(x)
 
 

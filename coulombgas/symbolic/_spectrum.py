@@ -19,12 +19,12 @@ from ._zeros import make_zeros
 
 DEGREE = 10
 _MAX_EXPONENT = 4.0  # WKB exponent that one element of degree 10 resolves to ten digits
-_MAX_LOST_MASS = 1e-6
-_MAX_LOST_DIGITS = 1e-7
+_MAX_LOST_MASS = 1e-6  # stationary probability outside the mesh
+_MAX_LOST_DIGITS = 1e-7  # rounding error of the eigenfunction expansion
 
 
 class Diagnostics(NamedTuple):
-    """What must be small for the numbers to be right."""
+    """What must be small for the numbers to be trusted."""
 
     exponent_per_element: Any
     lost_mass: Any
@@ -35,7 +35,8 @@ class Diagnostics(NamedTuple):
 class Eigensystem(eqx.Module):
     r"""Eigenvalues and eigenfunctions of H on a mesh, ALP24 (41), (44).
 
-    ``energies`` are the wanted ones, ascending; ``nodes`` the mesh points; all states of the mesh serve the expansion.
+    ``energies`` are the requested ones, ascending; ``nodes`` the mesh points; the expansion uses all states of the
+    mesh.
     """
 
     energies: Any
@@ -74,7 +75,8 @@ class Eigensystem(eqx.Module):
             time: time or times, not negative.
 
         Raises:
-            InputError: for a start outside the domain, an initial density of another mass, a negative time, or a start
+            InputError: for a start outside the domain, an initial density whose integral is not 1, a negative time, or
+            a start
                 so improbable in the stationary state that the expansion loses its digits.
         """
         time = jnp.asarray(time, dtype=jnp.float64)
@@ -143,14 +145,14 @@ class Density(eqx.Module):
 
 
 def settle(tree: Any) -> Any:
-    """Concrete arrays as NumPy's, which keep float64 outside the context too; traced ones as they are."""
+    """Concrete arrays as NumPy arrays, which keep float64 outside the context too; traced ones unchanged."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
         return tree
     return jax.tree.map(np.asarray, tree)
 
 
 class Solver:
-    """Compiled functions of the parameter values for one equation: what its mesh needs, and its eigensystem."""
+    """Compiled functions of the parameter values for one equation: the inputs of its mesh, and its eigensystem."""
 
     def __init__(self, equation: Any) -> None:
         args = (equation.variable, *equation.parameters)
@@ -165,11 +167,12 @@ class Solver:
     def resolve(self, values: list[Any], num: int, smallest: int, largest: int) -> Eigensystem:
         """The eigensystem on a power of two times ``smallest`` elements that resolve ``num`` states.
 
-        The fewest elements tell how many are needed, and for most equations they are enough: one program is compiled.
+        A first solution with the fewest elements shows how many are needed; for most equations these are enough, and
+        only one program is compiled.
 
         Raises:
-            InputError: if the domain is open to states without bound, the equation is not real where they reach, or
-                they need more than ``largest`` elements.
+            InputError: if the states are not confined, the equation is not real where they reach, or they need more
+            than ``largest`` elements.
         """
         found, size = self(values, num, smallest), smallest
         told = found.diagnostics
@@ -245,7 +248,7 @@ def _coarse(num_elements: int) -> str:
 
 
 def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
-    """The result, if its numbers can be trusted; at trace time the checks run when the values are known.
+    """The result, if its numbers can be trusted; under a trace the checks run once the values are known.
 
     Raises:
         InputError: if the equation has no stationary law, a continuous spectrum, or needs more elements.
@@ -283,6 +286,6 @@ def _check_evolution(system: Eigensystem, start: Any, root: Any, time: Any) -> N
     lost = float(jnp.finfo(jnp.float64).eps * jnp.linalg.norm(start) * jnp.max(root))
     if not lost < _MAX_LOST_DIGITS:
         raise InputError(
-            f"`initial` is so improbable in the stationary state that the eigen-expansion is off by {lost:.0e}: "
-            "start nearer, or sample paths."
+            "`initial` is so improbable in the stationary state that the eigenfunction expansion is off "
+            f"by {lost:.0e}: start nearer, or sample paths."
         )

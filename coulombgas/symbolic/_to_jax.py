@@ -1,4 +1,4 @@
-"""The one door from symbols to JAX: a SymPy expression becomes a JAX function that works under jit, vmap and grad."""
+"""The only way from symbols to JAX: a SymPy expression becomes a JAX function that works under jit, vmap and grad."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,13 +26,13 @@ def to_jax(
     The function takes numbers or arrays in the order of ``args``, broadcasts them, and computes in the precision that
     JAX has at the call (float64 inside ``coulombgas._precision.x64()``). Before it is built the expression is brought
     to a form that neither overflows nor cancels (scaled Bessel functions, log1p, expm1, erfc, loggamma), common
-    subexpressions are shared, and constants are rounded once from 30 digits. Gradients of a ``Piecewise`` do not see
-    the branches that are not taken.
+    subexpressions are shared, and constants are rounded once from 30 digits. Gradients of a ``Piecewise`` ignore the
+    branches that are not taken.
 
     Args:
         expression: a SymPy expression, a matrix of them, or a list, tuple or dict of them (the function then returns
             an array with two more dimensions, a tuple, or a dict).
-        args: the symbols, in call order; a name stands for the only symbol of that name.
+        args: the symbols, in call order; a name stands for the only symbol with that name.
         let: intermediate quantities ``{symbol: definition}``, in order; a definition may use the earlier ones. Scaled
             variables stay scaled this way: SymPy would multiply out ``(S/s)**2``.
 
@@ -136,7 +136,8 @@ def _branch_safe(function: Callable[..., tuple[Any, ...]], num_args: int) -> Cal
     """The same elementwise function, differentiated through its partial derivatives.
 
     Reverse mode through ``where`` multiplies the untaken branch's derivative by zero, and 0 · inf is NaN. Forward mode
-    selects instead, so the partial derivatives are computed forward; what is left for the reverse pass is linear.
+    selects instead, so the partial derivatives are computed in forward mode; what remains for the reverse pass is
+    linear.
     """
 
     def broadcast(*values: Any) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ def mean_distance(d: Any, w: Any) -> Any:
 
 
 def two_species_density() -> SymbolicLaw:
-    r"""Density of both eigenvalues together.
+    r"""Density of the two eigenvalues taken together.
 
     .. math:: \rho(x) = \frac{N(x;\kappa_1,s_1^2)\, M(x-\kappa_2, s_2) + N(x;\kappa_2,s_2^2)\, M(x-\kappa_1, s_1)}
         {2 M(\Delta, S_0)}
@@ -65,8 +65,8 @@ def two_species_spacing() -> SymbolicLaw:
     .. math:: P(S) = \frac{2 S \cosh(S\Delta/S_0^2)\, e^{-(S^2+\Delta^2)/2S_0^2}}{\sqrt{2\pi}\, S_0\, M(\Delta, S_0)},
         \qquad \langle S\rangle = \frac{S_0^2 + \Delta^2}{M(\Delta, S_0)}
 
-    Parameters (gap, width1, width2). It holds for the labelled eigenvalue equation; between levels with different
-    targets the matrix itself gives the Rice law.
+    Parameters (gap, width1, width2). It holds for the labelled eigenvalue equation; for levels with different targets
+    the matrix itself gives Rice's law.
     """
     u, tau, scale = sp.Symbol("u", positive=True), sp.Symbol("tau", nonnegative=True), sp.Symbol("S0", positive=True)
     variance = width1**2 + width2**2

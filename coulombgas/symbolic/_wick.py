@@ -15,7 +15,7 @@ def pairings(items: Sequence[Any]) -> Iterator[tuple[tuple[Any, Any], ...]]:
     """All ways to group an even number of items into pairs: (2m-1)!! of them.
 
     Args:
-        items: the things to pair; equal things count as different ones.
+        items: the items to pair; equal items count as distinct.
 
     Raises:
         InputError: the number of items is odd.
@@ -96,7 +96,7 @@ def gradient_noise_covariance(
         The (parameters, parameters) covariance matrix.
 
     Raises:
-        InputError: the energy has terms of another degree than two in the fields.
+        InputError: the energy has terms of a degree other than two in the fields.
 
     ALP24 Appendix C, (81)-(92), is the case of the Gaussian RBM.
     """

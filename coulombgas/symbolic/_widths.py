@@ -1,4 +1,4 @@
-r"""Closed forms of what training leaves fluctuating: widths, matrix variances and mean shifts of the models.
+r"""Closed forms of the fluctuations after training: widths, matrix variances and mean shifts of the models.
 
 Everything is linear in the effective temperature T = learning_rate / batch_size, up to the stated finite-rate factors.
 All arguments may be SymPy expressions or numbers.
@@ -121,7 +121,7 @@ def teacher_student_shift2(rate: Any, batch_size: Any, noise: Any) -> Any:
     r"""Variance of the shift that all eigenvalues of a student share, :math:`c^2\epsilon^2/(q^2-c^2)`.
 
     The variance of one level of a teacher without degeneracy is s² plus this, a fraction near :math:`\alpha/(4B)` of
-    s²; spacings do not see it. Arguments as in :func:`teacher_student_width2`. Derived here; see
+    s²; spacings are not affected. Arguments as in :func:`teacher_student_width2`. Derived here; see
     derivations/teacher_student.
     """
     c, q = rate**2 / batch_size, 2 * rate - rate**2
@@ -129,7 +129,8 @@ def teacher_student_shift2(rate: Any, batch_size: Any, noise: Any) -> Any:
 
 
 def teacher_student_symmetric_width2(rate: Any, batch_size: Any, noise: Any, size: Any) -> Any:
-    r"""The width if the error stayed symmetric, :math:`s^2=\frac\alpha B\epsilon^2\frac2{2-\alpha(1+(N+1)/B)}`.
+    r"""The width assuming that the error stays symmetric, :math:`s^2=\frac\alpha
+    B\epsilon^2\frac2{2-\alpha(1+(N+1)/B)}`.
 
     The leading formula with the finite-rate factor of a row of the error; at N = 2, B = 4 too large by 1.3% for
     α = 0.1 and by 8% for α = 0.5, because :math:`(W_t-W)C_b` is not symmetric. Kept for comparison;
@@ -141,9 +142,9 @@ def teacher_student_symmetric_width2(rate: Any, batch_size: Any, noise: Any, siz
 
 
 def teacher_student_scatter2(rate: Any, batch_size: Any, size: Any) -> Any:
-    r"""Relative variance of s² from one set of quenched inputs to the next, :math:`2T/N` at leading order.
+    r"""Relative variance of s² over sets of quenched inputs, :math:`2T/N` at leading order.
 
-    One input set serves all replicas, so more replicas do not reduce it: at N = 2 the s² of a setting is off by
+    All replicas share one input set, so more replicas do not reduce it: at N = 2 the s² of a setting is off by
     :math:`\sqrt T`, its mean spacing by :math:`\sqrt T/2`. Derived here; see derivations/teacher_student.
     """
     return 2 * rate / batch_size / size

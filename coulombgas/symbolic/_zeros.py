@@ -1,4 +1,4 @@
-"""Real zeros of a drift with numbers, inside compiled functions: where the mesh of a spectrum must be fine."""
+"""Real zeros of a drift, computed inside compiled functions: there the mesh of a spectrum must be fine."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +10,18 @@ import sympy as sp
 
 from ._to_jax import to_jax
 
-_MAX_DEGREE = 30
-_NUM_ABERTH = 80  # Aberth's iteration converges cubically; this many steps serve clusters, where it is linear
-_REAL = 1e-6
-_NUM_CHANGES = 16
-_NUM_BISECTIONS = 60
+_MAX_DEGREE = 30  # of a polynomial factor; beyond it sign changes are sought
+_NUM_ABERTH = 80  # Aberth's iteration converges cubically; the many steps are for clusters, where it is linear
+_REAL = 1e-6  # of an imaginary part over the modulus: rounding splits a double root by √ε ~ 1e-8
+_NUM_CHANGES = 16  # sign changes kept: compiled code needs a fixed number
+_NUM_BISECTIONS = 60  # more than the 53 bits of a float64
 
 
 def make_zeros(drift: Any, variable: Any, parameters: tuple[Any, ...]) -> Callable[..., Any]:
-    """A JAX function (parameter values, low, high) → zeros of the drift, NaN in the places that hold none.
+    """A JAX function (parameter values, low, high) → zeros of the drift, padded with NaN.
 
-    Polynomial factors are solved by Aberth's iteration, whatever their degree up to 30; of the others the first
-    sign changes are found on a graded grid.
+    Polynomial factors are solved by Aberth's iteration, up to degree 30; for the others the first sign changes are
+    found on a graded grid.
     """
     numerator, _ = sp.fraction(sp.together(drift))
     solvers: list[Callable[..., Any]] = []
@@ -62,7 +62,9 @@ def real_roots(coefficients: Any) -> Any:
     size = jnp.where(size > 0, size, 1.0)
     scaled = jnp.concatenate([jnp.ones(1), monic[1:] / size**order])
     slope = scaled[:-1] * jnp.arange(degree, 0, -1)
-    angles = 2 * np.pi * np.arange(degree) / degree + 0.4  # no start on the real axis, where pairs would not part
+    angles = (
+        2 * np.pi * np.arange(degree) / degree + 0.4
+    )  # no start on the real axis, where conjugate pairs would not separate
 
     def step(_: Any, z: Any) -> Any:
         value, rate = jnp.polyval(scaled, z), jnp.polyval(slope, z)

@@ -101,7 +101,7 @@ def test_paths_reflect_from_walls():
         (lambda: FokkerPlanck(["-x", "-y"], "g", ["x", "y"]).spectrum(), "missing g"),
         (lambda: FokkerPlanck(["-x"] * 3, 1, ["x", "y", "z"]).spectrum(), "is for one variable, got 3"),
         (lambda: FokkerPlanck(["-sinh(x)", "-y"], 1, ["x", "y"]).rest_points, "need a rational drift"),
-        (lambda: FokkerPlanck(["-x*y", "-x*y"], 1, ["x", "y"]).rest_points, "are no points"),
+        (lambda: FokkerPlanck(["-x*y", "-x*y"], 1, ["x", "y"]).rest_points, "are not isolated points"),
     ],
 )
 def test_refuses_clearly(call, message):
