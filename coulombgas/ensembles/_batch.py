@@ -1,4 +1,4 @@
-"""One sample becomes many: keys folded by index, so replica 3 is the same in a batch of 4 or of 40 000."""
+"""From one sample to a batch: keys are folded by index, so replica 3 is the same in a batch of 4 or of 40 000."""
 
 import math
 from collections.abc import Callable

@@ -100,7 +100,7 @@ def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ..
 
 @jax.jit
 def _square(diagonal: Array, off: Array) -> tuple[Array, Array]:
-    """BᵀB of a bidiagonal matrix: its diagonal and what stands beside it."""
+    """BᵀB of a bidiagonal matrix: its diagonal and off-diagonal."""
     return (diagonal**2).at[..., 1:].add(off**2), diagonal[..., :-1] * off
 
 
@@ -158,5 +158,5 @@ def _positive(name: str, value: Number | Width) -> Array:
     if isinstance(array, Tracer):
         return eqx.error_if(array, ~jnp.all(array > 0), f"`{name}` must be positive and finite.")
     if array.size:
-        check_positive(name, float(np.min(np.asarray(array))))  # the smallest, or a NaN, stands for all
+        check_positive(name, float(np.min(np.asarray(array))))  # the smallest, or a NaN, decides for all
     return array

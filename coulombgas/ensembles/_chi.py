@@ -8,8 +8,8 @@ from jaxtyping import Array, Float, PRNGKeyArray, Shaped
 def gamma(*, key: Shaped[PRNGKeyArray, ""], shape_parameter: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     r"""Gamma variates of unit scale, one for each entry of ``shape_parameter`` (> 0).
 
-    Marsaglia and Tsang's squeeze (ACM TOMS 26, 2000), all entries in lockstep until the last is accepted: ten times the
-    speed of ``jax.random.gamma`` on the CPU, which goes through the entries one by one.
+    Marsaglia and Tsang's squeeze (ACM TOMS 26, 2000), all entries in lockstep until the last is accepted: ten times as
+    fast on the CPU as ``jax.random.gamma``, which handles the entries one by one.
     """
     boosted = shape_parameter < 1  # Gamma(a) = Gamma(a + 1) U^{1/a}
     d = jnp.where(boosted, shape_parameter + 1, shape_parameter) - 1 / 3

@@ -1,4 +1,5 @@
-"""Dense random matrices in the normalisation of the tridiagonal samplers, for comparison and for other bases."""
+"""Dense random matrices in the normalisation of the tridiagonal samplers, for comparison and where eigenvectors
+matter."""
 
 import functools
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ def gaussian_matrix(
 
     X = (Q + Q†)/2 with Q's real components of variance s²: the diagonal has variance s², each real component of an
     off-diagonal entry s²/2 (GOE: diagonal variance twice the off-diagonal). The GSE is the 2n×2n complex image of a
-    quaternion matrix, in which each of the n levels appears twice: :func:`matrix_levels` gives each once.
+    quaternion matrix, in which each of the n levels appears twice; :func:`matrix_levels` returns each once.
     For β = 1, 2 ``width`` may be a symmetric n×n array s_ij: variance s_ij²(1 + δ_ij)/2 per real component.
 
     Raises:
@@ -108,7 +109,7 @@ def source_eigenvalues(
 
     ``width`` is a number or the symmetric n×n array s_ij of :func:`gaussian_matrix`; relaxation rates that depend on
     the modes give :math:`s_{ij}^2 = (s_i^2 + s_j^2)/2`. For n = 2, β = 1 the spacing is Rice distributed.
-    (The matrix Ornstein-Uhlenbeck law; derived here: see derivations/.)
+    The matrix Ornstein-Uhlenbeck law; derived here, see derivations/matrix_ou.
     """
     if beta == 4:
         fail("beta", "must be 1 or 2 for an ensemble with source", beta)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 def minimise(
     energy: Callable[[Float[Array, " n"]], Float[Array, ""]], start: Float[Array, " n"], *, steps: int = 100
 ) -> Float[Array, " n"]:
-    """Levenberg's damped Newton descent; returns its best point (``start`` where nothing is better)."""
+    """Levenberg's damped Newton descent; returns the best point found (``start`` if none is better)."""
     gradient, hessian = jax.grad(energy), jax.hessian(energy)
     identity = jnp.eye(start.shape[0], dtype=start.dtype)
 
@@ -26,6 +26,7 @@ def minimise(
 
     def goes_on(state: tuple[Array, Array, Array, Array]) -> Array:
         u, _, damping, step = state
+        # damping beyond 1e12 means that no step lowers the energy by more than rounding
         return (step < steps) & (damping < 1e12) & (jnp.abs(gradient(u)).max() > 1e-7)
 
     one = jnp.ones((), start.dtype)
@@ -34,7 +35,8 @@ def minimise(
 
 
 def whitening(energy: Callable[[Float[Array, " n"]], Float[Array, ""]], at: Float[Array, " n"]) -> Float[Array, "n n"]:
-    """Matrix L with L Lᵀ = inverse curvature at a point; directions of no or negative curvature get a mild one."""
+    """Matrix L with L Lᵀ = inverse curvature at a point; directions without positive curvature get a small positive
+    one."""
     values, vectors = jnp.linalg.eigh(jax.hessian(energy)(at))
     floor = 1e-3 * jnp.abs(values).max()
     return vectors / jnp.sqrt(jnp.maximum(values, floor * 1e-3 + jnp.where(values > 0, 0, floor)))

@@ -24,12 +24,12 @@ MIN_ESS_PER_CHAIN = 50
 
 
 class ConvergenceWarning(UserWarning):
-    """The chains have not met: the sample does not stand for the law."""
+    """The chains have not converged: the sample does not represent the law."""
 
 
 @dataclass(frozen=True)
 class GasSample:
-    """Levels of a Coulomb gas and how far they can be trusted.
+    """Levels of a Coulomb gas with convergence diagnostics.
 
     Attributes:
         levels: (chain, draw, mode), ascending in the last axis.
@@ -47,10 +47,10 @@ class GasSample:
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """What speaks against the sample; empty for a converged run."""
+        """Reasons not to trust the sample; empty for a converged run."""
         needed = MIN_ESS_PER_CHAIN * self.levels.shape[0]
         found = []
-        if not self.r_hat.max() <= MAX_R_HAT:  # NaN complains too
+        if not self.r_hat.max() <= MAX_R_HAT:  # a NaN fails too
             found.append(f"r_hat reaches {self.r_hat.max():.3g} (limit {MAX_R_HAT})")
         if not self.ess.min() >= needed:
             found.append(f"the smallest effective sample size is {self.ess.min():.0f} (limit {needed})")
@@ -96,7 +96,8 @@ def sample_gas(
         beta: Dyson index, any positive number.
         domain: (low, high), on which V must be finite.
         num_samples: draws per chain after ``num_warmup``.
-        start: ascending levels to look for the most probable configuration from; found by itself if omitted.
+        start: ascending levels from which to search for the most probable configuration; chosen automatically if
+        omitted.
 
     Returns:
         The sample with effective sizes and r_hat.
@@ -105,7 +106,7 @@ def sample_gas(
         InputError: if V is not finite at the start or does not confine the levels.
 
     Warns:
-        ConvergenceWarning: if the chains have not met; the result says so as well.
+        ConvergenceWarning: if the chains have not converged; the result says so as well.
     """
     n, beta = check_count("n", n), check_positive("beta", beta)
     num_samples, num_warmup = check_count("num_samples", num_samples, 4), check_count("num_warmup", num_warmup)
@@ -135,14 +136,14 @@ def _energy(potential: Potential, domain: Domain, beta: Array) -> Callable[[Arra
 
 
 def _starting_levels(potential: Potential, n: int, beta: float, domain: Domain) -> Array:
-    """Evenly spread levels: over an interval as it is, else over the width of least energy."""
+    """Evenly spread levels: over a finite interval itself, else over the width with the least energy."""
     low, high = domain
     unit = (jnp.arange(n) + 0.5) / n
     if np.isfinite(low) and np.isfinite(high):
         return low + (high - low) * unit
     origin, shape = (low, unit) if np.isfinite(low) else (0.0, 2 * unit - 1)
     energies = []
-    widths = np.geomspace(1e-3, 1e4, 57)
+    widths = np.geomspace(1e-3, 1e4, 57)  # eight a decade: a start for Newton's descent, not a result
     for width in widths:
         x = origin + width * shape
         energies.append(float(jnp.sum(potential(x)) - beta * log_vandermonde(x)))
@@ -177,7 +178,9 @@ def _chains(
 
     def chain(key: Array) -> tuple[Array, Array, Array]:
         key_start, key_run = jax.random.split(key)
-        z = 2 * jax.random.normal(key_start, centre.shape, centre.dtype)  # wider than the law, for r_hat's sake
+        z = 2 * jax.random.normal(
+            key_start, centre.shape, centre.dtype
+        )  # wider than the law, so that r_hat detects chains that do not mix
         state = init_kernel(z, num_warmup, adapt_mass_matrix=False, target_accept_prob=0.8, rng_key=key_run)
 
         def draw(state, _):

@@ -1,7 +1,7 @@
 """LAPACK's eigenvalue-only routines for tridiagonal matrices, called without the interpreter lock.
 
-SciPy publishes the pointers of its LAPACK in ``scipy.linalg.cython_lapack``. Through ``ctypes`` they run a batch on all
-cores, which SciPy's own wrappers, one matrix a call and holding the lock, cannot.
+SciPy publishes the pointers of its LAPACK in ``scipy.linalg.cython_lapack``. Called through ``ctypes`` they run a batch
+on all cores; SciPy's own wrappers, with one matrix per call and the lock held, cannot.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ import numpy as np
 _PREFIX = {np.dtype(np.float32): "s", np.dtype(np.float64): "d"}
 _POINTER = ctypes.c_void_p
 _WORK_PER_THREAD = 200_000  # entries times rows, about 3 ms: below it a thread costs more than it saves
-_ROWS_FOR_THREADS = 32  # smaller matrices are solved faster than threads hand the lock over
+_ROWS_FOR_THREADS = 32  # smaller matrices are solved faster than threads can pass the lock
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def batched_bidiagonal(diagonal: np.ndarray, off_diagonal: np.ndarray) -> np.nda
 
 
 def _batched(solve: Callable[..., None], diagonal: np.ndarray, off_diagonal: np.ndarray) -> np.ndarray:
-    """``solve(size, diagonal, off_diagonal, work, info)``, all addresses, for every row, on all cores."""
+    """``solve(size, diagonal, off_diagonal, work, info)``, all pointers, for every row, on all cores."""
     n = diagonal.shape[-1]
     values = np.array(diagonal, order="C").reshape(-1, n)
     off = np.array(off_diagonal, order="C").reshape(len(values), -1)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-_MAX_ITERATIONS = 200
+_MAX_ITERATIONS = 200  # only to end the loop: the caller raises if Newton has not converged
 
 
 class Repulsion(eqx.Module):
@@ -13,15 +13,15 @@ class Repulsion(eqx.Module):
 
     .. math:: U(x) = -\sum_{i<j} b_{ij} [\log|x_i - x_j| + \log(x_i + x_j)] - w \sum_i \log x_i, \qquad x > 0
 
-    with w = ``wall``: what singular values feel. b is symmetric and positive between neighbours; U is convex on ordered
-    levels.
+    with w = ``wall``: the repulsion of singular values. b is symmetric and positive between neighbours; U is convex on
+    ordered levels.
     """
 
     strength: Float[Array, "n n"]
     wall: Float[Array, ""] | None = None
 
     def rise(self, x: Float[Array, " n"], new: Float[Array, " n"]) -> Float[Array, ""]:
-        """U(new) − U(x), one logarithm a pair."""
+        """U(new) − U(x), with one logarithm per pair."""
         pairs = jnp.triu(self.strength, 1)
         rise = -(pairs * jnp.log(_differences(new) / _differences(x))).sum()
         if self.wall is None:
@@ -61,11 +61,11 @@ def proximal_step(
     r"""The ordered x with :math:`x_i = y_i + m_i F_i(x)`, F = −∂U: one implicit Euler step of size in the mobility m.
 
     It minimises the strictly convex :math:`\sum (x_i-y_i)^2/(2m_i) + U(x)`, so it exists and is unique for any y,
-    ordered or not. Damped Newton, begun near the ordered ``start``: the function is self-concordant, so the damping
-    1/(1 + decrement) never leaves the chamber and always arrives; a longer step is taken where it pays.
+    ordered or not. Damped Newton, begun near the ordered ``start``: the function is self-concordant, so steps damped by
+    1/(1 + decrement) keep the order and always converge; a longer step is taken where it lowers the function more.
 
     Returns:
-        x and whether Newton arrived (its decrement came down to 20 eps^{3/4}).
+        x, and whether Newton converged (to a decrement of 20 eps^{3/4}).
     """
     # a full Newton step from a decrement d leaves at most (d/(1 − d))²
     tolerance = jnp.sqrt(20 * jnp.finfo(y.dtype).eps ** 0.75)
@@ -97,7 +97,7 @@ def proximal_step(
 
 
 def _gap_by_gap(repulsion: Repulsion, y: Array, start: Array, mobility: Array) -> Array:
-    r"""Where Newton starts: the step solved for each gap alone, :math:`g = c + (m_i + m_{i+1})\,b/g`.
+    r"""Start of Newton's method: the step solved for each gap alone, :math:`g = c + (m_i + m_{i+1})\,b/g`.
 
     All other forces are those of ``start``, which is returned where the gaps are too small to keep the order, or where
     there is a wall.
@@ -122,7 +122,7 @@ def _solve_positive(matrix: Array, vector: Array) -> Array:
 
 
 def _differences(x: Array) -> Array:
-    return x[:, None] - x + jnp.eye(x.shape[0], dtype=x.dtype)  # 1 on the diagonal, whose strength is 0
+    return x[:, None] - x + jnp.eye(x.shape[0], dtype=x.dtype)  # 1 on the diagonal, where the strength is 0
 
 
 def _inverse_distances(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Spectra of tridiagonal and bidiagonal matrices inside and outside JAX programs."""
+"""Spectra of tridiagonal and bidiagonal matrices, inside and outside JAX programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +55,7 @@ def _callback(host: HostSolver) -> Callable[[Array, Array], Array]:
     def call(diagonal: Array, off_diagonal: Array) -> Array:
         dtype, n = diagonal.dtype, diagonal.shape[-1]
 
-        # JAX hands a callback its arguments with x64 off, which would cut float64 to float32: travel as raw words.
+        # JAX passes arguments to a callback with x64 off, which would cut float64 to float32: pass them as raw words.
         def on_host(words: Any) -> np.ndarray:
             rows = np.ascontiguousarray(np.asarray(words)).view(dtype)
             return np.ascontiguousarray(host(rows[..., :n], rows[..., n:])).view(np.uint32)
@@ -86,7 +86,8 @@ def _bisection(diagonal: Array, off_diagonal: Array) -> Array:
 
 
 def _golub_kahan(diagonal: Array, off_diagonal: Array) -> Array:
-    # ±σ are the eigenvalues of the tridiagonal matrix with zero diagonal and a_1, b_1, a_2, b_2, ..., a_n beside it
+    # ±σ are the eigenvalues of the tridiagonal matrix with zero diagonal and a_1, b_1, a_2, b_2, ..., a_n off the
+    # diagonal
     n = diagonal.shape[-1]
     beside = jnp.zeros((*diagonal.shape[:-1], 2 * n - 1), diagonal.dtype)
     beside = beside.at[..., ::2].set(diagonal).at[..., 1::2].set(off_diagonal)

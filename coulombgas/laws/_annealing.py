@@ -1,8 +1,8 @@
 r"""Many levels: a population annealed from independent levels to the full repulsion (sequential Monte Carlo).
 
-Along :math:`P_\lambda \propto \prod|x_i-x_j|^{\lambda\beta}\,e^{-\sum V_i/T}`, λ from 0 to 1, the mean weight of each
-step multiplies to an unbiased estimate of Z_1/Z_0, and Z_0 is a product of one-dimensional integrals. Islands that do
-not exchange particles are independent estimates: their scatter is the error.
+Along :math:`P_\lambda \propto \prod|x_i-x_j|^{\lambda\beta}\,e^{-\sum V_i/T}`, λ from 0 to 1, the product of the mean
+weights of all steps is an unbiased estimate of Z_1/Z_0, and Z_0 is a product of one-dimensional integrals. Islands do
+not exchange particles, so they are independent estimates whose scatter gives the error.
 
 P. Del Moral, A. Doucet, A. Jasra, J. R. Stat. Soc. B 68 (2006) 411.
 """
@@ -17,7 +17,7 @@ from jax import lax
 
 from ._partition import Potential, effective_interval
 
-_GRID = 4097
+_GRID = 4097  # only the start of the annealing, which the sweeps correct
 
 
 class Population(NamedTuple):
@@ -114,7 +114,7 @@ def _sweeps(
         return jnp.where(outside, jnp.inf, value / temperature)
 
     def move(levels: Any, inputs: Any) -> tuple[Any, None]:
-        """One level of every particle by a random step of random length, then (distinct wells) a swap of two labels."""
+        """Move one level of every particle by a random step of random length, then (distinct wells) swap two labels."""
         key, label = inputs
         key_step, key_swap = jax.random.split(key)
         levels = _shift(key_step, levels, label, exponent, energy, spread)

@@ -28,7 +28,7 @@ class GaussianBlock(Distribution):
     the floating-point format resolves; levels out of order have probability zero.
 
     Args:
-        center: κ, where the levels would sit without repulsion.
+        center: κ, where the levels would be without repulsion.
         width: s > 0, the standard deviation of one level without repulsion.
         n: number of levels.
         beta: Dyson index β > 0, a number or a (traced) array.

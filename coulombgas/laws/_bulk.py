@@ -73,7 +73,7 @@ class Semicircle(Distribution):
 
     @compiled
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
-        """Exact draws: the shadow of a uniform disc."""
+        """Exact draws: the projection of a uniform disc on an axis."""
         assert key is not None, "a PRNG key is needed"
         center, radius = as_floats(self.center, self.radius)
         u = jax.random.uniform(key, (2, *self.shape(sample_shape)), radius.dtype)
@@ -157,7 +157,7 @@ class MarchenkoPastur(Distribution):
 
     @compiled
     def cdf(self, value: Any) -> Any:
-        """Fraction of the eigenvalues up to ``value``, the zero ones included."""
+        """Fraction of the eigenvalues up to ``value``, including the zero ones."""
         value, ratio, mean = as_floats(value, self.ratio, self.mean_eigenvalue)
         share = jnp.minimum(1.0, 1 / ratio)
         total = 1 - share + share * _bulk_cdf(value / mean, ratio)
@@ -201,7 +201,7 @@ def _semicircle_log_density(t: Any) -> Any:
 
 @jax.custom_jvp
 def _semicircle_cdf(t: Any) -> Any:
-    """Relative to its size at the lower edge, where φ − sin φ cancels."""
+    """The distribution function, accurate relative to its size at the lower edge, where φ − sin φ cancels."""
     phi = 4 * jnp.arcsin(jnp.sqrt((1 + t) / 2))
     near = jnp.minimum(phi, 1.0)
     coefficients = np.cumprod([1 / 6, *(-1 / ((2 * k + 2) * (2 * k + 3)) for k in range(1, 10))])
@@ -223,7 +223,7 @@ _SEMICIRCLE = Quantile(_semicircle_log_density, _semicircle_cdf, lambda t: _semi
 
 
 def _bulk_log_density(x: Any, ratio: Any, mean: Any) -> Any:
-    """Of the nonzero eigenvalues; at the edges that of the nearest number inside."""
+    """Log density of the nonzero eigenvalues; at the edges that of the nearest number inside."""
     low, high = mean * (1 - jnp.sqrt(ratio)) ** 2, mean * (1 + jnp.sqrt(ratio)) ** 2
     eps = 4 * float(jnp.finfo(x.dtype).eps)
     return closed_form("marchenko_pastur")(
@@ -232,7 +232,7 @@ def _bulk_log_density(x: Any, ratio: Any, mean: Any) -> Any:
 
 
 def _bulk_cdf(x: Any, ratio: Any) -> Any:
-    """Of the nonzero eigenvalues at unit mean, to rounding of 1."""
+    """Distribution function of the nonzero eigenvalues at unit mean, to rounding of 1."""
     low, high = (1 - jnp.sqrt(ratio)) ** 2, (1 + jnp.sqrt(ratio)) ** 2
     eps = float(jnp.finfo(x.dtype).eps)
     inner = jnp.clip(x, low + eps * low + eps**2 * high, high * (1 - eps))

@@ -1,4 +1,4 @@
-"""Methods of laws as one compiled program each, instead of one for every operation inside."""
+"""Methods of laws as one compiled program each, instead of one program per operation."""
 
 import functools
 import inspect

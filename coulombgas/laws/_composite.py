@@ -1,4 +1,4 @@
-"""Pseudo-likelihood of a Coulomb gas, and intervals that are right although it is not a likelihood."""
+"""Pseudo-likelihood of a Coulomb gas, with intervals that are correct although it is not a likelihood."""
 
 import functools
 from collections.abc import Callable
@@ -26,8 +26,8 @@ def pseudo_log_prob(gas: CoulombGas, value: Any) -> Any:
     .. math:: \ell = \sum_i \log\frac{\prod_{j\ne i}|x_i-x_j|^\beta\,e^{-V_i(x_i)/T}}
        {\int\prod_{j\ne i}|t-x_j|^\beta\,e^{-V_i(t)/T}\,dt}
 
-    It is not a likelihood: its curvature is not the precision of the estimate, and used in place of one it gives wrong
-    intervals. Give it to :func:`composite_estimate`.
+    It is not a likelihood: its curvature is not the precision of the estimate, and using it as one gives wrong
+    intervals. Pass it to :func:`composite_estimate`.
 
     Args:
         gas: a gas of N levels at a scalar temperature (it may be traced).
@@ -66,7 +66,7 @@ class CompositeEstimate(NamedTuple):
     Attributes:
         estimate: (p,) parameters.
         covariance: (p, p) Godambe's H⁻¹ J H⁻¹, which is the covariance of the estimate.
-        curvature_covariance: (p, p) H⁻¹, which would be it if the composite likelihood were a likelihood.
+        curvature_covariance: (p, p) H⁻¹, the covariance if the composite likelihood were a likelihood.
     """
 
     estimate: np.ndarray

@@ -1,4 +1,4 @@
-"""Constraints that also turn down infinite and NaN values, which NumPyro's ``positive`` and ``real`` let through."""
+"""Constraints that also reject infinite and NaN values, which NumPyro's ``positive`` and ``real`` accept."""
 
 from typing import Any
 

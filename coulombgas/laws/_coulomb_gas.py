@@ -1,4 +1,4 @@
-"""A Coulomb gas of any potentials: its normalisation with an error, and its law."""
+"""A Coulomb gas in any potentials: its normalisation with an error, and its law."""
 
 import math
 import warnings
@@ -21,8 +21,8 @@ from ._exact_partition import BETAS, MAX_LEVELS, exact_log_z
 from ._partition import Potential, log_weight_integral, quadrature_log_z
 from ._scaling import as_floats, inside, parameters, resolution
 
-_MAX_QUADRATURE = 3
-_MAX_SCATTER = 0.5
+_MAX_QUADRATURE = 3  # levels: the cost is a power of their number
+_MAX_SCATTER = 0.5  # of log Z: beyond, the mean of exp is carried by few populations
 
 
 class PartitionFunction(NamedTuple):
@@ -34,7 +34,7 @@ class PartitionFunction(NamedTuple):
     Attributes:
         log_range: logarithms of the lowest and the highest temperature.
         log_correction: (order,) coefficients.
-        error: (order,) standard error of log Z at the nodes; their maximum is what one should quote.
+        error: (order,) standard error of log Z at the nodes; quote their maximum.
         temperatures: (order,) the nodes.
     """
 
@@ -51,7 +51,7 @@ class PartitionFunction(NamedTuple):
         above = current = jnp.zeros_like(x)
         for k in range(len(self.log_correction) - 1, -1, -1):
             current, above = (2.0 if k else 1.0) * x * current - above + self.log_correction[k], current
-        slack = 1e-6
+        slack = 1e-6  # of log T: rounding at the ends of the range
         return jnp.where((position >= low - slack) & (position <= high + slack), current, jnp.inf)
 
 
@@ -74,8 +74,8 @@ def partition_function(
     .. math:: Z(T) = \int\prod_{i<j}|x_i-x_j|^\beta\,e^{-\sum_i V_i(x_i)/T}\,d^Nx
        = \prod_i Z_i(T)\,\Big\langle\prod_{i<j}|x_i-x_j|^\beta\Big\rangle_0
 
-    The error is the scatter of the populations; it falls with the root of ``num_islands * num_particles`` and with
-    ``num_steps``. Runs in float64.
+    The error is the scatter of the populations; it falls with the square root of ``num_islands * num_particles`` and
+    with ``num_steps``. Runs in float64.
 
     Args:
         potentials: V_i, functions of one number in JAX, one for each level, or one for all (then give ``num_levels``).
@@ -88,7 +88,7 @@ def partition_function(
         InputError: for unusable arguments.
 
     Warns:
-        UserWarning: if the populations scatter so much that the error itself is not to be trusted.
+        UserWarning: if the populations scatter so much that the error itself cannot be trusted.
     """
     wells, beta = _wells(potentials, num_levels), check_positive("beta", beta)
     nodes = _temperature_nodes(temperature, check_count("num_nodes", num_nodes))
@@ -117,15 +117,15 @@ def partition_function(
 
 
 class CoulombGas(Distribution):
-    r"""N levels that repel each other, each in a potential of its own.
+    r"""N levels that repel each other, each in its own potential.
 
     .. math:: P(x_1,\dots,x_N) = \frac1{Z(T)}\prod_{i<j}|x_i-x_j|^\beta\,\exp\left(-\sum_i V_i(x_i)/T\right)
 
     x_i is the level in potential i, so events (N,) carry labels; with one potential for all, ``ordered=True`` gives the
     law of the ascending levels (N! times the density). log Z is computed at any (traced) temperature by quadrature for
     N ≤ 3, and for one potential and β = 1, 2 or 4 exactly, as a Pfaffian or determinant, for N ≤ 60; it is
-    differentiable in T and in what the potential depends on. Otherwise it comes from :func:`partition_function`, and
-    outside the temperatures that it covers ``log_prob`` is −inf. A tie is read as the smallest resolved spacing.
+    differentiable in T and in what the potential depends on. Otherwise it comes from :func:`partition_function`;
+    outside its range of temperatures ``log_prob`` is −inf. A tie is read as the smallest resolved spacing.
 
     Args:
         potentials: V_i, functions of one number in JAX, one for each level, or one for all.
@@ -138,9 +138,8 @@ class CoulombGas(Distribution):
         validate_args: check the parameters and samples, as in every NumPyro distribution.
 
     Raises:
-        InputError: if the arguments do not fit together, or N > 3 levels that are not of the exact kind come without
-            ``partition``.
-        ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
+        InputError: if the arguments do not match, or ``partition`` is missing for N > 3 levels that have no exact
+        normalisation. ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
 
     ALP24 (12)-(16), (65)-(67).
     """
@@ -209,7 +208,7 @@ class CoulombGas(Distribution):
         return sum(columns[1:], start=columns[0])
 
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> Any:
-        """Draws from an annealed population, moved on for ten sweeps after the last resampling.
+        """Draws from an annealed population, moved for ten more sweeps after the last resampling.
 
         They follow the law up to the Monte Carlo error of the population and are nearly independent of each other.
         """

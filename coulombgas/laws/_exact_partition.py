@@ -8,7 +8,7 @@ With the weight :math:`w=e^{-V/T}` and monic polynomials p_i (de Bruijn, J. Indi
 
 of sizes N, N (for odd N bordered by ∫p_i w) and 2N. The polynomials are made orthonormal on the quadrature nodes by
 Lanczos' recurrence, which gives their leading coefficients as products of norms, each to rounding: nothing is
-ill-conditioned, cold or hot. Everything is differentiable in T and in what the potential depends on.
+ill-conditioned, at low or high temperature. Everything is differentiable in T and in what the potential depends on.
 """
 
 import functools
@@ -24,8 +24,8 @@ from ._partition import Potential
 
 BETAS = (1, 2, 4)
 MAX_LEVELS = 60
-_DEPTH = 60.0  # a level is not looked for where its weight, repulsion included, is below exp(-60) of the largest
-_SCAN = 2049
+_DEPTH = 60.0  # a level is neglected where its weight, repulsion included, is below exp(-60) of the largest
+_SCAN = 2049  # points of one scan for the interval; three nested scans resolve bounds 1e9 times too wide
 _NUM_NODES = 12
 
 
@@ -37,7 +37,7 @@ def exact_log_z(potential: Potential, beta: float, temperature: Any, bounds: tup
     u = (x - centre) / scale
     lowest = lax.stop_gradient(-log_w.max())
     log_w = log_w + lowest
-    # β = 1: the functions p w are made orthonormal, so that the Pfaffian sees a bounded operator; else p √w
+    # β = 1: the functions p w are made orthonormal, so that the Pfaffian is that of a bounded operator; else p √w
     root = jnp.sqrt(weight) * jnp.exp(log_w if beta == 1 else log_w / 2)
     functions, slopes, log_norms = _orthonormal(u, root, count)
     total = math.lgamma(size + 1) - size * lowest + jnp.log(scale) * (beta * size * (size - 1) / 2)
@@ -62,7 +62,7 @@ def _log_pfaffian(matrix: Any) -> Any:
 def _orthonormal(u: Any, root: Any, count: int) -> tuple[Any, Any, Any]:
     """Polynomials in u times ``root``, orthonormal; their slopes times ``root``; logarithms of their monic norms.
 
-    Each vector is orthogonalised twice against all before it.
+    Each vector is orthogonalised twice against all before it, which is enough for orthogonality to rounding.
     """
     rows = jnp.zeros((count, len(u)), u.dtype)
     norm = jnp.linalg.norm(root)
@@ -86,7 +86,7 @@ def _rule(
 ) -> tuple[Any, Any, Any]:
     """Nodes, weights and log w = −V/T: Gauss-Legendre panels, dense where the levels are.
 
-    In x = low + (high − low)(3s² − 2s³) a power (x − low)^a with 2a whole is smooth, so walls do no harm.
+    In s, where x = low + (high − low)(3s² − 2s³), a power (x − low)^a with integer 2a is smooth, so walls do no harm.
     """
     dtype = jnp.result_type(float)
     low, high = _interval(potential, temperature, jnp.asarray(bounds, dtype), charge)

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-_MAX_STEPS = 100
+_MAX_STEPS = 100  # only to end the loop on damaged input: bisection alone needs fewer
 
 
 class Quantile(NamedTuple):
-    """What the solver needs to know of a continuous law at unit scale; every function takes (x, *parameters).
+    """What the solver needs of a continuous law at unit scale; every function takes (x, *parameters).
 
     Attributes:
         log_density: log p(x).
@@ -75,7 +75,7 @@ def _solve(law: Quantile, u: Any, *parameters: Any) -> Any:
         new = jnp.where((newton >= low) & (newton <= high), newton, fallback)
         new = jnp.where((error == 0) | settled, x, new)
         enough = tolerance * (jnp.abs(x) + floor)
-        exact = jnp.abs(error) <= 8 * tolerance  # F to rounding: further steps go back and forth
+        exact = jnp.abs(error) <= 8 * tolerance  # F agrees to rounding: further steps would oscillate
         done = exact | (jnp.abs(new - x) <= enough) | (high - low <= enough) | jnp.isnan(new)
         return count + 1, new, low, high, done
 

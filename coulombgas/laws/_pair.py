@@ -26,7 +26,7 @@ class PairDensity(Distribution):
     joint law is ``GaussianBlock(center, width, 2)``. x, κ and s share the units of the eigenvalue.
 
     Args:
-        center: κ, where both levels would sit without repulsion.
+        center: κ, where both levels would be without repulsion.
         width: s > 0, the standard deviation of one level without repulsion.
         validate_args: check the parameters and samples, as in every NumPyro distribution.
 

@@ -12,13 +12,13 @@ import numpy as np
 from jax import lax
 
 Potential = Callable[[Any], Any]
-_DEPTH = 45.0  # a level is not looked for where its weight is below exp(-45) of the largest
-_SCAN = 513
+_DEPTH = 45.0  # a level is neglected where its weight is below exp(-45) of the largest
+_SCAN = 513  # points of one scan; three nested scans resolve bounds 1e8 times too wide
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
 def effective_interval(potential: Potential, temperature: Any, bounds: tuple[float, float]) -> tuple[Any, Any, Any]:
-    """(low, high, lowest V): where exp(−V/T) is above exp(−60) of its largest value, found by three nested scans."""
+    """(low, high, lowest V): where exp(−V/T) is above exp(−45) of its largest value, found by three nested scans."""
     first, last = (jnp.asarray(bound, jnp.result_type(float)) for bound in bounds)
     temperature = lax.stop_gradient(temperature)
     unit = jnp.linspace(0.0, 1.0, _SCAN, dtype=first.dtype)
@@ -55,8 +55,8 @@ def quadrature_log_z(
 ) -> Any:
     r"""log of :math:`\int\prod_{i<j}|x_i-x_j|^\beta\,e^{-\sum V_i(x_i)/T}\,d^Nx` for N ≤ 3.
 
-    The integral is split into the N! orders of the levels; inside one of them the integrand is smooth, and each level
-    is integrated from the one below it (for β that is not whole, in the square root of the distance).
+    The integral is split into the N! orders of the levels; within each order the integrand is smooth, and each level is
+    integrated from the one below it (for non-integer β in the square root of the distance).
     """
     identical = len({id(potential) for potential in potentials}) == 1
     num_nodes = 80 if len(potentials) < 3 else 48 if identical else 64
@@ -72,7 +72,7 @@ def quadrature_log_z(
 def _sector(
     potentials: Sequence[Potential], intervals: Any, beta: float, temperature: Any, num_nodes: int, order: Any
 ) -> Any:
-    """log of the integral over x_order[0] < x_order[1] < …, lowest potentials taken out."""
+    """log of the integral over x_order[0] < x_order[1] < …, with the lowest potentials factored out."""
     power = 1 if float(beta).is_integer() else 2
 
     def inner(placed: tuple[Any, ...], rest: tuple[int, ...]) -> Any:
@@ -81,7 +81,7 @@ def _sector(
         label, above = rest[0], [other for other in rest[1:] if potentials[other] is not potentials[rest[0]]]
         low, high, lowest = intervals[label]
         start = jnp.maximum(low, placed[-1]) if placed else low
-        # what is left to integrate changes where another level's interval begins or ends: cut there
+        # the remaining integral changes where another level's interval begins or ends: cut there
         cuts = [jnp.clip(end, start, jnp.maximum(high, start)) for other in above for end in intervals[other][:2]]
         edges = jnp.stack([start, *(jnp.sort(jnp.stack(cuts)) if cuts else ()), high])
 

@@ -1,4 +1,4 @@
-"""Spacings without a temperature: Poisson levels, and Brody's interpolation to the surmise."""
+"""Spacings without a temperature: Poisson levels, and Brody's interpolation to Wigner's surmise."""
 
 from typing import Any, ClassVar
 

@@ -31,12 +31,12 @@ def power_of_two(width: Any) -> Any:
 
 
 def resolution(dtype: Any) -> float:
-    """Smallest distance, in widths, that a log density resolves: what is nearer, a tie above all, counts as that."""
+    """Smallest distance, in widths, that a log density resolves; smaller ones, in particular ties, are set to it."""
     return float(np.finfo(dtype).tiny) ** (2 / 3)
 
 
 def reach(dtype: Any, power: Any = 2) -> Any:
-    """Largest distance u, in widths, that a log density falling as u^power resolves: what is farther counts as that."""
+    """Largest distance u, in widths, that a log density falling as u^power resolves; larger ones are set to it."""
     return jnp.exp(jnp.asarray(2 / 3 * np.log(float(np.finfo(dtype).max)), dtype) / power)
 
 

@@ -27,8 +27,8 @@ def tails(density: Callable[[Any], Any], y: Any, peak: Any, *, softness: float) 
 def smaller_tail(density: Callable[[Any], Any], y: Any, peak: Any, *, above: Any, softness: float) -> Any:
     """One tail of such a density, above y where ``above`` holds and below it elsewhere, by 24 points, one at a time.
 
-    Half of a bell that falls by exp(-40) needs no more: 24 and 48 points agree to rounding. The density sees no more
-    axes than y; the values of all points at once would leave the processor's cache.
+    Half of a bell-shaped density cut at exp(-40) needs no more: 24 and 48 points agree to rounding. The density gets
+    arrays with the axes of y; the values at all points at once would not fit into the processor's cache.
     """
     y = jnp.minimum(y, peak + 100)
     depth = peak - y
@@ -44,6 +44,7 @@ def smaller_tail(density: Callable[[Any], Any], y: Any, peak: Any, *, above: Any
 
 
 def integrate(density: Callable[[Any], Any], start: Any, length: Any) -> Any:
-    """48-point Gauss-Legendre integral of ``density`` (which sees one more axis) over [start, start + length]."""
+    """48-point Gauss-Legendre integral of ``density`` (whose argument has one more axis) over [start, start +
+    length]."""
     points, weights = (jnp.asarray(values, start.dtype) for values in ((_NODES + 1) / 2, _WEIGHTS / 2))
     return length * (density(start[..., None] + length[..., None] * points) @ weights)

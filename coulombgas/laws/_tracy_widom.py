@@ -32,13 +32,13 @@ class TracyWidom(Distribution):
     −2.3068848932. For β = 4 three scalings are in use: this one, of Tracy and Widom and of Dumitriu and Forrester;
     Bornemann's variable is √2 times ours (mean −3.2624), that of the stochastic Airy operator 2^{−1/6} times (−2.0552).
 
-    ``log_prob``, ``cdf`` and ``icdf`` evaluate Chebyshev series made from a 40-digit solution
+    ``log_prob``, ``cdf`` and ``icdf`` evaluate Chebyshev series computed from a 40-digit solution
     (``derivations/_painleve.py``), in variables in which the tails are regular: relative errors stay below 1e-9 as far
     as float64 reaches.
 
     Args:
         beta: 1, 2 or 4.
-        location: where the edge is, in the units of the eigenvalue.
+        location: position of the edge, in the units of the eigenvalue.
         scale: size > 0 of its fluctuations, in the same units.
         validate_args: check the parameters and samples, as in every NumPyro distribution.
 
@@ -220,7 +220,7 @@ def _quantile_of(beta: int) -> Quantile:
 
 
 def _bracket(beta: int, u: Any) -> tuple[Any, Any]:
-    """From the leading exponents of both tails, with room to spare."""
+    """From the leading exponents of both tails, with a margin."""
     low = -jnp.cbrt((12 if beta == 2 else 24) * -jnp.log(u)) - 6
     high = (-jnp.log1p(-u) / _RATES[beta][1]) ** (2 / 3) + 3
     return low / _stretch(beta), high / _stretch(beta)

@@ -37,7 +37,7 @@ class TwoSpeciesPair(Distribution):
     centres the matrix itself repels less (:func:`matrix_pair_spacing`). A tie is read as the smallest resolved spacing.
 
     Args:
-        center1: κ₁, in the units of the eigenvalue, as all parameters.
+        center1: κ₁, in the units of the eigenvalue, like all parameters.
         center2: κ₂.
         width1: s₁ > 0, the standard deviation of level 1 without repulsion.
         width2: s₂ > 0.

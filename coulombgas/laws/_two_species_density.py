@@ -97,7 +97,8 @@ def _density_sf(x: Any, kappa1: Any, kappa2: Any, w1: Any, w2: Any) -> Any:
 
 
 def _share(x: Any, kappa: Any, other: Any, w: Any, w_other: Any) -> Any:
-    """P(level ≤ x) of the level at κ: the integral of φ(z) M(κ − κ' + w z, w')/M(Δ, S₀), to the right one reflected."""
+    """P(level ≤ x) of the level at κ: the integral of φ(z) M(κ − κ' + w z, w')/M(Δ, S₀), reflected on the right
+    side."""
     z = (x - kappa) / w
     reflected = z > 1
     sign = jnp.where(reflected, -1.0, 1.0).astype(z.dtype)
@@ -122,7 +123,7 @@ def _log_density(x: Any, kappa1: Any, kappa2: Any, w1: Any, w2: Any) -> Any:
 
 
 def _bracket(u: Any, kappa1: Any, kappa2: Any, w1: Any, w2: Any) -> tuple[Any, Any]:
-    """The share of either level falls like a normal tail times its distance to the other."""
+    """The contribution of either level falls like a normal tail times its distance to the other."""
     below, above = (jnp.sqrt(-2 * jnp.log(p)) + 3 for p in (u, 1 - u))
     low = jnp.minimum(kappa1 - w1 * below, kappa2 - w2 * below)
     return low, jnp.maximum(kappa1 + w1 * above, kappa2 + w2 * above)
