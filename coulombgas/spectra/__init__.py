@@ -1,4 +1,4 @@
-"""Spectra of weight matrices: the format they travel in, readers, level groups, statistics."""
+"""Spectra of weight matrices: their format, readers, level groups, statistics."""
 
 from ._checkpoint import iterate_matrices as iterate_matrices
 from ._checkpoint import load_spectra as load_spectra

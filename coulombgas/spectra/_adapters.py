@@ -1,7 +1,7 @@
 """LoRA adapters: the update ΔW = (α/r) B A of each matrix, or the base matrix with it.
 
 PEFT stores ``….lora_A.weight`` (r, in) and ``….lora_B.weight`` (out, r) beside ``adapter_config.json`` with α; others
-store ``….lora_down.weight``, ``….lora_up.weight`` and ``….alpha`` (hu et al., arXiv:2106.09685). With rank-stabilised
+store ``….lora_down.weight``, ``….lora_up.weight`` and ``….alpha`` (Hu et al., arXiv:2106.09685). With rank-stabilised
 scaling the factor is α/√r; DoRA rescales the rows of W + ΔW, and needs W.
 """
 
@@ -43,15 +43,15 @@ def with_adapters(
     config: Mapping[str, Any] | None,
     base: Sequence[StoredArray | BadArray] | None = None,
 ) -> Iterator[StoredArray | BadArray]:
-    """The arrays with each pair of factors in the place of its update; with ``base``, its arrays plus the updates.
+    """The arrays with each pair of factors replaced by its update; with ``base``, the base arrays plus the updates.
 
     Args:
-        arrays: of the checkpoint.
+        arrays: arrays of the checkpoint.
         config: its ``adapter_config.json``.
         base: arrays of the model that the adapter belongs to.
 
     Raises:
-        InputError: when ``base`` is given for a checkpoint without an adapter, or lacks a matrix of it.
+        InputError: when ``base`` is given for a checkpoint without an adapter, or lacks one of its matrices.
     """
     pairs, rest = _pairs(arrays)
     if base is not None and not pairs:
@@ -98,7 +98,7 @@ def _other(array: StoredArray | BadArray) -> StoredArray | BadArray:
 
 
 def _update(pair: _Pair, config: Mapping[str, Any] | None, parts: Mapping[str, StoredArray], *, merged: bool):
-    """The update of one matrix, and the arrays that it takes."""
+    """The update of one matrix, and the arrays that it consists of."""
     name = f"{_plain(pair.stem)}.weight"
     alpha = parts.get(f"{pair.stem}.alpha")
     magnitude = next((one for one in parts if one.startswith(f"{pair.stem}.lora_magnitude_vector")), None)
@@ -152,7 +152,7 @@ def _plain(stem: str) -> str:
 
 
 def _merged(base, updates, config, parts) -> Iterator[StoredArray | BadArray]:
-    """The arrays of the base model, those with an update plus it."""
+    """The arrays of the base model, with the updates added."""
     targets: dict[str, tuple[_Pair, StoredArray | BadArray]] = {}
     names = {array.name: _flat(array.name) for array in base}
     for pair, update in updates:

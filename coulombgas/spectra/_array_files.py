@@ -75,7 +75,7 @@ def read_hdf5(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def read_keras(path: Path) -> Iterator[StoredArray | BadArray]:
-    """The variables of a ``.keras`` archive, which is read where it lies.
+    """The variables of a ``.keras`` archive, read in place.
 
     Raises:
         InputError: when the archive or the weights in it are damaged.

@@ -20,7 +20,7 @@ def iterate_matrices(
     base: PathType | None = None,
     template: Any = None,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and values of one weight matrix after the other; only the current one is in memory.
+    """Name and values of the weight matrices, one after another; only the current one is in memory.
 
     Args:
         path: a checkpoint in any of the formats of :func:`load_spectra`.
@@ -51,27 +51,27 @@ def load_spectra(
 ) -> NetworkSpectra:
     """Spectra of the weight matrices of a checkpoint, or of a trajectory of checkpoints.
 
-    Read are, told by their content: safetensors, ``.npz``, ``.npy``, HDF5, Keras, Zarr, Orbax, Flax msgpack, Equinox,
-    ONNX, GGUF, and PyTorch's files in its ``weights_only`` mode, TorchScript and distributed ones included; folders of
-    shards, LoRA adapters, and quantised weights of public layouts. Nothing is unpickled or executed. Matrices are read
-    one at a time: memory is that of the largest. Kernels, gates and fused projections become matrices by the rules of
-    the page "Read checkpoints".
+    Formats are recognised by content: safetensors, ``.npz``, ``.npy``, HDF5, Keras, Zarr, Orbax, Flax msgpack, Equinox,
+    ONNX, GGUF, and PyTorch files in its ``weights_only`` mode, including TorchScript and distributed ones; also folders
+    of shards, LoRA adapters, and quantised weights in public layouts. Nothing is unpickled or executed. Matrices are
+    read one at a time, so the memory needed is that of the largest. Kernels, gates and fused projections become
+    matrices by the rules of the page "Read checkpoints".
 
     Args:
         path: file, directory, or a sequence of them; several checkpoints are a trajectory.
-        select: glob or globs on the names, as ``"*.key.*"``.
+        select: glob or globs on the names, such as ``"*.key.*"``.
         base: model that a LoRA adapter belongs to; its matrices with their updates are then read, not the updates.
-        template: module that an Equinox file was written from, or one like it, which names its arrays.
-        initial: checkpoint before training; each matrix is compared with the one of the same name in it.
-        vectors: whose singular vectors are looked at, "spikes", "all" or "none": see :func:`layer_spectrum`.
+        template: module from which an Equinox file was written, or a similar one, which names its arrays.
+        initial: checkpoint before training; each matrix is compared with its namesake there.
+        vectors: whose singular vectors are computed, "spikes", "all" or "none": see :func:`layer_spectrum`.
         device: "cpu", "jax", or "auto": JAX where it has an accelerator.
-        workers: processes that share the matrices and the cores; each needs the memory of its matrix. In a script they
-            need ``if __name__ == "__main__":`` around the call.
-        keep_going: collect arrays and files that cannot be used in ``problems`` instead of raising at the first.
-        progress: called with (matrices done, matrices in all).
+        workers: processes that share the matrices and the cores; each needs the memory of its matrix. In a script, more
+        than one needs ``if __name__ == "__main__":`` around the call. keep_going: collect arrays and files that cannot
+        be used in ``problems`` instead of raising at the first. progress: called with (matrices done, total number of
+        matrices).
 
     Returns:
-        Spectra in the order of the files, with the arrays left out and why.
+        Spectra in the order of the files, with the arrays left out and the reasons.
 
     Raises:
         InputError: one line naming the file, the array and what is wrong with it.

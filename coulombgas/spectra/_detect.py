@@ -1,6 +1,7 @@
-"""Which format a file is written in, from its first bytes; a suffix decides only where the bytes tell nothing.
+"""The format of a file, from its first bytes; a suffix decides only where the bytes do not.
 
-What is known and not read is refused here, with the command that converts it, before any library is imported.
+Formats that are known but not read are refused here, with the command that converts them, before any library is
+imported.
 """
 
 import os
@@ -74,7 +75,7 @@ _REFUSED: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 
 
 def detect(path: Path) -> Format | None:
-    """The format of a file; None when nothing tells it.
+    """The format of a file; None when it cannot be determined.
 
     Raises:
         InputError: for an empty file, and for a format that is known but not read, with its remedy.
@@ -133,7 +134,7 @@ def _one_or_many(path: Path, file: IO[bytes], size: int) -> Format:
     try:
         shape, dtype = read_npy_header(path.stem, file, size)
     except InputError:
-        return NPY  # whose reader says what is wrong
+        return NPY  # its reader says what is wrong
     needed = dtype.itemsize
     for side in shape:
         needed *= side
@@ -169,7 +170,7 @@ def _refuse_pickle(path: Path, file: IO[bytes]) -> None:
     file.seek(0)
     try:
         names = sorted(global_names(file.read(_HEAD * 16)))
-    except Exception:  # pickletools raises what it likes on damaged ones, and on those that are cut here
+    except Exception:  # pickletools may raise anything on damaged pickles, and on those that are cut here
         names = []
     what = names[0] if names else "Python object"
     raise InputError(
@@ -179,7 +180,7 @@ def _refuse_pickle(path: Path, file: IO[bytes]) -> None:
 
 
 def _is_onnx(file: IO[bytes], size: int) -> bool:
-    """Whether the fields of the outermost message are those of an ONNX model, to the last byte."""
+    """Whether the outermost message, to its last byte, has the fields of an ONNX model."""
     kinds = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
     place, seen = 0, set()
     for _ in range(100_000):
@@ -200,7 +201,7 @@ def _is_onnx(file: IO[bytes], size: int) -> bool:
 
 
 def _varint(block: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length and where it ends; (−1, −1) when it does not."""
+    """A variable-length integer and the place where it ends; (−1, −1) if it does not end."""
     value = 0
     for shift in range(10):
         if not 0 <= place < len(block):
@@ -213,7 +214,7 @@ def _varint(block: bytes, place: int) -> tuple[int, int]:
 
 
 def _is_msgpack(head: bytes) -> bool:
-    """A map whose first key is text, with an array of Flax somewhere near the top."""
+    """Whether it is a map whose first key is text, with an array of Flax somewhere near the top."""
     is_map = head[:1] in b"\xde\xdf" or 0x80 <= head[0] <= 0x8F
     array = re.search(rb"(\xc7.|\xc8..|\xc9....)\x01\x93[\x90-\x9f]", head, re.DOTALL)
     return bool(is_map and array)

@@ -31,7 +31,7 @@ def read_zarr(path: Path) -> Iterator[StoredArray | BadArray]:
     """The arrays of a Zarr store (format 2 or 3), named by their path in it; symbolic links are not followed.
 
     Raises:
-        InputError: when it is damaged, or holds spectra, which are no weights.
+        InputError: when it is damaged, or holds spectra instead of weights.
     """
     ours = _OURS.get(str(examine_group(path).get("format")).split("/")[0])
     if ours is not None:
@@ -52,7 +52,7 @@ def _zarr_array(grid: StoredGrid) -> StoredArray:
 
 
 def orbax_folder(path: Path) -> Path | None:
-    """The folder of the arrays of an Orbax checkpoint: itself, or an item of it."""
+    """The folder with the arrays of an Orbax checkpoint: the checkpoint itself, or one of its items."""
     if (path / _ORBAX).exists():
         return path
     items = sorted(mark.parent for mark in path.glob(f"*/{_ORBAX}") if not mark.parent.name.isdigit())
@@ -99,7 +99,7 @@ def _orbax_entry(tensorstore: Any, directory: Path, name: str, metadata: dict) -
     spec = {"driver": "zarr3" if metadata.get("use_zarr3") else "zarr", "kvstore": store}
     try:
         opened = tensorstore.open(spec, open=True, read=True).result()
-    except Exception as error:  # tensorstore raises ValueError, OverflowError and its own kinds
+    except Exception as error:  # tensorstore raises ValueError, OverflowError and its own exceptions
         return BadArray(name, f"{name}: cannot be opened ({' '.join(str(error).split())[:160]}).")
 
     def read() -> np.ndarray:

@@ -1,9 +1,9 @@
-"""The entries of a weight matrix, compared with independent draws from one law, once its strong signals are taken out.
+"""The entries of a weight matrix, compared with independent draws from one law after removing its strong signals.
 
-The levels of a matrix tell neither whether its entries are independent nor how heavy their tail is, and both move bulk
+The levels of a matrix show neither whether its entries are independent nor how heavy their tail is, yet both move bulk
 and edge. Three things are measured here: the law of the entries (kurtosis, single large ones), whether rows and columns
-are alike and uncorrelated, and, where the law is far from Gaussian and the matrix small, levels of the same entries in
-random order.
+are statistically alike and uncorrelated, and, where the law is far from Gaussian and the matrix small, the levels of
+the same entries in random order.
 """
 
 from typing import Any, NamedTuple
@@ -16,27 +16,27 @@ from ._gram import LARGE, blocks
 from ._marchenko_pastur import mp_cdf, mp_edges, mp_quantile
 
 TESTS: tuple[str, ...] = ("unequal rows", "unequal columns", "correlated rows", "correlated columns")
-_SAMPLE = 1 << 20  # entries that are looked at: errors of kurtosis and correlations are then below 0.005
-_LOCALISED = 0.5  # square of one component, from which on a vector is that of a single entry or column
-_MAX_CUTS = 6
-_CAP = 9.0  # mean squares that a square counts at most: one heavy entry makes no unequal row
-_STRONG = 3.0  # signals of that many times the threshold are taken out; weaker ones hardly show in the entries
+_SAMPLE = 1 << 20  # entries that are used: errors of kurtosis and correlations are then below 0.005
+_LOCALISED = 0.5  # square of one component from which on a vector belongs to a single entry or column
+_MAX_CUTS = 6  # at most: the loop ends when a pass leaves out no further entry
+_CAP = 9.0  # largest value of a square, in mean squares: one heavy entry does not make a row unequal
+_STRONG = 3.0  # signals beyond this many times the threshold are removed; weaker ones hardly show in the entries
 _MAX_LARGE = 64
 _HILL = 20
-_OUTLYING = 1e-3  # probability that the largest gap between the largest entries is called one
+_OUTLYING = 1e-3  # false-alarm rate of the largest gap between the largest entries
 _MAX_SHUFFLES, _MIN_SHUFFLES = 60, 20
-_SHUFFLE_WORK = 3e9  # multiplications in all shuffles of a matrix: about a second
-_FAR = 0.1  # error that the first order in κ₄/√(MN) may leave in the edge, in units of its width
+_SHUFFLE_WORK = 3e9  # multiplications in all shuffles of a matrix, about a second
+_FAR = 0.1  # error of the edge to first order in κ₄/√(MN) that needs no shuffles, in units of the edge's width
 
 
 class ShuffledLevels(NamedTuple):
     """Levels of matrices of the same entries in random order, mean and standard deviation."""
 
     log_mean: float
-    """Of N log⟨x⟩ − Σ log x."""
+    """Mean and standard deviation of N log⟨x⟩ − Σ log x."""
     log_sd: float
     edge_mean: float
-    """Of the largest level in units of the mean square entry."""
+    """Mean and standard deviation of the largest level, in units of the mean square entry."""
     edge_sd: float
     levels: tuple[float, ...]
     """Mean levels, ascending, in the same units."""
@@ -48,15 +48,16 @@ class Entries(NamedTuple):
     """The entries of one matrix without its strong signals."""
 
     kurtosis: float
-    """Excess kurtosis of the entries up to 0.7 σ(MN)^{1/4}: from σ(MN)^{1/4} on an entry makes a level of its own."""
+    """Excess kurtosis of the entries up to 0.7 σ(MN)^{1/4}: from σ(MN)^{1/4} on an entry produces a level of its
+    own."""
     large: tuple[float, ...]
-    """Sizes of the larger ones, descending, as far as they continue the law of the others."""
+    """Sizes of the larger entries, descending, as far as they continue the law of the others."""
     p_values: tuple[float, float, float, float]
-    """Of independent, equally distributed entries, against each of TESTS."""
+    """p-values of independent, identically distributed entries against each of TESTS."""
     correlations: tuple[float, float]
     """Correlation of neighbouring rows and of neighbouring columns."""
     shuffled: ShuffledLevels | None = None
-    """Where the law is far from Gaussian and the matrix small enough."""
+    """Computed where the law is far from Gaussian and the matrix small enough."""
 
 
 def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None, seed: int = 0) -> Entries | None:
@@ -65,7 +66,7 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
     Args:
         matrix: weights, shape (M, N); rows and columns are those of the result.
         levels: eigenvalues of the Gram matrix of the shorter side, ascending, shape (min(M, N),).
-        right: vectors of the shorter side of the largest levels, in columns.
+        right: singular vectors (shorter side) of the largest levels, in columns.
         seed: seed of the random orders.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
@@ -95,7 +96,8 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
 
 
 def _cut(part: np.ndarray, size: int, most: float) -> float:
-    """0.7 σ(MN)^{1/4}, with σ of the entries up to there; infinite where ``most`` lie beyond: the matrix is sparse."""
+    """0.7 σ(MN)^{1/4}, with σ of the entries up to there; infinite if ``most`` of them lie beyond it: the matrix is
+    sparse."""
     square = (part**2).ravel()
     cut = np.inf
     for _ in range(_MAX_CUTS):
@@ -109,7 +111,7 @@ def _cut(part: np.ndarray, size: int, most: float) -> float:
 
 
 class _Signals:
-    """Takes the strong levels of a tall matrix down to the mean of the others."""
+    """Reduces the strong levels of a tall matrix to the mean of the others."""
 
     def __init__(self, levels: np.ndarray, right: np.ndarray | None, rows: int) -> None:
         columns = levels.size
@@ -118,7 +120,7 @@ class _Signals:
         root = np.sqrt(columns / rows)
         strong = np.flatnonzero(levels > median * rows * (1 + _STRONG * root) * (1 + root / _STRONG))
         strong = strong[strong >= levels.size - count] if median > 0 else strong[:0]
-        if right is not None:  # of a single entry or column, which is seen in the entries themselves
+        if right is not None:  # vectors of a single entry or column, which is visible in the entries themselves
             strong = strong[(right[:, strong - (columns - count)] ** 2).max(axis=0, initial=0.0) < _LOCALISED]
         self._vectors = np.zeros((columns, 0)) if right is None else right[:, strong - (columns - count)]
         rest = float(np.delete(levels, strong).mean()) if strong.size < levels.size else 0.0
@@ -128,13 +130,13 @@ class _Signals:
         """Chosen rows and columns of the matrix, float64, without its strong signals and its mean."""
         part = np.asarray(tall[rows][:, columns], dtype=np.float64)
         if self._taken.size:
-            # what is subtracted is W V (1 − s/s_k) Vᵀ, block by block
+            # subtract W V (1 − s/s_k) Vᵀ, block by block
             along = np.concatenate([block @ self._vectors for block in blocks(tall[rows])])
             part = part - (along * self._taken) @ self._vectors[columns].T
         return part - part.mean()
 
     def pairs(self, tall: np.ndarray, *, of_rows: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (or columns) and their neighbours, the same number of entries each."""
+        """Rows (or columns) and their neighbours, with the same number of entries each."""
         size = tall.shape[0 if of_rows else 1]
         step = max(1, -(-tall.size // _SAMPLE))
         first = np.arange(0, size - 1, min(step, max(size // 2, 1)))
@@ -145,7 +147,8 @@ class _Signals:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Correlation of neighbours and its p-value, from products scaled by themselves: heavy entries count once."""
+    """Correlation of neighbours and its p-value, from self-normalised products, so that heavy entries do not
+    dominate."""
     product = first * second
     scale = np.sqrt((first**2).sum() * (second**2).sum())
     spread = np.sqrt((product**2).sum())
@@ -158,7 +161,7 @@ def _unequal(part: np.ndarray) -> float:
     """p-value of equal mean squares in the rows, squares counted up to nine times their mean.
 
     Between m rows and over all, the sums of squares of n scores have the ratio (m − 1)/(n − 1) when the scores are in
-    random order; its variance follows from their excess kurtosis κ, (2/(m − 1))(1 + κ/2q) relatively, with q scores a
+    random order; its relative variance follows from their excess kurtosis κ, (2/(m − 1))(1 + κ/2q) with q scores per
     row, and chi-squared is scaled to it.
     """
     square = part**2
@@ -176,7 +179,7 @@ def _unequal(part: np.ndarray) -> float:
 
 
 def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:
-    """Sizes beyond the cut; those that leave a gap in the tail below them are signals, and left out."""
+    """Sizes beyond the cut; those with a gap in the tail below them are signals and are left out."""
     top = np.zeros(0)
     for block in blocks(tall):
         size = np.abs(block).ravel()
@@ -197,7 +200,7 @@ def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:
 
 
 def _shuffled(long: np.ndarray, cut: float, kurtosis: float, seed: int) -> ShuffledLevels | None:
-    """Levels of the entries up to the cut or, where they continue their law, beyond it, in random order."""
+    """Levels of the entries in random order, up to the cut or, where they continue their law, beyond it."""
     rows, columns = long.shape
     number = min(_MAX_SHUFFLES, int(_SHUFFLE_WORK / (rows * columns**2)))
     upper = mp_edges(1.0, rows, columns)[1]
@@ -222,7 +225,7 @@ def _summary(levels: np.ndarray, rows: int) -> ShuffledLevels:
     logs = columns * np.log(levels.mean(axis=1)) - np.log(levels).sum(axis=1)
     edges, mean = levels[:, -1], levels.mean(axis=0)
     moved = columns * np.abs(mp_cdf(levels, 1.0, rows, columns) - mp_cdf(mean, 1.0, rows, columns)).max(axis=1)
-    # 2.7: of a law between Gaussian and Gumbel
+    # 2.7: the 99% quantile of a law between Gaussian and Gumbel
     distance = moved.mean() + 2.7 * moved.std(ddof=1)
     spread = (float(logs.mean()), float(logs.std(ddof=1)), float(edges.mean()), float(edges.std(ddof=1)))
     return ShuffledLevels(*spread, tuple(mean.tolist()), float(distance))

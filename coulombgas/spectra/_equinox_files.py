@@ -1,7 +1,8 @@
-"""Reading Equinox's ``.eqx``: arrays one after the other, each as ``numpy.save`` writes it, without names.
+"""Reading Equinox's ``.eqx``: arrays one after another, each as ``numpy.save`` writes it, without names.
 
 The names are those of a ``template``, the module that the file was written from (or one like it). Without it the
-arrays are numbered; kernels of three and more dimensions are then left out, because nothing tells their axes.
+arrays are numbered; kernels of three or more dimensions are then left out, because the meaning of their axes is
+unknown.
 """
 
 import math

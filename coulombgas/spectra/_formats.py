@@ -63,7 +63,7 @@ def find_checkpoints(path: PathType | Sequence[PathType], *, template: Any = Non
     none.
 
     Args:
-        path: where they are.
+        path: file, folder, or sequence of them.
         template: module that Equinox files were written from, which names their arrays.
 
     Raises:
@@ -100,7 +100,7 @@ def _step(path: Path) -> int | None:
 
 
 def _one_of_shards(paths: Sequence[Path]) -> list[Checkpoint] | None:
-    """All the shards of one checkpoint, named one by one, as a shell does it."""
+    """All the shards of one checkpoint, named one by one, as a shell expands them."""
     found = [(path.parent, match["stem"]) for path in paths if (match := SHARD.match(path.name)) is not None]
     if len(paths) < 2 or len(found) < len(paths) or len(set(found)) > 1:
         return None
@@ -148,7 +148,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _child(folder: Path) -> Callable[[Path], Checkpoint | None]:
-    """What something in a folder is: a checkpoint, or None."""
+    """The checkpoint that an entry of a folder is, or None."""
     inside = links_stay_in(folder)
 
     def look(path: Path) -> Checkpoint | None:
@@ -162,7 +162,7 @@ def _child(folder: Path) -> Callable[[Path], Checkpoint | None]:
         except InputError:
             if path.suffix.lower() in _SUFFIXES:
                 raise
-            return None  # a log or a text that was packed
+            return None  # a compressed log or text file
         return None if found is None else Checkpoint(path, found.reader, None)
 
     return look

@@ -1,8 +1,8 @@
-"""Matrices of recurrent layers cut into those of their gates.
+"""Matrices of recurrent layers, split into those of their gates.
 
 PyTorch and Equinox store ``weight_ih`` (gates·hidden, input) and ``weight_hh`` (gates·hidden, hidden), Keras ``kernel``
-(input, gates·units) beside ``recurrent_kernel`` (units, gates·units), ONNX the directions on top. How many gates there
-are follows from the recurrent matrix, which is square gate by gate.
+(input, gates·units) beside ``recurrent_kernel`` (units, gates·units), ONNX with the directions as an extra axis. The
+number of gates follows from the recurrent matrix, which is square for each gate.
 """
 
 import re
@@ -22,7 +22,7 @@ _KERAS_GATES = {4: ("input", "forget", "cell", "output"), 3: ("update", "reset",
 
 
 def gates_of(array: StoredArray, shapes: Shapes) -> tuple[int, tuple[str, ...]] | None:
-    """Axis of the gates and their names, or None when an array is no matrix of a recurrent layer with gates."""
+    """Axis of the gates and their names, or None if an array is not a matrix of a recurrent layer with gates."""
     if array.layout.startswith("gates:"):
         _, axis, names = array.layout.split(":")
         return int(axis), tuple(names.split(","))

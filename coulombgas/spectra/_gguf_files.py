@@ -1,4 +1,4 @@
-"""Reading GGUF, the format of llama.cpp: quantised blocks become numbers by the rules of its own library."""
+"""Reading GGUF, the format of llama.cpp: quantised blocks are dequantised by its own library."""
 
 from collections.abc import Iterator
 from pathlib import Path

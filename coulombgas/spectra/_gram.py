@@ -2,7 +2,7 @@
 
 The Gram matrix G of the shorter side (N) is summed in float64 over blocks of rows, one triangle of it. Householder
 reflections make it tridiagonal in place, T = Qᵀ G Q, which is nearly all of the work; the levels are those of T, and
-the vector of a level costs N² more: that of T, by inverse iteration, turned by Q.
+the vector of a level costs N² more: the vector of T, by inverse iteration, multiplied by Q.
 """
 
 import importlib.metadata
@@ -18,16 +18,16 @@ from coulombgas._checks import InputError, check_choice
 
 from ._marchenko_pastur import mp_edges, mp_quantile
 
-_blas: Any = scipy_blas  # compiled, without annotations
+_blas: Any = scipy_blas  # a compiled module without annotations
 _lapack: Any = scipy_lapack
 CHUNK = 1 << 22
 """Entries converted to float64 at a time."""
 DEVICES = ("auto", "cpu", "jax")
 LARGE = 0.7
-"""Entries beyond that fraction of σ(MN)^{1/4} move single levels, and are left out of the kurtosis."""
+"""Entries beyond this fraction of σ(MN)^{1/4} move single levels and are left out of the kurtosis."""
 _CACHED = 1 << 15  # entries whose powers are summed while they are in the cache
 _MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
-_MOST_VECTORS = 256
+_MOST_VECTORS = 256  # N² operations each; more levels beyond the edge are a heavy tail, not spikes
 
 
 class Eigensystem(NamedTuple):
@@ -35,26 +35,26 @@ class Eigensystem(NamedTuple):
 
     levels: np.ndarray
     vectors: np.ndarray | None
-    """In columns, of the shorter side; of the last levels; None when none were asked for."""
+    """Vectors of the shorter side in columns, those of the last levels; None if not requested."""
 
 
 def blocks(tall: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of a matrix in float64, some at a time."""
+    """Rows of a matrix in float64, in blocks."""
     rows = max(1, CHUNK // tall.shape[1])
     for start in range(0, tall.shape[0], rows):
         yield np.ascontiguousarray(tall[start : start + rows], dtype=np.float64)
 
 
 def use_jax(device: str) -> bool:
-    """Whether the eigenproblem goes to JAX: where that is asked for, or where it has an accelerator.
+    """Whether JAX solves the eigenproblem: if requested, or if JAX has an accelerator.
 
     Raises:
-        InputError: for a word that is no device.
+        InputError: for an unknown device.
     """
     check_choice("device", device, DEVICES)
     if device != "auto":
         return device == "jax"
-    if not importlib.metadata.entry_points(group="jax_plugins"):  # none of its accelerators is installed
+    if not importlib.metadata.entry_points(group="jax_plugins"):  # no accelerator is available
         return False
     import jax
 
@@ -72,7 +72,7 @@ def gram_matrix(name: str, tall: np.ndarray, *, on_jax: bool) -> tuple[Any, floa
     if on_jax:
         gram, trace, largest = _gram_on_jax(tall)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):  # answered below
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
             for block in blocks(tall):
                 gram = _blas.dsyrk(1.0, block.T, beta=1.0, c=gram, trans=0, lower=1, overwrite_c=1)
                 largest = max(largest, float(block.max()), -float(block.min()))
@@ -89,8 +89,8 @@ def eigensystem(gram: Any, rows: int, vectors: str) -> Eigensystem:
 
     Args:
         gram: from :func:`gram_matrix`.
-        rows: number of rows of the matrix behind it.
-        vectors: "none", "spikes" (levels beyond the noise edge that the median level tells) or "all".
+        rows: number of rows of the matrix that it belongs to.
+        vectors: "none", "spikes" (levels beyond the noise edge inferred from the median level) or "all".
     """
     if not isinstance(gram, np.ndarray):
         return _on_jax(gram, rows, vectors)
@@ -121,7 +121,7 @@ def _turn(reflectors: np.ndarray, factors: np.ndarray, vectors: np.ndarray) -> n
 
 
 def num_outliers(levels: np.ndarray, rows: int) -> int:
-    """How many levels lie beyond the edge of the noise whose Marchenko-Pastur law has the same median, at most 256."""
+    """Number of levels beyond the edge of the Marchenko-Pastur law with the same median, at most 256."""
     columns = levels.size
     median = float(np.median(levels))
     if median <= 0 or columns < 3:
@@ -159,7 +159,7 @@ def _on_jax(gram: Any, rows: int, vectors: str) -> Eigensystem:
 
 
 def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
-    """Excess kurtosis of the entries that make no spike of their own."""
+    """Excess kurtosis of the entries that do not produce a spike of their own."""
     if largest == 0.0:
         return 0.0
     cut, variance, kurtosis = largest, mean_square, 0.0
@@ -179,7 +179,7 @@ def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
 
 
 def _moments(tall: np.ndarray, cut: float, *, everything: bool) -> tuple[np.ndarray, int]:
-    """Sums of the first four powers of the entries up to ``cut``, in its units, and how many there are."""
+    """Sums of the first four powers of the entries up to ``cut``, in units of it, and their number."""
     moments, num = np.zeros(4), 0
     rows = max(1, _CACHED // tall.shape[1])
     for start in range(0, tall.shape[0], rows):

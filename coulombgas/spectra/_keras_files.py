@@ -1,8 +1,8 @@
-"""What the arrays of a Keras file are: names and axes by the class of the layer that holds them.
+"""The meaning of the arrays of a Keras file: names and axes by the class of their layer.
 
 Keras 2 and the legacy format of Keras 3 name their arrays (``conv2d/kernel:0``); ``.weights.h5`` and ``.keras`` of
-Keras 3 number them (``layers/conv2d/vars/0``), in the order of the class. The class stands in the path, in the name of
-the layer, or in the configuration that is stored with the weights.
+Keras 3 number them (``layers/conv2d/vars/0``), in the order of the class. The class is found in the path, in the name
+of the layer, or in the configuration stored with the weights.
 """
 
 import re
@@ -31,15 +31,15 @@ _EINSUM = re.compile(r"([a-z.]+),([a-z]+)->([a-z.]+)")
 
 
 class Layer(NamedTuple):
-    """What the configuration says of a layer."""
+    """What the configuration says about a layer."""
 
     word: str
-    """Its class in small letters, as the paths have it: "depthwise_conv2d"."""
+    """Its class in lower case, as in the paths: "depthwise_conv2d"."""
     equation: str = ""
 
 
 def read_layers(config: Any, source: str) -> dict[str, Layer]:
-    """Classes of the layers by name, from the JSON of a model's configuration; empty where it is of another kind."""
+    """Classes of the layers by name, from the JSON of a model's configuration; empty if it has another structure."""
     try:
         document = parse_json(config, source, what="configuration")
     except InputError:
@@ -72,8 +72,8 @@ def keras_array(array: StoredArray, layers: Mapping[str, Layer], layer_name: str
 
     Args:
         array: as the file names it.
-        layers: what the configuration says, by name of the layer.
-        layer_name: name of the layer whose numbered variables these are, where the file has it.
+        layers: the layers in the configuration, by name.
+        layer_name: name of the layer that the numbered variables belong to, if the file gives it.
     """
     found = _VARS.fullmatch(array.name)
     if found is None:
@@ -92,7 +92,7 @@ def keras_array(array: StoredArray, layers: Mapping[str, Layer], layer_name: str
 
 
 def _named(array: StoredArray, layers: Mapping[str, Layer]) -> StoredArray:
-    """Keras 2: the configuration tells a depthwise kernel that is only called so."""
+    """Keras 2: the configuration identifies a depthwise kernel that is only called ``kernel``."""
     name = clean_name(array.name)
     parts = name.split("/")
     layer = next((layers[part] for part in reversed(parts[:-1]) if part in layers), None)
@@ -114,7 +114,7 @@ def _layout(array: StoredArray, variable: str, word: str) -> str:
 
 
 def _unnamed(array: StoredArray, layer: Layer | None) -> str:
-    """Layout of an array of a class that is not known."""
+    """Layout of an array of an unknown class."""
     if len(array.shape) < 3:
         return ""
     equation = _EINSUM.fullmatch(layer.equation) if layer is not None else None
@@ -129,7 +129,7 @@ def _unnamed(array: StoredArray, layer: Layer | None) -> str:
 
 
 def layers_of(file: Any, source: str) -> dict[str, Layer]:
-    """Classes of the layers from the attributes of an HDF5 file, where it has them."""
+    """Classes of the layers from the attributes of an HDF5 file, if present."""
     config = file.attrs.get("model_config")
     if isinstance(config, bytes):
         config = config.decode("utf-8", "replace")

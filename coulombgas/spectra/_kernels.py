@@ -3,9 +3,9 @@
 The layout of an array is a word: ``conv-first`` (out, in, k…), ``conv-last`` (k…, in, out), ``depthwise-first``
 (channels, 1, k…), ``depthwise-last`` (k…, channels, multiplier), ``heads-last`` (model, head, size), ``heads-first``
 (head, size, model), ``stack`` (one matrix for each index of the first axis), ``einsum:LETTERS:INPUTS`` (a letter for
-each axis, and those that are summed over) and ``unknown``. Formats that know the operation say it; for all others it
-follows from name and shape, and where both are silent there is none. A transposed convolution swaps in and out, which
-leaves the spectrum as it is.
+each axis, and those that are summed over) and ``unknown``. Formats that store the operation determine the layout; for
+all others it follows from name and shape, or stays unknown. A transposed convolution swaps in and out, which leaves the
+spectrum unchanged.
 """
 
 import math
@@ -20,24 +20,24 @@ from ._stored import StoredArray
 KERNELS = ("kernel", "pointwise_kernel", "depthwise_kernel", "recurrent_kernel")
 _HEADS = {"query": "heads-last", "key": "heads-last", "value": "heads-last"}
 _OUT = ("out", "attention_output", "output")
-_MAX_SPATIAL = 16  # sides of a kernel in a shape whose name says nothing
+_MAX_SPATIAL = 16  # largest side of a kernel where the name does not identify it
 _SURELY_SPATIAL = 11
 _NOT_SPATIAL = 16
 
 
 def clean_name(name: str) -> str:
-    """A name without what TensorFlow appends to it, ``kernel:0`` and ``kernel/.ATTRIBUTES/VARIABLE_VALUE``."""
+    """A name without the suffixes of TensorFlow, ``kernel:0`` and ``kernel/.ATTRIBUTES/VARIABLE_VALUE``."""
     return re.sub(r":\d+$|/\.ATTRIBUTES/VARIABLE_VALUE$", "", name)
 
 
 def name_parts(name: str) -> list[str]:
-    """The parts of a name, without what flax.nnx appends to it ("value")."""
+    """The parts of a name, without the suffix of flax.nnx ("value")."""
     parts = clean_name(name).replace("/", ".").split(".")
     return parts[:-1] if len(parts) > 1 and parts[-1] in ("value", "0") else parts
 
 
 def find_layout(array: StoredArray) -> str | None:
-    """The layout of an array of three or more dimensions; None where neither name nor shape tells it."""
+    """The layout of an array of three or more dimensions; None if neither name nor shape determines it."""
     if array.layout:
         return None if array.layout == "unknown" else array.layout
     parts = name_parts(array.name)
@@ -133,7 +133,7 @@ def _depthwise(size: int):
 
 
 def derived(array: StoredArray, name: str, shape: tuple[int, ...], pick=lambda values: values, *, kind: str = ""):
-    """An array that is computed from a stored one when it is read."""
+    """An array computed from a stored one when it is read."""
 
     def read() -> np.ndarray:
         return pick(array.read()).reshape(shape)

@@ -1,4 +1,4 @@
-"""One weight matrix reduced to what its analysis needs: levels, shape and how far its singular vectors are spread."""
+"""One weight matrix reduced to what its analysis needs: levels, shape and the spread of its singular vectors."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from ._gram import blocks, eigensystem, gram_matrix, use_jax
 from ._recorded_training import RecordedTraining
 
 Vectors: TypeAlias = bool | str
-"""Whose singular vectors are looked at: "spikes", "all" (True) or "none" (False)."""
+"""Whose singular vectors are computed: "spikes", "all" (True) or "none" (False)."""
 _RANK_TOLERANCE = 1e-13  # eigenvalues this far below the largest are rounding noise of a float32 matrix
 
 
@@ -22,7 +22,7 @@ class Participation(NamedTuple):
     """Number of components that carry each singular vector, 1/Σ_a v_a⁴: n/3 for random ones, 1 for localised ones."""
 
     long: np.ndarray
-    """Vectors with as many components as the longer side, one value a mode, modes ascending."""
+    """Vectors with as many components as the longer side, one value per mode, modes ascending."""
     short: np.ndarray
     """Vectors with as many components as the shorter side."""
     modes: np.ndarray | None = None
@@ -37,7 +37,7 @@ class Change(NamedTuple):
     spectral_distance: float
     """Kolmogorov distance of the two spectra, each as fractions of its levels."""
     alignment: float
-    """Cosine between W and W₀ as vectors: 1 when nothing moved."""
+    """Cosine between W and W₀ as vectors: 1 if nothing changed."""
     initial: "LayerSpectrum"
     """Spectrum of the initial matrix."""
     update: "LayerSpectrum"
@@ -46,26 +46,26 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerSpectrum:
-    """Spectrum of one weight matrix W (M×N after reshaping) and a few numbers that need its entries or vectors."""
+    """Spectrum of one weight matrix W (M×N after reshaping) and a few numbers derived from its entries or vectors."""
 
     name: str
     shape: tuple[int, int]
     """Rows and columns of the matrix, as stored or as reshaped from a convolution kernel."""
     eigenvalues: np.ndarray
-    """Eigenvalues of WᵀW that do not vanish by shape, ascending, shape (min(M, N),), float64."""
+    """Eigenvalues of WᵀW without the zeros forced by its shape, ascending, shape (min(M, N),), float64."""
     step: int | None = None
     """Training step of the checkpoint, when known."""
     kurtosis: float = 0.0
     """Excess kurtosis of the entries: 0 Gaussian, −1.2 uniform; it sets how sharply the variance is known. Entries
-    beyond 0.7 σ(MN)^{1/4} are left out: from σ(MN)^{1/4}, the BBP threshold, on each makes a level of its own."""
+    beyond 0.7 σ(MN)^{1/4} are left out: from σ(MN)^{1/4}, the BBP threshold, on each produces a level of its own."""
     participation: Participation | None = None
     """Spread of the singular vectors, when they were computed."""
     change: Change | None = field(default=None, repr=False)
     """Comparison with the initial matrix, when that was given."""
     kind: str = ""
-    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", "dequantised AWQ …"."""
+    """What the matrix is, if not a plain one: "depthwise convolution 3×3", "forget gate", "dequantised AWQ …"."""
     entries: Entries | None = field(default=None, repr=False)
-    """What is known of the entries, where vectors were looked at."""
+    """Statistics of the entries, if vectors were computed."""
 
     @property
     def rows(self) -> int:
@@ -103,11 +103,11 @@ class NetworkSpectra(Sequence):
     source: tuple[str, ...] = ()
     """Files the matrices came from."""
     skipped: tuple[str, ...] = ()
-    """Arrays that are no weight matrices (vectors, integers, optimiser state), one line each."""
+    """Arrays that are not weight matrices (vectors, integers, optimiser state), one line each."""
     problems: tuple[str, ...] = ()
     """Arrays or files that could not be used, one line each (``keep_going``)."""
     training: RecordedTraining | None = field(default=None, repr=False)
-    """How the network was trained, where a recording says so."""
+    """How the network was trained, if a recording says so."""
 
     @overload
     def __getitem__(self, index: int) -> LayerSpectrum: ...
@@ -145,17 +145,17 @@ def layer_spectrum(
 ) -> LayerSpectrum:
     """Levels of WᵀW, kurtosis of the entries and participation numbers of singular vectors of one matrix.
 
-    The Gram matrix of the shorter side is summed in float64 over blocks of rows, so memory is that of the matrix, of
-    the Gram matrix and of one block.
+    The Gram matrix of the shorter side is summed in float64 over blocks of rows, so the memory needed is that of the
+    matrix, the Gram matrix and one block.
 
     Args:
-        name: name to carry along.
+        name: name, passed through to the result.
         matrix: weights, shape (M, N), real.
         step: training step.
         vectors: whose participation numbers are computed: "spikes" (levels beyond the noise edge, at little cost),
             "all" or True (three times the time), "none" or False.
         initial: the same matrix before training.
-        kind: what the matrix is, to carry along.
+        kind: what the matrix is, passed through to the result.
         device: "cpu", "jax" (the eigenproblem on JAX's device) or "auto": JAX where it has an accelerator.
 
     Raises:

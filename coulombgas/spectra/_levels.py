@@ -1,4 +1,4 @@
-"""From levels to what the laws speak about: groups of equal targets, spacings, centres; weights to levels."""
+"""From levels to the quantities of the laws: groups of equal targets, spacings, centres; from weights to levels."""
 
 import itertools
 from typing import NamedTuple
@@ -30,7 +30,7 @@ def level_groups(fixed_point: np.ndarray, *, tolerance: float = 1e-3) -> tuple[L
 
     Args:
         fixed_point: eigenvalues at the fixed point, ascending, shape (mode,).
-        tolerance: how near is near, relative to the largest |x|.
+        tolerance: largest distance of neighbours in a group, relative to the largest |x|.
 
     Returns:
         The groups, ascending.
@@ -52,7 +52,7 @@ def level_groups(fixed_point: np.ndarray, *, tolerance: float = 1e-3) -> tuple[L
 
 
 def level_spacings(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, step: int = -1) -> np.ndarray:
-    """Spacings S = x_{i+1} − x_i inside a group, replicas that diverged left out.
+    """Spacings S = x_{i+1} − x_i inside a group, without replicas that diverged.
 
     Returns:
         shape (replica, size − 1), in the units of the eigenvalue.
@@ -61,7 +61,7 @@ def level_spacings(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, 
 
 
 def group_levels(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, step: int = -1) -> np.ndarray:
-    """Levels of a group, ascending, replicas that diverged left out; shape (replica, size), float64."""
+    """Levels of a group, ascending, without replicas that diverged; shape (replica, size), float64."""
     from ._schema import healthy
 
     levels = spectra.eigenvalue.isel(setting=setting, step=step).values[:, list(group.modes)]
@@ -71,8 +71,8 @@ def group_levels(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, st
 def weights_to_levels(weights: np.ndarray, *, kind: str = "gram") -> np.ndarray:
     """Eigenvalues of weight matrices, ascending.
 
-    ``gram``: eigenvalues of X = WᵀW that are not zero by shape, x_i = ξ_i² (ALP24 (6)), N = min(M, N) of them;
-    ``singular``: ξ_i; ``symmetric``: eigenvalues of (W + Wᵀ)/2.
+    ``gram``: eigenvalues of X = WᵀW without the zeros forced by its shape, x_i = ξ_i² (ALP24 (6)), N = min(M, N) of
+    them; ``singular``: ξ_i; ``symmetric``: eigenvalues of (W + Wᵀ)/2.
 
     Args:
         weights: shape (..., M, N).

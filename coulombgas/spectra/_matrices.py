@@ -2,13 +2,13 @@
 
 - two dimensions: a matrix as it is;
 - a convolution ``weight`` (out, in, k…) becomes out × (in·k…), a ``kernel`` (k…, in, out) becomes (k…·in) × out, a
-  ``depthwise_kernel`` (k…, channels, multiplier) becomes (channels·multiplier) × k…; where the format knows the
-  operation (Keras, ONNX) that decides, where the name says nothing a kernel is known by its equal short sides;
+  ``depthwise_kernel`` (k…, channels, multiplier) becomes (channels·multiplier) × k…; where the format stores the
+  operation (Keras, ONNX), that decides; where the name does not, a kernel is recognised by its equal short sides;
 - a Flax or Keras attention ``kernel`` under query, key or value (model, head, size) becomes model × (head·size), under
   out (head, size, model) becomes (head·size) × model;
 - any other array of three dimensions is a stack of matrices, ``name[0]``, ``name[1]``, …; one of four or more whose
-  order nothing tells is left out;
-- the matrices of an LSTM or GRU are cut into those of their gates;
+  axes cannot be identified is left out;
+- the matrices of an LSTM or GRU are split into those of their gates;
 - a fused projection whose name has a part ``c_attn``, ``in_proj_weight``, ``qkv``, ``qkv_proj``, ``attn_qkv``,
   ``W_pack``, ``to_qkv`` or ``query_key_value`` is cut into query, key and value, along the axis that is three times
   the other one or, with the numbers of heads of a ``config.json``, has one part for each head;
@@ -41,12 +41,12 @@ class Heads(NamedTuple):
 
     number: int | None = None
     key_value: int | None = None
-    """Heads of key and value, where they are fewer."""
+    """Heads of key and value, if they are fewer."""
     size: int | None = None
 
 
 def reason_to_skip(array: StoredArray) -> str | None:
-    """Why an array is no weight matrix, in words; None when it may be one."""
+    """Why an array is not a weight matrix, in words; None if it may be one."""
     if not array.is_real:
         return f"type {array.dtype}" if array.dtype != "object" else None
     if len([side for side in array.shape if side != 1]) < 2 and (0 not in array.shape or len(array.shape) < 2):
@@ -69,12 +69,12 @@ def reason_to_skip(array: StoredArray) -> str | None:
 def as_matrices(
     array: StoredArray, heads: Heads | int | None = None, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> Iterator[StoredArray]:
-    """The matrices that one stored array stands for, by the rules of this module; none is read yet.
+    """The matrices in one stored array, by the rules of this module; none is read yet.
 
     Args:
         array: as stored.
         heads: numbers of attention heads.
-        shapes: shapes of all arrays of the checkpoint by name, which tell recurrent layers.
+        shapes: shapes of all arrays of the checkpoint by name, which identify recurrent layers.
     """
     gates = gates_of(array, shapes or {})
     if gates is not None:
@@ -92,7 +92,7 @@ def _plain(array: StoredArray, heads: Heads) -> Iterator[StoredArray]:
 
 
 def split_fused(array: StoredArray, heads: Heads) -> Iterator[StoredArray]:
-    """Query, key and value of a fused projection, or the array itself when it is none."""
+    """Query, key and value of a fused projection, or the array itself if it is not one."""
     parts = name_parts(array.name)
     found = [part for part in parts if _BLOCKED.match(part) or part == _INTERLEAVED or part in _HALVES]
     cuts = _cuts(array, found[0], parts[-1], heads) if len(found) == 1 else None
@@ -105,7 +105,7 @@ def split_fused(array: StoredArray, heads: Heads) -> Iterator[StoredArray]:
 
 
 def _cuts(array: StoredArray, fused: str, word: str, heads: Heads):
-    """(name, axis, size, part) of what a projection is cut into; None when it is left whole."""
+    """(name, axis, size, part) of the pieces of a projection; None if it is left whole."""
     if fused in _HALVES:
         axis = 1 if word == "kernel" else 0
         sizes = [array.shape[axis] // 2] * 2
@@ -122,7 +122,7 @@ def _cuts(array: StoredArray, fused: str, word: str, heads: Heads):
 
 
 def _grouped(array: StoredArray, word: str, heads: Heads):
-    """Fewer heads of key and value than of query."""
+    """Pieces of a projection with fewer heads of key and value than of query."""
     if heads.number is None or heads.key_value is None:
         return None
     axis = 1 if word == "kernel" else 0

@@ -37,7 +37,7 @@ def read_msgpack(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 class _Extension:
-    """An array, not yet looked at."""
+    """An array, not yet decoded."""
 
     def __init__(self, code: int, data: bytes):
         self.code, self.data = code, data
@@ -73,7 +73,7 @@ def _walk(msgpack: Any, name: str, value: Any, depth: int) -> Iterator[StoredArr
 
 
 def _chunked(msgpack: Any, name: str, value: dict) -> StoredArray | BadArray:
-    def numbers(item: Any) -> list[Any]:  # lists are stored as dictionaries of their places
+    def numbers(item: Any) -> list[Any]:  # lists are stored as dictionaries by index
         return [item[str(index)] for index in range(len(item))] if isinstance(item, dict) else list(item)
 
     try:
@@ -89,7 +89,7 @@ def _array(msgpack: Any, name: str, pieces: list, whole: tuple[int, ...] | None)
         dtype = described[0][1]
         if math.prod(shape) != sum(math.prod(part[0]) for part in described):
             raise ValueError("its pieces do not fill it")
-    except Exception as error:  # whatever NumPy or msgpack say of foreign bytes
+    except Exception as error:  # whatever NumPy or msgpack raise on foreign bytes
         return BadArray(name, f"{name}: damaged ({' '.join(str(error).split())[:100]}): write the file again.")
 
     def raw() -> np.ndarray:

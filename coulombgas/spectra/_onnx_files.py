@@ -1,4 +1,4 @@
-"""Reading ONNX models: the initialisers, and what the graph does with each of them."""
+"""Reading ONNX models: the initialisers, and how the graph uses each of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def read_onnx(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _graph(onnx: Any, path: Path, graph: Any, prefix: str, depth: int) -> Iterator[StoredArray | BadArray]:
-    """The initialisers of a graph, and of those that its nodes hold (branches, loops), named after the branch."""
+    """The initialisers of a graph and of its subgraphs (branches, loops), named after the branch."""
     uses = _uses(graph)
     for tensor in graph.initializer:
         yield from _initialiser(onnx, path, tensor, uses.get(tensor.name), f"{prefix}{tensor.name}")
@@ -51,7 +51,7 @@ def _graph(onnx: Any, path: Path, graph: Any, prefix: str, depth: int) -> Iterat
 
 
 def _uses(graph: Any) -> dict[str, tuple[str, int, Any]]:
-    """For each value: the operation that takes it first, at which place, and its node."""
+    """For each value: the first operation that takes it, the position of the argument, and the node."""
     found: dict[str, tuple[str, int, Any]] = {}
     same = {}
     for node in graph.node:
@@ -90,7 +90,7 @@ def _initialiser(
     if use is not None and use[0] in ("LSTM", "GRU", "RNN") and use[1] in (1, 2) and len(shape) == 3:
         yield from _directions(array, use)
     elif use is not None and use[0] in ("LSTM", "GRU", "RNN"):
-        return  # the bias, or what the state starts from
+        return  # the bias, or the initial state
     else:
         yield array
 
@@ -100,7 +100,7 @@ def _check_external(path: Path, name: str, tensor: Any) -> None:
         if entry.key == "location":
             file = path.parent / entry.value
             if Path(entry.value).is_absolute() or not within(file, path.parent):
-                raise InputError(f"{name}: its data lie outside the folder of the model, which is not left.")
+                raise InputError(f"{name}: its data are outside the folder of the model and are not read.")
             regular_file(file, inside=path.parent)
 
 

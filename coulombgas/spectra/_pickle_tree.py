@@ -1,4 +1,4 @@
-"""What a pickle describes, as plain data: its instructions are followed on paper, nothing is looked up or called.
+"""The contents of a pickle as plain data: its instructions are only interpreted, nothing is imported or called.
 
 A class becomes its name, an object a :class:`Described` with the arguments and the state that it would be built from.
 """
@@ -15,7 +15,7 @@ _MARK = object()
 
 @dataclass(eq=False)
 class Described:
-    """An object that is not built: the name of its class, arguments and state."""
+    """An object that is only described: the name of its class, its arguments and its state."""
 
     name: str
     arguments: Any = ()
@@ -57,7 +57,7 @@ def describe(data: bytes) -> Any:
     """The whole of a pickle as dictionaries, lists, tuples, numbers, texts and :class:`Described`.
 
     Raises:
-        InputError: for instructions that plain records do not need.
+        InputError: for instructions not needed by plain records.
         Exception: of any kind for a damaged one.
     """
     stack: list[Any] = []

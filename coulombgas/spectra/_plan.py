@@ -1,4 +1,4 @@
-"""The spectra of a path as a list of tasks: what each costs, in this process or in several, done ones left out."""
+"""The spectra of a path as a list of tasks, with their costs, run in one process or several, without finished ones."""
 
 import math
 import multiprocessing
@@ -29,7 +29,7 @@ from ._selection import (
 from ._stored import StoredArray
 
 _EIGENVALUES = (
-    9.0  # those of a Gram matrix of N rows take as long as 9 N³ of its multiplications, measured at 1024-4096
+    9.0  # the eigenvalues of an N×N Gram matrix take as long as 9 N³ of its multiplications, measured at 1024-4096
 )
 
 
@@ -41,7 +41,7 @@ class Task(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """Multiplications, or what takes as long: of M×N, M ≥ N, MN² for the Gram matrix and 9N³ for its levels."""
+        """Cost in multiplications for M×N, M ≥ N: MN² for the Gram matrix and the equivalent of 9N³ for its levels."""
         rows, columns = max(self.matrix.shape), min(self.matrix.shape)
         return rows * columns**2 + _EIGENVALUES * columns**3
 
@@ -53,13 +53,13 @@ class Task(NamedTuple):
 
 
 class SpectraPlan:
-    """What :func:`coulombgas.load_spectra` is going to do.
+    """The work that :func:`coulombgas.load_spectra` does.
 
     Args:
         path, select, initial, base, template, vectors, device, keep_going: as there.
 
     Raises:
-        InputError: as there; nothing has been computed by then.
+        InputError: as there, before anything is computed.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class SpectraPlan:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What could not be used so far, one line each."""
+        """Arrays and files that could not be used so far, one line each."""
         return tuple(self._log.problems)
 
     def compute(self, index: int) -> LayerSpectrum:
@@ -119,15 +119,15 @@ class SpectraPlan:
     def run(
         self, *, workers: int = 1, done: Mapping[int, LayerSpectrum] | None = None
     ) -> Iterator[tuple[int, LayerSpectrum | None]]:
-        """Index and spectrum of each matrix as it is done, None for one that has none (``keep_going``).
+        """Index and spectrum of each matrix as it finishes, None if it has no spectrum (``keep_going``).
 
         Args:
-            workers: processes, which share the cores; in one process they all work on one matrix.
-            done: spectra that are there already.
+            workers: processes, which share the cores; in a single process all cores work on one matrix.
+            done: spectra that exist already.
 
         Raises:
             InputError: at the first matrix without a spectrum unless ``keep_going``; when the memory is too small for
-                so many workers.
+            this many workers.
         """
         check_count("workers", workers)
         there = dict(done or {})
@@ -150,7 +150,7 @@ class SpectraPlan:
 
     def _check_workers(self, todo: Sequence[int], workers: int) -> None:
         if self._template is not None:
-            raise InputError("`workers` must be 1 with a `template`, which the other processes do not have.")
+            raise InputError("`workers` must be 1 with a `template`, which other processes cannot use.")
         largest = max(self.tasks[index].memory for index in todo)
         most = max(1, memory() // largest)
         if workers > most:
@@ -181,17 +181,17 @@ class SpectraPlan:
             return future.result()
         except BrokenProcessPool:
             raise InputError(
-                f"a worker died at {self.tasks[index].matrix.name}, most likely for want of memory: use fewer workers."
+                f"a worker died at {self.tasks[index].matrix.name}, probably for lack of memory: use fewer workers."
             ) from None
         except InputError as error:
             self._log.problem(str(self.tasks[index].checkpoint.path), str(error))
             return None
 
     def network(self, layers: Sequence[LayerSpectrum]) -> NetworkSpectra:
-        """All spectra together, with what was left out and why.
+        """All spectra together, with the arrays left out and the reasons.
 
         Raises:
-            InputError: when there is none.
+            InputError: when there is no spectrum.
         """
         if not layers:
             raise InputError(nothing_found(self.checkpoints, self._patterns, self._log))
@@ -204,7 +204,7 @@ _plans: list[SpectraPlan] = []
 
 
 def _begin(path: Any, options: dict[str, Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked will say when to stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process decides when to stop
     _plans[:] = [SpectraPlan(path, **options)]
 
 

@@ -1,7 +1,7 @@
-"""Quantised weights as numbers, where their layout is public; a weight in any other layout is a problem, not skipped.
+"""Quantised weights as numbers, if their layout is public; a weight in any other layout is an error, not skipped.
 
 - GPTQ: ``qweight`` (in·bits/32, out), ``qzeros``, ``scales`` (group, out), ``g_idx``: W = s (q − z − 1), as bits of one
-  stream down the columns (frantar et al.'s and AutoGPTQ's layout; without the 1 where ``checkpoint_format`` is
+  stream down the columns (layout of Frantar et al. and AutoGPTQ; without the 1 if ``checkpoint_format`` is
   ``gptq_v2``);
 - AWQ (gemm): ``qweight`` (in, out/8) in the order 0 2 4 6 1 3 5 7 of each word: W = s (q − z);
 - bitsandbytes: int8 ``weight`` with ``SCB``: W = q·SCB/127 by rows; 4 bits by ``quant_map`` and ``absmax`` by blocks;
@@ -33,7 +33,7 @@ _REMEDY = "save the dequantised model, as with transformers: model.dequantize().
 def dequantised(
     arrays: Sequence[StoredArray | BadArray], settings: Mapping[str, Any] | None = None
 ) -> Iterator[StoredArray | BadArray]:
-    """The arrays of a checkpoint with its quantised weights as numbers, the parts that make them left out.
+    """The arrays of a checkpoint with its quantised weights as numbers, in place of the parts that encode them.
 
     Args:
         arrays: everything that the checkpoint holds.
@@ -57,7 +57,7 @@ def dequantised(
 
 
 def _unknown(array: StoredArray) -> StoredArray | BadArray:
-    """A weight of whole numbers that no rule knows is a problem."""
+    """A weight of integers that no rule covers is an error."""
     whole = array.dtype.lower().lstrip("<>|=q").startswith(("int", "uint", "i", "u")) and not array.is_real
     word = array.name.replace("/", ".").split(".")[-1]
     if whole and word in _WEIGHT_WORDS and len([side for side in array.shape if side > 1]) > 1:
@@ -83,7 +83,7 @@ def _made(array: StoredArray, name: str, shape: tuple[int, ...], kind: str, comp
 
 
 def _unpack(words: np.ndarray, bits: int, axis: int) -> np.ndarray:
-    """The numbers of ``bits`` bits that follow each other, lowest bit first, in 32-bit words along an axis."""
+    """Consecutive numbers of ``bits`` bits, lowest bit first, in 32-bit words along an axis."""
     stream = np.moveaxis(np.ascontiguousarray(words).view(np.uint32), axis, -1)
     if 32 % bits == 0:
         shifts = np.arange(0, 32, bits, dtype=np.uint32)
@@ -108,7 +108,7 @@ def _packed(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
     if scales is None or zeros is None or len(scales.shape) != 2 or len(zeros.shape) != 2 or not scales.shape[1]:
         return refusal
     outputs = scales.shape[1]
-    if array.shape[1] == outputs:  # words run down the inputs
+    if array.shape[1] == outputs:  # words run along the inputs
         bits = 32 * zeros.shape[1] // outputs
         inputs = order.shape[0] if order is not None else 32 * array.shape[0] // max(bits, 1)
         if bits not in (2, 3, 4, 8) or array.shape[0] * 32 != inputs * bits:
@@ -179,7 +179,7 @@ def _four_bits(array: StoredArray, named: _Arrays, document: Mapping[str, Any], 
 
 
 def _scaled(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
-    """8 bits with scales of their own."""
+    """8-bit weights with separate scales."""
     if not array.dtype.lower().startswith(("f8", "float8", "i8", "int8")) or len(array.shape) != 2:
         return None
     stem = array.name.removesuffix("weight")
@@ -201,13 +201,13 @@ def _scaled(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
 
 
 def _block(shape: tuple[int, ...], parts: tuple[int, ...], given: Any) -> tuple[int, int] | None:
-    """Rows and columns that share a scale; None when nothing tells them."""
+    """Rows and columns that share a scale; None if unknown."""
     if len(parts) < 2:
         fits = math.prod(parts) in (1, shape[0])
         return ((shape[0] if math.prod(parts) == 1 else 1), shape[1]) if fits else None
     sides = zip(shape, parts, strict=True)
     exact = tuple(side // part if part and side % part == 0 else 0 for side, part in sides)
-    for block in (given, (128, 128), exact):  # blocks of 128 are the usual ones, cut at the edge
+    for block in (given, (128, 128), exact):  # blocks of 128 are common, cut at the edge
         good = isinstance(block, list | tuple) and len(block) == 2 and all(type(b) is int and b > 0 for b in block)
         if good and tuple(-(-side // b) for side, b in zip(shape, block, strict=True)) == tuple(parts):
             return block[0], block[1]

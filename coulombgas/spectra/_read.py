@@ -25,12 +25,13 @@ from ._user_file import from_user_file
 def read_spectra(path: PathType) -> xr.Dataset:
     """Read one file or store into the ``Spectra`` format.
 
-    Understood are: a Zarr store written by ``coulombgas simulate``; the data released with arXiv:2407.16427, a file or
-    a folder of its runs, of the teacher-student model (``W``, …; singular values of W are the levels) and of the RBM
-    (``w``, …; eigenvalues of WᵀW, the pickled entry is never touched), runs of one setting being one ensemble; a user's
-    ``.npz`` with ``eigenvalue`` (replica, mode) or (setting, replica, mode), ``learning_rate``, ``batch_size``, and
-    where they are known ``model`` ("rbm", "teacher-student", "two-layer" or "matrix-dyson") with the fields of the
-    model and of the optimiser under their own names. What is not given and matters is in :func:`assumed`.
+    It reads a Zarr store written by ``coulombgas simulate``; the data released with arXiv:2407.16427, a file or a
+    folder of runs, of the teacher-student model (``W``, …; the levels are the singular values of W) and of the RBM
+    (``w``, …; eigenvalues of WᵀW; the pickled entry is never touched), with the runs of one setting as one ensemble;
+    and a user's ``.npz`` with ``eigenvalue`` (replica, mode) or (setting, replica, mode), ``learning_rate``,
+    ``batch_size``, and, where known, ``model`` ("rbm", "teacher-student", "two-layer" or "matrix-dyson") with the
+    fields of the model and of the optimiser under their own names. :func:`assumed` lists the relevant values that were
+    not given.
 
     Args:
         path: file or directory.
@@ -39,7 +40,7 @@ def read_spectra(path: PathType) -> xr.Dataset:
         The validated dataset; ``attrs["source"]`` is the path.
 
     Raises:
-        InputError: one line saying what is wrong with which file.
+        InputError: one line naming the file and what is wrong with it.
     """
     file = Path(path)
     with naming(file):

@@ -1,4 +1,4 @@
-r"""Number variance and rigidity that random-matrix theory predicts, exact for an infinite stationary spectrum.
+r"""Number variance and rigidity predicted by random-matrix theory, exact for an infinite stationary spectrum.
 
 Dyson index β = 1 (GOE), 2 (GUE), 4 (GSE) and β = 0 for independent (Poisson) levels; L in units of the mean spacing.
 Mehta, Random Matrices (3rd edition), chapter 16; Guhr, Müller-Groeling, Weidenmüller, Phys. Rep. 299 (1998) 189.
@@ -59,7 +59,10 @@ def rigidity_curve(length: Numeric, beta: int = 1) -> Any:
     if beta == 0:
         return lengths / 15
     nodes, weights = np.polynomial.legendre.leggauss(128)
-    u, w = ((nodes + 1) / 2) ** 3, 1.5 * ((nodes + 1) / 2) ** 2 * weights  # r = L u³ resolves the rise near r = 0
+    u, w = (
+        ((nodes + 1) / 2) ** 3,
+        1.5 * ((nodes + 1) / 2) ** 2 * weights,
+    )  # the substitution r = L u³ resolves the rise near r = 0
     variance = number_variance_curve(lengths[..., None] * u, beta)
     return 2 * np.sum(w * (1 - 2 * u + u**3) * variance, axis=-1)
 

@@ -2,8 +2,8 @@
 
 A file of an RBM holds the weights ``w`` (seed, record, hidden, visible), their decomposition ``u, s, vh``, updates
 ``dw``, the numbers ``lr, batch_size, epochs, save_int`` and a pickled ``init_cond``. Only ``w``, ``s`` and the numbers
-are read; the pickled entry is never touched. What the files do not repeat is the machine of the paper: N = N_h = 10,
-μ² = 9, σ_h² = 1, k = 3 Gibbs steps of persistent chains, a free scalar field with m² = 4 on a ring as the target.
+are read; the pickled entry is never touched. The files omit the parameters of the paper's RBM: N = N_h = 10, μ² = 9,
+σ_h² = 1, k = 3 Gibbs steps of persistent chains, a free scalar field with m² = 4 on a ring as the target.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from ._user_keys import count, number, positive
 
 RBM_FILE = frozenset({"w", "lr", "batch_size", "save_int"})
 TEACHER_FILE = frozenset({"W", "lr", "batch_size", "noise"})
-_TEACHER = 2.0  # both teacher eigenvalues of the released runs, which the files do not repeat
+_TEACHER = 2.0  # both teacher eigenvalues of the released runs, which the files omit
 _MASS2, _MU2 = 4.0, 9.0
 _SIZE = 10
 _WANTED = ("w", "s", "lr", "batch_size", "save_int", "epochs", "beta", "l2", "lr_decay")
@@ -29,7 +29,7 @@ _MOST_FILES = 5000
 
 
 def archived_names(file: Path) -> frozenset[str]:
-    """Names of the arrays of an archive, none of them read; empty when it is damaged."""
+    """Names of the arrays of an archive, without reading them; empty if it is damaged."""
     try:
         return frozenset(entry.name for entry in list_archive(file) if isinstance(entry, ArchivedArray))
     except InputError:
@@ -37,7 +37,7 @@ def archived_names(file: Path) -> frozenset[str]:
 
 
 def from_teacher_student(arrays: Mapping[str, np.ndarray], source: str) -> xr.Dataset:
-    """Spectra of one file of teacher-student runs, all seeds of it.
+    """Spectra of one file of teacher-student runs, with all its seeds.
 
     Raises:
         InputError: naming the array that does not fit.
@@ -56,7 +56,7 @@ def from_teacher_student(arrays: Mapping[str, np.ndarray], source: str) -> xr.Da
             "name": "teacher-student",
             "noise": positive("noise", arrays["noise"]),
             "teacher": teacher,
-            "inputs": "quenched",  # one set of inputs served all seeds of a file
+            "inputs": "quenched",  # all seeds of a file share one set of inputs
         },
         training={"layout": "released with arXiv:2407.16427", "step_unit": "epoch"},
         target=teacher,
@@ -66,7 +66,7 @@ def from_teacher_student(arrays: Mapping[str, np.ndarray], source: str) -> xr.Da
 
 
 def from_rbm(file: Path) -> xr.Dataset:
-    """Spectra of one file of RBM runs, all seeds of it; seeds whose weights are not finite count as diverged.
+    """Spectra of one file of RBM runs, with all its seeds; seeds whose weights are not finite count as diverged.
 
     Raises:
         InputError: naming the array that is missing or does not fit.
@@ -106,7 +106,7 @@ def from_rbm(file: Path) -> xr.Dataset:
 
 
 def _check_levels(arrays: Mapping[str, np.ndarray], levels: np.ndarray, good: np.ndarray) -> None:
-    """What the file itself says the decomposition of w is: of WᵀW, or of W."""
+    """Check the file's own decomposition of w: of WᵀW, or of W."""
     stored = arrays.get("s")
     if stored is None:
         return
@@ -119,7 +119,7 @@ def _check_levels(arrays: Mapping[str, np.ndarray], levels: np.ndarray, good: np
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The released files in a folder and below it, in the order of their names.
+    """The released files in a folder and its subfolders, in the order of their names.
 
     Raises:
         InputError: when there is none.
@@ -135,10 +135,11 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def join_runs(runs: Sequence[xr.Dataset], source: str) -> xr.Dataset:
-    """Runs of one model as one dataset: those of one setting are one ensemble.
+    """Runs of one model as one dataset; runs of the same setting form one ensemble.
 
     Raises:
-        InputError: when they are of several models or records, or settings have different numbers of replicas.
+        InputError: when the runs have different models or recorded steps, or settings have different numbers of
+        replicas.
     """
     models = [model_config(run) for run in runs]
     if any(model != models[0] for model in models):

@@ -6,8 +6,8 @@ import numpy as np
 
 from coulombgas._checks import InputError, check_finite_array
 
-_BLOCKS = 20
-_STARTS_PER_LENGTH = 8  # windows for Δ₃ overlap by 7/8: more of them carry no information
+_BLOCKS = 20  # at most: enough for the scatter of blocks to give a standard error
+_STARTS_PER_LENGTH = 8  # windows for Δ₃ overlap by 7/8: more of them add no information
 
 
 class LongRangeStatistic(NamedTuple):
@@ -32,7 +32,7 @@ def number_variance(unfolded: np.ndarray, length: np.ndarray) -> LongRangeStatis
         length: interval lengths L, shape (length,); each shorter than half of the spectrum.
 
     Raises:
-        InputError: for levels that do not ascend or lengths that do not fit.
+        InputError: for levels that do not ascend or lengths out of range.
     """
     return _statistic(unfolded, length, _number_variance_blocks)
 
@@ -50,7 +50,7 @@ def rigidity(unfolded: np.ndarray, length: np.ndarray) -> LongRangeStatistic:
         length: interval lengths L, shape (length,); each shorter than half of the spectrum.
 
     Raises:
-        InputError: for levels that do not ascend or lengths that do not fit.
+        InputError: for levels that do not ascend or lengths out of range.
     """
     return _statistic(unfolded, length, _rigidity_blocks)
 
@@ -89,7 +89,7 @@ def _num_blocks(extent: float, length: float) -> int:
 
 
 def _range(levels: np.ndarray, length: float) -> tuple[float, float]:
-    """Where windows may start: a spacing away from the end levels, whose repulsion is felt as a lack of levels."""
+    """Where windows may start: one spacing away from the end levels, because repulsion leaves a gap next to them."""
     return float(levels[0] + 1.0), float(levels[-1] - 1.0 - length)
 
 

@@ -46,7 +46,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     with open_regular(path) as file:
         head = file.read(8)
         if len(head) < 8:
-            raise InputError(f"{path}: truncated, {len(head)} bytes are no safetensors file.")
+            raise InputError(f"{path}: truncated, {len(head)} bytes are not a safetensors file.")
         (length,) = struct.unpack("<Q", head)
         if length > MAX_HEADER:
             raise InputError(f"{path}: claims a header of {length:,} bytes; more than {MAX_HEADER:,} is never read.")

@@ -1,4 +1,4 @@
-"""The one format in which spectra travel: an :class:`xarray.Dataset` with fixed names.
+"""The common format of spectra: an :class:`xarray.Dataset` with fixed names.
 
 Variable ``eigenvalue`` with dims ``(setting, replica, step, mode)``, modes ascending; coordinates ``learning_rate``
 and ``batch_size`` over ``setting``, ``step``, ``replica``, ``mode`` and, when the model is known, ``target`` and
@@ -43,20 +43,16 @@ def make_spectra(
         eigenvalue: levels x, shape (setting, replica, step, mode); sorted here along the last axis.
         learning_rate: learning rate of each setting, shape (setting,).
         batch_size: batch size of each setting, shape (setting,).
-        model: JSON-able description with at least ``name`` (what ``models.from_config`` reads); None where the model is
-            not known, such spectra give relative temperatures.
-        step: training steps at which the spectra were taken, shape (step,); 0, 1, … when not given.
-        training: JSON-able description of the training.
-        assumed: JSON-able values that decide the law of the levels and were not given but assumed, by name.
-        target: target eigenvalue κ belonging to each mode, shape (mode,).
-        fixed_point: eigenvalue of each mode at the fixed point, ascending, shape (mode,).
-        failed_step: step at which a replica diverged, −1 where it did not, shape (setting, replica).
-        seed: seed of the run.
-        device: where it ran, in words.
-        source: file it came from.
+        model: JSON-able description with at least ``name`` (what ``models.from_config`` reads); None if the model is
+        unknown, in which case spectra give relative temperatures only. step: training steps at which the spectra were
+        taken, shape (step,); 0, 1, … when not given. training: JSON-able description of the training. assumed:
+        JSON-able values, by name, that affect the law of the levels and were assumed because they were not given.
+        target: target eigenvalue κ belonging to each mode, shape (mode,). fixed_point: eigenvalue of each mode at the
+        fixed point, ascending, shape (mode,). failed_step: step at which a replica diverged, −1 where it did not, shape
+        (setting, replica). seed: seed of the run. device: where it ran, in words. source: file it came from.
 
     Raises:
-        InputError: when shapes do not fit or values are out of range.
+        InputError: when shapes do not match or values are out of range.
     """
     levels = np.asarray(eigenvalue)
     if levels.ndim != 4:
@@ -98,7 +94,7 @@ def _config(
 
 
 def validate_spectra(spectra: xr.Dataset) -> xr.Dataset:
-    """The dataset in its 4-dimensional form, after a check of names, shapes and settings.
+    """The dataset in its 4-dimensional form, after checking names, shapes and settings.
 
     ``setting`` and ``step`` may be missing (one setting, one step); NaN is allowed only in replicas that
     ``failed_step`` names as diverged.
@@ -146,20 +142,20 @@ def _check_levels(dataset: xr.Dataset) -> None:
 
 
 def has_model(spectra: xr.Dataset) -> bool:
-    """Whether a dataset says which model it came from; without one it gives relative temperatures only."""
+    """Whether a dataset names its model; without one it gives relative temperatures only."""
     return _entry(spectra, "model") is not None
 
 
 def training_config(spectra: xr.Dataset) -> dict[str, Any]:
-    """Description of the training a dataset came from, empty where it has none.
+    """Description of the training of a dataset, empty if it has none.
 
-    Of a user's ``.npz``: ``optimizer`` (as ``Optimizer.config()``), ``sampling``, ``updates_per_epoch``, ``steps``.
+    For a user's ``.npz``: ``optimizer`` (as ``Optimizer.config()``), ``sampling``, ``updates_per_epoch``, ``steps``.
     """
     return dict(_entry(spectra, "training") or {})
 
 
 def assumed(spectra: xr.Dataset) -> dict[str, Any]:
-    """Values that decide the law of the levels and were not given with the data but assumed, by name."""
+    """Values, by name, that affect the law of the levels and were assumed because the data do not give them."""
     return dict(_entry(spectra, "assumed") or {})
 
 
@@ -172,7 +168,7 @@ def _entry(spectra: xr.Dataset, name: str) -> Any:
 
 
 def model_config(spectra: xr.Dataset) -> dict[str, Any]:
-    """Description of the model a dataset came from; ask :func:`has_model` first where it may have none.
+    """Description of the model of a dataset; check :func:`has_model` first if it may have none.
 
     Raises:
         InputError: when the dataset has none.

@@ -1,4 +1,4 @@
-"""What of a path is analysed: its checkpoints, and the matrices in them that were asked for."""
+"""Selection of what is analysed: the checkpoints of a path, and the requested matrices in them."""
 
 import fnmatch
 import math
@@ -17,19 +17,19 @@ from ._quantised import dequantised
 from ._settings import settings_of
 from ._stored import BadArray, StoredArray, printable
 
-_LONGEST_LINE = 1000  # holds a command that converts the file
+_LONGEST_LINE = 1000  # the message holds a command that converts the file
 
 
 @dataclass
 class Log:
-    """What was left out and why, one line each."""
+    """Arrays and files left out and the reasons, one line each."""
 
     keep_going: bool
     skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def problem(self, where: str, reason: str, *, rest: bool = True) -> None:
-        """Note a problem, or raise it; ``rest``: there is more to analyse without what it is about."""
+        """Note a problem, or raise it; ``rest`` says that there is more to analyse without the item concerned."""
         whole = reason if reason.startswith(where) else f"{where}: {reason}"
         line = printable(whole, _LONGEST_LINE).rstrip(".") + "."
         if not self.keep_going:
@@ -40,7 +40,7 @@ class Log:
 
 
 def readable_checkpoints(path: PathType | Sequence[PathType], log: Log, template: Any) -> tuple[Checkpoint, ...]:
-    """The checkpoints of a path; those that cannot be read are noted where the log goes on."""
+    """The checkpoints of a path; those that cannot be read are noted if the log keeps going."""
     if not log.keep_going or isinstance(path, str) or not isinstance(path, Sequence):
         return find_checkpoints(path, template=template)
     good = []
@@ -107,7 +107,7 @@ def select_matrices(
 def _assembled(
     checkpoint: Checkpoint, log: Log, *, several: bool = False, base: Checkpoint | None = None
 ) -> list[StoredArray | BadArray]:
-    """The arrays of a checkpoint, quantised ones as numbers, the factors of an adapter as its updates."""
+    """The arrays of a checkpoint, with quantised ones as numbers and the factors of an adapter as updates."""
     settings = settings_of(checkpoint.path)
     arrays = list(dequantised(list(_arrays(checkpoint, log, several)), settings.quantisation))
     if base is None and not has_adapter(arrays):
@@ -116,7 +116,7 @@ def _assembled(
 
 
 def _arrays(checkpoint: Checkpoint, log: Log, several: bool) -> Iterator[StoredArray | BadArray]:
-    """The arrays of a checkpoint up to where the file as a whole cannot be read."""
+    """The arrays of a checkpoint, up to the point where the file as a whole can no longer be read."""
     try:
         yield from checkpoint.arrays()
     except InputError as error:
@@ -139,11 +139,11 @@ def globs(select: str | Sequence[str]) -> tuple[str, ...]:
     """The globs of ``select``.
 
     Raises:
-        InputError: when it is none.
+        InputError: when it is not a glob.
     """
     patterns = (select,) if isinstance(select, str) else tuple(select)
     if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
-        raise InputError(f"`select` must be a glob or a list of globs, as '*.key.*', got {select!r}.")
+        raise InputError(f"`select` must be a glob or a list of globs, such as '*.key.*', got {select!r}.")
     return patterns
 
 
@@ -152,7 +152,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def nothing_found(checkpoints: Sequence[Checkpoint], patterns: Sequence[str], log: Log) -> str:
-    """Why nothing is left to be analysed."""
+    """Why there is nothing to analyse."""
     where = str(checkpoints[0].path)
     if log.problems:
         first = log.problems[0].removeprefix(f"{where}: ")

@@ -22,7 +22,7 @@ def settings_of(path: Path) -> Settings:
     """The settings beside a file, or in a folder.
 
     Raises:
-        InputError: when there is something of one of their names that cannot be read as a file.
+        InputError: when something with one of their names cannot be read as a file.
     """
     folder = path if path.is_dir() else path.parent
     config = _json(folder, "config.json") or {}
@@ -44,7 +44,7 @@ def _json(folder: Path, name: str) -> dict[str, Any] | None:
     text = read_text(file, inside=links_stay_in(folder))
     try:
         return parse_json(text, str(file))
-    except InputError:  # another program's file of that name
+    except InputError:  # a file of another program with that name
         return None
 
 

@@ -15,10 +15,11 @@ _PARALLEL = re.compile(r"^(consolidated\.\d+|mp_rank_\d+.*|model_part-\d+)\.(pth
 
 
 def read_index(path: Path, reader_of: Callable[[Path], Reader]) -> Iterator[StoredArray | BadArray]:
-    """The arrays of a checkpoint in several files, from its ``….index.json``; ``reader_of`` tells a file's reader.
+    """The arrays of a checkpoint in several files, from its ``….index.json``; ``reader_of`` returns the reader of a
+    file.
 
     Raises:
-        InputError: when it is no index, or names anything but plain files beside it.
+        InputError: when it is not an index, or names anything but plain files next to it.
     """
     inside = links_stay_in(path.parent)
     weight_map = read_json(path, what="index", inside=inside).get("weight_map")
@@ -41,7 +42,7 @@ def read_index(path: Path, reader_of: Callable[[Path], Reader]) -> Iterator[Stor
 
 
 def find_shards(files: Sequence[Path]) -> list[Path]:
-    """The shards of one checkpoint among the files of a folder, in order; none when there are none.
+    """The shards of one checkpoint among the files of a folder, in order; empty if there are none.
 
     Raises:
         InputError: when one is missing, or when they are slices of the same matrices.

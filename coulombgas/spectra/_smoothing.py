@@ -1,31 +1,31 @@
-r"""Was the density smoothed too much or too little? The power spectrum of :math:`\delta_i = u_i - i` tells.
+r"""Was the density smoothed too much or too little? Answered by the power spectrum of :math:`\delta_i = u_i - i`.
 
 Its power at frequency k falls as 1/k for random matrices and 1/k² for independent levels (Relaño et al.,
 arXiv:nlin/0204052). A counting function that misses part of the density adds power at small k; one that follows the
-fluctuations removes it there. Both show as a departure from the power law that larger k set.
+fluctuations removes it there. Both show as a departure from the power law set by larger k.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-_NUM_LOW = 6
-_OVER = 5.0  # right smoothing exceeds it in under 0.1% of spectra: mean of 6 exponentials of mean at most 1
-_SUPPRESSED = 0.3
-_SHORTEST = 6.0  # nearest-neighbour statistics feel an unfolding that follows fluctuations of this length
+_NUM_LOW = 6  # slowest modes, whose mean power shows what the smooth density missed
+_OVER = 5.0  # correct smoothing exceeds it in under 0.1% of spectra: it is the mean of 6 exponentials of mean at most 1
+_SUPPRESSED = 0.3  # of the expected power: below, the smooth density has followed the levels
+_SHORTEST = 6.0  # an unfolding that follows shorter fluctuations changes nearest-neighbour statistics
 
 
 class SmoothingDiagnosis(NamedTuple):
-    """Power of the level fluctuations at long wavelength against what short wavelengths predict."""
+    """Power of the level fluctuations at long wavelengths, compared with the prediction from short ones."""
 
     low_frequency_power: float
     """Mean of measured over expected power in the six slowest modes: 1 or less, unless the density was missed."""
     reliable_length: float
     """Longest interval L, in mean spacings, over which fluctuations survive the unfolding: half a wavelength."""
     mean_spacing: float
-    """Should be 1."""
+    """Mean unfolded spacing, which should be 1."""
     num_disordered: int
-    """Levels whose order the smooth counting function inverted: it is not monotonic there."""
+    """Number of levels whose order is inverted: the smooth counting function is not monotonic there."""
     warnings: tuple[str, ...]
     """Empty when all is well."""
 
@@ -57,7 +57,7 @@ def _expected(power: np.ndarray) -> np.ndarray:
 
 
 def _last_suppressed(relative: np.ndarray) -> int:
-    """Highest mode of the octaves, counted from the slowest without a break, whose mean power is suppressed."""
+    """Highest mode of the consecutive octaves from the slowest on whose mean power is suppressed."""
     last, start = 0, 1
     while 2 * start - 1 <= relative.size:
         if relative[start - 1 : 2 * start - 1].mean() > _SUPPRESSED:

@@ -13,9 +13,9 @@ class SpacingRatio(NamedTuple):
     mean: float
     """<r>: 0.5307 for GOE, 0.3863 for independent levels; needs no unfolding."""
     error: float
-    """Standard error, correlations between neighbouring ratios included."""
+    """Standard error, including correlations between neighbouring ratios."""
     num_ratios: int
-    """How many ratios were averaged."""
+    """Number of ratios averaged."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def spacing_ratio(levels: np.ndarray) -> SpacingRatio:
     size = ratios.size
     covariance = [float(centred[: size - lag] @ centred[lag:]) / size for lag in range(min(4, size))]
     variance = max(covariance[0] + 2 * sum(covariance[1:]), 0.25 * covariance[0])
-    # few ratios say little about their own variance: mix with that of GOE, 0.0656, as if from 10 ratios
+    # few ratios determine their own variance poorly: mix with that of the GOE, 0.0656, as if from 10 ratios
     variance = (variance * size + 0.0656 * 10) / (size + 10)
     return SpacingRatio(float(ratios.mean()), float(np.sqrt(variance / size)), size)
 

@@ -1,8 +1,8 @@
-"""Finished spectra of a long analysis on disk, so that an interrupted one goes on, bit for bit.
+"""Finished spectra of a long analysis on disk, so that an interrupted analysis can be resumed bit for bit.
 
-``.NAME.partial/`` beside the final path holds what the work is about (``run.json``) and one archive for each finished
-matrix (``spectra/00012.npz``), which appears in one rename. At the end it becomes the final folder, or is removed
-beside the final file.
+``.NAME.partial/`` next to the final path holds the description of the work (``run.json``) and one archive for each
+finished matrix (``spectra/00012.npz``), which appears in one rename. At the end it becomes the final folder, or is
+removed if the result is a file.
 """
 
 import hashlib
@@ -44,15 +44,15 @@ _ARRAYS = ("eigenvalues", "long", "short", "modes", "before", "update")
 
 
 class SpectraStore:
-    """Where finished spectra are kept while the others are computed; made by :func:`spectra_store`."""
+    """Storage for finished spectra while the others are computed; created by :func:`spectra_store`."""
 
     def __init__(self, out: Path, directory: Path):
         self.out, self._directory = out, directory
         self.saved = False
-        """Whether something is there that is worth going on with."""
+        """Whether there is something to resume."""
 
     def load(self) -> dict[int, LayerSpectrum]:
-        """The spectra that are there already, by their place; damaged ones are computed again."""
+        """The spectra that exist already, by index; damaged ones are computed again."""
         found: dict[int, LayerSpectrum] = {}
         for file in sorted((self._directory / _ROWS).glob("*.npz")):
             if not file.stem.isdigit():
@@ -77,10 +77,10 @@ class SpectraStore:
             self.saved = True
 
     def finish(self, document: Mapping[str, Any]) -> None:
-        """Write the results, and put all at the final path."""
+        """Write the results and move everything to the final path."""
         text = json.dumps(document, indent=2) + "\n"
         if _is_file(self.out):
-            with atomic_file(self.out, overwrite=True) as path:  # whether it may be was decided at the start
+            with atomic_file(self.out, overwrite=True) as path:  # whether it may be replaced was checked at the start
                 path.write_text(text, encoding="utf-8")
             remove_partial(self._directory, _KNOWN)
         else:
@@ -94,18 +94,18 @@ class SpectraStore:
 def spectra_store(
     out: str | os.PathLike[str], plan: SpectraPlan, options: Mapping[str, Any], *, resume: bool, overwrite: bool
 ) -> Iterator[SpectraStore]:
-    """The store of a plan's spectra towards a path: a file of JSON where it ends in ``.json``, or else a folder.
+    """The store of a plan's spectra for an output path: a JSON file if it ends in ``.json``, otherwise a folder.
 
     Args:
         out: final path.
         plan: what is computed.
-        options: arguments that decide the spectra, by name.
-        resume: go on with an interrupted work of the same plan and options.
-        overwrite: start afresh, and replace what is there.
+        options: arguments that affect the spectra, by name.
+        resume: continue interrupted work with the same plan and options.
+        overwrite: start afresh and replace existing output.
 
     Raises:
-        InputError: when something is there already, when an interrupted work is waiting or is another one, or when
-            another process is writing there.
+        InputError: when there is output already, when interrupted work is waiting or belongs to something else, or when
+        another process is writing there.
     """
     target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=not _is_file(Path(out)))
     partial = target.absolute().parent / f".{target.name}.partial"
@@ -147,7 +147,7 @@ def _compare(target: Path, file: Path, identity: dict[str, Any]) -> None:
 
 
 def interrupted_analysis(out: str | os.PathLike[str]) -> bool:
-    """Whether an interrupted analysis towards this path can be resumed."""
+    """Whether an interrupted analysis for this path can be resumed."""
     target = Path(out)
     return os.path.lexists(target.absolute().parent / f".{target.name}.partial" / _RUN)
 
@@ -193,7 +193,7 @@ def _packed(layer: LayerSpectrum) -> dict[str, np.ndarray]:
 
 
 def _about(layer: LayerSpectrum) -> dict[str, Any]:
-    """What is no array; JSON gives every finite number back bit for bit."""
+    """Everything that is not an array; JSON preserves every finite number bit for bit."""
     return {
         "name": layer.name,
         "shape": layer.shape,

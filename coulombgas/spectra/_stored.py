@@ -1,4 +1,4 @@
-"""What every reader of checkpoints yields: arrays that are described at once and read one at a time."""
+"""The items that readers of checkpoints yield: arrays that are described at once and read one at a time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class StoredArray:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    """Type in words, as the file has it: "F32", "bfloat16", "int64", …"""
+    """Name of the type, as in the file: "F32", "bfloat16", "int64", …"""
     read: Callable[[], np.ndarray]
     """Read it, as float32 or float64.
 
@@ -26,15 +26,16 @@ class StoredArray:
         InputError: when the data are damaged or of another kind.
     """
     layout: str = ""
-    """Order of the axes where the format tells it, in the words of :mod:`._kernels`; else it is guessed by name."""
+    """Order of the axes if the format stores it, in the terms of :mod:`._kernels`; else it is inferred from the
+    name."""
     kind: str = ""
-    """What the matrix is, where it is no plain one: "depthwise convolution 3×3", "forget gate", …"""
+    """What the matrix is, if not a plain one: "depthwise convolution 3×3", "forget gate", …"""
     raw: Callable[[], np.ndarray] | None = None
-    """Read it in its own type, whole numbers and packed bits too; missing where a format has none."""
+    """Read it in its own type, including integers and packed bits; None if a format does not offer this."""
 
     @property
     def is_real(self) -> bool:
-        """Floating point of any width."""
+        """Whether the type is floating point of any width."""
         word = self.dtype.lower()
         return word.startswith(("f", "bf", "<f", ">f", "=f"))
 
@@ -62,6 +63,7 @@ def real_array(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def printable(name: str, most: int = 200) -> str:
-    """A name from a file, fit for one line of a terminal: control characters shown, at most ``most`` characters."""
+    """A name from a file, made safe for one line of a terminal: control characters escaped, at most ``most``
+    characters."""
     clean = escaped(name)
     return clean if len(clean) <= most else clean[: most - 3] + "..."

@@ -30,7 +30,7 @@ from coulombgas._files import (
 from ._schema import DIMS, FORMAT, validate_spectra
 
 EVERY_CHUNK = "every_chunk"
-"""Attribute of stores whose writer left out no chunk: in such a store a missing one is a loss, never a constant."""
+"""Attribute of stores whose writer left out no chunk: in such a store a missing chunk is a loss, never a constant."""
 _PER_SETTING = (("setting",), ())
 _SPECTRA = {
     "learning_rate": ArrayRule(_PER_SETTING, "fiu"),
@@ -60,12 +60,12 @@ _CONFIG = Record(
     optional={"training": Record({}, optional={"replicas": Whole(1), "first_replica": Whole(), "shard": Text()})},
 )
 _MODELS = {
-    # what the models of the papers are made of; a model of the user's own may be made of anything
+    # fields of the papers' models; a user's own model may have any fields
     "rbm": Record({}, {"mu2": Number(), "sigma_h2": Number(), "target": ListOf(Number(), least=1)}),
     "teacher-student": Record({"noise": Number(), "teacher": ListOf(Number(), least=1)}),
     "two-layer": Record({"label_noise": Number(), "teacher": ListOf(Number(), least=1)}),
 }
-_REMEDY = "the store is damaged; make it again"
+_REMEDY = "the store is damaged; write it again"
 
 
 def read_store(directory: Path) -> xr.Dataset:
@@ -102,7 +102,7 @@ def write_store(spectra: xr.Dataset, directory: Path) -> None:
 
 
 def check_coordinates(directory: Path, expected: xr.Dataset) -> None:
-    """An unfinished store has the arrays of its run, and whole coordinates.
+    """Check that an unfinished store has the arrays of its run, and complete coordinates.
 
     Raises:
         InputError: naming what is missing or different.

@@ -1,7 +1,7 @@
 """Reading the folders of ``torch.distributed.checkpoint``: ``.metadata`` and pieces of tensors in ``.distcp`` files.
 
-The metadata are a pickle, which is followed on paper; each piece is one file of ``torch.save`` inside a larger one and
-is loaded with ``weights_only=True``.
+The metadata are a pickle, which is interpreted without executing it; each piece is one ``torch.save`` file inside a
+larger one and is loaded with ``weights_only=True``.
 """
 
 import io
@@ -57,7 +57,7 @@ def read_distributed(folder: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _places(storage: dict[Any, Any]) -> dict[tuple[str, tuple[int, ...]], tuple[str, int, int, bool]]:
-    """Where each piece lies: by name and offsets."""
+    """Location of each piece, by name and offsets."""
     found = {}
     for index, info in storage.items():
         offset = index.get("offset")
@@ -72,7 +72,7 @@ def _numbers(value: Any) -> tuple[int, ...]:
     sides = value.arguments[0] if isinstance(value, Described) and value.arguments else value
     sides = () if isinstance(sides, Described) or sides is None else tuple(sides)
     if not all(type(side) is int and side >= 0 for side in sides):
-        raise InputError("its metadata have a shape that is none.")
+        raise InputError("its metadata have an invalid shape.")
     return sides
 
 

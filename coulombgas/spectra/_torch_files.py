@@ -1,6 +1,6 @@
 """Reading PyTorch checkpoints, only in the mode that unpickles nothing but tensors (``weights_only=True``).
 
-What a file would have to execute is found without PyTorch, by listing the instructions of its pickle, so that it is
+Code that a file would execute is found without PyTorch, by listing the instructions of its pickle, so that the file is
 refused at once. A TorchScript program is copied without its code; the objects that held its tensors become empty ones.
 """
 
@@ -35,13 +35,13 @@ def read_torch(path: Path) -> Iterator[StoredArray | BadArray]:
     """The tensors of a file of ``torch.save`` under any name, nested dictionaries flattened with dots.
 
     Raises:
-        InputError: without PyTorch, or when the file holds anything that would run code to be loaded.
+        InputError: without PyTorch, or when loading the file would run code.
     """
     regular_file(path)
     _refuse_code(path)
     torch = import_torch(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about what is then refused
+        warnings.simplefilter("ignore")  # its warnings are about files that are then refused
         content = _load(torch.load, path)
     yield from _tensors(torch, "", content, 0)
 
@@ -74,7 +74,7 @@ def read_torchscript(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 class _Stub:
-    """An object of a class that is never defined."""
+    """Stands for an object of a class that is never defined."""
 
     def __init__(self, *arguments: Any):
         self.arguments = arguments
@@ -97,7 +97,7 @@ def import_torch(path: Path) -> Any:
     try:
         import torch  # pyright: ignore[reportMissingImports]
 
-        _ = torch.load  # a directory of that name on the path imports as well, and has none
+        _ = torch.load  # a directory with that name on the path imports too, and has no such attribute
     except (ImportError, AttributeError):
         raise InputError(
             f"{path}: a PyTorch file needs PyTorch: pip install coulombgas[torch], or convert it to safetensors."
@@ -152,7 +152,7 @@ def _reason(error: Exception, path: Any) -> str:
         what = found[1] if found else "object"
         return _code(what, Path(path)).replace("a pickled object besides tensors", "pickled objects besides tensors")
     shown = " ".join(text.split())[:120]
-    return f"damaged, or no PyTorch file ({type(error).__name__}: {shown}): copy or download it again."
+    return f"damaged, or not a PyTorch file ({type(error).__name__}: {shown}): copy or download it again."
 
 
 def _tensors(torch: Any, prefix: str, value: Any, depth: int) -> Iterator[StoredArray | BadArray]:

@@ -15,12 +15,12 @@ MIN_LEVELS = 12
 
 
 class Unfolding(NamedTuple):
-    """Unfolded levels and how they were made."""
+    """Unfolded levels and how they were obtained."""
 
     levels: np.ndarray
     """Unfolded levels, ascending, mean spacing about one, shape (n,)."""
     kept: slice
-    """Which of the given levels they are: outliers are left out at both ends."""
+    """The range of given levels that they come from: outliers are left out at both ends."""
     method: str
     """One of METHODS."""
     diagnosis: SmoothingDiagnosis
@@ -34,7 +34,7 @@ class Unfolding(NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the diagnosis has to say, in words."""
+        """The warnings of the diagnosis, in words."""
         return self.diagnosis.warnings
 
 
@@ -88,7 +88,7 @@ def unfold(
 
 
 def isolated_levels(levels: np.ndarray, *, factor: float | int = 6.0, window: int = 10) -> tuple[int, int]:
-    """How many levels at the lower and the upper end stand apart: beyond a gap of ``factor`` local mean spacings.
+    """Number of isolated levels at the lower and the upper end: beyond a gap of ``factor`` local mean spacings.
 
     The local mean is that of the ``window`` spacings further inside; at most a tenth of the levels at each end.
     """

@@ -40,15 +40,15 @@ def from_user_file(arrays: Arrays, source: str) -> xr.Dataset:
     several.
 
     Args:
-        arrays: what the file holds.
+        arrays: the arrays in the file.
         source: its path.
 
     Returns:
-        The dataset; ``attrs["config"]`` holds ``model``, ``training`` and, under ``assumed``, every value that decides
+        The dataset; ``attrs["config"]`` holds ``model``, ``training`` and, under ``assumed``, every value that affects
         the law of the levels and was not given.
 
     Raises:
-        InputError: one line naming the key that is unknown, missing, wrong or meaningless beside the others.
+        InputError: one line naming the key that is unknown, missing, wrong or inconsistent with the others.
     """
     refuse_unknown(arrays)
     name = _model_name(arrays)
@@ -158,12 +158,12 @@ def _model(
 
 
 def _own_fields(name: str, arrays: Arrays) -> dict[str, np.ndarray]:
-    """The model's arrays under the names of its fields; ``target`` is another word for ``teacher``."""
+    """The model's arrays under the names of its fields; ``target`` is an alias of ``teacher``."""
     fields = MODELS[name]
     given = {key: value for key, value in arrays.items() if key in FIELDS}
     if "teacher" in fields and "target" in given:
         if "teacher" in given:
-            raise InputError("`target` and `teacher` are two words for the same levels: give one of them.")
+            raise InputError("`target` and `teacher` are two names for the same levels: give one of them.")
         given["teacher"] = given.pop("target")
     for key in given:
         if key not in fields:
@@ -182,7 +182,7 @@ def _complete_rbm(
     if len(kappa) < modes:
         fail("target", f"must hold a value for each of the {modes} modes of `eigenvalue`", f"shape {kappa.shape}")
     if "num_hidden" not in config:
-        config["num_hidden"] = modes  # with fewer modes than visible units the only possibility
+        config["num_hidden"] = modes  # the only possibility with fewer modes than visible units
         if modes == visible:
             assumed["num_hidden"] = modes
     if min(visible, config["num_hidden"]) != modes:
@@ -200,7 +200,7 @@ def _kappa(config: dict[str, Any]) -> np.ndarray:
     """κ ascending; ``config`` gets it in this order."""
     if ("target" in config) == ("target_covariance" in config):
         if "target" in config:
-            raise InputError("`target` and `target_covariance` are two ways to say the same: give one of them.")
+            raise InputError("`target` and `target_covariance` give the same information: give one of them.")
         raise InputError("`target` is missing: add the target eigenvalues κ_i of all visible units to the file.")
     if "target" in config:
         kappa = np.sort(config["target"])
@@ -231,7 +231,7 @@ def _training(arrays: Arrays, assumed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optimizer(arrays: Arrays, steps: int | None, assumed: dict[str, Any]) -> dict[str, Any]:
-    """The optimiser as its own ``config()`` has it."""
+    """The optimiser in the form of its ``config()``."""
     if "optimizer" in arrays:
         name = check_choice("optimizer", text("optimizer", arrays["optimizer"]), OPTIMIZERS)
     else:
@@ -249,21 +249,21 @@ def _optimizer(arrays: Arrays, steps: int | None, assumed: dict[str, Any]) -> di
 
 
 def _refuse_strangers(name: str, given: Mapping[str, Any]) -> None:
-    """Constants of another optimiser than ``name``."""
+    """Refuse constants of an optimiser other than ``name``."""
     for key, owners in BELONGS.items():
         if key in given and name not in owners:
             raise InputError(
-                f"`{key}` means nothing for `optimizer` = {name!r}: leave it out, or set "
+                f"`{key}` has no meaning for `optimizer` = {name!r}: leave it out, or set "
                 f"`optimizer` to {' or '.join(map(repr, owners))}."
             )
 
 
 def _check_schedule(arrays: Arrays, schedule: str, length: int, steps: int | None, assumed: dict[str, Any]) -> None:
-    """A falling schedule needs to know where on it the levels were recorded; ``length`` 0 is that of the run."""
+    """A falling schedule needs the updates at which the levels were recorded; ``length`` 0 is that of the run."""
     if schedule == "constant":
         for key in ("schedule_steps", "schedule_end"):
             if key in arrays:
-                raise InputError(f"`{key}` means nothing for a constant schedule: add `schedule`, or leave it out.")
+                raise InputError(f"`{key}` has no meaning for a constant schedule: add `schedule`, or leave it out.")
         return
     if steps is None and ("step" not in arrays or length == 0):
         raise InputError(
@@ -285,9 +285,9 @@ def _sampling(arrays: Arrays, assumed: dict[str, Any]) -> tuple[str, int | None]
         return "with-replacement", None
     sampling = word("with-replacement", "epoch")("sampling", arrays["sampling"])
     if sampling == "epoch" and updates is None:
-        raise InputError("`updates_per_epoch` is missing: add how many mini-batches make an epoch to the file.")
+        raise InputError("`updates_per_epoch` is missing: add the number of mini-batches in an epoch to the file.")
     if sampling != "epoch" and updates is not None:
-        fail("updates_per_epoch", f"means nothing for `sampling` = {sampling!r}: leave it out", updates)
+        fail("updates_per_epoch", f"has no meaning for `sampling` = {sampling!r}: leave it out", updates)
     return sampling, updates
 
 

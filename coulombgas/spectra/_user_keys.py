@@ -1,7 +1,7 @@
-"""Keys of a user's own ``.npz``: how each is read, whether it is needed, what is assumed where it is missing.
+"""Keys of a user's own ``.npz``: how each is read, whether it is needed, and what is assumed if it is missing.
 
-The tables name the fields of the models and of the optimiser, which live in layers above this one; a test holds
-them to :class:`coulombgas.training.Optimizer` and to the models' own configurations.
+The tables name the fields of the models and of the optimiser, which are defined in layers above this one; a test
+compares them with :class:`coulombgas.training.Optimizer` and the models' own configurations.
 """
 
 import difflib
@@ -28,11 +28,11 @@ class Field(NamedTuple):
     """One key of the file."""
 
     read: Callable[[str, np.ndarray], Any]
-    """From its name and array to the checked value, as JSON has it."""
+    """Converts its name and array to the checked, JSON-able value."""
     needed: str = ""
-    """What to add where it is missing; nothing if it may be."""
+    """What to add if it is missing; empty if it is optional."""
     assumed: Any = None
-    """Value taken, and named, where it is not given; None where it does not decide the law of the levels."""
+    """Value assumed, and reported, if it is not given; None if it does not affect the law of the levels."""
 
 
 def number(name: str, value: np.ndarray) -> float:
@@ -142,16 +142,16 @@ OPTIMIZER: dict[str, Field] = {
     "schedule_steps": Field(count_or_zero, assumed=0),
     "schedule_end": Field(positive, assumed=0.1),
 }
-"""Fields of the optimiser beside its name, with its own defaults."""
+"""Fields of the optimiser besides its name, with its own defaults."""
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adam")
 AVERAGING = ("momentum", "nesterov")
 BELONGS = {"momentum": (*AVERAGING, "adam"), "second_moment": ("adam",), "epsilon": ("adam",)}
-"""Optimisers that a constant means something for."""
+"""The optimisers that use each constant."""
 _TRAINING = ("optimizer", *OPTIMIZER, "sampling", "updates_per_epoch", "steps", "step")
 ALWAYS = ("eigenvalue", "learning_rate", "batch_size", "model", *_TRAINING)
 FIELDS = {name for fields in MODELS.values() for name in fields}
-# what other programs call the same thing, where the letters do not show it
+# names in other programs that are not similar in spelling
 _OTHER_NAMES = {
     "lr": "learning_rate", "alpha": "learning_rate", "eta": "learning_rate",
     "bs": "batch_size", "b": "batch_size", "k": "gibbs_steps", "cd_k": "gibbs_steps", "kappa": "target",
@@ -161,7 +161,7 @@ _OTHER_NAMES = {
 
 
 def nearest_key(name: str) -> str:
-    """The known key that an unknown one looks most like."""
+    """The known key most similar to an unknown one."""
     small = name.lower()
     if small in _OTHER_NAMES:
         return _OTHER_NAMES[small]

@@ -1,4 +1,5 @@
-"""Are singular vectors spread like random ones, or localised? Participation numbers against their exact null law."""
+"""Are singular vectors spread like random ones, or localised? Participation numbers compared with their exact null
+law."""
 
 import functools
 from typing import NamedTuple
@@ -7,7 +8,7 @@ import numpy as np
 
 from coulombgas._checks import check_count, check_in_interval
 
-_QUANTILE_SAMPLES = 4096
+_QUANTILE_SAMPLES = 4096  # 82 of them lie beyond the 2% quantile, from which the tail is continued
 
 
 class Localisation(NamedTuple):
@@ -20,7 +21,8 @@ class Localisation(NamedTuple):
     smallest: float
     """Smallest participation number, in components."""
     num_localised: int
-    """Vectors more concentrated than the most concentrated of as many random ones, at the stated level."""
+    """Number of vectors more concentrated than the most concentrated of equally many random ones, at the stated
+    level."""
     modes: tuple[int, ...]
     """Indices of those vectors."""
 
