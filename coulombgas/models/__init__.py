@@ -1,4 +1,4 @@
-"""Models under training: parameters, a stochastic gradient, a spectrum; loops over replicas are elsewhere."""
+"""Models to train: parameters, a stochastic gradient, a spectrum; loops over replicas are elsewhere."""
 
 from ._corpus import Corpus as Corpus
 from ._corpus import read_corpus as read_corpus

@@ -13,7 +13,7 @@ _LARGEST_ALPHABET = 65_536
 
 
 class Corpus(NamedTuple):
-    """A text in tokens; token i stands for ``alphabet[i]``."""
+    """A text as tokens; token i stands for ``alphabet[i]``."""
 
     train: np.ndarray
     """Tokens to learn from, shape (n,), int32."""
@@ -24,7 +24,7 @@ class Corpus(NamedTuple):
     source: str
     """Where the text came from."""
     digest: str
-    """SHA-256 of the text: what a resumed run compares."""
+    """SHA-256 of the text, compared when a run is resumed."""
 
     def decode(self, tokens: np.ndarray) -> str:
         """Tokens as text."""
@@ -43,10 +43,10 @@ def read_corpus(path: PathType | None = None, *, validation_fraction: float = 0.
 
     Args:
         path: a UTF-8 text file; None for the topics of Python's own help (``pydoc_data.topics``).
-        validation_fraction: share of the text, its end, that is held out.
+        validation_fraction: fraction of the text, at its end, that is held out.
 
     Raises:
-        InputError: when the file is missing, empty, no text, or too short to split.
+        InputError: when the file is missing, empty, not text, or too short to split.
     """
     fraction = check_in_interval("validation_fraction", validation_fraction, 0.001, 0.5)
     text, source = (_topics(), "pydoc_data.topics") if path is None else (_read(Path(path)), str(path))

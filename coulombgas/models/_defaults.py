@@ -1,4 +1,4 @@
-"""What a model's three methods already say: the kind of its levels, their number, where training leads."""
+"""What follows from a model's three methods: the kind and number of its levels, and where training leads."""
 
 import json
 from functools import lru_cache
@@ -16,15 +16,15 @@ from ._random import fold
 from ._setting import Setting, own_key
 
 _SYMMETRIC = 1e-4  # relative asymmetry below which a float32 matrix counts as symmetric
-_UPDATES = 3
+_UPDATES = 3  # from a random start: enough to break a symmetry that training does not keep
 _REPLICAS, _BATCH = 64, 64  # a mean gradient has 1/64 of the noise of a single sample
-_RATES = (0.2, 0.05, 0.0125, 0.003)
+_RATES = (0.2, 0.05, 0.0125, 0.003)  # tried from the largest; a quarter each time
 _BLOCK = 256
-_MAX_BLOCKS = 80
+_MAX_BLOCKS = 80  # of updates at most: descent ends earlier where it has settled
 
 
 def plain(name: str, value: Any) -> Any:
-    """A field as JSON has it: numbers, words, None and sequences of them.
+    """A field in JSON-able form: numbers, words, None and sequences of them.
 
     Raises:
         InputError: naming a field of another kind.
@@ -39,12 +39,12 @@ def plain(name: str, value: Any) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """The inverse for fields: sequences become tuples, which can be hashed."""
+    """The inverse of :func:`plain`: sequences become tuples, which are hashable."""
     return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def identity(model: Any) -> tuple[type, str]:
-    """What tells two models apart: class and configuration."""
+    """What distinguishes two models: class and configuration."""
     return type(model), json.dumps(model.config(), sort_keys=True)
 
 
@@ -97,7 +97,7 @@ def matrix_shape(model: Any) -> tuple[int, int]:
 
 
 def averaged_descent(model: Any) -> np.ndarray:
-    """Levels where descent along the mean gradient ends, ascending, shape (mode,), float64.
+    """Levels at the end of descent along the mean gradient, ascending, shape (mode,), float64.
 
     Raises:
         InputError: when descent diverges at every learning rate tried.
@@ -115,9 +115,9 @@ def _levels_after_descent(key: _ByIdentity) -> np.ndarray:
 def descend(model: Any, *, decay: float = 0.0, batch_size: int = _BATCH, rates: tuple[float, ...] = _RATES) -> PyTree:
     """Weights of one replica after descent along the gradient averaged over 64 batches, plus ``decay`` times them.
 
-    The largest learning rate is used at which descent stays finite. It ends when a block of 256 updates moves the
-    weights by no more than the block before it, three times: what is left is the noise of the average. The mean over
-    the last block is returned.
+    Uses the largest learning rate at which descent stays finite. Descent ends when the movement of the weights over a
+    block of 256 updates stops decreasing, three times in a row: only the noise of the average is left. Returns the mean
+    over the last block.
 
     Raises:
         InputError: when descent diverges at every learning rate tried.

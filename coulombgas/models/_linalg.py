@@ -6,9 +6,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-_UNROLL_UP_TO = 64  # beyond it a batched matrix product of the backend is as fast and compiles sooner
+_UNROLL_UP_TO = 64  # beyond it the backend's batched matrix product is as fast and compiles faster
 _BLOCK = 16  # terms, or columns, unrolled into one operation
-_PANEL = 32  # columns of one large matrix whose factor is found one by one
+_PANEL = 32  # columns of a large matrix that are factorised one by one
 _FUSE_UP_TO = 4  # below it computing an entry twice costs less than storing it
 
 
@@ -30,11 +30,11 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def materialise(x: Array, own_axes: int = 2) -> Array:
-    """x itself, but computed once and stored; alone, with no replica axis behind its own ``own_axes``, it passes.
+    """x itself, computed once and stored; without a replica axis behind its own ``own_axes``, x is returned unchanged.
 
-    XLA fuses unrolled arithmetic into all its readers and so computes a factor again for every entry that reads it,
-    and on the CPU it drops optimisation barriers before it fuses. A conditional both of whose branches return x is
-    not fused across; should a compiler ever see through it, only speed is lost.
+    XLA fuses unrolled arithmetic into all its readers and so recomputes a factor for every entry that reads it, and on
+    the CPU it drops optimisation barriers before fusing. It does not fuse across a conditional both of whose branches
+    return x; should a compiler see through this, only speed is lost.
     """
     return _alone(x) if x.ndim <= own_axes else _stored(x)
 
@@ -54,7 +54,7 @@ def _alone(x: Array) -> Array:
 
 @_alone.def_vmap
 def _in_company(size: int, batched: list[bool], x: Array) -> tuple[Array, bool]:
-    """Under ``vmap`` the replicas are stored all at once."""
+    """Under ``vmap`` all replicas are stored together."""
     del size
     return (_stored(x), True) if batched[0] else (x, False)
 
@@ -74,7 +74,7 @@ def cholesky(a: Array) -> Array:
     """Lower triangular L with L Lᵀ = a, shape (i, i, *r); NaN where a is not positive definite.
 
     In plain arithmetic, panel by panel: LAPACK calls inside a loop of updates would queue for the thread pool that runs
-    them, and two at a time on two cores wait for each other for ever.
+    them, and on two cores two of them can deadlock.
     """
     size = a.shape[0]
     if size > _UNROLL_UP_TO or a.ndim == 2:  # a single replica is not worth the time to compile it unrolled
@@ -84,7 +84,7 @@ def cholesky(a: Array) -> Array:
 
 
 def _cholesky_columns(a: Array) -> list[Array]:
-    """The columns of L from the diagonal on: a panel of them, then those of what it leaves."""
+    """The columns of L from the diagonal on: a panel of them, then those of the remaining matrix."""
     size = a.shape[0]
     columns = _cholesky_panel(a, size if size <= _BLOCK else _BLOCK // 2)
     width = len(columns)
@@ -107,7 +107,7 @@ def _cholesky_panel(a: Array, width: int) -> list[Array]:
 
 
 def _cholesky_loop(a: Array) -> Array:
-    """Panel by panel of columns, each of them subtracted from all that follows in one matrix product."""
+    """Panel by panel of columns, each subtracted from all that follow in one matrix product."""
     size, width = a.shape[0], _PANEL
     if a.ndim > 2:
         return jnp.moveaxis(jax.vmap(_cholesky_loop)(jnp.moveaxis(a, -1, 0)), 0, -1)
@@ -142,7 +142,7 @@ def _cholesky_by_columns(a: Array) -> Array:
 
 
 def _lower_inverse(factor: Array) -> Array:
-    """L⁻¹ row by row: what the earlier rows leave of a unit vector, over the pivot."""
+    """L⁻¹ row by row, by forward substitution for the unit vectors."""
     rows = np.arange(factor.shape[0])
 
     def row(j: Array, inverse: Array) -> Array:
@@ -154,14 +154,14 @@ def _lower_inverse(factor: Array) -> Array:
 
 
 def orthonormal_rows(a: Array) -> Array:
-    """The rows of (i, j), i ≤ j, made orthonormal one after the other (Gram-Schmidt, each row cleaned twice).
+    """The rows of (i, j), i ≤ j, made orthonormal one after another (Gram-Schmidt, with each row orthogonalised twice).
 
     In plain arithmetic, for the reason given at :func:`cholesky`.
     """
 
     def row(i: Array, done: Array) -> Array:
         rest = lax.dynamic_index_in_dim(a, i, 0, keepdims=False)
-        for _ in range(2):  # once leaves rounding errors as large as the condition number
+        for _ in range(2):  # a single pass leaves rounding errors proportional to the condition number
             rest = rest - (done @ rest) @ done
         return lax.dynamic_update_index_in_dim(done, rest * lax.rsqrt((rest**2).sum()), i, 0)
 
@@ -195,7 +195,7 @@ def trailing_ones(constant: np.ndarray, like: Array) -> Array:
 
 
 def pair_index(size: int) -> np.ndarray:
-    """Which of the N(N+1)/2 numbers each element of a symmetric matrix takes."""
+    """For each element of a symmetric matrix, its index among the N(N+1)/2 independent numbers."""
     index = np.zeros((size, size), dtype=int)
     index[np.tril_indices(size)] = np.arange(size * (size + 1) // 2)
     return np.maximum(index, index.T)

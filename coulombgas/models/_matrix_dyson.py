@@ -23,7 +23,7 @@ class MatrixDyson(Model):
         X_{ij}' = X_{ij} - \alpha\gamma_{ij} (X_{ij} - x_i\delta_{ij})
         + \frac{\alpha}{\sqrt B} \sqrt{D_{ij} (1 + \delta_{ij})}\;\eta_{ij}
 
-    exactly Gaussian: the cheap limit in law of a model near its fixed point, and a check of it.
+    It is exactly Gaussian: a cheap surrogate of a model near its fixed point, and a check of it.
 
     Args:
         target: levels x_i at the fixed point, shape (N,).
@@ -31,7 +31,7 @@ class MatrixDyson(Model):
         noise2: D, a number or symmetric (N, N).
 
     Raises:
-        InputError: for shapes that do not fit, negative or asymmetric values.
+        InputError: for shapes that do not match, and for negative or asymmetric values.
     """
 
     target: tuple[float, ...] = eqx.field(static=True)

@@ -1,4 +1,4 @@
-"""What the ensemble engine and the theory need to know of a model."""
+"""What the ensemble engine and the theory need to know about a model."""
 
 import dataclasses
 import re
@@ -22,11 +22,11 @@ LevelKind = Literal["eigenvalues", "squared-singular-values", "singular-values"]
 
 
 class Model(eqx.Module):
-    """A model under training: what one update is. What updates lead to is computed in :mod:`coulombgas.theory`.
+    """A model to train: it defines one update. The stationary law is computed in :mod:`coulombgas.theory`.
 
-    Three methods are needed: :meth:`start`, :meth:`gradient` and :meth:`matrix`. Everything else has a default that is
-    computed from them; a model overrides it where it knows better (a closed form of its fixed point, a faster
-    spectrum). Fields are annotations of the class, as in a dataclass.
+    Three methods are needed: :meth:`start`, :meth:`gradient` and :meth:`matrix`. Everything else has a default computed
+    from them, which a model may override (with a closed form of its fixed point, or a faster spectrum). Fields are
+    annotations of the class, as in a dataclass.
 
     Write every method for one replica; the engine batches. ``trailing_replicas = True`` promises more: each method
     also accepts arrays with one replica axis behind their own (weights (i, j, replica), keys (2, replica)) and
@@ -34,15 +34,14 @@ class Model(eqx.Module):
     """
 
     name: ClassVar[str] = ""
-    """Name in stores and on the command line; the name of the class in small letters when not given."""
+    """Name in stores and on the command line; by default the class name in lower case."""
     trailing_replicas: ClassVar[bool] = False
     levels: ClassVar[Literal["auto", "eigenvalues", "squared-singular-values", "singular-values"]] = "auto"
-    """What the spectrum is made of: "eigenvalues" of a symmetric :meth:`matrix`, the "squared-singular-values" or the
-    "singular-values" of any. "auto": eigenvalues if the matrix stays symmetric in training, else squared singular
-    values."""
+    """The levels: "eigenvalues" of a symmetric :meth:`matrix`, the "squared-singular-values" or the "singular-values"
+    of any matrix. "auto": eigenvalues if the matrix stays symmetric during training, else squared singular values."""
 
     domain: ClassVar[str] = "finite levels"
-    """What :meth:`allowed` allows, in words."""
+    """The domain checked by :meth:`allowed`, in words."""
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -51,17 +50,17 @@ class Model(eqx.Module):
 
     @abstractmethod
     def start(self, *, key: Key, setting: Setting, init: Start, dtype: Any) -> tuple[PyTree, PyTree]:
-        """Weights and memory (what persists beside the weights, such as Markov chains; None if nothing).
+        """Weights and memory (what persists besides the weights, such as Markov chains; None if nothing).
 
-        ``init`` is "random", or "fixed-point" for a start where training leads; a model that does not know its fixed
-        point may ignore it.
+        ``init`` is "random", or "fixed-point" for a start at the end point of training; a model that does not know its
+        fixed point may ignore it.
         """
 
     @abstractmethod
     def gradient(
         self, weights: PyTree, memory: PyTree, *, key: Key, setting: Setting, step: Array
     ) -> tuple[PyTree, PyTree]:
-        """Stochastic gradient of the loss, as the weights are, and the new memory."""
+        """Stochastic gradient of the loss, with the structure of the weights, and the new memory."""
 
     @abstractmethod
     def matrix(self, weights: PyTree) -> Float[Array, "row column *replicas"]:
@@ -89,13 +88,13 @@ class Model(eqx.Module):
     def fixed_point(self) -> np.ndarray:
         """Levels at the fixed point of the mean dynamics, ascending, shape (mode,), float64.
 
-        By default from averaged descent, good to about a percent; :func:`coulombgas.linear_noise` refines it.
+        By default from averaged descent, accurate to about a percent; :func:`coulombgas.linear_noise` refines it.
         """
         return averaged_descent(self)
 
     @property
     def target_modes(self) -> np.ndarray:
-        """Target κ belonging to each mode in the order of ``fixed_point``, shape (mode,); else the fixed point."""
+        """Target κ of each mode in the order of ``fixed_point``, shape (mode,); by default the fixed point."""
         return self.fixed_point
 
     def healthy(self, weights: PyTree) -> Bool[Array, "*replicas"]:
@@ -103,7 +102,7 @@ class Model(eqx.Module):
         return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
 
     def describe_update(self, batch_size: int) -> dict[str, str]:
-        """What the model chose for a batch size and a store should tell, such as its sampler."""
+        """Choices of the model at a batch size that a store should record, such as its sampler."""
         del batch_size
         return {}
 
@@ -123,19 +122,19 @@ class Model(eqx.Module):
     def reduce_memory(self, memory: PyTree, *, setting: Setting) -> PyTree:
         """The part of the memory that decides the law of what follows, by default the memory itself.
 
-        A model with Markov chains gives their empirical moments: what the mean dynamics is a function of.
+        A model with Markov chains returns their empirical moments, on which the mean dynamics depends.
         """
         del setting
         return memory
 
     def restore_memory(self, statistic: PyTree, *, key: Key, setting: Setting) -> PyTree:
-        """A memory with exactly this statistic, drawn at random among those that have it."""
+        """A random memory with exactly this statistic."""
         del key, setting
         return statistic
 
     @property
     def smallest_batch(self) -> int:
-        """Batch from which on :meth:`restore_memory` can meet any statistic."""
+        """Smallest batch size at which :meth:`restore_memory` can reproduce any statistic."""
         return 1
 
 
@@ -150,7 +149,7 @@ def check_model(model: Any) -> None:
     """Refuse what is not a model, or a class instead of an instance.
 
     Raises:
-        InputError: saying what to give.
+        InputError: saying what to pass.
     """
     if isinstance(model, type) and issubclass(model, Model):
         raise InputError(f"`model` must be an instance, got the class: write {model.__name__}(...).")

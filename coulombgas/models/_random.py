@@ -1,9 +1,9 @@
 r"""Counter-based random numbers whose replica axes trail.
 
 Threefry-2x32 with 20 rounds (Salmon et al. 2011), the generator behind ``jax.random``, written as plain arithmetic
-on whole arrays so that the compiler fuses it with what uses the numbers; both words of a block are used. A key is two
-32-bit words, shape ``(2, *replicas)``; nothing is carried along, so a replica draws the same numbers in any chunk, on
-any device and after a resume.
+on whole arrays so that the compiler fuses it with the code that uses the numbers; both words of a block are used. A key
+is two 32-bit words, shape ``(2, *replicas)``; there is no state, so a replica draws the same numbers in any chunk, on
+any device and after resuming.
 """
 
 import math
@@ -28,14 +28,14 @@ _LOG = (0.0714971883, -0.11571181, 0.116615157, -0.124110542, 0.142499364, -0.16
 
 
 def key_words(key: Array) -> Array:
-    """The two words of a typed JAX key; words pass unchanged."""
+    """The two words of a typed JAX key; key words are returned unchanged."""
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key
     return jnp.moveaxis(jax.random.key_data(key), -1, 0)
 
 
 def purpose(name: str) -> int:
-    """A number to fold for a named purpose."""
+    """A number to fold in for a named purpose."""
     return zlib.crc32(name.encode())
 
 
@@ -63,7 +63,9 @@ def threefry(key0: Array, key1: Array, counter0: Array, counter1: Array) -> tupl
 
 def random_words(key: Array, count: int) -> tuple[Array, Array]:
     """``count`` blocks from one key: two arrays of shape (count, *replicas)."""
-    words = materialise(key_words(key), own_axes=1)  # else the folding of the key is computed again for every number
+    words = materialise(
+        key_words(key), own_axes=1
+    )  # otherwise the folding of the key would be recomputed for every number
     counter = lax.broadcasted_iota(jnp.uint32, (count, *words.shape[1:]), 0)
     return threefry(words[0][None], words[1][None], counter, jnp.zeros_like(counter))
 
@@ -108,7 +110,7 @@ def _polar_single(radial: Array, angular: Array) -> tuple[Array, Array]:
 
 
 def _log_single(x: Array) -> Array:
-    """Natural logarithm of x in (0, 1), to about one unit in the last place: exponent, then a minimax polynomial."""
+    """Natural logarithm of x in (0, 1), to about one unit in the last place: exponent plus a minimax polynomial."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     exponent = (bits - jnp.int32(0x3F3504F3)) >> 23  # mantissa in [1/√2, √2)
     rest = lax.bitcast_convert_type(bits - (exponent << 23), jnp.float32) - np.float32(1.0)
@@ -161,7 +163,9 @@ def chi_squared(key: Array, degrees: tuple[int, ...], dtype: jnp.dtype | type = 
     words = key_words(key)
     trailing = (1,) * (words.ndim - 1)
     shape = np.array(degrees).reshape(-1, *trailing) / 2.0
-    boosted = np.where(shape < 1.0, shape + 1.0, shape)  # a shape below one is drawn one higher, then scaled down
+    boosted = np.where(
+        shape < 1.0, shape + 1.0, shape
+    )  # a shape parameter below one is raised by one, and the draw then scaled down
     d = (boosted - 1.0 / 3.0).astype(dtype)
     c = (1.0 / np.sqrt(9.0 * d)).astype(dtype)
 

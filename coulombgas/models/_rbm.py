@@ -48,17 +48,17 @@ class GaussianRBM(Model):
         mu2: μ², mass of the visible units; the modes with κ ≥ μ² are not learnt.
         sigma_h2: σ_h², variance of the hidden units.
         target: κ, eigenvalues of the target's inverse covariance, shape (num_visible,); a free scalar field with
-            m² = 4 when neither this nor ``target_covariance`` is given. The basis is then diagonal, without loss of
-            generality: start and dynamics are invariant under rotations of the visible units.
+            m² = 4 when neither this nor ``target_covariance`` is given. The target is then taken to be diagonal,
+            without loss of generality: start and dynamics are invariant under rotations of the visible units.
         target_covariance: the covariance itself, shape (num_visible, num_visible), instead of ``target``.
         target_mean: mean of the target, shape (num_visible,); giving it adds a trained visible bias, and the weights
             become the mapping ``{"matrix": W, "bias": b}``.
         gibbs_steps: k.
-        chains: "persistent" (PCD-k) or "data" (CD-k: chains start afresh from the target at each update).
+        chains: "persistent" (PCD-k) or "data" (CD-k: chains are restarted from the target at each update).
         sampler: "collapsed" draws the k Gibbs steps at once (same law, fewer random numbers), "naive" one by one;
             "gram" draws the Gram matrix of the collapsed batch, at a cost that does not grow with ``batch_size``
-            (persistent chains without bias, batch_size > num_visible; otherwise the collapsed sampler serves).
-            "auto" takes the fastest for the sizes of the machine and the batch; :meth:`sampler_for` says which.
+            (persistent chains without bias, batch_size > num_visible; otherwise the collapsed sampler is used). "auto"
+            takes the fastest for the sizes of machine and batch; :meth:`sampler_for` tells which.
         init_std: standard deviation of W at a random start.
 
     Raises:
@@ -140,7 +140,7 @@ class GaussianRBM(Model):
         return config if self.target_mean is None else {**config, "target_mean": list(self.target_mean)}
 
     def sampler_for(self, batch_size: int) -> str:
-        """The sampler that serves at a batch size, "auto" and what "gram" cannot do resolved."""
+        """The sampler used at a batch size, with "auto" and the limits of "gram" resolved."""
         gram = self.chains == "persistent" and self.target_mean is None and batch_size > self.num_visible
         if self.sampler == "auto":
             return fastest_sampler(Size(self.num_visible, self.num_hidden, batch_size, self.gibbs_steps), gram=gram)
@@ -213,7 +213,7 @@ class GaussianRBM(Model):
         moment = self._covariance()
         if self.target_mean is not None:
             moment = moment + np.outer(self.target_mean, self.target_mean)
-        if matrix.ndim == 2 and batch < self.num_visible:  # no square matrix is built where the batch is smaller
+        if matrix.ndim == 2 and batch < self.num_visible:  # no square matrix is built if the batch is smaller
             diagonal = self.target_covariance is None and self.target_mean is None
             wanted = np.diag(moment)[:, None] if diagonal else moment
             constant = jnp.asarray(wanted, matrix.dtype)
@@ -223,7 +223,7 @@ class GaussianRBM(Model):
         return self.sigma_h2 * matmul(materialise(difference), matrix)
 
     def _data(self, like: Array, key: Key, batch: int) -> Array:
-        """Samples of the target, where the chains of CD-k start."""
+        """Samples of the target, from which the chains of CD-k start."""
         draws = normals(fold(key, purpose("data")), (self.num_visible, batch), like.dtype)
         root = self._basis() / np.sqrt(np.array(self.target))
         data = matmul(trailing_ones(root, draws), draws)
@@ -286,10 +286,10 @@ class GaussianRBM(Model):
 
 
 def chain_factor_of(chain: Array) -> Array:
-    """Square R with R Rᵀ = φφᵀ, the memory of the Gram sampler."""
+    """Square matrix R with R Rᵀ = φφᵀ, the memory of the Gram sampler."""
     return cholesky(matmul(chain, transpose(chain)))
 
 
 def _parts(weights: PyTree) -> tuple[Array, Array | None]:
-    """W and the bias, None without one."""
+    """W and the bias, or None if there is no bias."""
     return (weights["matrix"], weights["bias"]) if isinstance(weights, dict) else (weights, None)

@@ -65,9 +65,9 @@ def naive_chain(rbm: Any, matrix: Array, bias: Array | None, chain: Array, key: 
 
 
 def gram_chain(rbm: Any, matrix: Array, factor: Array, key: Key, batch_size: int) -> Array:
-    r"""The collapsed draw seen only through :math:`G = \varphi\varphi^T = R R^T`: R → R' with R'R'ᵀ = G'.
+    r"""The collapsed draw of :math:`G = \varphi\varphi^T = R R^T` alone: R → R' with R'R'ᵀ = G'.
 
-    The noise does not change under rotations of the batch, so G is a Markov chain of its own. Rotate the batch until
+    The noise is invariant under rotations of the batch, so G is a Markov chain by itself. Rotate the batch until
     φ = (R, 0): then :math:`G' = F F^T + (L T)(L T)^T` with :math:`F = A^k R + L E`, E of shape (N, N), L = chol(Σ_k)
     and T Bartlett's factor of a Wishart matrix with B − N degrees of freedom (derived here).
     """

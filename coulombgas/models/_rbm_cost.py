@@ -1,4 +1,4 @@
-"""Which sampler of a Gaussian RBM's chains is the fastest: a model of the cost of an update.
+"""A cost model of an update, which selects the fastest sampler of a Gaussian RBM's chains.
 
 The constants are CPU nanoseconds on one core, fitted to measured updates by ``tests/benchmarks/bench_crossovers.py``,
 which also prints how much slower than the fastest the choice is at each size measured.
@@ -10,11 +10,11 @@ import numpy as np
 
 TRAILING_UP_TO = 12
 """Matrices up to this size are unrolled over vectors of replicas, larger ones go to the backend's matrix product."""
-_WORTH_A_LONGER_COMPILATION = 2.0
+_WORTH_A_LONGER_COMPILATION = 2.0  # gain in speed from which on the Gram sampler is chosen
 
 
 class Size(NamedTuple):
-    """What the cost depends on."""
+    """The sizes on which the cost depends."""
 
     visible: int
     hidden: int
@@ -28,7 +28,7 @@ class Size(NamedTuple):
 
 
 def terms(sampler: str, size: Size) -> np.ndarray:
-    """What grows with the size, one number for each constant."""
+    """Terms of the cost, one for each constant."""
     n, m, batch, k = size.visible, size.hidden, size.batch, size.gibbs_steps
     match sampler:
         case "naive":  # numbers drawn; products of the chains; products of the gradient
@@ -53,7 +53,7 @@ def expected_cost(sampler: str, size: Size) -> float:
 
 
 def fastest_sampler(size: Size, *, gram: bool) -> str:
-    """The sampler to use where none is asked for; ``gram`` says whether that one would serve."""
+    """The sampler to use by default; ``gram`` says whether the Gram sampler is applicable."""
     candidates = ["collapsed"]
     if size.visible > TRAILING_UP_TO:  # below it, one draw of all k steps always wins
         candidates.append("naive")

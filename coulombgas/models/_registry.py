@@ -25,10 +25,10 @@ def register(model: Any) -> Any:
     ``coulombgas.cli.main`` rebuild it from the configuration in the store.
 
     Args:
-        model: the class; its instances must be made by their ``config()`` as keyword arguments.
+        model: the class; it must accept the entries of ``config()`` as keyword arguments.
 
     Raises:
-        InputError: for something else than a class of models, or the name of a built-in one.
+        InputError: for anything but a model class, or for the name of a built-in one.
     """
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise InputError(f"`model` must be a class derived from Model, got {model!r}.")
@@ -47,7 +47,7 @@ def from_config(config: Mapping[str, Any]) -> Model:
     """The model that ``config`` describes; inverse of ``model.config()``.
 
     Args:
-        config: mapping with ``name`` and keyword arguments of that model; what is missing takes its default.
+        config: mapping with ``name`` and keyword arguments of that model; missing ones take their defaults.
 
     Raises:
         InputError: for an unknown name or argument.

@@ -1,4 +1,4 @@
-"""A learning rule written in SymPy as a model that trains: what the engine derives, it also runs."""
+"""A SymPy learning rule as a trainable model, so that the engine's derivations can be simulated."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,11 +16,11 @@ from ._linalg import cholesky
 from ._protocol import Model
 from ._setting import Key, Setting, Start
 
-_SPREAD = 0.1  # of weights that start at random
+_SPREAD = 0.1  # standard deviation of weights that start at random
 
 
 class _Compiled(NamedTuple):
-    """Functions of (weights, …) for definite constants."""
+    """Functions of (weights, …) for given constants."""
 
     gradient: Any
     covariance: Any
@@ -30,18 +30,18 @@ class _Compiled(NamedTuple):
 class RuleModel(Model):
     r"""A :class:`coulombgas.symbolic.LearningRule` with numbers for its constants, as a model.
 
-    One gradient draws B samples of the rule's Gaussian fields, with their covariance at the present weights, and
-    averages the rule's own gradient: no Wick's theorem and no expansion. So :func:`coulombgas.linear_noise`, training
-    and fits of a rule are independent of what :meth:`LearningRule.at` derives.
+    One gradient draws B samples of the rule's Gaussian fields, with their covariance at the current weights, and
+    averages the rule's own gradient, without Wick's theorem or an expansion. So :func:`coulombgas.linear_noise`,
+    training and fits of a rule are independent of what :meth:`LearningRule.at` derives.
 
     Args:
-        rule: the rule; its ``matrix`` is what is observed.
+        rule: the rule; its ``matrix`` is observed.
         params: a number for each of its constants, by symbol or name.
         point: the fixed point {weight: value or expression in the constants}; missing weights are 0. Where replicas
             start with ``init="fixed-point"``.
 
     Raises:
-        InputError: for a rule without a matrix, or constants that do not fit.
+        InputError: for a rule without a matrix, or constants that do not match.
     """
 
     name: ClassVar[str] = "rule"
@@ -55,7 +55,7 @@ class RuleModel(Model):
         self, rule: Any, params: Mapping[Any, Any] | None = None, *, point: Mapping[Any, Any] | None = None, **more: Any
     ) -> None:
         if rule.matrix is None:
-            raise InputError("`rule` must have a `matrix`: its eigenvalues are what is observed.")
+            raise InputError("`rule` must have a `matrix`: its eigenvalues are observed.")
         given = {str(key): float(value) for key, value in {**(params or {}), **more}.items()}
         names = [symbol.name for symbol in rule.constants]
         missing, strange = [n for n in names if n not in given], [n for n in given if n not in names]
@@ -85,13 +85,13 @@ class RuleModel(Model):
 
     @property
     def fixed_point(self) -> np.ndarray:
-        """Eigenvalues of the matrix at ``point``; from averaged descent where there is none."""
+        """Eigenvalues of the matrix at ``point``; from averaged descent if no point is given."""
         if self.point is None:
             return super().fixed_point
         return np.linalg.eigvalsh(np.asarray(_compile(self).matrix(jnp.asarray(self.point)), dtype=np.float64))
 
     def config(self) -> dict[str, Any]:
-        """The rule in words; it cannot be built from them."""
+        """A description of the rule, from which it cannot be rebuilt."""
         rule, fields = self.rule, self.rule.fields
         return {
             "name": self.name,

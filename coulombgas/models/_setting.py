@@ -1,4 +1,4 @@
-"""What an update is told beside the weights: its setting and its key."""
+"""What an update gets besides the weights: its setting and its key."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -7,14 +7,14 @@ import jax
 from jaxtyping import Array, Float
 
 Start: TypeAlias = Literal["random", "fixed-point"]
-"""How training begins."""
+"""How training starts."""
 
 Key: TypeAlias = Array
 """A typed JAX key, or two key words (2, *replicas) for models with trailing replicas."""
 
 
 class Setting(eqx.Module):
-    """One point of a sweep, as an update sees it."""
+    """One point of a sweep, as passed to an update."""
 
     learning_rate: Float[Array, ""]
     """α of this setting, schedules not included."""

@@ -26,7 +26,7 @@ def free_scalar_field(num_sites: int, *, mass2: float = 4.0) -> np.ndarray:
     """
     sites = check_count("num_sites", num_sites)
     mass2 = check_positive("mass2", mass2)
-    # k and N − k share one cosine exactly, so that degenerate levels are equal to the last bit
+    # k and N − k share one cosine, so that degenerate levels are equal to the last bit
     waves = np.minimum(np.arange(sites), sites - np.arange(sites))
     return np.sort(mass2 + 2.0 - 2.0 * np.cos(2.0 * np.pi * waves / sites))
 
@@ -35,10 +35,10 @@ def check_target(num_visible: int | None, target: Any, covariance: Any) -> tuple
     """κ ascending, and the covariance if it was given.
 
     Raises:
-        InputError: when both are given, a length does not fit, or the covariance is not symmetric positive definite.
+        InputError: when both are given, a length does not match, or the covariance is not symmetric positive definite.
     """
     if target is not None and covariance is not None:
-        raise InputError("`target` and `target_covariance` are two ways to say the same: give one of them.")
+        raise InputError("`target` and `target_covariance` give the same information: give one of them.")
     if covariance is not None:
         matrix = check_finite_array("target_covariance", covariance, ndim=2)
         if matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):

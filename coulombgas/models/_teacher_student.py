@@ -27,9 +27,9 @@ class TeacherStudent(Model):
     Args:
         teacher: eigenvalues of W_t, shape (N,).
         noise: ε.
-        inputs: "quenched" (one set of mini-batches serves all replicas of a setting, as in the released code) or
+        inputs: "quenched" (all replicas of a setting share one set of mini-batches, as in the released code) or
             "fresh" (each replica draws its own).
-        num_batches: mini-batches in an epoch of quenched inputs, then they repeat.
+        num_batches: mini-batches in an epoch of quenched inputs, after which they repeat.
         init_std: standard deviation of W at a random start.
 
     Raises:
@@ -102,14 +102,14 @@ class TeacherStudent(Model):
         batch = setting.batch_size
         noise = self._noise(weights, key) / np.sqrt(batch).astype(weights.dtype)
         error, inputs = weights - self._teacher(weights), self._inputs(key, setting, step, weights)
-        if weights.ndim == 2 and batch < self.num_modes:  # no square matrix is built where the batch is smaller
+        if weights.ndim == 2 and batch < self.num_modes:  # no square matrix is built if the batch is smaller
             return (error @ inputs) @ inputs.T / batch - noise, memory
         covariance = matmul(inputs, transpose(inputs)) / batch
         covariance = covariance.reshape(*covariance.shape, *(1,) * (weights.ndim - covariance.ndim))
         return matmul(error, covariance) - noise, memory
 
     def _inputs(self, key: Key, setting: Setting, step: Array, like: Array) -> Array:
-        """A mini-batch, shape (mode, sample), with replicas behind where each draws its own."""
+        """A mini-batch, shape (mode, sample), with a trailing replica axis if each replica draws its own."""
         shape = self.num_modes, setting.batch_size
         if self.inputs == "fresh":
             return normals(fold(key, purpose("inputs")), shape, like.dtype)

@@ -23,7 +23,7 @@ class GPTSize:
         num_layers: blocks.
         num_heads: attention heads; they divide the width.
         width: embedding dimension.
-        context: tokens it sees.
+        context: number of tokens seen.
         dropout: probability of dropping an activation while training.
         tied: the output layer is the transposed token embedding.
     """
@@ -55,7 +55,7 @@ SIZES: dict[str, GPTSize] = {
 
 
 def gpt_size(name: str, **changes: Any) -> GPTSize:
-    """A named size with some of its numbers replaced; None leaves a number as it is."""
+    """A named size with some of its numbers replaced; None keeps a number."""
     base = SIZES[check_choice("size", name, SIZES)]
     return replace(base, **{key: value for key, value in changes.items() if value is not None})
 
@@ -82,7 +82,7 @@ class Attention(eqx.Module):
 
 
 class MLP(eqx.Module):
-    """Two layers with GELU between, four times as wide inside."""
+    """Two layers with a GELU in between, four times as wide inside."""
 
     up: Float[Array, "width wide"]
     down: Float[Array, "wide width"]
@@ -128,7 +128,7 @@ class GPT(eqx.Module):
 
 
 class Dropout(eqx.Module):
-    """Drops activations with independent keys for each place; does nothing without a key."""
+    """Drops activations, with an independent key for each place; does nothing without a key."""
 
     key: Array | None
     rate: float = eqx.field(static=True)
@@ -184,7 +184,7 @@ def next_token_loss(
 
 
 def generate(model: GPT, prompt: Int[Array, " token"], num: int, *, key: Array) -> Int[Array, " num"]:
-    """``num`` characters after a prompt, drawn from the model, the last ``context`` ones in view."""
+    """``num`` characters after a prompt, drawn from the model, which sees the last ``context`` ones."""
     context = model.position.shape[0]
     seen = prompt[-context:]
     window = jnp.zeros(context, prompt.dtype).at[-seen.shape[0] :].set(seen)
@@ -192,7 +192,7 @@ def generate(model: GPT, prompt: Int[Array, " token"], num: int, *, key: Array) 
 
     def step(carry, i):
         window, first = carry
-        # what lies before the first real token is cut off by shifting the window to the left edge
+        # positions before the first real token are cut off by shifting the window to the left edge
         shifted = jnp.roll(window, -first)
         logits = model(shifted)[context - 1 - first]
         drawn = jax.random.categorical(jax.random.fold_in(key, i), logits).astype(window.dtype)

@@ -1,4 +1,4 @@
-"""The two-layer linear network, PFLA24, with constants of our own (derived here; see derivations)."""
+"""The two-layer linear network of PFLA24, in our own normalisation (derived here; see derivations/two_layer)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -109,7 +109,7 @@ class TwoLayerLinear(Model):
         size, batch = self.num_modes, setting.batch_size
         inputs = normals(fold(key, purpose("inputs")), (size, batch), first.dtype)
         labels = normals(fold(key, purpose("labels")), (size, batch), first.dtype) * self.label_noise
-        if first.ndim == 2 and batch < size:  # no square matrix is built where the batch is smaller
+        if first.ndim == 2 and batch < size:  # no square matrix is built if the batch is smaller
             return self._slopes(first, second, inputs, labels), memory
         error = matmul(second, first) - trailing_ones(np.diag(self.teacher), first)
         slope = matmul(matmul(error, inputs) - labels, transpose(inputs)) / batch
@@ -119,7 +119,7 @@ class TwoLayerLinear(Model):
         }, memory
 
     def _slopes(self, first: Array, second: Array, inputs: Array, labels: Array) -> Weights:
-        """Both gradients by way of what each layer makes of the batch, for one replica."""
+        """Both gradients, computed from the outputs of each layer for the batch, for one replica."""
         hidden = first @ inputs
         teacher = jnp.asarray(self.teacher, first.dtype)[:, None]
         errors = (second @ hidden - teacher * inputs - labels) / inputs.shape[1]

@@ -179,5 +179,5 @@ def refuse_unknown(arrays: Arrays) -> None:
         if name not in ALWAYS and name not in FIELDS:
             raise InputError(
                 f"`{name}` is not a known key, the nearest one is `{nearest_key(name)}`: rename it, or leave it out "
-                "of the file if it says nothing about the training."
+                "of the file if it does not describe the training."
             )

@@ -16,13 +16,13 @@ from ._engine import ChunkState, advance_chunk, make_program, make_setting, obse
 from ._engine import start_chunk as _start
 from ._plan import Outcome, Plan, Task
 
-_SEGMENT_SECONDS = 0.3  # between two looks at the clock; how the run is cut never changes its numbers
-_FIRST_SEGMENT = 16
+_SEGMENT_SECONDS = 0.3  # between two checks of the clock; how the run is divided never changes its results
+_FIRST_SEGMENT = 16  # updates; the length then follows from the time taken
 _LAPACK = threading.Lock()  # batched LAPACK calls of two threads can wait for each other in XLA's thread pool
 
 
 class Snapshot(NamedTuple):
-    """A task in the middle: enough to go on."""
+    """State of an unfinished task, sufficient to continue it."""
 
     step: int
     leaves: list[np.ndarray]
@@ -30,22 +30,22 @@ class Snapshot(NamedTuple):
 
 
 class Stop(Protocol):
-    """Asked at every safe point."""
+    """Checked at every safe point."""
 
     def is_set(self) -> bool:
-        """Whether to save and leave."""
+        """Whether to save and stop."""
         ...
 
 
 class Hooks(NamedTuple):
-    """How a task talks to the run."""
+    """How a task communicates with the run."""
 
     load: Callable[[Task], Snapshot | None]
     save: Callable[[Task, Snapshot], None]
     report: Callable[[int], None]
     stop: "Stop"
     worth_saving: Callable[[], bool]
-    """Whether a snapshot should be left when asked to stop."""
+    """Whether to leave a snapshot when asked to stop."""
     checkpoint_seconds: float
 
 
@@ -74,7 +74,7 @@ class _Chunk:
         self.kept = slice(task.kept.start - task.first, task.kept.stop - task.first)
 
     def run(self) -> Outcome | None:
-        """All segments; a checkpoint now and then, and one when asked to stop after that."""
+        """Run all segments, with checkpoints at intervals and one when asked to stop."""
         self._restore()
         saved, segment = time.monotonic(), _FIRST_SEGMENT
         for target in self.plan.recorded[len(self.records) :]:
@@ -91,7 +91,7 @@ class _Chunk:
         return self._finish()
 
     def _advance(self, segment: int, target: int) -> int:
-        """One segment; returns the length of the next, so that it takes about the wished time."""
+        """Run one segment; returns the length of the next, so that it takes about the intended time."""
         following = min(self.step + segment, target)
         started = time.monotonic()
         program, last = self.program, following == target
@@ -133,7 +133,7 @@ class _Chunk:
         self.hooks.report(self.step * self.num_replicas)
 
     def _check(self, snapshot: Snapshot, leaves: list[jax.Array]) -> None:
-        """A snapshot from disk fits this chunk: whoever changed it, the run does not go on from it unseen."""
+        """Check that a snapshot from disk fits this chunk, so that a run never continues from a modified one."""
         found = [(leaf.shape, leaf.dtype) for leaf in snapshot.leaves]
         made, due = len(snapshot.records), sum(step <= snapshot.step for step in self.plan.recorded)
         names = [{name: value.shape for name, value in record.items()} for record in snapshot.records]

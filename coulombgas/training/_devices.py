@@ -1,4 +1,4 @@
-"""Where chunks run: devices, their mesh, and how many replicas go together."""
+"""Where chunks run: devices, their mesh, and the number of replicas in a chunk."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from ._layout import choose_layout
 
 _AXIS = "replica"
 _CPU_BYTES = 2**19  # state of a chunk that stays in a core's cache, with its intermediates
-_CPU_BYTES_OF_LARGE = 2**20  # of matrices that go to the backend's product, which walks through them one by one
-_ACCELERATOR_BYTES = 2**28
+_CPU_BYTES_OF_LARGE = 2**20  # the same for matrices multiplied by the backend, which handles them one by one
+_ACCELERATOR_BYTES = 2**28  # a small share of its memory that still fills its cores
 
 
 def local_mesh() -> Mesh | None:
-    """All devices of this process along the replica axis; None for a single one."""
+    """Mesh of all devices of this process along the replica axis; None for a single device."""
     devices = jax.local_devices()
     return Mesh(np.array(devices), (_AXIS,)) if len(devices) > 1 else None
 
@@ -44,7 +44,8 @@ def on_mesh(mesh: Mesh | None, function: Callable[[PyTree, PyTree], PyTree], sha
 
 
 def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
-    """Replicas computed together: what a cache (CPU) or a share of the memory (accelerator) holds, split evenly."""
+    """Replicas computed together: as many as a cache (CPU) or a share of the memory (accelerator) holds, split
+    evenly."""
     words = np.zeros(2, np.uint32)
     key = words if model.trailing_replicas else jax.random.key(0)
 
@@ -63,7 +64,7 @@ def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
         most = min(most, 8192)
     else:
         most = max(_ACCELERATOR_BYTES // max(size, 1), 16)
-    # as many chunks as workers divide evenly, so that no core waits for the last one
+    # a number of chunks that the workers divide evenly, so that no core waits for the last one
     workers = num_workers()
     number = -(-replicas // (most * devices))
     heavy = not trailing and replicas >= workers and replicas * size > _CPU_BYTES_OF_LARGE
@@ -72,7 +73,7 @@ def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
 
 
 def num_workers() -> int:
-    """Chunks in flight at once: threads on a single CPU device, one otherwise (devices share each chunk)."""
+    """Chunks computed at the same time: threads on a single CPU device, one otherwise (devices share each chunk)."""
     if jax.default_backend() != "cpu" or len(jax.local_devices()) > 1:
         return 1
     import os

@@ -1,4 +1,4 @@
-"""The compiled heart: a chunk of replicas of one setting through any number of updates."""
+"""The compiled core: a chunk of replicas of one setting through any number of updates."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ HEALTHY = -1
 
 
 class ChunkState(NamedTuple):
-    """Everything a chunk needs to go on; replicas in the last axis of every leaf."""
+    """Everything a chunk needs to continue; replicas in the last axis of every leaf."""
 
     weights: PyTree
     memory: PyTree
@@ -34,7 +34,7 @@ class ChunkState(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What is compiled for: everything about an update that is not a number."""
+    """The static part of a compilation: everything about an update that is not a number."""
 
     model: Model
     optimizer: Optimizer
@@ -47,19 +47,19 @@ class Program(NamedTuple):
 def make_program(
     model: Model, optimizer: Optimizer, steps: int, dtype: Any, batch_size: int, mesh: Mesh | None = None
 ) -> Program:
-    """The program of a chunk: runs of any length share it unless a schedule needs to know theirs."""
+    """The program of a chunk: runs of any length share it unless a schedule depends on the length."""
     steps = 0 if optimizer.schedule == "constant" else steps
     return Program(model, optimizer, steps, dtype, mesh, choose_layout(model, batch_size))
 
 
 class Ensemble(eqx.Module):
-    """A model seen as a chunk of replicas, their axis behind all others or before them."""
+    """A model acting on a chunk of replicas, with their axis after or before all others."""
 
     model: Model
     axis: int = eqx.field(static=True)
 
     def call(self, method: str, *arguments: Any, key: Array | None = None, **shared: Any) -> Any:
-        """Call a method on all replicas: at once where they trail and the model knows how, by ``vmap`` elsewhere."""
+        """Call a method on all replicas: at once if their axis trails and the model supports it, else by ``vmap``."""
         function = getattr(self.model, method)
         if self.axis == -1 and self.model.trailing_replicas:
             return function(*arguments, **shared) if key is None else function(*arguments, key=key, **shared)
@@ -73,7 +73,7 @@ class Ensemble(eqx.Module):
 
 
 def setting_key(seed: int, learning_rate: float, batch_size: int) -> np.ndarray:
-    """Key words of one setting: they depend on the setting itself, not on what else is in the sweep."""
+    """Key words of one setting: they depend on the setting itself, not on other settings in the sweep."""
     bits = int(np.float64(learning_rate).view(np.uint64))
     key = key_words(jax.random.key(seed))
     for number in (bits >> 32, bits & 0xFFFFFFFF, batch_size):
@@ -82,7 +82,7 @@ def setting_key(seed: int, learning_rate: float, batch_size: int) -> np.ndarray:
 
 
 def make_setting(key: np.ndarray, learning_rate: float, batch_size: int, dtype: Any) -> Setting:
-    """The setting as the model's methods see it."""
+    """The setting as passed to the model's methods."""
     shared = fold(jnp.asarray(key), purpose("shared"))
     return Setting(learning_rate=jnp.asarray(learning_rate, dtype), key=shared, batch_size=batch_size)
 
@@ -111,14 +111,14 @@ def advance_chunk(
 ) -> ChunkState:
     """Updates ``first`` … ``last − 1``; their number is traced, so any segmentation runs the same program.
 
-    ``observed``: whether the state is looked at afterwards, so that a divergence has to be noted by then.
+    ``observed``: whether the state is recorded afterwards, so that a divergence must have been noted by then.
     """
     return _compiled_advance()(program, setting, keys, state, np.int32(first), np.int32(last), np.bool_(observed))
 
 
 @functools.cache
 def _compiled_advance() -> Callable[..., ChunkState]:
-    """The loop with the compiler's options for the CPU, or without where this compiler knows them no more."""
+    """The loop with the compiler's options for the CPU, or without them if this compiler does not accept them."""
     try:
         jax.block_until_ready(jax.jit(lambda x: x + 1, compiler_options=_CPU_OPTIONS)(np.float32(0)))
     except jax.errors.JaxRuntimeError:

@@ -21,7 +21,7 @@ from ._recording import GradientNoise
 
 
 class GradientDraws:
-    """The gradients of one record: of the selected matrices all of them, of all parameters mean and scatter."""
+    """The gradients of one record: all of them for the selected matrices, mean and scatter for all parameters."""
 
     def __init__(self, params: Any, selected: Sequence[str], micro_batch_size: int):
         self._names = [name for name, _ in named_arrays(params)]
@@ -32,7 +32,7 @@ class GradientDraws:
         self.count, self._scatter = 0, 0.0
 
     def take(self, gradients: Any) -> "GradientDraws":
-        """All gradients of an iterator, or of one tree whose leaves have a leading axis of draws.
+        """Take all gradients of an iterator, or of one tree whose leaves have a leading axis of draws.
 
         Raises:
             InputError: when there are fewer than two, or their names are not those of the parameters.
@@ -82,7 +82,7 @@ class GradientDraws:
             self._scatter += float(np.vdot(before, exact - mean))
 
     def _named(self, gradient: Any) -> Iterator[tuple[str, np.ndarray]]:
-        if self._module and isinstance(gradient, list | tuple):  # as torch.autograd.grad gives them
+        if self._module and isinstance(gradient, list | tuple):  # the form returned by torch.autograd.grad
             if len(gradient) != len(self._names):
                 gave = f"{len(gradient)} array{'s' * (len(gradient) != 1)}"
                 raise InputError(
@@ -127,5 +127,5 @@ def level_variance(weights: np.ndarray, draws: Sequence[np.ndarray]) -> np.ndarr
 
 
 def finite_or_unknown(value: np.ndarray | float) -> np.ndarray:
-    """NaN, unknown, where a gradient had overflowed."""
+    """NaN (unknown) where a gradient has overflowed."""
     return np.where(np.isfinite(value), value, np.nan)

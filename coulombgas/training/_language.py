@@ -28,13 +28,13 @@ class LanguageTraining:
         learning_rate: peak of the schedule: linear warm-up, then a cosine down to ``final_learning_rate``.
         final_learning_rate: end of the cosine; a tenth of the peak when None; the peak itself gives a constant rate.
         warmup: steps of the linear warm-up.
-        batch_size: sequences an update.
+        batch_size: sequences per update.
         optimizer: "adamw" or "sgd".
-        momentum: of SGD.
+        momentum: momentum of SGD.
         weight_decay: decoupled decay of matrices.
         gradient_clip: largest global norm of a gradient; 0 for no clipping.
         replicas: seeds trained together.
-        seed: seed of all random numbers; replica i is the same whatever runs beside it.
+        seed: seed of all random numbers; replica i does not depend on the other replicas.
         record_every: steps between recorded spectra.
         evaluate_every: steps between validation losses.
         evaluation_windows: windows of the validation text, equally spaced, that are averaged.
@@ -72,23 +72,23 @@ class LanguageTraining:
         check_choice("compute_dtype", self.compute_dtype, _DTYPES)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able description: what a resumed run compares."""
+        """JSON-able description, compared when a run is resumed."""
         return {**asdict(self), "select": list(self.select)}
 
 
 class LanguageState(NamedTuple):
-    """Everything a run needs to go on; each leaf has a leading axis of replicas."""
+    """Everything a run needs to continue; each leaf has a leading axis of replicas."""
 
     model: GPT
     optimizer: PyTree
     loss: Array
-    """Training loss summed over the updates since it was last read."""
+    """Training loss summed over the updates since it was last reported."""
 
 
 class LanguageTrainer:
     """Compiled updates and losses of one configuration on one corpus.
 
-    Trainers of the same configuration and text are equal, so that a process compiles their programs once.
+    Trainers with the same configuration and text compare equal, so that a process compiles their programs once.
     """
 
     def __init__(self, config: LanguageTraining, corpus: Corpus):
@@ -115,15 +115,15 @@ class LanguageTrainer:
     def start(self) -> LanguageState:
         """Random weights for every replica."""
         model = _initialise(self.config.size, len(self.corpus.alphabet), self._keys)
-        params: Any = model  # optax's own annotations know dictionaries and arrays only
+        params: Any = model  # optax's annotations allow dictionaries and arrays only
         return LanguageState(model, jax.vmap(self._optimizer.init)(params), jnp.zeros(self.config.replicas))
 
     def advance(self, state: LanguageState, first: int, last: int) -> LanguageState:
-        """Updates ``first`` … ``last − 1`` of every replica; the same program whatever the segment."""
+        """Updates ``first`` … ``last − 1`` of every replica; the same program for every segment."""
         return _advance(self, self._keys, state, jnp.asarray(first), jnp.asarray(last))
 
     def validation_loss(self, state: LanguageState) -> np.ndarray:
-        """Loss on the validation windows, in nats a character, shape (replica,)."""
+        """Loss on the validation windows, in nats per character, shape (replica,)."""
         loss = _validate(state.model, self._windows, self.config.compute_dtype)
         return np.asarray(loss, dtype=np.float64)
 

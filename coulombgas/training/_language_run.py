@@ -45,7 +45,7 @@ from ._recorder import SpectrumRecorder
 
 SPECTRA = "spectra.zarr"
 _CHECKPOINT = "checkpoint.json"
-_SEGMENT = 25  # updates between two looks at the clock and the keyboard
+_SEGMENT = 25  # updates between two checks of the clock and of signals
 _ENTRY = Record({"step": Whole(), "train": ListOf(Number(finite=False)), "validation": ListOf(Number())})
 _SCHEMA = Record({
     "step": Whole(1),
@@ -68,9 +68,9 @@ class LanguageRun:
     config: LanguageTraining
     corpus: Corpus
     losses: xr.Dataset
-    """``train_loss`` and ``validation_loss`` over (replica, step), nats a character."""
+    """``train_loss`` and ``validation_loss`` over (replica, step), in nats per character."""
     model: GPT
-    """Final weights, a leading axis of replicas."""
+    """Final weights, with a leading axis of replicas."""
 
 
 def train_language_model(
@@ -85,23 +85,23 @@ def train_language_model(
 ) -> LanguageRun:
     """Train an ensemble of transformers and record the spectra of their matrices.
 
-    Until the run is complete everything lives in a hidden directory beside ``out``; a killed run goes on from its last
-    checkpoint with ``resume`` and ends bit for bit as if it had not been interrupted. Ctrl-C, SIGTERM and SIGUSR1 leave
-    a checkpoint. Only one process at a time may train towards a path.
+    Until the run is complete everything is kept in a hidden directory next to ``out``; a killed run continues from its
+    last checkpoint with ``resume``, and its result is bit-identical to that of an uninterrupted run. Ctrl-C, SIGTERM
+    and SIGUSR1 leave a checkpoint. Only one process at a time may train to a path.
 
     Args:
         config: shape, optimiser, schedule, what to record.
         corpus: the text.
         out: directory to write.
-        resume: go on from the last checkpoint; starts afresh when there is none.
+        resume: continue from the last checkpoint; start afresh if there is none.
         overwrite: replace ``out`` if it exists.
         checkpoint_seconds: time between checkpoints.
-        progress: called with (updates done, updates in all).
+        progress: called with (updates done, total number of updates).
 
     Raises:
         InputError: when ``out`` exists or cannot be written, an interrupted run is waiting there and neither ``resume``
             nor ``overwrite`` is given, or the checkpoint is damaged or of another configuration.
-        Interrupted: when a signal came; the work so far is kept.
+        Interrupted: when a signal arrived; the work so far is kept.
     """
     target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
     with only_writer(target):
@@ -128,7 +128,7 @@ def train_language_model(
 
 
 def load_training(path: Path, trainer: LanguageTrainer) -> LanguageRun:
-    """A finished run of this configuration and text, read back.
+    """Read back a finished run of this configuration and text.
 
     Raises:
         InputError: when it is damaged, or of another configuration.
@@ -146,7 +146,7 @@ def load_training(path: Path, trainer: LanguageTrainer) -> LanguageRun:
     replicas = [_read_weights(path / f"final_{i}.safetensors", names) for i in range(trainer.config.replicas)]
     stacked = [np.stack([one[name] for one in replicas]) for name in names]
     if [one.shape for one in stacked] != [leaf.shape for leaf in leaves]:
-        raise InputError(f"{path}: its weights are those of another model: give --overwrite to train again.")
+        raise InputError(f"{path}: its weights belong to another model: give --overwrite to train again.")
     model = jax.tree.unflatten(structure, [jax.numpy.asarray(one) for one in stacked])
     return LanguageRun(path, trainer.config, trainer.corpus, _losses(history), model)
 
@@ -164,7 +164,7 @@ def _identity(trainer: LanguageTrainer) -> dict[str, Any]:
 
 
 def _compare(ours: dict[str, Any], document: dict[str, Any]) -> None:
-    """A run on disk has this configuration and text."""
+    """Check that a run on disk has this configuration and text."""
     theirs, plain = {"config": document["config"], "text": document["text"]}, json.loads(json.dumps(ours))
     if theirs != plain:
         changed = [name for name, value in theirs["config"].items() if value != plain["config"].get(name)]
@@ -175,7 +175,7 @@ def _compare(ours: dict[str, Any], document: dict[str, Any]) -> None:
 
 
 def interrupted_training(out: PathType) -> bool:
-    """Whether an interrupted run towards this path can be resumed."""
+    """Whether an interrupted run for this path can be resumed."""
     return os.path.lexists(_partial(Path(out)) / _CHECKPOINT)
 
 
@@ -193,12 +193,14 @@ class _Run:
         self.resumed = resume and (directory / _CHECKPOINT).exists()
         if not self.resumed and os.path.lexists(directory):
             if directory.is_symlink() or not directory.is_dir():
-                raise InputError(f"`out`: {str(directory)!r} is in the way and is no directory of ours: move it away.")
+                raise InputError(
+                    f"`out`: {str(directory)!r} is in the way and is not a directory of coulombgas: move it away."
+                )
             shutil.rmtree(directory)
         directory.mkdir(parents=True, exist_ok=True)
 
     def train(self, progress: Progress) -> LanguageState:
-        """Go from the last checkpoint, or the start, to the end."""
+        """Train from the last checkpoint, or the start, to the end."""
         config, trainer = self.trainer.config, self.trainer
         state, step = self._load(trainer.start()) if self.resumed else (trainer.start(), 0)
         recorder = SpectrumRecorder(
@@ -245,7 +247,7 @@ class _Run:
         validation = self.trainer.validation_loss(state)
         if not np.isfinite(validation).all():
             rate = self.trainer.config.learning_rate
-            raise InputError(f"`learning_rate` {rate:g} is too large: the loss is not finite any more at step {step}.")
+            raise InputError(f"`learning_rate` {rate:g} is too large: the loss is no longer finite at step {step}.")
         self.history.append({"step": step, "train": train.tolist(), "validation": validation.tolist()})
         return state._replace(loss=0 * state.loss)
 
@@ -274,7 +276,7 @@ class _Run:
 
 
 def _optimizer(config: LanguageTraining) -> dict[str, Any]:
-    """The optimiser in the words of a recording."""
+    """The optimiser in the format of a recording."""
     if config.optimizer == "adamw":
         betas = {"momentum": ADAMW_BETAS[0], "second_moment": ADAMW_BETAS[1]}
         return {"optimizer": "adamw", **betas, "weight_decay": config.weight_decay}
@@ -286,7 +288,7 @@ def _finish(run: _Run, state: LanguageState) -> None:
     _save_weights(run.directory, "final", state.model)
     documents = {
         "config.json": {**run.identity, "source": run.trainer.corpus.source, "versions": package_versions()},
-        # before the first update there is no training loss: null, because JSON knows no NaN
+        # before the first update there is no training loss: null, because JSON has no NaN
         "losses.json": [{**entry, "train": entry["train"] if entry["step"] else None} for entry in run.history],
     }
     for name, document in documents.items():
@@ -294,7 +296,7 @@ def _finish(run: _Run, state: LanguageState) -> None:
 
 
 def _remove_checkpoints(directory: Path) -> None:
-    """Last of all, so that a run killed before goes on from its last checkpoint."""
+    """Done last, so that a run killed earlier continues from its last checkpoint."""
     for pattern in ("state-*.npz", f".{_CHECKPOINT}.*", ".state-*", _CHECKPOINT):
         for file in directory.glob(pattern):
             file.unlink()

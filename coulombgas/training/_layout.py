@@ -1,4 +1,4 @@
-"""Where the replicas of a chunk stand in memory: behind the axes of a small matrix, before those of a large one."""
+"""Position of the replica axis in memory: after the axes of a small matrix, before those of a large one."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from jaxtyping import Array, PyTree
 
 from coulombgas.models import TRAILING_UP_TO, Model, abstract_start, fold
 
-_TRAILING_STATE = 512  # numbers of a replica; with more of them too few replicas share a core's cache
+_TRAILING_STATE = 512  # numbers in a replica; with more of them too few replicas share a core's cache
 
 
 class Layout(NamedTuple):
-    """Axis of the replicas while a chunk is at work; outside they are the last axis of every leaf."""
+    """Axis of the replicas while a chunk is computed; elsewhere they are the last axis of every leaf."""
 
     axis: int
     check_every: int
-    """Updates from one look for diverged replicas to the next. A look at the domain of a model costs a Cholesky factor,
-    more than the update itself where the matrix is much larger than the batch."""
+    """Updates between two checks for diverged replicas. Checking the domain of a model costs a Cholesky factor, more
+    than the update itself if the matrix is much larger than the batch."""
 
     def enter(self, tree: PyTree) -> PyTree:
         """From replicas last to this layout."""
@@ -52,6 +52,6 @@ def choose_layout(model: Model, batch_size: int) -> Layout:
 
 
 def describe_update(model: Model, batch_size: int) -> dict[str, str]:
-    """What was chosen for one setting, for stores and reports."""
+    """The choices for one setting, for stores and reports."""
     trailing = choose_layout(model, batch_size).axis == -1
     return {**model.describe_update(batch_size), "replicas": "trailing" if trailing else "leading"}

@@ -1,4 +1,4 @@
-"""Put stores together: more settings, or more replicas of the same settings."""
+"""Merge stores: more settings, or more replicas of the same settings."""
 
 import glob
 import json
@@ -22,14 +22,14 @@ _PER_STORE = ("replicas", "first_replica", "chunks", "shard", "shard_of", "updat
 
 
 def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = None) -> xr.Dataset:
-    """One dataset from several of the same model and training.
+    """One dataset from several with the same model and training.
 
-    Stores of the same settings are joined along the replicas and must hold different ones (``first_replica``);
-    stores of different settings along the settings and must hold the same replicas.
+    Stores of the same settings are joined along the replicas, which must differ (``first_replica``); stores of
+    different settings are joined along the settings and must hold the same replicas.
 
     Args:
         parts: ``Spectra`` datasets, at least one.
-        names: what to call them in errors.
+        names: their names in errors.
 
     Raises:
         InputError: when configurations differ or replicas overlap.
@@ -59,13 +59,13 @@ def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = 
 def merge_stores(
     paths: Sequence[PathType] | PathType, *, out: PathType, overwrite: bool = False, resume: bool = False
 ) -> xr.Dataset:
-    """``merge_spectra`` from stores to a store.
+    """``merge_spectra`` for stores on disk.
 
     Args:
         paths: stores, or patterns such as ``"run-*.zarr"``.
         out: Zarr store to write; it appears when it is complete.
         overwrite: replace ``out`` if it exists.
-        resume: go on with an interrupted merge of the same stores.
+        resume: continue an interrupted merge of the same stores.
 
     Raises:
         InputError: as ``merge_spectra``; when ``out`` exists; or when shards of a run are missing, naming them.
@@ -199,7 +199,7 @@ def _join_replicas(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
 
 
 def _attributes(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, str]:
-    """Attributes of the whole: those of the first part with the settings and replicas of all."""
+    """Attributes of the merged store: those of the first part with the settings and replicas of all."""
     config, replicas = _config(parts[0]), merged.replica.values
     training = whole_run(config.get("training", {}))
     own = {"replicas": len(replicas), "first_replica": int(replicas[0]), **_updates(parts, merged)}
@@ -213,7 +213,7 @@ def _attributes(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, str]:
 
 
 def _updates(parts: list[xr.Dataset], merged: xr.Dataset) -> dict[str, list]:
-    """What was chosen for each setting of the whole; nobody knows where a store does not say, as earlier ones."""
+    """The choices for each setting of the merged store; unknown if a store does not record them, as earlier ones."""
     chosen: dict[tuple[float, int], Any] = {}
     for part in reversed(parts):
         listed = _config(part).get("training", {}).get("update")

@@ -1,4 +1,4 @@
-"""Numbers of each record for a framework's logger, while the training runs."""
+"""Numbers of each record for a framework's logger, during training."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from ._recording_reader import read_recording
 
 
 class Metrics(NamedTuple):
-    """What one record says."""
+    """The numbers of one record."""
 
     step: int
     values: dict[str, float]
@@ -23,14 +23,14 @@ class Metrics(NamedTuple):
 
 
 class Monitor:
-    """Computes the numbers of a record in the recorder's thread, with ``measure`` on top."""
+    """Computes the numbers of a record in the recorder's thread, including those of ``measure``."""
 
     def __init__(self, path: Path, measure: Callable[[NetworkSpectra], Mapping[str, float]] | None):
         self._path, self._measure = path, measure
         self._remarks: list[str] = []
 
     def measured(self, rows: Sequence[RecordRow]) -> list[Metrics]:
-        """Numbers of records that are on disk, those of ``measure`` with the last."""
+        """Numbers of the records on disk; the last includes those of ``measure``."""
         found: list[Metrics] = []
         for row in rows:
             values = {**training_numbers(row.training), **spectral_numbers(row.spectra)}
@@ -39,11 +39,11 @@ class Monitor:
         return found
 
     def remark(self, text: str) -> None:
-        """Something to tell the loop."""
+        """Add a message for the loop."""
         self._remarks.append(text)
 
     def remarks(self) -> list[str]:
-        """What is to be told, once."""
+        """Messages for the loop, each returned once."""
         return [self._remarks.pop(0) for _ in range(len(self._remarks))]
 
     def _own(self) -> dict[str, float]:
@@ -51,9 +51,11 @@ class Monitor:
             return {}
         try:
             return {str(name): float(value) for name, value in self._measure(read_recording(self._path)).items()}
-        except InputError:  # too few records as yet
+        except InputError:  # too few records so far
             return {}
-        except Exception as error:  # the user's own function: its failure ends it, not the recording
+        except (
+            Exception
+        ) as error:  # the user's own function: if it fails, it is not called again, and recording continues
             self._measure = None
             self.remark(f"`measure` failed and is not called again: {type(error).__name__}: {str(error)[:200]}")
             return {}

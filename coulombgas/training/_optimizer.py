@@ -11,7 +11,7 @@ from coulombgas._checks import check_choice, check_count, check_in_interval, che
 
 
 class Optimizer(NamedTuple):
-    r"""How a gradient becomes a step: W' = W − α · schedule(t) · direction(gradient).
+    r"""The update rule W' = W − α · schedule(t) · direction(gradient).
 
     The temperature α/B of the laws belongs to "sgd" with a constant schedule; with momentum m it is α/(B(1 − m)) at
     leading order.
@@ -20,7 +20,7 @@ class Optimizer(NamedTuple):
     name: Literal["sgd", "momentum", "nesterov", "adam"] = "sgd"
     """Direction: the gradient itself, its heavy-ball or Nesterov average, or Adam's."""
     momentum: float = 0.9
-    """Decay of the average for "momentum" and "nesterov", β1 for "adam"."""
+    """Decay of the gradient average for "momentum" and "nesterov", β1 for "adam"."""
     second_moment: float = 0.999
     """β2 of "adam"."""
     epsilon: float = 1e-8
@@ -30,7 +30,7 @@ class Optimizer(NamedTuple):
     schedule: Literal["constant", "linear", "cosine", "exponential"] = "constant"
     """Factor on the learning rate, 1 at the first update."""
     schedule_steps: int = 0
-    """Updates over which the schedule falls; all updates of the run when 0."""
+    """Updates over which the schedule falls; 0 for all updates of the run."""
     schedule_end: float = 0.1
     """Factor at the end of the schedule (held afterwards)."""
 
@@ -40,7 +40,7 @@ class Optimizer(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Stochastic gradient descent with nothing on top."""
+        """Whether it is plain stochastic gradient descent."""
         return self.name == "sgd" and self.schedule == "constant" and self.weight_decay == 0.0
 
     @property
@@ -50,10 +50,10 @@ class Optimizer(NamedTuple):
         return f"{name}/(B(1 − m))" if self.name in ("momentum", "nesterov") and self.momentum else f"{name}/B"
 
     def check(self) -> "Optimizer":
-        """The optimiser itself, if all its values make sense.
+        """The optimiser itself, after checking its values.
 
         Raises:
-            InputError: naming the first that does not.
+            InputError: naming the first invalid value.
         """
         check_choice("optimizer", self.name, ("sgd", "momentum", "nesterov", "adam"))
         check_choice("schedule", self.schedule, ("constant", "linear", "cosine", "exponential"))

@@ -1,4 +1,4 @@
-"""Parameters of any framework by name: pytrees of arrays and PyTorch modules, without the names of wrappers."""
+"""Parameters of any framework by name: pytrees of arrays and PyTorch modules, without wrapper prefixes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from coulombgas.spectra import StoredArray, as_matrices
 
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")  # of torch.compile, FSDP, checkpointing
-_PARALLEL = "module."  # of DataParallel and DistributedDataParallel: in front of every name, or someone's own word
+_PARALLEL = "module."  # of DataParallel and DistributedDataParallel, if it precedes every name; else a user's own name
 
 
 def named_arrays(params: Any) -> Iterator[tuple[str, Any]]:
@@ -26,7 +26,7 @@ def named_arrays(params: Any) -> Iterator[tuple[str, Any]]:
 
 
 def clean_names(names: list[str]) -> list[str]:
-    """Names of PyTorch parameters without those of wrappers; as they are where that would make two of them equal."""
+    """Names of PyTorch parameters without wrapper prefixes; unchanged if two would become equal."""
     cleaned = [".".join(part for part in name.split(".") if part not in _WRAPPERS) for name in names]
     while cleaned and all(name.startswith(_PARALLEL) for name in cleaned):
         cleaned = [name.removeprefix(_PARALLEL) for name in cleaned]
@@ -34,7 +34,7 @@ def clean_names(names: list[str]) -> list[str]:
 
 
 def copied(value: Any) -> Any:
-    """A copy that later in-place updates or donated buffers cannot change, made without waiting for the device."""
+    """A copy unaffected by later in-place updates or donated buffers, made without waiting for the device."""
     if hasattr(value, "detach"):
         return value.detach().clone()
     if isinstance(value, np.ndarray):
@@ -54,5 +54,5 @@ def to_numpy(value: Any) -> np.ndarray:
 
 
 def matrices_of(name: str, array: np.ndarray) -> Iterator[StoredArray]:
-    """The matrices that one parameter stands for."""
+    """The matrices contained in one parameter."""
     yield from as_matrices(StoredArray(name, array.shape, str(array.dtype), lambda: array))

@@ -1,4 +1,4 @@
-"""What a run is: everything that decides its numbers, and the pieces it is computed in."""
+"""The definition of a run: everything that determines its results, and the tasks it is divided into."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Plan:
         }
 
     def identity(self) -> dict[str, Any]:
-        """What must agree for a run to be continued: the same values give the same numbers."""
+        """What must agree for a run to be continued: the same values give the same results."""
         return {
             "model": self.model.config(),
             **self.training_config(),
@@ -75,10 +75,10 @@ class Plan:
         }
 
     def tasks(self) -> tuple["Task", ...]:
-        """The pieces, setting by setting.
+        """The tasks, setting by setting.
 
-        A shard computes the chunks of the whole run in which its replicas are, because the company of a replica in its
-        chunk decides its last bits, and keeps its own.
+        A shard computes the chunks of the whole run that contain its replicas, because the last bits of a replica
+        depend on the others in its chunk, and keeps its own.
         """
         share, found = self.share, []
         for setting, size in enumerate(self.chunks):
@@ -90,7 +90,7 @@ class Plan:
         return tuple(found)
 
     def region(self, task: "Task") -> tuple[int, slice]:
-        """Where the results of a task belong in arrays (setting, replica, …)."""
+        """Region of the results of a task in arrays (setting, replica, …)."""
         start = self.share.start
         return task.setting, slice(task.kept.start - start, task.kept.stop - start)
 
@@ -103,16 +103,16 @@ class Task(NamedTuple):
     stop: int
     size: int
     kept: range
-    """The replicas whose results are wanted, all of them but in a shard."""
+    """The replicas whose results are kept: all of them, except in a shard."""
 
     @property
     def name(self) -> str:
-        """For files."""
+        """Name in file names."""
         return f"{self.setting:05d}-{self.first:09d}"
 
 
 class Outcome(NamedTuple):
-    """What a task leaves: arrays (replica, step, …) by name, and the step at which replicas diverged."""
+    """Results of a task: arrays (replica, step, …) by name, and the step at which replicas diverged."""
 
     arrays: dict[str, np.ndarray]
     failed_step: np.ndarray

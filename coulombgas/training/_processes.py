@@ -1,4 +1,4 @@
-"""Several processes (``jax.distributed``): who computes what, and how results come together."""
+"""Several processes (``jax.distributed``): how work is divided and results are combined."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -22,7 +22,7 @@ def is_first() -> bool:
 
 
 def wait_for_all(name: str) -> None:
-    """Return once every process has come here."""
+    """Return once every process has reached this point."""
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 
@@ -30,7 +30,7 @@ def wait_for_all(name: str) -> None:
 
 
 def add_over_processes(array: np.ndarray) -> np.ndarray:
-    """Sum over processes; each gives zeros where another computed."""
+    """Sum over processes; each contributes zeros where another computed."""
     if jax.process_count() == 1:
         return array
     from jax.experimental import multihost_utils

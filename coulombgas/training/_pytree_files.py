@@ -24,7 +24,7 @@ def load_arrays(path: Path, like: Tree) -> Tree:
     """Read leaves back into the structure of ``like``.
 
     Raises:
-        InputError: when the file does not fit ``like``.
+        InputError: when the file does not match ``like``.
     """
     leaves, structure = jax.tree.flatten(like)
     stored = read_archive(path)

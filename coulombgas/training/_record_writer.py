@@ -1,4 +1,4 @@
-"""The recorder's other thread: spectra and noise of the copied matrices, written together every two seconds."""
+"""The recorder's background thread: spectra and noise of the copied matrices, written together every two seconds."""
 
 import time
 from collections import deque
@@ -16,9 +16,9 @@ from ._metrics import Metrics, Monitor
 from ._parameters import matrices_of, to_numpy
 from ._recording import Recording, RecordRow, TrainingRecord
 
-_SECONDS = 2.0  # between two writes, each of which takes 20 ms of a core whatever it holds
+_SECONDS = 2.0  # between two writes, each of which takes 20 ms of a core however little it writes
 _TOGETHER = 256  # records at most
-_KEPT = 1000  # records whose numbers wait for whoever logs them
+_KEPT = 1000  # records whose numbers wait to be logged
 
 
 class Job(NamedTuple):
@@ -31,7 +31,7 @@ class Job(NamedTuple):
 
 
 class Refused(InputError):
-    """The first record does not fit what is there: told to the loop, which has only just begun."""
+    """The first record does not fit the existing recording: raised in the loop, which has only just started."""
 
 
 class RecordWriter:
@@ -46,7 +46,7 @@ class RecordWriter:
 
     @property
     def wait(self) -> float | None:
-        """Seconds until what is computed must be written; None when there is nothing."""
+        """Seconds until computed records must be written; None if there are none."""
         return max(self._written + _SECONDS - time.monotonic(), 0.0) if self._pending else None
 
     @property
@@ -55,10 +55,10 @@ class RecordWriter:
         return self._pending[0].step if self._pending else 0
 
     def take(self, job: Job) -> None:
-        """Compute one record; write it with the others that wait, if it is time.
+        """Compute one record; write it together with the waiting ones if it is time.
 
         Raises:
-            Refused: when the first record does not fit what is there.
+            Refused: when the first record does not fit the existing recording.
             InputError: when a later one does not fit the first, or its matrices are not finite.
         """
         weights = {name: to_numpy(value) for name, value in job.selected.items()}
@@ -80,13 +80,13 @@ class RecordWriter:
             noisy = job.draws is not None
             recording = Recording(self._path, matrices=shapes, replicas=replicas, attrs=self._attrs, noise=noisy)
             self._add(recording, job, weights, spectra)
-        except InputError as error:  # nothing is lost yet, and the loop has only just begun
+        except InputError as error:  # nothing is lost yet, and the loop has only just started
             raise Refused(str(error)) from error
         self._recording = recording
         self.write()
 
     def write(self) -> None:
-        """Write what waits."""
+        """Write the waiting records."""
         if self._recording is None or not self._pending:
             return
         rows, self._pending = self._pending, []

@@ -1,4 +1,4 @@
-"""A recorder for any training loop: spectra of selected matrices every n steps, computed beside the training."""
+"""A recorder for any training loop: spectra of selected matrices every n steps, computed in a separate thread."""
 
 import contextlib
 import queue
@@ -21,11 +21,11 @@ from ._recording import TrainingRecord, truncate_recording
 from ._recording_format import RESERVED
 from ._training_source import TrainingSource, Value, unwrapped
 
-_QUEUE = 2  # records in flight: the training waits rather than loses one
+_QUEUE = 2  # records in flight: training waits rather than lose one
 
 
 class RecordingStopped(RuntimeWarning):
-    """Recording has ended and training goes on."""
+    """Recording has stopped; training continues."""
 
 
 class SpectrumRecorder:
@@ -40,11 +40,12 @@ class SpectrumRecorder:
 
     Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots,
     without ``module.`` and ``_orig_mod.`` of PyTorch's wrappers. A call copies the selected matrices and returns; a
-    thread computes and, every two seconds, writes. Fused query-key-value matrices are cut and convolution kernels
+    thread computes and, every two seconds, writes. Fused query-key-value matrices are split and convolution kernels
     reshaped by the rules of :mod:`coulombgas.spectra`.
 
-    A recorder never ends a training: weights that are NaN, a full disk or any other failure after the first record are
-    told once, as :class:`RecordingStopped`, and recording stops. What cannot work from the start is an error at once.
+    A recorder never stops training: NaN weights, a full disk or any other failure after the first record is reported
+    once, as :class:`RecordingStopped`, and recording stops. Whatever cannot work from the start raises an error at
+    once.
     """
 
     def __init__(
@@ -70,29 +71,28 @@ class SpectrumRecorder:
             out: Zarr group to write.
             select: glob or globs on the names of the parameters.
             every: steps between records.
-            learning_rate: of the training; a number, or a schedule that is called with the number of updates before the
-                one in question. Read from the optimiser where one is attached.
-            batch_size: samples in one gradient, micro-batches and devices together; a number, or called in the same
-                way.
-            optimizer: its name, :class:`coulombgas.Optimizer`, a dictionary with any of ``optimizer``, ``momentum``,
+            learning_rate: learning rate of the training; a number, or a schedule called with the number of updates
+            before the current one. Read from the optimiser if one is attached. batch_size: samples in one gradient,
+            micro-batches and devices together; a number, or a function called in the same way. optimizer: its name,
+            :class:`coulombgas.Optimizer`, a dictionary with any of ``optimizer``, ``momentum``,
                 ``nesterov``, ``dampening``, ``weight_decay``, ``second_moment``; or a PyTorch optimiser, which is read.
-            gradient: called with the parameters at each record; gives K ≥ 2 independent gradients, each the mean over
+            gradient: called with the parameters at each record; returns K ≥ 2 independent gradients, each the mean over
                 ``micro_batch_size`` samples: an iterator of them, or one tree whose leaves have a leading axis of
-                draws, as ``jax.vmap`` makes it. From them the noise of each level is recorded,
+                draws, as ``jax.vmap`` returns. From them the noise of each level is recorded,
                 :math:`\operatorname{Var}(u_i^\top G v_i) = \frac{b}{B(K-1)}\sum_k (u_i^\top(G_k - \bar G)v_i)^2`, and
                 the unbiased traces :math:`\operatorname{tr}\Sigma` of one sample and :math:`|G|^2` of all parameters.
                 The K gradients of the selected matrices are held until the record is written.
             micro_batch_size: samples b in each of these gradients.
-            replica_axis: every parameter has a leading axis of replicas.
-            resume: go on with an existing recording.
-            strict: raise at a failure instead of warning and going on without a recording.
+            replica_axis: whether every parameter has a leading axis of replicas.
+            resume: continue an existing recording.
+            strict: raise on failure instead of warning and continuing without a recording.
             measure: called in the recorder's thread with all records so far (of the first replica), after each; its
-                numbers join those of :meth:`metrics`. It may raise :class:`InputError` while there are too few records.
-            attrs: what to keep beside it, JSON-able.
+            numbers are added to those of :meth:`metrics`. It may raise :class:`InputError` while there are too few
+            records. attrs: further attributes to store, JSON-able.
 
         Raises:
-            InputError: when ``out`` exists and ``resume`` is false, or cannot be written, or a value is none that a
-                training can have.
+            InputError: when ``out`` exists and ``resume`` is false, or cannot be written, or a value is invalid for a
+            training.
         """
         self.every = check_count("every", every)
         self._out = check_output(out, keep=resume, directory=True)
@@ -113,7 +113,7 @@ class SpectrumRecorder:
 
     @property
     def stopped(self) -> str:
-        """Why recording has stopped; empty while it goes on."""
+        """Why recording has stopped; empty while it continues."""
         return self._stopped
 
     def __call__(
@@ -129,12 +129,10 @@ class SpectrumRecorder:
         """Record ``params`` if ``step`` is a multiple of ``every``; True if it was.
 
         Args:
-            step: updates made so far.
-            params: the parameters after them.
-            learning_rate: of the last update, instead of that given to the recorder.
-            batch_size: of the last update, likewise.
-            optimizer: name or dictionary, for what was not given to the recorder.
-            optimizer_state: an optax state, from which the rate and the settings that ``optax.inject_hyperparams``
+            step: updates made so far. params: the parameters after them. learning_rate: of the last update, instead of
+            that given to the recorder. batch_size: of the last update, likewise. optimizer: name or dictionary, for
+            values not given to the recorder. optimizer_state: an optax state, from which the rate and the settings that
+            ``optax.inject_hyperparams``
                 keeps are read.
 
         Raises:
@@ -155,7 +153,9 @@ class SpectrumRecorder:
             )
             job = self._job(int(step), params, training)
         except Exception as error:
-            if self._strict or not self._begun:  # an option or a hook that does not work: the loop has only just begun
+            if (
+                self._strict or not self._begun
+            ):  # an option or a hook that does not work: the loop has only just started
                 raise
             self._stop(int(step), error)
             return False
@@ -174,13 +174,13 @@ class SpectrumRecorder:
         self._settle()
 
     def metrics(self) -> list[Metrics]:
-        """Numbers of the records that were finished since the last call, for a logger: learning rate, batch size and
-        α/(B(1 − m)) as "temperature", of each matrix largest singular value, stable rank and mean noise of its levels,
-        tr Σ/|G|² as "noise_scale", and what ``measure`` found; each where it is known."""
+        """Numbers of the records finished since the last call, for a logger: learning rate, batch size and α/(B(1 − m))
+        as "temperature"; largest singular value, stable rank and mean noise of the levels of each matrix; tr Σ/|G|² as
+        "noise_scale"; and the results of ``measure``. Unknown ones are omitted."""
         return [self._writer.measured.popleft() for _ in range(len(self._writer.measured))]
 
     def truncate_after(self, step: int) -> list[int]:
-        """Forget records beyond ``step``, before going on with a resumed run; returns the steps of the others."""
+        """Drop records beyond ``step``, before continuing a resumed run; returns the steps of the others."""
         return truncate_recording(self._out, step) if self._out.exists() else []
 
     def close(self) -> None:
@@ -192,18 +192,17 @@ class SpectrumRecorder:
         self._settle()
 
     def attach(self, optimizer: Any, model: Any, *, batch_size: Value = None, first_step: int = 0) -> Any:
-        """Record ``model`` after each step of a PyTorch optimiser, with the learning rate that the step had, momentum,
+        """Record ``model`` after each step of a PyTorch optimiser, with the learning rate of that step, momentum,
         weight decay and their changes.
 
         Args:
-            optimizer: the optimiser. Only the groups of parameters with selected matrices count, and these must have
-                one learning rate; in what else they differ is unknown.
-            model: a ``torch.nn.Module``.
-            batch_size: samples in one gradient, micro-batches and devices together; a number, or what gives it.
-            first_step: updates made before.
+            optimizer: the optimiser. Only the parameter groups with selected matrices count, and these must have one
+            learning rate; other settings in which they differ are recorded as unknown. model: a ``torch.nn.Module``.
+            batch_size: samples in one gradient, micro-batches and devices together; a number, or a function that
+            returns it. first_step: updates made before.
 
         Returns:
-            The handle that removes the hook.
+            A handle that removes the hook.
 
         Raises:
             InputError: when nothing is selected, or the selected matrices are trained at different learning rates.
@@ -218,7 +217,7 @@ class SpectrumRecorder:
         return unwrapped(optimizer).register_step_post_hook(hook)
 
     def follow(self, optimizer: Any, model: Any, *, batch_size: Value = None) -> None:
-        """Read a PyTorch optimiser at each record, as :meth:`attach`, in a loop that calls the recorder itself.
+        """Read a PyTorch optimiser at each record, like :meth:`attach`, in a loop that calls the recorder itself.
 
         Raises:
             InputError: as :meth:`attach`.
@@ -234,7 +233,7 @@ class SpectrumRecorder:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if error is None:
             self.close()
-        else:  # the error of the loop is the one to tell
+        else:  # the error of the loop takes precedence
             with contextlib.suppress(InputError):
                 self.close()
 
@@ -263,7 +262,7 @@ class SpectrumRecorder:
         return Job(step, selected, training, draws)
 
     def _work(self) -> None:
-        """Jobs until there is a None among them; "write" and an idle while write what waits."""
+        """Process jobs until one is None; "write" and idle time write the waiting records."""
         while True:
             try:
                 job = self._queue.get(timeout=self._writer.wait)
@@ -279,18 +278,18 @@ class SpectrumRecorder:
                 return
 
     def _guarded(self, step: int, work: Callable[[], None]) -> None:
-        """Do something in the thread; its error is handed to the training thread at its next call."""
+        """Do something in the thread; an error is passed to the training thread at its next call."""
         if self._failed:
             return
         try:
             work()
         except BaseException as error:
             self._error, self._failed = (step, error), True
-            with contextlib.suppress(BaseException):  # the records before it are whole
+            with contextlib.suppress(BaseException):  # the records before it are complete
                 self._writer.write()
 
     def _settle(self) -> None:
-        """Tell the training thread what went wrong in the other one."""
+        """Report an error of the background thread in the training thread."""
         for text in self._monitor.remarks():
             warnings.warn(f"{self._out}: {text}", RuntimeWarning, stacklevel=4)
         if self._error is None:

@@ -1,4 +1,4 @@
-"""Writing recordings: one whole record after another, whatever happens in between."""
+"""Writing recordings: one complete record after another, whatever happens in between."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from ._recording_format import (
     recorded_steps,
 )
 
-_RECORDS_A_CHUNK = 16
+_RECORDS_A_CHUNK = 16  # few files for long recordings, and little to rewrite for one record
 _ArrayPlan = dict[str, tuple[tuple[int, ...], tuple[str, ...], str]]
 
 
@@ -32,7 +32,7 @@ class GradientNoise(NamedTuple):
     """Noise of the gradient at one record."""
 
     modes: dict[str, np.ndarray]
-    """By matrix: variance of u_iᵀ G v_i at the recorded batch size, (replica, mode)."""
+    """For each matrix: variance of u_iᵀ G v_i at the recorded batch size, (replica, mode)."""
     trace: float
     """tr Σ of one sample."""
     norm2: float
@@ -50,7 +50,7 @@ class TrainingRecord(NamedTuple):
 
 
 class RecordRow(NamedTuple):
-    """One record: of each matrix the spectra of all replicas, and how they were trained."""
+    """One record: the spectra of all replicas of each matrix, and how they were trained."""
 
     step: int
     spectra: Mapping[str, Sequence[LayerSpectrum]]
@@ -69,7 +69,7 @@ class Recording:
         attrs: Mapping[str, Any],
         noise: bool = False,
     ):
-        """Create the group, or open it and drop what a crash left behind its last whole record."""
+        """Create the group, or open it and drop what a crash left after its last complete record."""
         import zarr
 
         self.path = Path(path)
@@ -80,7 +80,7 @@ class Recording:
             sweep_partial_files(self.path)
         else:
             self._create(attrs)
-        # zarr's attributes and members are typed as unions of everything JSON and Zarr know
+        # zarr's attributes and members are typed as unions of all JSON and Zarr types
         with zarr.config.set({"array.write_empty_chunks": True}):
             self._group: Any = zarr.open_group(self.path, mode="r+", use_consolidated=False)
             if self._group.attrs["format"] == FIRST_FORMAT:
@@ -90,24 +90,24 @@ class Recording:
 
     @property
     def complete(self) -> int:
-        """Number of whole records."""
+        """Number of complete records."""
         return int(self._group.attrs["complete"])
 
     @property
     def last_step(self) -> int | None:
-        """Step of the last whole record."""
+        """Step of the last complete record."""
         return int(self._arrays["step"][self.complete - 1]) if self.complete else None
 
     def truncate_after(self, step: int) -> None:
-        """Forget records beyond ``step``: a resumed run makes them again."""
+        """Drop records beyond ``step``: a resumed run records them again."""
         steps = np.asarray(self._arrays["step"][: self.complete])
         self._truncate(int(np.searchsorted(steps, step, side="right")))
 
     def extend(self, rows: Sequence[RecordRow]) -> dict[str, int]:
-        """Add records, which count once all of them are whole.
+        """Add records, which count once all of them are complete.
 
         Returns:
-            What of the optimiser is no longer what it was, by the step where it changed: that is unknown from now on.
+            The optimiser settings that changed, with the step of the change; they are unknown from then on.
 
         Raises:
             InputError: when steps do not ascend, or the matrices are not those of the first record.
@@ -136,7 +136,7 @@ class Recording:
         return changed
 
     def check(self, row: RecordRow, *, after: int | None) -> None:
-        """One record fits those before it.
+        """Check that one record fits those before it.
 
         Raises:
             InputError: when its step does not ascend, or its matrices are not those of the first record.
@@ -162,7 +162,7 @@ class Recording:
             self._arrays[name].append(np.array(values, dtype=np.float64))
 
     def _create(self, attrs: Mapping[str, Any]) -> None:
-        """The empty group, made beside its place and put there in one rename: a kill leaves none or a whole one."""
+        """Create the empty group next to its path and rename it, so that a kill leaves none or a complete one."""
         import zarr
 
         temporary = self.path.absolute().parent / f".{self.path.name}.new"
@@ -178,8 +178,8 @@ class Recording:
         temporary.rename(self.path)
 
     def _upgrade(self) -> None:
-        """Make the first version of the format the second: what it did not record is unknown. The name of the format
-        is written last, so that a kill leaves a recording of one version or the other."""
+        """Convert version 1 of the format to version 2, with unknown values for what it did not record. The name of the
+        format is written last, so that a kill leaves a recording of one version or the other."""
         complete = int(self._group.attrs["complete"])
         for name in PER_RECORD:
             array = self._group.create_array(
@@ -204,14 +204,16 @@ class Recording:
     def _check(self, replicas: int) -> None:
         shown = f"`out` {str(self.path)!r}"
         if not is_recording(self.path):
-            raise InputError(f"{shown} exists and is no recording: choose another path.")
+            raise InputError(f"{shown} exists and is not a recording: choose another path.")
         store = examine_recording(self.path)
         found = {name: tuple(shape) for name, shape in store.attributes["matrices"].items()}
         if found != self._shapes or _replicas(store) != replicas:
             raise InputError(f"{shown} records other matrices: choose another path.")
         there = {name for name in store.arrays if name in TRACES or name.startswith("noise.")}
         if self._noise and (missing := sorted({name for name in self._plan() if name not in PER_RECORD} - store.arrays.keys())):  # fmt: skip  # noqa: E501
-            raise InputError(f"{shown} has no array `{missing[0]}`: go on without `gradient`, or choose another path.")
+            raise InputError(
+                f"{shown} has no array `{missing[0]}`: continue without `gradient`, or choose another path."
+            )
         if there and not self._noise:
             raise InputError(f"{shown} records the noise of the gradient: give `gradient`, or choose another path.")
 
@@ -222,7 +224,7 @@ class Recording:
 
 
 def truncate_recording(path: Path, step: int) -> list[int]:
-    """Forget the records of a recording beyond ``step``; returns the steps of those that are left."""
+    """Drop the records of a recording beyond ``step``; returns the steps of the remaining ones."""
     store = examine_recording(path)
     kept = [int(one) for one in recorded_steps(store) if one <= step]
     shapes = store.attributes["matrices"]
@@ -238,7 +240,7 @@ def _replicas(store: StoredGroup) -> int:
 
 
 def _merged(stated: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What is still true of the whole training, and what has just ceased to be."""
+    """The settings that still hold for the whole training, and those that have just changed."""
     gone = set(stated.get("changed", ()))
     known = {word: stated[word] for word in TRAINING_WORDS if word in stated}
     changed = [word for word, value in now.items() if word in known and known[word] != value]

@@ -2,15 +2,15 @@
 
 Layout of ``coulombgas-recording/2``:
 
-- attributes ``format``, ``complete`` (records that are whole), ``matrices`` (name → [rows, columns]) and ``training``
-  (optimizer, momentum, nesterov, dampening, weight_decay, second_moment, source; what is absent is unknown, ``changed``
-  lists what was not constant);
+- attributes ``format``, ``complete`` (number of complete records), ``matrices`` (name → [rows, columns]) and
+  ``training`` (optimizer, momentum, nesterov, dampening, weight_decay, second_moment, source; absent ones are unknown,
+  ``changed`` lists those that were not constant);
 - arrays ``step``, ``learning_rate`` and ``batch_size`` (record,), the last two NaN where unknown; ``eigenvalue.<name>``
   (record, replica, mode) and ``kurtosis.<name>`` (record, replica);
 - optional arrays ``noise.<name>`` (record, replica, mode), ``noise_trace`` and ``gradient_norm2`` (record,), NaN where
   unknown.
 
-Version 1 has neither ``training``, ``learning_rate``, ``batch_size`` nor noise. Readers look at the first ``complete``
+Version 1 has neither ``training``, ``learning_rate``, ``batch_size`` nor noise. Readers use the first ``complete``
 records only, so a record cut off by a crash does not exist.
 """
 
@@ -45,7 +45,7 @@ FORMAT = "coulombgas-recording/2"
 FIRST_FORMAT = "coulombgas-recording/1"
 REMEDY = "the recording is damaged; record it again"
 PER_RECORD = ("learning_rate", "batch_size")
-"""Arrays of one value a record that version 2 added."""
+"""Arrays with one value per record, added in version 2."""
 TRACES = ("noise_trace", "gradient_norm2")
 _TRAINING = {
     "optimizer": Text(),
@@ -57,7 +57,7 @@ _TRAINING = {
     "source": Text(),
 }
 TRAINING_WORDS = tuple(_TRAINING)
-"""What the attribute ``training`` may hold, and beside it ``changed``: the words that were not constant."""
+"""Keys that the attribute ``training`` may hold, besides ``changed``, the keys that were not constant."""
 RESERVED = {"format", "complete", "matrices", "training", EVERY_CHUNK}
 """Attributes that the recorder writes itself."""
 _ATTRIBUTES = Record(
@@ -71,7 +71,7 @@ _ATTRIBUTES = Record(
 
 
 def is_recording(path: PathType) -> bool:
-    """Whether a directory is a recording, by the format that its metadata name."""
+    """Whether a directory is a recording, according to the format named in its metadata."""
     directory = Path(path)
     if not directory.is_dir() or not is_store(directory):
         return False
@@ -95,12 +95,12 @@ def examine_recording(path: PathType) -> StoredGroup:
 
 
 def has_noise(store: StoredGroup) -> bool:
-    """Whether the noise of the gradient is recorded beside the spectra."""
+    """Whether the noise of the gradient is recorded with the spectra."""
     return any(name in TRACES or name.startswith("noise.") for name in store.arrays)
 
 
 def recorded_steps(store: StoredGroup) -> np.ndarray:
-    """Steps of the whole records.
+    """Steps of the complete records.
 
     Raises:
         InputError: when they do not ascend.
@@ -113,7 +113,7 @@ def recorded_steps(store: StoredGroup) -> np.ndarray:
 
 
 def array_rules(store: StoredGroup) -> dict[str, ArrayRule]:
-    """What each array of a recording must be; of the noise only what is there."""
+    """Requirements for each array of a recording; for the noise, only for arrays that exist."""
     newer = store.attributes["format"] != FIRST_FORMAT
     rules = {"step": ArrayRule((("record",),), "i")}
     per_record = [*PER_RECORD, *(name for name in TRACES if name in store.arrays)] if newer else []
@@ -136,13 +136,13 @@ def _examine(path: Path) -> StoredGroup:
             grid = store.arrays.get(f"{word}.{name}")
             if f"{word}.{name}" in rules and grid is not None and grid.shape[2:] != (min(shape),):
                 raise InputError(f"{path}: array `{word}.{name}` does not hold {min(shape)} levels: {REMEDY}.")
-    # a record under way has reached some arrays and not others, so that only the whole ones are counted
+    # a record being written has reached only some arrays, so only complete ones are counted
     for name, rule in rules.items():
         check_arrays(store, {name: rule})
         grid = store.arrays[name]
         if grid.shape[0] < complete:
             raise InputError(f"{path}: array `{name}` has {grid.shape[0]} records of {complete}: {REMEDY}.")
-        may_miss = name == "step" and not store.attributes.get(EVERY_CHUNK)  # older ones left out a single step 0
+        may_miss = name == "step" and not store.attributes.get(EVERY_CHUNK)  # older recordings left out a single step 0
         grid.check_chunks(rows=complete, may_miss=may_miss)
     if len({store.arrays[name].shape[1] for name, rule in rules.items() if len(rule.dims[0]) > 1}) > 1:
         raise InputError(f"{path}: its arrays have different numbers of replicas: {REMEDY}.")

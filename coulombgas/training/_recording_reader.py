@@ -1,4 +1,4 @@
-"""Reading recordings: as a trajectory of spectra with its training, and as an ensemble of replicas."""
+"""Reading recordings: as a trajectory of spectra with its training data, and as an ensemble of replicas."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
         select: glob or globs on the names.
 
     Raises:
-        InputError: when it is no recording, holds no whole record, nothing matches, or there is no such replica.
+        InputError: when it is not a recording, holds no complete record, nothing matches, or there is no such replica.
     """
     store = examine_recording(path)
     complete, shapes = store.attributes["complete"], store.attributes["matrices"]
@@ -43,7 +43,9 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
     patterns = [select] if isinstance(select, str) else list(select)
     names = [name for name in shapes if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
     if not complete or not names:
-        reason = "it holds no whole record yet" if not complete else f"`select` {select!r} matches none of its matrices"
+        reason = (
+            "it holds no complete record yet" if not complete else f"`select` {select!r} matches none of its matrices"
+        )
         raise InputError(f"{path}: {reason}.")
     layers: list[LayerSpectrum] = []
     for name in names:
@@ -64,22 +66,22 @@ def read_recording(path: PathType, *, replica: int = 0, select: str | Sequence[s
 def read_recorded_ensemble(
     path: PathType, name: str, *, learning_rate: float | int | None = None, batch_size: int | None = None
 ) -> xr.Dataset:
-    """One matrix of all replicas of a recording as ``Spectra``: what temperatures are inferred from.
+    """One matrix of all replicas of a recording as ``Spectra``, from which temperatures are inferred.
 
-    :func:`coulombgas.inference.temperature_from_motion` finds drift, noise and temperature in it, given eight replicas
-    and evenly spaced steps.
+    :func:`coulombgas.inference.temperature_from_motion` infers drift, noise and temperature from it, given eight
+    replicas and evenly spaced steps.
 
     Args:
         path: Zarr group written by a recorder with a replica axis.
         name: name of the matrix.
-        learning_rate, batch_size: of the training, where the recording does not know them.
+        learning_rate, batch_size: of the training, if the recording does not hold them.
 
     Returns:
         Spectra of WᵀW, dims (setting, replica, step, mode).
 
     Raises:
-        InputError: when it is no recording, has no such matrix, or learning rate or batch size are not known or changed
-            during the training.
+        InputError: when it is not a recording, has no such matrix, or learning rate or batch size are unknown or
+        changed during the training.
     """
     store = examine_recording(path)
     complete, shapes = store.attributes["complete"], store.attributes["matrices"]
@@ -104,19 +106,19 @@ def read_recorded_ensemble(
 
 
 def read_ensemble(path: PathType, *, matrix: str | None = None) -> xr.Dataset:
-    """What a temperature can be fitted to: a store or file of spectra, or one matrix of a recording with replicas.
+    """Data for fitting a temperature: a store or file of spectra, or one matrix of a recording with replicas.
 
     Args:
-        path: as of :func:`coulombgas.read_spectra`, or a recording, or the directory of a run that holds one.
+        path: as in :func:`coulombgas.read_spectra`, or a recording, or the directory of a run that holds one.
         matrix: which of the recorded matrices, when there are several.
 
     Raises:
-        InputError: as the readers; for a recording of a single network, which is no ensemble.
+        InputError: as the readers; also for a recording of a single network, which is not an ensemble.
     """
     recording = recording_in(path)
     if recording is None:
         if matrix is not None:
-            raise InputError(f"`matrix` {matrix!r} names a matrix of a recording, and {path} is none: leave it out.")
+            raise InputError(f"`matrix` {matrix!r} names a matrix of a recording, but {path} is not one: leave it out.")
         return read_spectra(path)
     store = examine_recording(recording)
     names = list(store.attributes["matrices"])
@@ -133,12 +135,12 @@ def read_ensemble(path: PathType, *, matrix: str | None = None) -> xr.Dataset:
 
 
 def recording_in(path: PathType) -> Path | None:
-    """The recording that a path is or, as the directory of a run, contains."""
+    """The recording at a path or, for the directory of a run, inside it."""
     return next((one for one in (Path(path), Path(path) / "spectra.zarr") if is_recording(one)), None)
 
 
 def _described(config: dict[str, Any], training: RecordedTraining | None) -> dict[str, Any]:
-    """The configuration with the optimiser in the words of :class:`coulombgas.Optimizer`, where that knows it."""
+    """The configuration with the optimiser in terms of :class:`coulombgas.Optimizer`, if it is one of these."""
     rest = {word: value for word, value in config.items() if word != "optimizer"}
     if training is None or training.optimizer is None:
         return rest
@@ -166,7 +168,7 @@ def _setting(path: PathType, word: str, given: Any, config: dict[str, Any], trai
 
 
 def _training(store: StoredGroup, steps: np.ndarray, names: Sequence[str], replica: int) -> RecordedTraining | None:
-    """How the network was trained; None for the first version of the format, which does not say."""
+    """How the network was trained; None for version 1 of the format, which does not record it."""
     if store.attributes["format"] == FIRST_FORMAT:
         return None
     values = {word: _row(store, word) for word in (*PER_RECORD, *TRACES) if word in store.arrays}
@@ -181,7 +183,7 @@ def _training(store: StoredGroup, steps: np.ndarray, names: Sequence[str], repli
 
 
 def _row(store: StoredGroup, name: str) -> np.ndarray:
-    """One array of the training, its whole records; NaN is unknown, only |G|² may be negative."""
+    """The complete records of one training array; NaN is unknown, and only |G|² may be negative."""
     with naming(store.path):
         values = read_grid(store.arrays[name])[: store.attributes["complete"]].astype(np.float64)
     low = {"batch_size": np.nextafter(0.0, 1.0), "gradient_norm2": -np.inf}.get(name, 0.0)

@@ -1,4 +1,4 @@
-"""Shards of a run: each holds some of its replicas, together they are all of it."""
+"""Shards of a run: each holds some of its replicas, and together they hold all."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ _SHARD = Record({
 
 
 def whole_run(training: Mapping[str, Any]) -> dict[str, Any]:
-    """A description of a shard's training without what makes it a shard."""
+    """The description of a shard's training without its shard numbers."""
     return {key: value for key, value in training.items() if key not in ("shard", "shard_of")}
 
 
 def check_shards(parts: Sequence[xr.Dataset], names: Sequence[str]) -> None:
-    """Where there are shards, all shards of each run are there.
+    """Check that, if there are shards, all shards of each run are present.
 
     Raises:
         InputError: naming those that are missing.
@@ -30,7 +30,7 @@ def check_shards(parts: Sequence[xr.Dataset], names: Sequence[str]) -> None:
     for part, name in zip(parts, names, strict=True):
         training = json.loads(part.attrs.get("config", "{}")).get("training", {})
         if "shard" in training:
-            check_document(training, _SHARD, f"{name}: attribute `config`: training", "make the shard again")
+            check_document(training, _SHARD, f"{name}: attribute `config`: training", "run the shard again")
             index, number = map(int, training["shard"].split("/"))
             of = training["shard_of"]
             settings = (tuple(part.learning_rate.values.tolist()), tuple(part.batch_size.values.tolist()))

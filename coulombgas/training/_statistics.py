@@ -27,7 +27,7 @@ STATISTICS: dict[str, Statistic] = {
 
 
 def make_statistics(chosen: Sequence[str] | Mapping[str, Statistic] | None) -> dict[str, Statistic]:
-    """Names to functions; names of ours, or a mapping with functions of one replica's weights.
+    """From names to functions; built-in names, or a mapping with functions of one replica's weights.
 
     Raises:
         InputError: for an unknown name, or one that the format uses itself.

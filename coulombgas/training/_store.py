@@ -1,4 +1,4 @@
-"""The store of a run under way: a hidden sibling of the final path that survives SIGKILL at any moment.
+"""The store of an unfinished run: a hidden sibling of the final path that survives SIGKILL at any moment.
 
 ``.NAME.partial/`` holds the identity of the run (``run.json``), a Zarr group whose regions are written as tasks end
 (``spectra.zarr``), one marker for each finished task (``done/``, written after its region) and the newest snapshot of
@@ -45,17 +45,17 @@ _AFRESH = "give --overwrite to start afresh"
 
 
 class PartialStore:
-    """A run's arrays on disk while it goes on."""
+    """The arrays of an unfinished run on disk."""
 
     def __init__(self, out: Path, template: xr.Dataset, chunk: int):
         self.out, self.template, self.chunk = out, template, chunk
         self.directory = partial_directory(out)
         self._arrays: dict[str, Any] = {}
         self.saved = False
-        """Whether anything is there worth continuing from."""
+        """Whether there is anything to continue from."""
 
     def create(self, identity: Mapping[str, Any], chunks: tuple[int, ...]) -> None:
-        """An empty partial store; ``run.json`` comes last, so that a directory without it is no run."""
+        """Create an empty partial store; ``run.json`` is written last, so that a directory without it is not a run."""
         remove_partial(self.directory, _KNOWN)
         for name in ("done", "state"):
             (self.directory / name).mkdir(parents=True)
@@ -66,13 +66,13 @@ class PartialStore:
         """Open the arrays for writing.
 
         Raises:
-            InputError: when they are not those of this run.
+            InputError: when they do not belong to this run.
         """
         import zarr
 
         path = self.directory / "spectra.zarr"
         check_coordinates(path, self.template)
-        # a chunk of one constant is written like any other: a missing one is a loss
+        # a chunk of one constant is written like any other, so that a missing one is a loss
         with zarr.config.set({"array.write_empty_chunks": True}):
             group = zarr.open_group(str(path), mode="r+", use_consolidated=False)
             self._arrays = {str(name): group[str(name)] for name in self.template.data_vars}
@@ -82,10 +82,10 @@ class PartialStore:
         return (self.directory / "done" / task.name).exists()
 
     def write(self, plan: Plan, task: Task, outcome: Outcome) -> None:
-        """Results of a finished task, then its marker, then its snapshot is no longer needed."""
+        """Write the results of a finished task, then its marker, then remove its snapshot."""
         region = plan.region(task)
         with (self.directory / "run.json").open("rb") as handle:
-            # chunks on disk are not those of the tasks: two processes must not change one at the same time
+            # chunks on disk differ from those of the tasks: two processes must not change one at the same time
             fcntl.flock(handle, fcntl.LOCK_EX)
             for name, array in {**outcome.arrays, "failed_step": outcome.failed_step}.items():
                 self._arrays[name][region] = array
@@ -149,17 +149,17 @@ class PartialStore:
 
 
 def partial_directory(out: Path) -> Path:
-    """Where the run that will become ``out`` lives until then."""
+    """Directory of an unfinished run that will become ``out``."""
     return out.absolute().parent / f".{out.name}.partial"
 
 
 def read_identity(out: Path) -> dict[str, Any]:
-    """What the run under way towards a path is a run of."""
+    """Identity of the unfinished run for a path."""
     return read_run(out)["identity"]
 
 
 def begin_partial(out: Path, identity: Mapping[str, Any]) -> Path:
-    """An empty place for the store of a work that is done in one go, and its description; returns the place."""
+    """Create an empty directory, with a description, for a store that is written in one go; returns the directory."""
     directory = partial_directory(out)
     remove_partial(directory, _KNOWN)
     directory.mkdir(parents=True)
@@ -168,17 +168,17 @@ def begin_partial(out: Path, identity: Mapping[str, Any]) -> Path:
 
 
 def end_partial(out: Path) -> None:
-    """Remove what a finished work leaves beside its store."""
+    """Remove what finished work leaves next to its store."""
     remove_partial(partial_directory(out), _KNOWN)
 
 
 def interrupted_run(out: PathType) -> bool:
-    """Whether an interrupted run towards this path can be resumed."""
+    """Whether an interrupted run for this path can be resumed."""
     return os.path.lexists(partial_directory(Path(out)) / "run.json")
 
 
 def read_run(out: Path) -> dict[str, Any]:
-    """Identity and chunks of the run under way towards a path.
+    """Identity and chunks of the unfinished run for a path.
 
     Raises:
         InputError: when its description is damaged.
@@ -191,10 +191,10 @@ def read_run(out: Path) -> dict[str, Any]:
 def claim(
     out: Path, *, identity: Mapping[str, Any], resume: bool, overwrite: bool
 ) -> tuple[tuple[int, ...] | None, xr.Dataset | None]:
-    """Decide what is to be done about a path: (chunks of the run to continue or None, finished spectra or None).
+    """Decide what to do about a path: (chunks of the run to continue or None, finished spectra or None).
 
     Raises:
-        InputError: when the path exists, or a run there differs from the one asked for.
+        InputError: when the path exists, or a run there differs from the requested one.
     """
     check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=True)
     run = partial_directory(out) / "run.json"

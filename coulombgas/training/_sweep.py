@@ -1,4 +1,4 @@
-"""Settings of a sweep and the steps at which it is recorded."""
+"""Settings of a sweep, and the steps at which it is recorded."""
 
 import itertools
 from collections.abc import Sequence

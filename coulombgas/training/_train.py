@@ -32,7 +32,7 @@ from ._statistics import Statistic, make_statistics
 from ._store import PartialStore, claim, device_name, read_run
 from ._sweep import make_record, make_settings
 
-_LARGEST = 1e15
+_LARGEST = 1e15  # of a model's numbers: their squares stay far below float32's 3e38
 
 
 def train(
@@ -63,13 +63,13 @@ def train(
 
     .. math:: W' = W - \alpha\, g(W), \qquad g \text{ the stochastic gradient of the model}
 
-    Replicas run in chunks: on all cores or all local devices, and shared out among processes where
-    ``jax.distributed`` is initialised (give ``out`` on a file system they share, or get the same dataset in each).
-    Replica i of a setting draws the same random numbers whatever else runs, in whatever chunks, on whatever devices.
-    A replica that diverges is frozen; its later spectra are NaN and ``failed_step`` holds the update (−1 otherwise).
+    Replicas run in chunks: on all cores or all local devices, and divided among processes if ``jax.distributed`` is
+    initialised (give ``out`` on a shared file system, or get the same dataset in each). Replica i of a setting draws
+    the same random numbers whatever else runs, in any chunks, on any devices. A replica that diverges is frozen; its
+    later spectra are NaN and ``failed_step`` holds the update (−1 otherwise).
 
     Args:
-        model: what is trained.
+        model: the model to train.
         learning_rate: α, one or several.
         batch_size: \|B\|, one or several.
         replicas: independent copies at each setting.
@@ -80,19 +80,17 @@ def train(
         combine: "grid" for every (learning rate, batch size), "zip" for pairs.
         dtype: precision of the training.
         optimizer: "sgd", "momentum", "nesterov", "adam", or an ``Optimizer`` with its constants and schedule.
-        statistics: what else to record: names among "gram", "norm", "matrix", or functions of one replica's weights
+        statistics: further quantities to record: names among "gram", "norm", "matrix", or functions of one replica's
+        weights
             by name; variables with dims (setting, replica, step, …).
         keep_weights: record the weights too, as variable ``weights``.
         first_replica: index of the first replica, so that runs of disjoint replicas can be merged.
-        shard: (i, n), i from 0: keep the i-th of n shares of the replicas only. The stores of all n, merged, are the
-            store of the whole run, bit for bit.
-        chunk: replicas computed together; chosen from the size of the model and the number of cores when not given.
-            It decides the last bits of the results.
-        out: Zarr store to write, chunk by chunk; it appears when it is complete.
-        overwrite: replace ``out`` if it exists.
-        resume: go on with an interrupted run towards ``out``, bit for bit; start it if there is none.
-        checkpoint_seconds: time between two checkpoints of each chunk.
-        progress: called with (done, total) replica-updates.
+        shard: (i, n), i from 0: keep only the i-th of n shares of the replicas. Merging the stores of all n gives the
+        store of the whole run, bit for bit. chunk: replicas computed together; by default chosen from the size of the
+        model and the number of cores. The last bits of the results depend on it. out: Zarr store to write, chunk by
+        chunk; it appears when it is complete. overwrite: replace ``out`` if it exists. resume: continue an interrupted
+        run for ``out``, bit for bit; start it if there is none. checkpoint_seconds: time between two checkpoints of
+        each chunk. progress: called with (done, total) replica-updates.
 
     Returns:
         ``Spectra`` with dims (setting, replica, step, mode) and ``failed_step``.
@@ -135,14 +133,14 @@ def train(
     check_non_negative("checkpoint_seconds", checkpoint_seconds)
     if out is None:
         if resume or overwrite:
-            fail("out", "must be given for `resume` or `overwrite` to mean something")
+            fail("out", "must be given with `resume` or `overwrite`")
         return _in_memory(plan, progress)
     with _only_one(Path(out)):
         return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
 
 
 def _check_numbers(model: Model, settings: Sequence[Any]) -> None:
-    """Squares of what a model is made of are numbers in float32, the precision of a training."""
+    """Check that squares of the model's numbers are finite in float32, the precision of training."""
     own = [(f"model.{name}", value) for name, value in model.config().items()]
     rates = [("learning_rate", values.learning_rate) for values in settings]
     for name, value in [*own, *rates]:
@@ -168,7 +166,7 @@ def check_shard(shard: Sequence[int], replicas: int) -> tuple[int, int]:
 
 
 def _below(argument: str, value: int, bits: int, what: str = "") -> int:
-    """A whole number that fits the words of the random numbers' keys and counters."""
+    """A whole number that fits into the words of keys and counters of the random numbers."""
     if value >= 2**bits:
         fail(argument, f"must be below 2^{bits} = {2**bits}{what}", value)
     return value
@@ -205,7 +203,7 @@ def _on_disk(
         if finished is not None:
             return finished
     store = PartialStore(out, template, max(plan.chunks))
-    store.saved = chunks is not None  # by an earlier process
+    store.saved = chunks is not None  # done by an earlier process
     try:
         if is_first() and chunks is None:
             with deferred():
@@ -230,7 +228,7 @@ def _on_disk(
 
 
 def _with_stored_chunks(plan: Plan, out: Path) -> Plan:
-    """The plan with the chunks that the run was begun with, which decide its last bits."""
+    """The plan with the original chunks of the run, which determine its last bits."""
     chunks = tuple(read_run(out)["chunks"])
     if len(chunks) != len(plan.chunks) or max(chunks) > plan.replicas:
         raise InputError(
@@ -250,7 +248,7 @@ class Sink(NamedTuple):
 
 
 class AnyOf(NamedTuple):
-    """Set when one of its events is."""
+    """An event that is set when any of its events is set."""
 
     events: tuple[threading.Event, ...]
 
@@ -260,7 +258,7 @@ class AnyOf(NamedTuple):
 
 
 def _run(plan: Plan, tasks: Sequence[Task], sink: Sink, checkpoint_seconds: float, progress: Progress | None) -> None:
-    """All tasks, several at once on a CPU; when a signal comes the tasks under way save themselves first."""
+    """Run all tasks, several at once on a CPU; when a signal arrives the tasks in progress first save their state."""
     everything = max(sum(task.stop - task.first for task in tasks), 1) * max(plan.steps, 1)
     report = _Report(progress, everything)
     failed, lock = threading.Event(), threading.Lock()
@@ -281,13 +279,13 @@ def _run(plan: Plan, tasks: Sequence[Task], sink: Sink, checkpoint_seconds: floa
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                failed.set()  # whatever is still under way after an error saves itself and ends
+                failed.set()  # after an error the tasks still running save their state and end
         for future in futures:
             future.result()
 
 
 def _template(plan: Plan) -> xr.Dataset:
-    """The dataset of a run without its numbers: zero-stride arrays, so that it takes no memory."""
+    """The dataset of a run without its values: zero-stride arrays, which take no memory."""
     one = make_spectra(
         np.zeros((len(plan.settings), 1, len(plan.recorded), plan.model.num_modes)),
         learning_rate=[values.learning_rate for values in plan.settings],

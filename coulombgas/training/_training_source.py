@@ -1,4 +1,4 @@
-"""Where a recorder learns how the network is trained: from the user, a PyTorch optimiser or an optax state."""
+"""Sources of a recorder's training data: the user, a PyTorch optimiser or an optax state."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ from ._recording import TrainingRecord
 from ._recording_format import TRAINING_WORDS
 
 Value: TypeAlias = float | int | np.generic | np.ndarray | jax.Array | Callable[[int], Any] | None
-"""A number, or what gives it from the number of updates before the one in question, as an optax schedule does."""
+"""A number, or a function of the number of updates before the current one, like an optax schedule."""
 _OPTAX_WORDS = {"momentum": "momentum", "b1": "momentum", "b2": "second_moment", "weight_decay": "weight_decay"}
 _OPTAX_NAMES = {"TraceState": "momentum", "ScaleByAdamState": "adam"}
 
@@ -34,7 +34,7 @@ class TrainingSource:
 
     @property
     def batch_size(self) -> Value:
-        """Samples in one gradient, or what gives it."""
+        """Samples in one gradient, or a function that returns them."""
         return self._batch_size
 
     @batch_size.setter
@@ -42,10 +42,10 @@ class TrainingSource:
         self._batch_size = _checked("batch_size", value)
 
     def attach(self, optimizer: Any, parameters: Iterable[Any] | None) -> None:
-        """Follow a PyTorch optimiser, the groups that hold these parameters.
+        """Follow a PyTorch optimiser: its groups that hold these parameters.
 
         Raises:
-            InputError: when these groups have different learning rates, or others than were given.
+            InputError: when these groups have different learning rates, or rates other than those given.
         """
         self._optimizer = unwrapped(optimizer)
         self._parameters = None if parameters is None else list(parameters)
@@ -54,10 +54,10 @@ class TrainingSource:
             fail("learning_rate", f"is {rate:g} in the optimiser: leave it out", self._rate)
 
     def at(self, step: int, *, learning_rate: Value, batch_size: Value, optimizer: Any, state: Any) -> TrainingRecord:
-        """What is known after ``step`` updates.
+        """The training data after ``step`` updates, as far as known.
 
         Raises:
-            InputError: when a value is none that a training can have, or an optimiser has several learning rates.
+            InputError: when a value is invalid for a training, or an optimiser has several learning rates.
         """
         rate, found = math.nan, {}
         if self._optimizer is not None:
@@ -79,7 +79,7 @@ class TrainingSource:
         if len(set(rates)) > 1:
             raise InputError(
                 f"`optimizer` trains the selected matrices at the learning rates {_listed(rates)}, one for each of its "
-                f"{len(rates)} groups: record each group by itself, with `select`."
+                f"{len(rates)} groups: record each group separately, with `select`."
             )
         return (rates[0] if rates else math.nan), _torch_settings(self._optimizer, groups)
 
@@ -95,14 +95,14 @@ def unwrapped(optimizer: Any) -> Any:
 
 
 def _groups_of(optimizer: Any, parameters: list[Any] | None) -> list[dict[str, Any]]:
-    """The parameter groups that hold any of these parameters; all, where none does (sharded copies of them)."""
+    """The parameter groups that hold any of these parameters; all groups if none does (sharded copies)."""
     wanted = {id(one) for one in parameters or ()}
     found = [group for group in optimizer.param_groups if any(id(one) in wanted for one in group["params"])]
     return found or list(optimizer.param_groups)
 
 
 def _torch_settings(optimizer: Any, groups: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the groups agree on; where they do not it is unknown."""
+    """The settings on which the groups agree; others are unknown."""
     kind = type(optimizer)
     found: list[dict[str, Any]] = []
     for group in groups:
@@ -126,11 +126,11 @@ def _torch_name(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def read_optax(state: Any) -> tuple[float, dict[str, Any]]:
-    """Learning rate and optimiser of an optax state; NaN where the state does not hold the rate, which only
-    ``optax.inject_hyperparams`` puts there.
+    """Learning rate and optimiser of an optax state; NaN if the state does not hold the rate, which only
+    ``optax.inject_hyperparams`` stores.
 
     Raises:
-        InputError: when it holds several.
+        InputError: when it holds several learning rates.
     """
     nodes = list(_walk(state))
     injected = [node.hyperparams for node in nodes if isinstance(getattr(node, "hyperparams", None), dict)]
@@ -146,7 +146,7 @@ def read_optax(state: Any) -> tuple[float, dict[str, Any]]:
         stated = {word: _number(np.asarray(value).flat[0]) for word, value in known.items()}
     names = [type(node).__name__ for node in nodes]
     scaled = [name for name in names if name in _OPTAX_NAMES or (name.startswith("ScaleBy") and "Schedule" not in name)]
-    if len(scaled) == 1:  # a chain of several is no optimiser with a name
+    if len(scaled) == 1:  # a chain of several transformations is not a named optimiser
         stated["optimizer"] = _OPTAX_NAMES.get(
             scaled[0], scaled[0].removeprefix("ScaleBy").removesuffix("State").lower()
         )
@@ -166,7 +166,8 @@ def _walk(state: Any) -> Iterable[Any]:
 
 
 def _stated(optimizer: Any) -> dict[str, Any]:
-    """The attribute ``training`` from what the user says: a name, our :class:`Optimizer`, or its words and values."""
+    """The attribute ``training`` from the user's input: a name, our :class:`Optimizer`, or a dictionary of its
+    settings."""
     if isinstance(optimizer, Optimizer):
         own = optimizer.check()
         stated: dict[str, Any] = {"optimizer": own.name, "weight_decay": own.weight_decay}
@@ -206,7 +207,7 @@ def _value(word: str, own: Any, before: int) -> float:
 
 
 def _number(value: Any) -> float:
-    """A scalar of any framework; of a float32 the number that was meant, 0.1 and not 0.10000000149."""
+    """A scalar of any framework; for a float32 the number that was meant, 0.1 and not 0.10000000149."""
     return float(str(np.float32(value))) if str(getattr(value, "dtype", "")).endswith("float32") else float(value)
 
 

@@ -391,7 +391,7 @@ def test_noise_must_be_recorded_throughout(tmp_path, noisy):
     recorder = SpectrumRecorder(path, every=1, resume=True, **({} if noisy else options))
     recorder(4, {"w": W})
     with pytest.raises(
-        cg.InputError, match="records the noise of the gradient: give" if noisy else "go on without `gradient`"
+        cg.InputError, match="records the noise of the gradient: give" if noisy else "continue without `gradient`"
     ):
         recorder.close()
     assert read_recording(path).steps == (1, 2, 3)
