@@ -1,4 +1,4 @@
-"""Checks of the data before any number: copied replicas, snapshots of one run, drift between records, disagreement.
+"""Checks of the data before any inference: copied replicas, snapshots of one run, drift between records, disagreement.
 
 Arrays in, results out. Every test states its false-alarm rate for independent, stationary data, all levels together.
 """
@@ -10,30 +10,30 @@ import numpy as np
 from scipy import special, stats
 
 FALSE_ALARM = 1e-4
-_COPIED = 0.01
+_COPIED = 0.01  # fraction of the replicas
 _CHANCE = 2.0  # twice the expected number of coincidences: the resolution of floating point varies by 2 in a level
-_FEWEST = 10  # below this many replicas no order among them can be significant at the false-alarm rate
-_LAGS = 4
-_LAST = 2 / 3  # the last third of the training: what has relaxed by its begin has long relaxed at its end
-_SHOWN = 4
+_FEWEST = 10  # with fewer replicas no order among them can be significant at the false-alarm rate
+_LAGS = 4  # for short memory; longer memory shows in the variance between blocks
+_LAST = 2 / 3  # the last third of the training: levels relaxed at its beginning are fully relaxed at its end
+_SHOWN = 4  # modes named in a message
 
 
 class Duplicates(NamedTuple):
     """Replicas that are exact copies of others."""
 
     fraction: float
-    """Fraction of the replicas whose levels equal another's to the last bit."""
+    """Fraction of the replicas whose levels equal those of another to the last bit."""
     by_chance: float
     """Fraction expected from the resolution of the numbers alone."""
     refusal: str
-    """Text of the :class:`InputError` to raise, empty where nothing is wrong."""
+    """Text of the :class:`InputError` to raise; empty if nothing is wrong."""
 
 
 def duplicated_replicas(levels: np.ndarray) -> Duplicates:
-    r"""Replicas whose levels all equal another's.
+    r"""Replicas whose levels all equal those of another.
 
-    Independent replicas coincide only where their numbers are coarse: with resolution q and width s, two of them agree
-    in a level with probability q/(2√π s), the overlap of a Gaussian with itself on a grid.
+    Independent replicas coincide only if their numbers are coarse: with resolution q and width s, two of them agree in
+    a level with probability q/(2√π s), the overlap of a Gaussian with itself on a grid.
 
     Args:
         levels: shape (replica, mode); stack the settings to find copies between them.
@@ -50,8 +50,8 @@ def duplicated_replicas(levels: np.ndarray) -> Duplicates:
         return Duplicates(fraction, by_chance, "")
     copies = round(fraction * num)
     refusal = (
-        f"`eigenvalue`: {copies} of {num} replicas hold exactly the levels of another: copies are no independent "
-        "replicas, leave each in once."
+        f"`eigenvalue`: {copies} of {num} replicas hold exactly the levels of another: copies are not "
+        "independent replicas, keep each once."
     )
     return Duplicates(fraction, by_chance, refusal)
 
@@ -65,32 +65,32 @@ def _overlap(column: np.ndarray) -> float:
 
 
 class Autocorrelation(NamedTuple):
-    """Whether replicas that follow each other are alike, as snapshots of one run are."""
+    """Whether consecutive replicas are correlated, like snapshots of one run."""
 
     num_effective: float
-    """Number of independent replicas that hold as much about the widths, at most their number."""
+    """Number of independent replicas with the same information about the widths, at most their number."""
     num_effective_means: float
-    """The same for the mean levels, which a run remembers longer."""
+    """The same for the mean levels, which are correlated over longer times."""
     p_value: float
-    """Probability of such order among independent replicas."""
+    """Probability of such an order among independent replicas."""
     warning: str
-    """Sentence for the user, empty where the replicas look independent."""
+    """Sentence for the user; empty if the replicas appear independent."""
 
 
 def replica_autocorrelation(levels: np.ndarray, groups: Sequence[Sequence[int]]) -> Autocorrelation:
-    r"""Integrated autocorrelation along the replicas, if there is any at a false-alarm rate of 1e-4.
+    r"""Integrated autocorrelation along the replicas, if significant at a false-alarm rate of 1e-4.
 
     Series are the centre of each group and its energy :math:`\sum_i (x_i - \bar x)^2`, as normal scores of their
-    ranks. Tested are the first four lags (short memory) and the variance between consecutive blocks (long memory),
-    with a Bonferroni correction over all. Where they are significant, :math:`n_{eff} = n/\tau`,
-    :math:`\tau = 1 + 2\sum_k \rho_k` over a window of 5τ, the largest of the groups.
+    ranks. The tests use the first four lags (short memory) and the variance between consecutive blocks (long memory),
+    with a Bonferroni correction over all. If significant, :math:`n_{eff} = n/\tau`, :math:`\tau = 1 + 2\sum_k \rho_k`
+    over a window of 5τ, the largest of the groups.
 
     Args:
         levels: shape (replica, mode), in the order of the file.
         groups: modes of each level group.
 
     Returns:
-        ``num_effective`` is the number of replicas itself where nothing is significant, and for fewer than 10.
+        ``num_effective`` is the number of replicas itself if nothing is significant, and for fewer than 10 replicas.
     """
     num = len(levels)
     centers, energies = _series(np.asarray(levels, np.float64), groups)
@@ -155,7 +155,7 @@ def _longest(series: np.ndarray) -> float:
     spectrum = np.fft.rfft(series - series.mean(axis=0), 2 * num, axis=0)
     correlation = np.fft.irfft(np.abs(spectrum) ** 2, 2 * num, axis=0)[:num]
     times = 2 * np.cumsum(correlation / correlation[0], axis=0) - 1
-    # the shortest window of at least 5τ (Sokal): noise of the far lags stays out
+    # the shortest window of at least 5τ (Sokal) keeps out the noise of large lags
     enough = np.arange(num)[:, None] >= 5 * times
     window = np.where(enough.any(axis=0), enough.argmax(axis=0), num - 1)
     return float(max(1.0, np.take_along_axis(times, window[None], axis=0).max()))
@@ -169,9 +169,9 @@ class Drift(NamedTuple):
     widths: tuple[int, ...]
     """Modes whose width changes."""
     p_value: float
-    """Probability of such a change in stationary data; 1 where there are not two records to compare."""
+    """Probability of such a change in stationary data; 1 if there are not two records to compare."""
     warning: str
-    """Sentence for the user, empty where nothing moves."""
+    """Sentence for the user; empty if nothing moves."""
 
 
 def drift(levels: np.ndarray, step: np.ndarray) -> Drift:
@@ -179,10 +179,10 @@ def drift(levels: np.ndarray, step: np.ndarray) -> Drift:
 
     The later half of the records in the last third against the earlier half, by Student's t of the replicas'
     differences in x and in (x − mean)², with a Bonferroni correction over all levels; false-alarm rate 1e-4. A
-    difference of a stationary pair is symmetric, so that the law of the levels themselves does not matter.
+    difference of a stationary pair is symmetric, so the law of the levels itself does not matter.
 
     Args:
-        levels: shape (replica, record, mode), replicas that diverged left out.
+        levels: shape (replica, record, mode), without replicas that diverged.
         step: update of each record, ascending, shape (record,).
     """
     step = np.asarray(step)
@@ -217,12 +217,12 @@ def drift(levels: np.ndarray, step: np.ndarray) -> Drift:
 
 
 def equilibrium(history: np.ndarray | None, steps: np.ndarray | None, step: int | None, needed: int) -> list[str]:
-    """Sentences about levels that still drift, or were recorded before they can be in equilibrium.
+    """Warnings about levels that still drift, or were recorded before they can be in equilibrium.
 
     Args:
         history: levels of the records, (replica, record, mode); None with one record.
         steps: update of each record.
-        step: update of the record that is used; None where unknown.
+        step: update of the record used; None if unknown.
         needed: updates from the fixed point to equilibrium.
     """
     found = [] if history is None or steps is None else [drift(history, steps).warning]
@@ -235,7 +235,7 @@ def equilibrium(history: np.ndarray | None, steps: np.ndarray | None, step: int 
 
 
 def _paired(change: np.ndarray) -> np.ndarray:
-    """Two-sided p-value for a mean of zero of each column; 1 where a column never changes."""
+    """Two-sided p-value of a zero mean for each column; 1 if a column never changes."""
     num = len(change)
     mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(num)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -256,30 +256,30 @@ class Disagreement(NamedTuple):
     """Whether level groups contradict each other about one temperature."""
 
     inconsistent: bool
-    """No one temperature fits all groups, at a false-alarm rate of 1e-4."""
+    """Whether no single temperature fits all groups, at a false-alarm rate of 1e-4."""
     all_apart: bool
-    """No two groups agree with each other."""
+    """Whether no two groups agree with each other."""
     agreeing: tuple[int, ...]
-    """The largest set of groups that agree on a temperature; all of them where nothing is inconsistent."""
+    """The largest set of groups that agree on a temperature; all groups if nothing is inconsistent."""
     chi2: float
     """Bartlett's χ² of the groups about their common temperature."""
     p_value: float
     """Its tail probability for ``len(groups) − 1`` degrees of freedom."""
     warning: str
-    """Sentence for the user with the word "inconsistent", empty where the groups agree."""
+    """Sentence for the user with the word "inconsistent"; empty if the groups agree."""
 
 
 def group_disagreement(log_temperature: np.ndarray, error: np.ndarray) -> Disagreement:
     r"""Whether the groups' own temperatures scatter more than their errors allow, by Bartlett's test.
 
-    An estimate with error e of log T counts as an energy with :math:`f = 2/e^2 + 1` degrees of freedom, whose logarithm
-    is as skew as it is for a few replicas; with :math:`\bar T = \sum f_g T_g/\sum f_g`,
+    An estimate of log T with error e counts as an energy with :math:`f = 2/e^2 + 1` degrees of freedom, whose logarithm
+    has the same skewness as for a few replicas; with :math:`\bar T = \sum f_g T_g/\sum f_g`,
 
     .. math:: \chi^2 = \frac{\sum_g f_g \log(\bar T/T_g)}{1 + (\sum 1/f_g - 1/\sum f_g)/(3(G - 1))}
 
     Args:
         log_temperature: log of the estimate of T from each group alone, shape (group,).
-        error: its standard deviation, the theory's error included, positive, shape (group,).
+        error: its standard deviation, including the theory's error, positive, shape (group,).
 
     Source: M. S. Bartlett, Proc. R. Soc. A 160 (1937) 268.
     """
@@ -304,7 +304,7 @@ def _chi2(values: np.ndarray, errors: np.ndarray) -> float:
     if len(values) < 2:
         return 0.0
     freedom = 2 / errors**2 + 1
-    shifted = values - values.max()  # temperatures relative to the highest: nothing overflows
+    shifted = values - values.max()  # temperatures relative to the highest, so that nothing overflows
     common = np.log(np.average(np.exp(shifted), weights=freedom))
     correction = 1 + ((1 / freedom).sum() - 1 / freedom.sum()) / (3 * (len(values) - 1))
     return float((freedom * (common - shifted)).sum() / correction)
@@ -315,7 +315,7 @@ def _tail(values: np.ndarray, errors: np.ndarray) -> float:
 
 
 def _largest_agreement(values: np.ndarray, errors: np.ndarray) -> tuple[int, ...]:
-    """Among neighbours in temperature the largest set that agrees; of equally large ones the best."""
+    """The largest set of neighbours in temperature that agree; among equally large sets the best."""
     order = np.argsort(values)
     for size in range(len(values), 0, -1):
         windows = [order[first : first + size] for first in range(len(values) - size + 1)]

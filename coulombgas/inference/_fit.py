@@ -40,23 +40,23 @@ def fit_temperature(
 
     Each level group of n degenerate modes follows the Coulomb gas
     :math:`P \propto \prod|x_i - x_j| \exp(-\sum (x_i-\kappa)^2/(2 s^2))` with its own width s; the temperature is
-    common to the groups, :math:`s_g^2 = T\,(s_g^2/T)\,R_g(T)`, with the ratio s²/T of the model's theory (optimiser and
-    finite learning rate included) and the response R at any T, their Monte Carlo errors included; across settings
-    :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. Where one set of inputs served all replicas, the
-    interval of T includes the scatter between such sets. Widths and temperatures are drawn by NUTS, batched over
-    settings and groups; the two-stage rule by independent draws. Replicas are independent, and so are the groups of one
-    replica at leading order; where the data show otherwise the interval widens.
+    common to the groups, :math:`s_g^2 = T\,(s_g^2/T)\,R_g(T)`, with the ratio s²/T of the model's theory (including
+    optimiser and finite learning rate) and the response R at any T, with their Monte Carlo errors; across settings
+    :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. If all replicas share one set of inputs, the interval
+    of T includes the scatter between such sets. Widths and temperatures are drawn by NUTS, batched over settings and
+    groups; the two-stage rule by independent draws. Replicas are taken to be independent, and so are the groups of one
+    replica at leading order; where the data show otherwise, the interval is widened.
 
-    Without a model, several settings still have temperatures relative to the first: near one fixed point the variance
-    of every level is proportional to T.
+    Without a model, several settings give temperatures relative to the first: near one fixed point the variance of
+    every level is proportional to T.
 
     Args:
         spectra: a ``Spectra`` dataset, or several (one for each file).
-        model: the model that was trained, for spectra of a model that is not registered.
-        method: "response" for any T; "leading-order": the theory's widths as they are, right for T → 0, and only the
-            groups of two and more; "whole-spectrum": from the mean levels too, which move with T (sharper, and wrong
-            where the means move for another reason, such as quenched data); "relative": without a theory, relative to
-            the first setting, as for spectra without a model.
+        model: the trained model, for spectra of a model that is not registered.
+        method: "response" for any T; "leading-order": the theory's widths without correction, valid for T → 0, and only
+            groups of two or more; "whole-spectrum": uses the mean levels too, which move with T (more precise, but
+            wrong where the means move for another reason, such as quenched data); "relative": without a theory,
+            relative to the first setting, as for spectra without a model.
         scaling: "two-stage": the rule from the settings' posteriors; "joint": rule and temperatures in one posterior;
             ``scaling.draws["temperature"]`` are then the temperatures given the rule.
         record: index of the record to use, the last by default.
@@ -111,14 +111,14 @@ def _check_options(method: str, scaling: str, model: Model | None) -> None:
 
 
 def _without_theory(records: Sequence[Record], method: str) -> str:
-    """Why these records have no theory, in words; empty where they have one."""
+    """Why these records have no theory, in words; empty if they have one."""
     if method == "relative":
         return "`method` is 'relative'"
     if all(record.model is None for record in records):
         names = sorted({record.model_name for record in records if record.model_name})
         if names:
             return f"nothing is known of the model {', '.join(map(repr, names))} (give `model=`, or register its class)"
-        return "`spectra` do not say which model they came from (give `model=` if it is known)"
+        return "`spectra` do not name their model (give `model=` if it is known)"
     if all(record.optimizer.name == "adam" for record in records):
         return "there is no temperature α/B for Adam, which rescales every gradient by its own size"
     return ""
@@ -132,7 +132,7 @@ def _check_relative(method: str, scaling: str) -> None:
 
 
 class _Phases:
-    """Progress in per cent of the whole fit, from that of its parts."""
+    """Progress of the whole fit in per cent, from that of its parts."""
 
     def __init__(self, progress: Progress | None):
         self._progress = progress

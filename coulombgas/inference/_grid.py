@@ -1,8 +1,8 @@
 """Posteriors of one or two parameters without warm-up: a grid proposes independent draws, exact densities accept them.
 
-NUTS looks at all observations in each of its many steps and spends most of them finding its way. In one or two
-dimensions a grid finds the posterior in a few rounds, and what it gets wrong between its nodes is corrected by
-Metropolis' rule, so that the draws follow the exact posterior whatever the resolution.
+NUTS evaluates all observations in each of its many steps and spends most of them on adaptation. In one or two
+dimensions a grid finds the posterior in a few rounds, and the Metropolis rule corrects errors between its nodes, so
+that the draws follow the exact posterior at any resolution.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +16,14 @@ from numpyro.infer import util
 
 from ._sampler import Draws, Model, on_the_processor
 
-_DEPTH = 20.0  # the box holds whatever lies within this of the largest log density: all but about 1e-8 of the mass
-_NODES = {1: 512, 2: 22}  # of a round of the search, along each axis
-_CELLS = {1: 1024, 2: 55}  # of the proposal
-_MAX_ROUNDS = 30
-_FEW_NODES = 5.0  # a round whose weight lies on fewer nodes is tempered until it does not
-_LEAST_ACCEPTANCE = 0.5
+_DEPTH = 20.0  # the box holds every point within this of the largest log density: all but about 1e-8 of the mass
+_NODES = {1: 512, 2: 22}  # in a round of the search, along each axis
+_CELLS = {1: 1024, 2: 55}  # of the proposal, along each axis
+_MAX_ROUNDS = 30  # of the search; where it has not ended by then, NUTS takes over
+_FEW_NODES = 5.0  # a round whose weight is on fewer nodes is tempered until it is not
+_LEAST_ACCEPTANCE = 0.5  # below, the grid is too coarse and NUTS takes over
 _CHUNK = 16  # points whose densities are computed together
-_BLOCK = 512  # points a call
+_BLOCK = 512  # points per call
 _REACH = 7.5  # standard deviations: a Gaussian has fallen by more than the depth
 _START = 2.0  # half the first box, in units of the unconstrained parameters
 
@@ -52,7 +52,7 @@ class _Box(NamedTuple):
         return self.centre + z @ self.axes.T
 
     def walled(self, wall: float) -> "_Box":
-        """Without what lies below the wall in the first coordinate."""
+        """The box without the part below the wall in the first coordinate."""
         low = self.low.copy()
         low[0] = max(low[0], (wall - self.centre[0]) / self.axes[0, 0])
         return self._replace(low=low)
@@ -86,11 +86,11 @@ def sample_grid(
         data: pytree of arrays of this problem.
         initial: constrained starting value of each latent site.
         seed: seeds of the random numbers.
-        num_chains, num_draws: chains and draws a chain.
+        num_chains, num_draws: chains and draws per chain.
         even: site in whose sign the posterior is even; only its positive half is drawn.
 
     Returns:
-        The draws with one problem in front, or None where no such box is found or the grid is too coarse for it.
+        The draws with a leading axis of one problem, or None if no such box is found or the grid is too coarse.
     """
     names = tuple(sorted(initial, key=lambda name: (name != even, name)))
     wall = -np.inf if even is None else 0.0
@@ -142,7 +142,7 @@ def _compiled(model: Model, names: tuple[str, ...]) -> _Program:
 
 
 def _find_box(log_density: _LogDensity, start: np.ndarray, wall: float) -> _Box | None:
-    """The box that holds all but the flanks of the posterior, along the axes of its covariance."""
+    """The box that holds all but the tails of the posterior, along the axes of its covariance."""
     ones = np.ones(len(start))
     box = _Box(start, np.eye(len(start)), -_START * ones, _START * ones).walled(wall)
     nodes, settled = _NODES[len(start)], False
@@ -154,7 +154,7 @@ def _find_box(log_density: _LogDensity, start: np.ndarray, wall: float) -> _Box 
             return None
         low, high = _extent((depth > -_DEPTH).reshape((nodes,) * len(start)), box, sides, wall)
         weight, temper = _tempered(depth)
-        if temper == 1.0 and settled:  # its covariance is known: only the edges are left to find
+        if temper == 1.0 and settled:  # its covariance is known: only the edges remain to be found
             grown = bool(((low < box.low) | (high > box.high)).any())
             box = box._replace(low=low, high=high)
             if not grown:
@@ -176,7 +176,7 @@ def _tempered(depth: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _extent(inside: np.ndarray, box: _Box, sides: np.ndarray, wall: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of what is inside, one cell wider; twice the box where it goes on beyond the edge."""
+    """Bounds of the inside, one cell wider; twice the box if the inside extends beyond the edge."""
     low, high = box.low.copy(), box.high.copy()
     for axis, side in enumerate(sides):
         used = np.flatnonzero(inside.any(axis=tuple(i for i in range(inside.ndim) if i != axis)))
@@ -191,10 +191,10 @@ def _extent(inside: np.ndarray, box: _Box, sides: np.ndarray, wall: float) -> tu
 
 
 def _next_box(box: _Box, z: np.ndarray, weight: np.ndarray, sides: np.ndarray) -> _Box:
-    """Around the mean of the tempered posterior, so many of its standard deviations to either side."""
+    """A box around the mean of the tempered posterior, a number of its standard deviations to either side."""
     x = box.points(z)
     centre = weight @ x
-    node = box.axes @ np.diag(sides) / 2  # what a node stands for
+    node = box.axes @ np.diag(sides) / 2  # the variance within a cell
     covariance = (x - centre).T @ ((x - centre) * weight[:, None]) + node @ node.T
     reach = np.full(len(sides), _REACH)
     return _Box(centre, np.linalg.cholesky(covariance), -reach, reach)

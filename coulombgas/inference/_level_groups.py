@@ -5,8 +5,8 @@ P ∝ Π|x_i − x_j| exp(−Σ(x_i − κ)²/(2s²)) (ALP24 (14), (70)). Withou
 
     Q = Σ_replicas Σ_i (x_i − x̄)²   follows   Q/s² ~ χ²(f),   f = replicas · (n(n+1)/2 − 1),
 
-and carries all the data know about s; for a pair Q = ΣS²/2, f = 2·replicas, which is the Wigner surmise. A single mode
-is Gaussian with unknown centre: f = replicas − 1. What quenched inputs do to the centre of a setting drops out.
+and is a sufficient statistic for s; for a pair Q = ΣS²/2, f = 2·replicas, which is the Wigner surmise. A single mode is
+Gaussian with unknown centre: f = replicas − 1. The effect of quenched inputs on the centre of a setting drops out.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class GroupData:
 
     @property
     def freedom_per_replica(self) -> int:
-        """Degrees of freedom a replica adds to the energy."""
+        """Degrees of freedom of the energy per replica."""
         return group_freedom(self.size)
 
     @property
@@ -69,12 +69,12 @@ def group_data(levels: np.ndarray, theory: Theory) -> tuple[GroupData, ...]:
 
 
 def inflation(groups: Sequence[GroupData], effective: float = 1.0) -> float:
-    """By how much the energies of replicas scatter more than independent χ² groups would; at least 1.
+    """Excess scatter of the energies of replicas over that of independent χ² groups; at least 1.
 
-    The variance over replicas of Σ_g q_g/s_g² against its value 2Σ_g f_g for independent groups: levels that feel each
-    other and heavy tails make it larger, and the freedom of the likelihood is divided by it (a Godambe correction).
-    With fewer than 50 replicas it cannot be measured and is 1. ``effective``, independent replicas over replicas,
-    divides it: rows of one run count for less.
+    The variance over replicas of Σ_g q_g/s_g² against its value 2Σ_g f_g for independent groups: interacting levels and
+    heavy tails make it larger, and the degrees of freedom of the likelihood are divided by it (a Godambe correction).
+    With fewer than 50 replicas it cannot be measured and is 1. It is divided by ``effective``, independent replicas
+    over replicas: snapshots of one run count for less.
     """
     if len(groups[0].levels) < _MANY_REPLICAS:
         return 1.0 / effective

@@ -1,4 +1,4 @@
-"""Levels given in another space than the model's: singular values for squares, precision eigenvalues, other scales."""
+"""Levels given in another form than the model's: singular values for squares, precision eigenvalues, other scales."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -9,19 +9,19 @@ from coulombgas._checks import InputError
 
 LevelKind = Literal["eigenvalues", "squared-singular-values", "singular-values"]
 _FAR = 2.0  # widths: temperature moves mean levels too, in a hot RBM by about one width
-_BETTER = 2.5  # by this factor a transformation must bring the levels nearer
+_BETTER = 2.5  # factor by which a transformation must bring the levels nearer
 _NEAR = 3.0  # widths: how near every group must come
 _WIDTH_RATIO = 10.0  # and with a width of the right order
 _EQUAL = 1e-3  # relative to the largest level: one group
 
 
 class WrongSpace(NamedTuple):
-    """Whether levels are given in another space than the model's."""
+    """Whether levels are given in another form than the model's."""
 
     distance: float
-    """Distance of the levels as they are from those of the model, in widths, root mean square over the groups."""
+    """Distance of the given levels from those of the model, in widths, root mean square over the groups."""
     formula: str
-    """What to do to the levels, as Python; empty where they are as expected or nothing known fits."""
+    """The transformation of the levels, as Python code; empty if they are as expected or no known one fits."""
     refusal: str
     """Text of the :class:`InputError` to raise, empty with ``formula``."""
 
@@ -45,18 +45,18 @@ def find_level_space(
     sigma_h2: float | None = None,
     sizes: Sequence[int] = (),
 ) -> WrongSpace:
-    """Find the transformation that brings levels far from the model's to where the model has them.
+    """Find the transformation that turns levels far from the model's into the model's.
 
-    Compared are the means of groups of equal levels. Tried where they are more than two widths off (root mean square);
-    accepted where a transformation brings every fluctuating group within three widths, 2.5 times nearer in all, with
-    a width of the right order.
+    Compares the means of groups of equal levels. Transformations are tried if these are more than two widths off (root
+    mean square), and accepted if every fluctuating group is then within three widths, 2.5 times nearer overall, with a
+    width of the right order.
 
     Args:
         mean: mean levels of the data, shape (mode,).
         width: their standard deviations, shape (mode,).
         expected: levels at the fixed point, shape (mode,).
         expected_width: their predicted standard deviations, 0 for a level that does not fluctuate, shape (mode,).
-        kind: what the model's levels are.
+        kind: kind of the model's levels.
         mu2: μ² of an RBM.
         sigma_h2: σ_h² of an RBM.
         sizes: dimensions of the weight matrix, by which levels may have been scaled; the number of levels if not given.
@@ -91,7 +91,7 @@ def find_level_space(
 def refuse_other_space(
     levels: np.ndarray, expected: np.ndarray, expected_width: np.ndarray, kind: LevelKind, config: Mapping[str, Any]
 ) -> None:
-    """Refuse levels (replica, mode) that are a known function of the model's levels instead of these.
+    """Refuse levels (replica, mode) that are a known function of the model's levels instead of the levels themselves.
 
     ``config`` is the model's configuration, for the numbers that such functions contain.
 
@@ -117,7 +117,7 @@ class _Target(NamedTuple):
 
 
 def _distances(levels: np.ndarray, width: np.ndarray, target: _Target) -> np.ndarray:
-    """Distance of each fluctuating group from its place, in the larger of its widths, data's and model's."""
+    """Distance of each fluctuating group from its position in the model, in the larger of the two widths."""
     order = np.argsort(levels)
     levels, width = levels[order], width[order]
     gaps = np.diff(target.levels) > _EQUAL * np.abs(target.levels).max()
@@ -146,7 +146,7 @@ def _transformations(
     sigma_h2: float | None,
     sizes: Sequence[int],
 ) -> Iterator[_Transformation]:
-    """What users save instead of the levels, and the way back; the simplest first."""
+    """Quantities that users save instead of the levels, with the inverse transformations; the simplest first."""
     squares = mean**2 + width**2, 2 * mean
     other_scale = sigma_h2 is not None and sigma_h2 != 1.0
     if kind == "squared-singular-values":
@@ -158,7 +158,7 @@ def _transformations(
     elif (mean >= 0).all():
         roots = np.sqrt(mean)
         slope = 0.5 / np.sqrt(np.maximum(mean, np.finfo(float).tiny))
-        yield _Transformation("squares of the levels", "take the root", "eigenvalue = np.sqrt(x)", roots, slope)
+        yield _Transformation("squares of the levels", "take the square root", "eigenvalue = np.sqrt(x)", roots, slope)
     flat = np.ones_like(mean)
     if other_scale:
         how = f"multiply by sigma_h2 = {sigma_h2:g}"

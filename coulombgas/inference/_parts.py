@@ -1,4 +1,4 @@
-"""What a fit is made of: level groups, settings, the scaling rule."""
+"""The parts of a fit: level groups, settings, the scaling rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class LevelFit:
         width_draws: posterior of the width s, shape (chain, draw).
         center_draws: posterior of the centre κ, shape (chain, draw).
         width: its mean and 95% interval.
-        width2_per_temperature: s²/T at leading order; None where the theory gives none.
-        predicted_width: s at the true temperature, corrections included; None without a theory.
+        width2_per_temperature: s²/T at leading order; None if the theory gives none.
+        predicted_width: s at the true temperature, including corrections; None without a theory.
         used: whether the temperature was inferred from this group.
     """
 
@@ -54,21 +54,21 @@ class SettingFit:
     """One setting (learning rate, batch size) of one source.
 
     Attributes:
-        path: where the spectra came from.
+        path: source of the spectra.
         model: name of the model, "rbm", "teacher-student", ….
         learning_rate, batch_size: the setting.
-        true_temperature: the effective temperature of the training, α/B for plain gradient descent; None where the
+        true_temperature: the effective temperature of the training, α/B for plain gradient descent; None if the
             optimiser has none.
         formula: that temperature in words, "α/B" or "α/(B(1 − m))".
         temperature: posterior mean and 95% interval of the temperature inferred from the spectra; None without a model.
         relative_temperature: without a model, that of T over the T of the first setting; else None.
-        temperature_draws: posterior of the one that is there, shape (chain, draw).
+        temperature_draws: posterior of whichever of the two is given, shape (chain, draw).
         levels: one :class:`LevelFit` for each level group, ascending.
-        num_replicas: replicas that entered.
+        num_replicas: replicas used.
         r_hat, ess, divergences: the worst R-hat, the smallest effective sample size, all divergences.
-        warnings: what a reader of the numbers must know, one sentence each.
-        consistent: False where the level groups contradict one common temperature.
-        assumed: what matters, was not given and is assumed, by name.
+        warnings: warnings about the numbers, one sentence each.
+        consistent: False if the level groups contradict a common temperature.
+        assumed: relevant values that were not given but assumed, by name.
     """
 
     path: str
@@ -91,12 +91,12 @@ class SettingFit:
 
     @property
     def nominal(self) -> float:
-        """What the temperature is compared with: the true one where there is one, else α/B."""
+        """The temperature to compare with: the true one if there is one, else α/B."""
         return self.learning_rate / self.batch_size if self.true_temperature is None else self.true_temperature
 
     @property
     def holds(self) -> bool | None:
-        """Whether the 95% interval holds the true temperature; None where there is none to hold."""
+        """Whether the 95% interval contains the true temperature; None if there is none."""
         if self.temperature is None or self.true_temperature is None:
             return None
         return self.temperature.contains(self.true_temperature)
@@ -145,13 +145,13 @@ class ScalingFit:
     r"""The scaling rule :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter across settings.
 
     Attributes:
-        draws: "log_prefactor", "scatter" and the identified ones of "alpha_exponent" and "batch_exponent", each
-            (chain, draw).
-        alpha_exponent, batch_exponent: a and b; None where the settings do not identify them.
+        draws: "log_prefactor", "scatter" and the identified ones of "alpha_exponent" and "batch_exponent", each (chain,
+            draw).
+        alpha_exponent, batch_exponent: a and b; None if the settings do not identify them.
         prefactor: c; with an exponent that is not identified, its value at exponent 1.
         scatter: standard deviation of log T̂ between settings beyond the posterior error of each.
-        warnings: what a reader must know.
-        wider_prior: a, b and scatter once more, as priors twice as wide have them.
+        warnings: warnings about the numbers.
+        wider_prior: a, b and scatter again, under priors twice as wide.
         method: "two-stage" (from the settings' posteriors of T) or "joint" (one posterior from all energies; then
             ``draws["temperature"]``, (chain, draw, setting), are the temperatures given the rule).
     """
@@ -188,7 +188,7 @@ class ScalingFit:
 
 
 def diagnostic_warnings(r_hat: float, divergences: int) -> tuple[str, ...]:
-    """Sentences about a sampler that did not do its work."""
+    """Warnings about a sampler that did not converge."""
     found = []
     if not r_hat <= R_HAT_LIMIT:
         found.append(f"chains disagree: r_hat {r_hat:.3f} > {R_HAT_LIMIT}; sample longer")

@@ -1,4 +1,4 @@
-"""One statistical problem, or a batch of them: what a fit draws from, what calibration tests."""
+"""One statistical problem, or a batch of them: a fit draws from it, and calibration tests it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Problem:
         start: for each latent site the values around which chains start, (problem, ...).
         sampler: options of the No-U-Turn sampler.
         exact: draws from the same posterior without a Markov chain, ``exact(data, seed, num_chains, num_draws)`` of one
-            problem by site name; None where there is none.
+            problem by site name; None if there is no such method.
     """
 
     program: Program
@@ -37,7 +37,7 @@ class Problem:
         return len(next(iter(self.start.values())))
 
     def draw(self, *, seed: int = 0, num_chains: int = 4, num_warmup: int = 400, num_draws: int = 1000) -> Draws:
-        """Draws of every problem: independent ones where the posterior has an exact draw, else by NUTS."""
+        """Draws of every problem: independent ones if the posterior can be drawn exactly, else by NUTS."""
         if self.exact is None:
             return sample_batch(
                 self.program, self.data, self.start, seed=seed, num_chains=num_chains, num_warmup=num_warmup,

@@ -39,7 +39,7 @@ class SettingTemperatures(NamedTuple):
 
 
 class RuleData(NamedTuple):
-    """What the scaling rule knows of its settings, which exponents they identify and how wide its priors are."""
+    """Data of the scaling rule: its settings, which exponents they identify and how wide the priors are."""
 
     log_learning_rate: Float[Any, "setting"]
     log_batch_size: Float[Any, "setting"]
@@ -54,7 +54,7 @@ def energy_law(freedom, width2):
 
 
 def common_temperature(setting: SettingEnergies) -> None:
-    """One temperature behind all level groups of a setting, s_g² = T · (s_g²/T). Of one group with s²/T = 1: s²."""
+    """One temperature for all level groups of a setting, s_g² = T · (s_g²/T). For one group with s²/T = 1 it is s²."""
     temperature = numpyro.sample("temperature", dist.LogNormal(0.0, WIDE))
     width2 = temperature * setting.width2_per_temperature
     with numpyro.plate("group", setting.freedom.shape[0]), numpyro.handlers.mask(mask=setting.used):
@@ -62,7 +62,7 @@ def common_temperature(setting: SettingEnergies) -> None:
 
 
 def response_temperature(setting: SettingResponse) -> None:
-    """One temperature behind all level groups, s_g² = T · (s_g²/T) · R_g(T), the error of the measured R_g inside."""
+    """One temperature for all level groups, s_g² = T · (s_g²/T) · R_g(T), including the error of the measured R_g."""
     temperature = numpyro.sample("temperature", dist.LogNormal(0.0, WIDE))
     energies, num = setting.energies, setting.energies.freedom.shape[0]
     at = jax.vmap(lambda column: jnp.interp(temperature, setting.grid, column), in_axes=1)
@@ -85,7 +85,7 @@ def rule_prior(rule: RuleData):
     exponents = [numpyro.sample(name, dist.Normal(1.0, wide)) for name in ("alpha_exponent", "batch_exponent")]
     a, b = (jnp.where(free, exponent, 1.0) for free, exponent in zip(rule.free, exponents, strict=True))
     scatter = numpyro.sample("scatter", dist.HalfNormal(0.5 * wide))
-    # the level is that of the middle of the settings: there it does not feel the exponents
+    # the level is that at the middle of the settings, where it is independent of the exponents
     level = numpyro.sample("_level", dist.Normal(0.0, WIDE))
     middle_alpha, middle_batch = middle(rule.log_learning_rate, rule.used), middle(rule.log_batch_size, rule.used)
     numpyro.deterministic("log_prefactor", level - a * middle_alpha + b * middle_batch)
@@ -93,7 +93,7 @@ def rule_prior(rule: RuleData):
 
 
 def middle(values, used):
-    """Mean over the settings that are no padding."""
+    """Mean over the settings, without padding."""
     return jnp.where(used, values, 0.0).sum() / used.sum()
 
 

@@ -1,4 +1,4 @@
-"""From datasets to plain records: the levels of each setting, how they were trained, nothing inferred yet."""
+"""From datasets to plain records: the levels of each setting and how they were trained, before any inference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,19 +26,19 @@ class Record:
     """One setting of one source.
 
     Attributes:
-        path: where the spectra came from.
-        model: what was trained; None where nobody says.
-        model_name: its name, also of a model that is not registered; None without one.
+        path: source of the spectra.
+        model: the trained model; None if unknown.
+        model_name: its name, even if it is not registered; None without one.
         learning_rate, batch_size: the setting.
         optimizer: how it was trained.
         sampling, updates_per_epoch: how batches were drawn.
-        levels: of the chosen record, replicas that diverged left out, (replica, mode).
+        levels: levels of the chosen record, without replicas that diverged, (replica, mode).
         history: levels of all records up to the chosen one, (replica, record, mode); None with one record.
         history_steps: the update of each of them.
-        step: update of the chosen record; None where unknown.
-        steps: updates of the whole run; None where unknown.
+        step: update of the chosen record; None if unknown.
+        steps: updates of the whole run; None if unknown.
         num_failed: replicas that diverged.
-        assumed: what matters, was not given and is assumed, by name.
+        assumed: relevant values that were not given but assumed, by name.
     """
 
     path: str
@@ -65,7 +65,7 @@ def collect_records(
 
     Args:
         spectra: one dataset or several.
-        model: the model of all of them, instead of what they say.
+        model: the model of all of them, instead of the stored ones.
         record: index of the record to use.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a fit returns: settings and scaling rule; as objects, as records, as a table, as a posterior."""
+"""The result of a fit: settings and scaling rule, as objects, records, a table or a posterior."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +32,7 @@ class TemperatureFit:
     method: str
 
     def records(self) -> list[dict[str, Any]]:
-        """One dictionary of plain Python objects for each setting (``pandas.json_normalize`` takes them)."""
+        """One dictionary of plain Python objects for each setting (suitable for ``pandas.json_normalize``)."""
         return [setting.record() for setting in self.settings]
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class TemperatureFit:
 
     @cached_property
     def posterior(self) -> Any:
-        """All draws in what the installed ArviZ calls its container."""
+        """All draws in the container type of the installed ArviZ."""
         return container(fit_groups(self.settings, self.scaling, self.method))
 
     def save(self, path: PathType, *, overwrite: bool = False) -> None:
@@ -67,7 +67,7 @@ class TemperatureFit:
 
 
 def load_fit(path: PathType) -> TemperatureFit | ModelFit:
-    """Read a fit that :meth:`TemperatureFit.save` or :meth:`ModelFit.save` wrote.
+    """Read a fit written by :meth:`TemperatureFit.save` or :meth:`ModelFit.save`.
 
     Raises:
         InputError: when the file is missing, is damaged or holds something else.

@@ -2,8 +2,8 @@
 
 NumPyro's ``MCMC`` compiles once per object; here the data are traced arguments and a program takes a fixed number of
 chains, so that any number of problems (settings, level groups, layers, data sets) of one shape compiles once. Problems
-that are a handful of numbers run sixteen chains abreast; problems with many observations run chain after chain, because
-chains abreast wait for the longest trajectory among them. Either way the runs are spread over the processor's cores.
+of a few numbers run sixteen chains in parallel; problems with many observations run chain after chain, because parallel
+chains wait for the longest trajectory among them. Either way the runs are spread over the processor's cores.
 """
 
 import os
@@ -26,9 +26,10 @@ from coulombgas._precision import x64
 Model = Callable[[Any], None]
 """A NumPyro model of one problem; its single argument is a pytree of arrays."""
 
-_LANES = 16
+_LANES = 16  # chains in one program
 
-# A program of few numbers is control flow: optimising it costs seconds and gains nothing. One of many is arithmetic.
+# A program of few numbers is mostly control flow: optimising it costs seconds and gains nothing. One of many numbers is
+# mostly arithmetic.
 _CONTROL_FLOW = {"xla_backend_optimization_level": 0}
 _ARITHMETIC = {"xla_backend_optimization_level": 1}
 
@@ -76,13 +77,13 @@ def sample_batch(
         data: pytree of arrays with a leading problem axis; pad ragged data and mask them inside the model.
         initial: for each latent site the constrained starting values, (problem, ...); chains start around them.
         seed: seed of all chains; problem i and chain j use the same random numbers for any batch size.
-        num_chains: chains a problem.
-        num_warmup: adaptation steps a chain, discarded.
-        num_draws: draws a chain.
+        num_chains: chains per problem.
+        num_warmup: adaptation steps per chain, discarded.
+        num_draws: draws per chain.
         dense_mass: adapt a full mass matrix instead of a diagonal one.
-        target_accept: acceptance the step size is adapted to; higher is slower and safer.
+        target_accept: target acceptance rate for the step size; higher is slower and safer.
         max_depth: doublings of a trajectory; a batch waits for its longest one, and few parameters need few steps.
-        abreast: run sixteen chains abreast; False, for problems of many observations, runs them one by one.
+        abreast: run sixteen chains in parallel; False, for problems of many observations, runs them one by one.
 
     Returns:
         The draws.
@@ -104,7 +105,7 @@ def sample_batch(
 
 
 def _runs(num: int, num_chains: int, lanes: int, data: Any, initial: dict) -> Iterator[tuple]:
-    """Problem and chain of each lane with their data, a program's worth at a time; the last problem fills up."""
+    """Problem and chain of each lane with their data, one program at a time, padded with the last problem."""
     total = num * num_chains
     for first in range(0, total, lanes):
         problem, chain = np.divmod(np.minimum(np.arange(first, first + lanes), total - 1), num_chains)
@@ -132,10 +133,10 @@ def _cores() -> int:
 
 @contextmanager
 def on_the_processor() -> Iterator[None]:
-    """float64 on the CPU, whatever accelerators there are: such programs are all control flow."""
+    """float64 on the CPU, even if there are accelerators: such programs are mostly control flow."""
     with ExitStack() as stack:
         stack.enter_context(x64())
-        with suppress(RuntimeError):  # a JAX told to forget the CPU
+        with suppress(RuntimeError):  # JAX configured without the CPU
             stack.enter_context(jax.default_device(jax.local_devices(backend="cpu")[0]))
         yield
 
@@ -191,7 +192,7 @@ def _chain(model: Model, key, data, initial, options: _Options):
         carry = _stay_if_lost(carry, kernel(carry))
         return carry, (carry.z, carry.diverging, carry.num_steps)
 
-    # warm-up and draws in one loop: the kernel is compiled once, which is most of the compilation
+    # warm-up and draws in one loop, so that the kernel, most of the compilation, is compiled once
     _, recorded = jax.lax.scan(step, state, length=options.num_warmup + options.num_draws)
     positions, diverging, num_steps = jax.tree.map(lambda leaf: leaf[options.num_warmup :], recorded)
     sites = jax.vmap(
@@ -201,10 +202,10 @@ def _chain(model: Model, key, data, initial, options: _Options):
 
 
 def _stay_if_lost(old: Any, new: Any) -> Any:
-    """The new state, or the old one, marked divergent, where the potential rose beyond what any trajectory may.
+    """The new state, or the old one marked divergent if the potential rose by more than any trajectory allows.
 
-    NumPyro has been seen to accept such a place in the first step after an adaptation window (four of 400 chains of
-    Brody's law); a chain never comes back from there.
+    NumPyro was observed to accept such a point in the first step after an adaptation window (four of 400 chains of
+    Brody's law); a chain never returns from there.
     """
     lost = jnp.logical_not(new.potential_energy < old.potential_energy + _IMPOSSIBLE_RISE)
     kept = {

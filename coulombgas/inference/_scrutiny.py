@@ -1,4 +1,4 @@
-"""What a reader must know of the data before any number: copies, snapshots, outliers, the wrong space."""
+"""Warnings about the data before any inference: copies, snapshots, outliers, levels in another form."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,27 +16,27 @@ from ._level_groups import GroupData, group_data
 from ._level_space import refuse_other_space
 from ._records import Record
 
-_IMPOSSIBLE_WIDTHS = 30.0
-_MAX_EXCLUDED = 0.05
+_IMPOSSIBLE_WIDTHS = 30.0  # from the median: no law with such a width gives such a level
+_MAX_EXCLUDED = 0.05  # of the replicas: with more the data are not those of the model
 
 
 class Scrutiny(NamedTuple):
-    """What is left of a record after a look at its levels."""
+    """The usable part of a record after checking its levels."""
 
     groups: tuple[GroupData, ...]
     num_replicas: int
     effective: float
-    """Independent replicas that the widths count for."""
+    """Effective number of independent replicas for the widths."""
     effective_means: float
-    """Independent replicas that the mean levels count for."""
+    """Effective number of independent replicas for the mean levels."""
     warnings: tuple[str, ...]
 
 
 def scrutinise(record: Record, model: Model, theory: Theory) -> Scrutiny:
-    """Level groups of the replicas that count, their effective number, and sentences about what is odd.
+    """Level groups of the usable replicas, their effective number, and warnings.
 
     Raises:
-        InputError: for copies, levels in another space than the model's, or levels that carry no temperature.
+        InputError: for copies, levels in another form than the model's, or levels that carry no temperature.
     """
     found = []
     if record.num_failed:
@@ -47,7 +47,7 @@ def scrutinise(record: Record, model: Model, theory: Theory) -> Scrutiny:
     levels, excluded = _possible(record.levels, model, theory.groups)
     found.extend(excluded)
     if len(levels) < FEW_REPLICAS:
-        found.append(f"only {_replicas(len(levels))}: the interval is wide and leans on the prior")
+        found.append(f"only {_replicas(len(levels))}: the interval is wide and depends on the prior")
     groups = group_data(levels, theory)
     found.extend(warning for group in groups for warning in oddities(group))
     refuse_other_space(levels, theory.mean_levels, np.sqrt(theory.mode_width2), model.level_kind, model.config())
@@ -60,7 +60,7 @@ def scrutinise(record: Record, model: Model, theory: Theory) -> Scrutiny:
 
 
 def _possible(levels: np.ndarray, model: Model, groups: Sequence[LevelGroup]) -> tuple[np.ndarray, list[str]]:
-    """Levels of the replicas that the model allows at all, and sentences about the others."""
+    """Levels of the replicas inside the domain of the model, and warnings about the others."""
     num = len(levels)
     wall = ~model.allowed(levels)
     far = np.zeros(num, dtype=bool)

@@ -20,26 +20,26 @@ from ._scrutiny import scrutinise
 
 @dataclass(frozen=True, kw_only=True)
 class SettingData:
-    """One setting: its model and theory, its replicas' levels and what is odd about them."""
+    """One setting: its model and theory, its replicas' levels and warnings about them."""
 
     record: Record = field(repr=False)
     model: Model = field(repr=False)
     theory: Theory = field(repr=False)
     optimizer: Optimizer = field(repr=False)
-    """With a constant schedule: that at the record."""
+    """The optimiser with a constant schedule, as at the record."""
     groups: tuple[GroupData, ...] = field(repr=False)
     num_replicas: int
     effective_replicas: float
-    """Independent replicas that the widths count for."""
+    """Effective number of independent replicas for the widths."""
     effective_means: float
-    """Independent replicas that the mean levels count for."""
+    """Effective number of independent replicas for the mean levels."""
     tolerance: float
-    """How near fixed points make one level group."""
+    """Largest distance of fixed points in one level group, relative to the largest."""
     warnings: tuple[str, ...]
 
     @property
     def path(self) -> str:
-        """Where the spectra came from."""
+        """Source of the spectra."""
         return self.record.path
 
     @property
@@ -54,7 +54,7 @@ class SettingData:
 
     @property
     def assumed(self) -> dict[str, Any]:
-        """What was not given and is assumed."""
+        """Values that were not given but assumed."""
         return self.record.assumed
 
     @property
@@ -80,9 +80,9 @@ def collect_settings(
 
     Args:
         spectra: one dataset or several, each with its own model.
-        model: the model of all of them, instead of what they say.
+        model: the model of all of them, instead of the stored ones.
         record: index of the record to use.
-        tolerance: how near fixed points make one level group, relative to the largest.
+        tolerance: largest distance of fixed points in one level group, relative to the largest.
         progress: called with (done, total) settings.
 
     Raises:
@@ -121,7 +121,7 @@ def _theory_of(
 
 
 def _theory(model: Model, record: Record, tolerance: float) -> tuple[Theory, Optimizer]:
-    """The theory at the record, with the learning rate that the schedule had there."""
+    """The theory at the record, with the learning rate of the schedule there."""
     optimizer, batch = record.optimizer._replace(schedule="constant"), record.batch_size
 
     def at(rate: float) -> Theory:
@@ -144,7 +144,7 @@ def _setting(record: Record, tolerance: float) -> SettingData:
             raise InputError(
                 f"nothing is known of the model {record.model_name!r}: give `model=` or register its class."
             )
-        raise InputError("`spectra` does not say which model it came from: give `model=`.")
+        raise InputError("`spectra` does not name its model: give `model=`.")
     theory, optimizer = _theory(model, record, tolerance)
     seen = scrutinise(record, model, theory)
     return SettingData(

@@ -52,10 +52,10 @@ _SETTING = Record({
     "batch_size": Number(1e-300),
     "num_replicas": Whole(),
     "warnings": ListOf(Text()),
-    "levels": ListOf(_LEVEL),  # none without a model
+    "levels": ListOf(_LEVEL),  # absent without a model
     **_DIAGNOSTICS,
 }, optional={
-    # files of version 0.1.0 before optimisers and relative temperatures have none of these
+    # files of version 0.1.0 from before optimisers and relative temperatures lack these
     "true_temperature": OrNull(Number(1e-300)),
     "formula": Text(),
     "consistent": Flag(),
@@ -70,7 +70,8 @@ _DESCRIPTION = Record({"settings": ListOf(_SETTING, least=1), "scaling": OrNull(
 
 
 def fit_groups(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, xr.Dataset]:
-    """Groups "posterior", "sample_stats" and "observed_data", with everything needed to rebuild the fit in attrs."""
+    """Groups "posterior", "sample_stats" and "observed_data", with everything needed to rebuild the fit in their
+    attributes."""
     description = json.dumps(_describe(settings, scaling, method))
     posterior = _posterior(settings, scaling).assign_attrs(
         format=FORMAT, coulombgas_version=__version__, description=description
@@ -79,7 +80,7 @@ def fit_groups(settings: Settings, scaling: ScalingFit | None, method: str) -> d
 
 
 def save_fit(groups: dict[str, xr.Dataset], path: PathType, *, overwrite: bool = False) -> None:
-    """Write the groups to one NetCDF file; an interrupt leaves nothing behind.
+    """Write the groups to one NetCDF file; an interrupted write leaves nothing.
 
     Raises:
         InputError: when the path exists and ``overwrite`` is false, or cannot be written.
@@ -91,7 +92,7 @@ def save_fit(groups: dict[str, xr.Dataset], path: PathType, *, overwrite: bool =
 
 
 def load_parts(path: PathType) -> tuple[str, Any]:
-    """The format of a saved fit, and what it holds: settings, scaling rule and method by name, or a model's groups.
+    """The format of a saved fit and its contents: settings, scaling rule and method by name, or a model's groups.
 
     Raises:
         InputError: when the file is missing or holds something else.
@@ -114,7 +115,7 @@ def load_parts(path: PathType) -> tuple[str, Any]:
 
 
 def _numbers(dataset: xr.Dataset, name: str, *dims: str, positive: bool = False) -> np.ndarray:
-    """The values of a variable over the dimensions that it must have, all of them finite."""
+    """The values of a variable over its required dimensions, all of them finite."""
     variable, remedy = dataset[name], "the file is damaged; fit again"
     if variable.dims != dims or 0 in variable.shape[:2]:
         shape = dict(zip(map(str, variable.dims), variable.shape, strict=True))
@@ -129,7 +130,7 @@ def _numbers(dataset: xr.Dataset, name: str, *dims: str, positive: bool = False)
 
 
 def _observations(observed: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Levels one after the other, and how many of them each level group has."""
+    """The concatenated levels, and the number of them in each level group."""
     values, counts = observed["eigenvalue"], observed["observations"]
     if values.dtype.kind not in "fiu" or not np.isfinite(values.values).all():
         raise InputError("`eigenvalue` holds what is no finite number: the file is damaged; fit again.")
@@ -239,7 +240,7 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
         )
     draws = _numbers(posterior, "temperature", "chain", "draw", "setting", positive=True)[..., index]
     rest = {**meta, "levels": tuple(levels), "warnings": tuple(meta["warnings"])}
-    # files of version 0.1.0 have neither optimisers nor relative temperatures
+    # early files of version 0.1.0 have neither optimisers nor relative temperatures
     relative = rest.pop("relative", False)
     rest.setdefault("true_temperature", rest["learning_rate"] / rest["batch_size"])
     found = summarise(draws)

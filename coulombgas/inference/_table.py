@@ -80,7 +80,7 @@ def scaling_lines(scaling: ScalingFit) -> list[str]:
 
 
 def assumed_lines(settings: Sequence[SettingFit]) -> list[str]:
-    """What was not given and is assumed, one line for each set of assumptions."""
+    """Values that were not given but assumed, one line for each set of assumptions."""
     found: dict[str, list[str]] = {}
     for setting in settings:
         if setting.assumed:
@@ -90,6 +90,6 @@ def assumed_lines(settings: Sequence[SettingFit]) -> list[str]:
 
 
 def warning_lines(settings: Sequence[SettingFit], scaling: ScalingFit | None) -> list[str]:
-    """Everything a reader must know, one line each."""
+    """All warnings, one line each."""
     lines = [f"! {short_path(s.path)} {s.label}: {warning}" for s in settings for warning in s.warnings]
     return lines + [f"! scaling rule: {warning}" for warning in (scaling.warnings if scaling else ())]

@@ -1,4 +1,4 @@
-"""Aligned text: what every table is printed with."""
+"""Aligned text, used by all tables."""
 
 from collections.abc import Sequence
 

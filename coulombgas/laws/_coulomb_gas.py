@@ -139,7 +139,8 @@ class CoulombGas(Distribution):
 
     Raises:
         InputError: if the arguments do not match, or ``partition`` is missing for N > 3 levels that have no exact
-        normalisation. ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
+            normalisation.
+        ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
 
     ALP24 (12)-(16), (65)-(67).
     """

@@ -66,9 +66,9 @@ def load_spectra(
         vectors: whose singular vectors are computed, "spikes", "all" or "none": see :func:`layer_spectrum`.
         device: "cpu", "jax", or "auto": JAX where it has an accelerator.
         workers: processes that share the matrices and the cores; each needs the memory of its matrix. In a script, more
-        than one needs ``if __name__ == "__main__":`` around the call. keep_going: collect arrays and files that cannot
-        be used in ``problems`` instead of raising at the first. progress: called with (matrices done, total number of
-        matrices).
+            than one needs ``if __name__ == "__main__":`` around the call.
+        keep_going: collect arrays and files that cannot be used in ``problems`` instead of raising at the first.
+        progress: called with (matrices done, total number of matrices).
 
     Returns:
         Spectra in the order of the files, with the arrays left out and the reasons.

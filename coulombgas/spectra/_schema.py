@@ -44,12 +44,17 @@ def make_spectra(
         learning_rate: learning rate of each setting, shape (setting,).
         batch_size: batch size of each setting, shape (setting,).
         model: JSON-able description with at least ``name`` (what ``models.from_config`` reads); None if the model is
-        unknown, in which case spectra give relative temperatures only. step: training steps at which the spectra were
-        taken, shape (step,); 0, 1, … when not given. training: JSON-able description of the training. assumed:
-        JSON-able values, by name, that affect the law of the levels and were assumed because they were not given.
-        target: target eigenvalue κ belonging to each mode, shape (mode,). fixed_point: eigenvalue of each mode at the
-        fixed point, ascending, shape (mode,). failed_step: step at which a replica diverged, −1 where it did not, shape
-        (setting, replica). seed: seed of the run. device: where it ran, in words. source: file it came from.
+            unknown, in which case spectra give relative temperatures only.
+        step: training steps at which the spectra were taken, shape (step,); 0, 1, … when not given.
+        training: JSON-able description of the training.
+        assumed: JSON-able values, by name, that affect the law of the levels and were assumed because they were not
+            given.
+        target: target eigenvalue κ belonging to each mode, shape (mode,).
+        fixed_point: eigenvalue of each mode at the fixed point, ascending, shape (mode,).
+        failed_step: step at which a replica diverged, −1 where it did not, shape (setting, replica).
+        seed: seed of the run.
+        device: where it ran, in words.
+        source: file it came from.
 
     Raises:
         InputError: when shapes do not match or values are out of range.

@@ -25,7 +25,9 @@ def eigenvalue_shifts(levels: Sequence[Any], perturbation: Any, index: int) -> t
     level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic polynomial.
 
     Args:
-        levels: the n unperturbed, distinct eigenvalues. perturbation: an (n d, n d) matrix. index: which level.
+        levels: the n unperturbed, distinct eigenvalues.
+        perturbation: an (n d, n d) matrix.
+        index: which level.
 
     Returns:
         a, and the n numerators c_j of the second order :math:`b=\sum_{j\ne i}c_j/(x_i-x_j)` (c_i = 0).

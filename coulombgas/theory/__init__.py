@@ -1,4 +1,5 @@
-"""What a model's update leads to: fixed point, level groups, widths, mean shifts, times; and the response at any T."""
+"""The stationary law of a model's update: fixed point, level groups, widths, mean shifts, times; the response at any
+T."""
 
 from ._closed_forms import matrix_dyson_of as matrix_dyson_of
 from ._ensembles import GRID as GRID

@@ -1,7 +1,7 @@
-"""Theories in closed form: of the built-in models under plain gradient descent, statements of ``symbolic`` as numbers.
+"""Theories in closed form: statements of ``symbolic`` as numbers, for the built-in models under plain gradient descent.
 
-Every number comes from a statement that ``derivations/`` proves; tests hold each to the linear noise of the model's own
-update.
+Every number comes from a statement proved in ``derivations/``; tests compare each with the linear noise of the model's
+own update.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,19 @@ from ._theory import Theory
 
 
 class Parts(NamedTuple):
-    """What a closed form gives: per group, before the common fields are added."""
+    """The values of a closed form per group, before the common fields are added."""
 
     groups: tuple[LevelGroup, ...]
     width2: np.ndarray
     shift: np.ndarray | None
     systems: list[tuple[np.ndarray, np.ndarray]]
-    """Linear update and noise of each group's slowest element, the level's deviation first."""
+    """Linear update and noise of each group's slowest element, with the level's deviation as first component."""
     element_variance: np.ndarray | None = None
     input_scatter: float = 0.0
 
 
 def closed_form(model: Model, *, learning_rate: float, batch_size: int, tolerance: float) -> Theory | None:
-    """The theory of a built-in model under plain gradient descent; None where there is no closed form."""
+    """The theory of a built-in model under plain gradient descent; None if there is no closed form."""
     maker = next((make for kind, make in _CLOSED.items() if type(model) is kind), None)
     if maker is None or (isinstance(model, GaussianRBM) and model.target_mean is not None):
         return None
@@ -63,7 +63,9 @@ def scalar_times(step: np.ndarray, noise: np.ndarray) -> tuple[float, int]:
     return time, _updates_until(step, covariance, 0.01)
 
 
-_ONE_BY_ONE = 1000  # updates; slower elements decay without turning back, and are found by powers of two
+_ONE_BY_ONE = (
+    1000  # updates counted one by one; slower elements decay monotonically, and their times are found by powers of two
+)
 
 
 def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> int:
@@ -114,14 +116,14 @@ def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: 
     """Mean shift of each group at order T in the limit α → 0."""
     levels = np.zeros(model.num_modes)
     for group in groups:
-        levels[list(group.modes)] = group.center  # degenerate levels equal to the last bit
-    # all visible modes take part: those that no hidden unit learns rest at 0
+        levels[list(group.modes)] = group.center  # makes degenerate levels equal to the last bit
+    # all visible modes contribute: those that no hidden unit learns stay at 0
     levels = np.concatenate([np.zeros(model.num_visible - model.num_modes), levels])
     first = model.num_visible - model.num_modes
     shifts = []
     for group in groups:
         index = first + group.modes[0]
-        # the statement is homogeneous: x and κ in units of μ², σ_h² beside T
+        # the statement is homogeneous: x and κ in units of μ², and σ_h² multiplies T
         mean = symbolic.rbm_chain_mean_eigenvalue(
             index, levels.tolist(), model.mu2, model.sigma_h2 * temperature, model.gibbs_steps,
             persistent=model.chains == "persistent",
@@ -155,7 +157,7 @@ def _two_layer(model: TwoLayerLinear, groups: tuple[LevelGroup, ...], rate: floa
     ) * np.ones((len(levels), len(levels)))  # fmt: skip
     if not _two_layer_stable(rates, rate, batch):
         low, high = 0.0, rate
-        for _ in range(50):
+        for _ in range(50):  # to the resolution of the printed bound and far below
             middle = (low + high) / 2
             low, high = (middle, high) if _two_layer_stable(rates, middle, batch) else (low, middle)
         fail("learning_rate", f"must be below {low:.4g}, or the weights diverge", rate)
@@ -170,7 +172,7 @@ def _two_layer(model: TwoLayerLinear, groups: tuple[LevelGroup, ...], rate: floa
 @lru_cache(maxsize=64)
 def _row_variance(statement: Callable[..., Any], column: int, size: int) -> Callable[..., Any]:
     """The variance of one element of a row as a function of (α, B, ν, rates of the row)."""
-    del size  # the number of rates: another one is another function
+    del size  # a function for each number of rates
 
     def variance(rate: Any, batch: Any, noise: Any, *rates: Any) -> Any:
         return statement(rates, column, rate, batch, noise)
@@ -215,7 +217,7 @@ def _element_width2(element: np.ndarray, modes: tuple[int, ...]) -> float:
 
 
 def repulsion_shift(levels: np.ndarray, groups: tuple[LevelGroup, ...], element: np.ndarray) -> np.ndarray:
-    """Σ_j Var X_ij/(x_i − x_j) over the levels of other groups, the mean over each group."""
+    """Σ_j Var X_ij/(x_i − x_j) over the levels of other groups, averaged over each group."""
     shifts = []
     for group in groups:
         others = [j for j in range(len(levels)) if j not in group.modes]

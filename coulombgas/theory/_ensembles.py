@@ -1,8 +1,8 @@
 r"""Width at any noise: the ratio of the true width² of a level group to the theory's, as a function of T.
 
-The theory holds for T → 0, finite learning rate and optimiser included. At finite T the drift is not linear, the noise
-depends on the state, levels of neighbouring groups overlap and eigenvectors turn. That part is measured on ensembles of
-the model itself, or on sampled matrices where the fluctuations are Gaussian.
+The theory holds for T → 0 and includes finite learning rate and optimiser. At finite T the drift is not linear, the
+noise depends on the state, levels of neighbouring groups overlap and eigenvectors rotate. This part is measured on
+ensembles of the model itself, or on sampled matrices if the fluctuations are Gaussian.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from coulombgas.training import Optimizer, train
 
 from ._theory import Theory
 
-GRID = 48
+GRID = 48  # points of a curve that is a polynomial of low order
 _SNAPSHOTS = 4
-_MAX_STEPS = 12_000
-_SAMPLED = 40_000
-_SAMPLED_NUMBERS = 2**22  # drawn at once: 32 MB
-_HEALTHY = 0.5
+_MAX_STEPS = 12_000  # updates of an ensemble at most
+_SAMPLED = 40_000  # matrices: s² of a pair to 0.5%
+_SAMPLED_NUMBERS = 2**22  # numbers drawn at once: 32 MB
+_HEALTHY = 0.5  # of the replicas: with more diverged, the rest are a selection
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class ResponseCurve:
     Attributes:
         temperature: grid, shape (point,), from 0.
         log_ratio: shape (point, group).
-        error: Monte Carlo standard deviation of ``log_ratio``, that of the theory included, shape (point, group).
-        source: how it was found, in words.
+        error: Monte Carlo standard deviation of ``log_ratio``, including that of the theory, shape (point, group).
+        source: how it was obtained, in words.
         shift, shift_error: mean level of each group minus its fixed point, and its standard deviation, both (point,
-            group), where ensembles tell; else None.
+            group), if measured on ensembles; else None.
     """
 
     temperature: np.ndarray
@@ -48,11 +48,11 @@ class ResponseCurve:
 
     @property
     def constant(self) -> bool:
-        """Whether the ratio is known without error and the same at every temperature."""
+        """Whether the ratio is known exactly and is the same at every temperature."""
         return not self.error.any() and not np.ptp(self.log_ratio, axis=0).any()
 
     def ratio(self, temperature: float) -> np.ndarray:
-        """R_g(T), shape (group,); beyond the grid its last value."""
+        """R_g(T), shape (group,); beyond the grid the last value."""
         return np.exp([np.interp(temperature, self.temperature, column) for column in self.log_ratio.T])
 
     def ratio_error(self, temperature: float) -> np.ndarray:
@@ -91,12 +91,12 @@ def measure_response(
     """Width² of stationary ensembles over the theory's, group by group.
 
     Args:
-        model: what is trained.
+        model: the model to train.
         theory_at: the theory at a batch size.
         learning_rate: α of the ensembles.
         batch_sizes: one ensemble each.
-        optimizer: plain gradient descent when not given.
-        replicas: replicas an ensemble; each gives four nearly independent snapshots.
+        optimizer: plain gradient descent by default.
+        replicas: replicas per ensemble; each gives four nearly independent snapshots.
         seed: seed of the training.
         progress: called with (done, total) replica-updates.
 
@@ -104,7 +104,7 @@ def measure_response(
         Ratios with their Monte Carlo error, temperatures ascending.
 
     Raises:
-        InputError: when half of an ensemble diverges: the response cannot be measured there.
+        InputError: when half of an ensemble diverges, so that the response cannot be measured.
     """
     sizes = sorted(batch_sizes, reverse=True)
     theories = [theory_at(size) for size in sizes]
@@ -151,8 +151,8 @@ def fit_curve(measured: Measured, theory: Theory, source: str, *, order: int = 2
 
     Args:
         measured: ratios to the theory, so that R(0) = 1.
-        theory: whose fixed points the means start from.
-        source: how it was found.
+        theory: the theory, from whose fixed points the means start.
+        source: how it was obtained.
         order: highest power of T; at most the number of points.
     """
     unit = measured.temperature.max()
@@ -184,13 +184,14 @@ def smooth(
 
 
 def exact_curve(theory: Theory, highest: float) -> ResponseCurve:
-    """R = 1, for temperatures so low that nothing else counts."""
+    """R = 1, for temperatures so low that corrections are negligible."""
     shape = (GRID, len(theory.groups))
     return ResponseCurve(np.linspace(0.0, highest, GRID), np.zeros(shape), np.zeros(shape), "linear theory")
 
 
 def matrix_curve(theory: Theory, highest: float) -> ResponseCurve:
-    """Overlapping groups of Gaussian fluctuations: eigenvalues of sampled matrices over a grid of T."""
+    """The response of overlapping groups with Gaussian fluctuations: eigenvalues of sampled matrices over a grid of
+    T."""
     variance = theory.element_variance
     if variance is None:
         raise InputError("`theory` has no independent elements to sample: measure the response on ensembles.")
@@ -208,12 +209,12 @@ def matrix_curve(theory: Theory, highest: float) -> ResponseCurve:
 
 
 def with_theory_error(curve: ResponseCurve, theory: Theory) -> ResponseCurve:
-    """The curve with the Monte Carlo error of the theory's widths in its own."""
+    """The curve with the Monte Carlo error of the theory's widths included in its own."""
     relative = theory.width2_error / theory.width2
     error = np.hypot(curve.error, relative)
     return replace(curve, error=error)
 
 
 def same_groups(one: tuple[LevelGroup, ...], two: tuple[LevelGroup, ...]) -> bool:
-    """Whether two theories speak of the same modes."""
+    """Whether two theories have the same level groups."""
     return [group.modes for group in one] == [group.modes for group in two]

@@ -1,4 +1,4 @@
-"""The theory of a model at a setting: in closed form where ``symbolic`` has one, else by linear noise; cached."""
+"""The theory of a model at a setting: in closed form if ``symbolic`` has one, else by linear noise; cached."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,7 +16,7 @@ from ._closed_forms import closed_form
 from ._keys import ByIdentity
 from ._theory import Theory
 
-_SLOW = 0.1  # relative change of the learning rate within one relaxation that a schedule may make
+_SLOW = 0.1  # relative change of the learning rate that a schedule may make within one relaxation time
 
 
 def linear_noise(
@@ -44,9 +44,9 @@ def linear_noise(
         batch_size: B.
         optimizer: "sgd", "momentum", "nesterov", or an ``Optimizer`` with a constant schedule.
         sampling: "with-replacement" (every batch is fresh), or "epoch": batches of a finite data set in a new order
-            each epoch, levels recorded at its end; their noise is anticorrelated and flat directions hardly move.
+            each epoch, with levels recorded at its end; their noise is anticorrelated and flat directions hardly move.
         updates_per_epoch: batches in an epoch, for "epoch".
-        tolerance: how near two levels make one group, relative to the largest.
+        tolerance: largest distance of two levels in one group, relative to the largest level.
         seed: seed of the Monte Carlo averages.
         progress: called with (done, total).
 
@@ -55,7 +55,7 @@ def linear_noise(
 
     Raises:
         InputError: for an optimiser without a temperature (Adam), a schedule, a learning rate beyond stability (naming
-            the bound), levels along a direction that nothing restores, or a state too large for dense algebra.
+            the bound), levels along a direction without a restoring force, or a state too large for dense algebra.
 
     Source: derived here; docs/theory/linear_noise.
     """
@@ -76,7 +76,7 @@ def find_theory(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Theory:
-    """The theory that a fit uses: a proved closed form where there is one, else :func:`linear_noise`.
+    """The theory that a fit uses: a proved closed form if there is one, else :func:`linear_noise`.
 
     Arguments and errors as there.
     """
@@ -109,7 +109,7 @@ def _cached(
 
 
 class _Aside:
-    """A progress callable that does not count in the key of a cache: all are equal."""
+    """A progress callable that does not affect the key of a cache: all compare equal."""
 
     def __init__(self, progress: Progress | None):
         self.progress = progress
@@ -147,7 +147,7 @@ def _best(
 
 
 def as_optimizer(optimizer: str | Optimizer) -> Optimizer:
-    """An optimiser from its name, checked."""
+    """An optimiser by name, checked."""
     chosen = Optimizer(optimizer) if isinstance(optimizer, str) else optimizer  # pyright: ignore[reportArgumentType]
     return chosen.check()
 
@@ -158,14 +158,14 @@ def scheduled_rate(
     """Learning rate α(t) at a recorded update and the theory there, if the levels follow the schedule.
 
     Args:
-        optimizer: with its schedule.
+        optimizer: the optimiser with its schedule.
         learning_rate: α at the first update.
         step: the recorded update.
         steps: updates of the whole run.
         theory_at: the theory at a constant learning rate.
 
     Raises:
-        InputError: when the learning rate falls by more than a tenth within one relaxation of the slowest level.
+        InputError: when the learning rate falls by more than a tenth within one relaxation time of the slowest level.
     """
 
     def at(update: int) -> float:

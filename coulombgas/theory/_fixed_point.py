@@ -1,8 +1,8 @@
 r"""The fixed point of the mean update: where the mean gradient plus the decay of the weights vanishes.
 
-Starts from the model's own fixed-point start, kept as exact where the mean update does not move it beyond its Monte
-Carlo error; else descent along the averaged gradient, then Newton's method with the averaged Jacobian. Directions along
-which nothing restores (gauges) are left alone by both.
+Begins at the model's own fixed-point start, which is kept as exact if the mean update does not move it beyond its Monte
+Carlo error; otherwise descent along the averaged gradient is followed by Newton's method with the averaged Jacobian.
+Neither moves along directions without a restoring force (gauge directions).
 """
 
 from typing import NamedTuple
@@ -18,23 +18,23 @@ from coulombgas.models import Model, descend
 from ._moments import BLOCKS, Slope, leave_one_out, measure_mean, measure_slope
 from ._update import FlatUpdate, keys_for, ravel, start_state
 
-_SAMPLES = 2**18  # behind each mean: 1/512 of the noise of one sample
-_SLOPE_SAMPLES = 2**17  # behind the Jacobian of a Newton step, which only has to point the way
-_MEMORY_UPDATES = 200
-_NEWTON_STEPS = 6
+_SAMPLES = 2**18  # samples in each mean: 1/512 of the noise of one sample
+_SLOPE_SAMPLES = 2**17  # samples in the Jacobian of a Newton step, which only needs the right direction
+_MEMORY_UPDATES = 200  # at most: the memory settles in its own relaxation time, a few updates
+_NEWTON_STEPS = 6  # descent has come near: more are only needed if there is no fixed point
 _CONSISTENT = 6.0  # standard deviations of a χ² over all components
-_RANK = 2.0  # times the noise of the Jacobian: singular values below are directions that nothing restores
+_RANK = 2.0  # times the noise of the Jacobian: singular values below belong to directions without a restoring force
 
 
 class FixedPoint(NamedTuple):
-    """State at the fixed point and what is known about it."""
+    """State at the fixed point, and its error."""
 
     state: np.ndarray
     """(w, c)."""
     exact: bool
     """Whether the weights are the model's own fixed point, without Monte Carlo error."""
     error: np.ndarray
-    """Root of the covariance of the error of w, (weights, rank); no column where exact."""
+    """Square root of the covariance of the error of w, (weights, rank); no columns if exact."""
 
 
 def find_fixed_point(model: Model, update: FlatUpdate, decay: float, *, seed: int) -> FixedPoint:
@@ -79,7 +79,7 @@ def _residual(update: FlatUpdate, state: np.ndarray, decay: float, seed: int, us
 
 
 def _settle_memory(update: FlatUpdate, state: np.ndarray, seed: int) -> np.ndarray:
-    """The state with the memory's statistic where the mean update leaves it, for these weights."""
+    """The state with the memory's statistic at its fixed point for these weights."""
     num = update.num_weights
     if update.num_memory == 0:
         return state
@@ -87,7 +87,7 @@ def _settle_memory(update: FlatUpdate, state: np.ndarray, seed: int) -> np.ndarr
         mean = measure_mean(update, state, draws=4, seed=seed + step, use="settle").mean(axis=0)[num:]
         new = np.concatenate([state[:num], mean])
         done = np.abs(new - state).max() <= 1e-2 * np.abs(new).max() and step >= 20
-        # once settled the rest is noise: average it away
+        # once settled only noise is left: average it
         state = new if step < 20 else np.concatenate([state[:num], state[num:] + (mean - state[num:]) / (step - 18)])
         if done and step >= 60:
             break
@@ -95,7 +95,7 @@ def _settle_memory(update: FlatUpdate, state: np.ndarray, seed: int) -> np.ndarr
 
 
 def _is_fixed(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) -> bool:
-    """Whether the mean update leaves the weights alone, within the noise of the mean."""
+    """Whether the mean update leaves the weights unchanged within the noise of the mean."""
     blocks = _residual(update, state, decay, seed, "fixed")[:, : update.num_weights]
     mean, error = blocks.mean(axis=0), blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
     moving = error > 0
@@ -131,7 +131,7 @@ def _newton(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) -> F
 
 
 def pseudo_inverse(slope: Slope, num_weights: int, decay: float) -> np.ndarray:
-    """Inverse of the Jacobian of (g + λw, c' − c), without the directions that its noise cannot tell from flat ones."""
+    """Inverse of the Jacobian of (g + λw, c' − c), without the directions that are flat within its noise."""
     table = slope.jacobian.copy()
     size = table.shape[1]
     diagonal = np.concatenate([np.full(num_weights, decay), np.full(size - num_weights, -1.0)])

@@ -1,9 +1,8 @@
-"""Directions of the weights along which neither the levels nor the mean update move, by symmetry.
+"""Gauge directions: by symmetry, neither the levels nor the mean update change along them.
 
-A matrix M(w) that the model observes often has more weights than the dynamics can tell apart: WO for an orthogonal O
-gives the same WWᵀ. Such directions follow from M alone, without Monte Carlo error. Whether the update respects one
-family of them is then asked of the measured Jacobian; where it does, the Jacobian along them is exactly zero, and all
-its noise there is taken out.
+An observed matrix M(w) often has redundant weights: WO for an orthogonal O gives the same WWᵀ. Such directions follow
+from M alone, without Monte Carlo error. The measured Jacobian then shows whether the update respects a family of them;
+if so, the Jacobian along them is exactly zero, and all its noise there is removed.
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from coulombgas._precision import x64
 from ._moments import Slope
 from ._update import FlatUpdate
 
-_RESPECTED = 2.0  # times the noise: mean squares over very many elements, whose ratio is 1 within per cents
+_RESPECTED = 2.0  # times the noise: mean squares over very many elements, whose ratio is 1 to within a few per cent
 _RANK = 1e-9  # of the largest singular value
 
 
@@ -39,7 +38,7 @@ def without_gauge(slope: Slope, gauge: np.ndarray) -> Slope:
 
 
 def complement(gauge: np.ndarray) -> np.ndarray:
-    """An orthonormal basis at right angles to orthonormal columns."""
+    """An orthonormal basis of the orthogonal complement of orthonormal columns."""
     return np.linalg.qr(gauge, mode="complete")[0][:, gauge.shape[1] :]
 
 
@@ -51,7 +50,7 @@ def _respected(along: np.ndarray) -> bool:
 
 
 def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:
-    """Weights that give the same M, alone and with rotations of its columns or rows."""
+    """Directions that leave M unchanged, alone and together with those that rotate its columns or rows."""
     with x64():
         at = jnp.asarray(weights, jnp.float64)
         matrix = np.asarray(update.matrix(at), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""From weights to levels: groups at the fixed point, and what small changes of the weights do to them."""
+"""From weights to levels: groups at the fixed point, and their response to small changes of the weights."""
 
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ from ._update import FlatUpdate
 class Observable(NamedTuple):
     """The matrix at the fixed point in its own basis.
 
-    ``jacobian`` (element, weights) are the derivatives of the symmetric matrix S whose eigenvalues the levels are at
-    first order, elements (a, b) row by row.
+    ``jacobian`` (element, weights) holds the derivatives of the symmetric matrix S whose eigenvalues are the levels to
+    first order, with elements (a, b) row by row.
     """
 
     levels: np.ndarray
-    """Ascending, (mode,)."""
+    """The levels, ascending, (mode,)."""
     matrix: np.ndarray
     left: np.ndarray
     """Basis of the rows, (row, mode)."""
@@ -72,7 +72,7 @@ def _symmetric(matrix: Array, left: Array, right: Array, kind: str) -> Array:
 
 
 def find_groups(levels: np.ndarray, error: float, tolerance: float) -> tuple[LevelGroup, ...]:
-    """Groups of levels nearer than ``tolerance`` times the largest, or than six errors of the fixed point."""
+    """Groups of levels closer than ``tolerance`` times the largest, or than six errors of the fixed point."""
     largest = max(float(np.abs(levels).max()), 1e-300)
     return level_groups(levels, tolerance=max(tolerance, 6.0 * error / largest))
 
@@ -102,13 +102,13 @@ def level_curvature(
 ) -> np.ndarray:
     """Second derivative of the mean level of each group along directions of the weights, (direction, group).
 
-    By central differences in float64: the mean of a group is smooth where its levels cross.
+    By central differences in float64: the mean of a group stays smooth when its levels cross.
     """
     num, kind, rows = update.num_weights, update.model.level_kind, [list(group.modes) for group in groups]
     sizes = step / np.maximum(np.abs(directions).max(axis=1, initial=0.0), 1e-300)
     shifts = directions * sizes[:, None]
     with x64():
-        # eigenvalues outside the loop: LAPACK calls inside one may wait for each other for ever
+        # eigenvalues outside the loop: LAPACK calls inside it can deadlock
         matrices = jax.jit(jax.vmap(update.matrix))(jnp.asarray(state[:num] + np.concatenate([shifts, -shifts])))
         centre = np.asarray(update.matrix(jnp.asarray(state[:num])))
 

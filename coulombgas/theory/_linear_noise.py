@@ -5,9 +5,9 @@ point E F(z*) = z* let A = E ∂F/∂z, a = ∂F/∂z − A and Q = Cov F(z*, ξ
 
 .. math:: P = A P A^T + E[a P a^T] + Q,
 
-exactly for a linear update at any learning rate and batch size. Levels see it through the Jacobian of the observed
-matrix in its own basis (:mod:`._levels`). A needs one Jacobian averaged over draws, Q one covariance over draws.
-Derived here; the closed forms of :mod:`coulombgas.symbolic` are held to it by tests.
+exactly for a linear update at any learning rate and batch size. It acts on the levels through the Jacobian of the
+observed matrix in its own basis (:mod:`._levels`). A needs one Jacobian averaged over draws, Q one covariance over
+draws. Derived here; tests compare it with the closed forms of :mod:`coulombgas.symbolic`.
 """
 
 from dataclasses import replace
@@ -44,24 +44,26 @@ from ._theory import Theory
 from ._update import FlatUpdate, flat_update
 
 _LARGEST_STATE = 4000  # numbers in z: dense algebra beyond it takes longer than an ensemble
-_JACKKNIFE_UP_TO = 700  # numbers in (w, c) up to which every block is left out in turn; beyond it half of them are
-_SLOPE_SAMPLES = 2**17
-_SPREAD_DRAWS = 2**16
-_LARGEST_BATCH = 64  # at which noise is measured; that of larger batches is scaled, and the scaling checked
-_SCALING_DRAWS = 256
+_JACKKNIFE_UP_TO = (
+    700  # numbers in (w, c) up to which the jackknife leaves out each block in turn; beyond it, half of them at once
+)
+_SLOPE_SAMPLES = 2**17  # in the first round; more follow until ``_WANTED_ERROR`` is reached
+_SPREAD_DRAWS = 2**16  # likewise
+_LARGEST_BATCH = 64  # largest batch at which noise is measured; that of larger ones is scaled, and the scaling checked
+_SCALING_DRAWS = 256  # in each block, for the total variance only
 _SCALING_ALLOWED = 5.0  # standard errors of the total variance
-_ROUNDS = 3  # each with four times the samples of the one before
-_WANTED_ERROR = 0.03  # of s² of any group; that of the temperature, over all groups, is a fraction of it
+_ROUNDS = 3  # each with four times the samples of the previous one
+_WANTED_ERROR = 0.03  # relative, of s² of any group; the error of the temperature, over all groups, is smaller
 _MULTIPLICATIVE_DRAWS = 2**15
-_MULTIPLICATIVE_ROUNDS = 12
-_SLOW = 1.0  # times the norm of the difference of two halves of the draws: rates below are looked at one by one
-_FLAT = 5.0  # standard deviations that the rate of a flat direction may be from zero
-_FLAT_LEVEL = 0.1  # of a level's sensitivity to the weights may lie along a direction that nothing restores
+_MULTIPLICATIVE_ROUNDS = 12  # at most: the series in T is geometric, and grows where it has not settled by then
+_SLOW = 1.0  # times the norm of the difference of two halves of the draws: rates below are examined one by one
+_FLAT = 5.0  # standard deviations by which the rate of a flat direction may differ from zero
+_FLAT_LEVEL = 0.1  # share of a level's sensitivity to the weights allowed along directions without a restoring force
 _LEARNT = 1e-6  # of the largest s²: below, a mode does not fluctuate at this order
 
 
 class Moments(NamedTuple):
-    """What one batch size and decay of the weights need, whatever the learning rate and the optimiser."""
+    """Quantities for one batch size and weight decay, independent of learning rate and optimiser."""
 
     update: FlatUpdate
     point: FixedPoint
@@ -69,20 +71,20 @@ class Moments(NamedTuple):
     spread: Spread
     observable: Observable
     gauge: np.ndarray
-    """Directions of w that nothing restores, by symmetry, (weights, gauge)."""
+    """Gauge directions of w, without a restoring force by symmetry, (weights, gauge)."""
     rest: np.ndarray
-    """The directions at right angles to them, (weights, rest)."""
+    """The orthogonal directions, (weights, rest)."""
     num_neutral: int
-    """Further directions that nothing restores, within the noise of the Jacobian."""
+    """Number of further directions without a restoring force, within the noise of the Jacobian."""
 
     @property
     def is_large(self) -> bool:
-        """Whether dense algebra with z takes seconds a step."""
+        """Whether dense algebra with z takes seconds per step."""
         return self.update.size > _JACKKNIFE_UP_TO
 
 
 class _FlatLevels(InputError):
-    """Levels along directions that look neutral; more draws may tell them apart."""
+    """Some levels depend on directions that appear neutral; more draws may decide."""
 
 
 class Frame(NamedTuple):
@@ -97,11 +99,11 @@ class Solution(NamedTuple):
 
     frame: Frame
     noise: np.ndarray
-    """Q of z, the multiplicative part included."""
+    """Q of z, including the multiplicative part."""
     stable: np.ndarray
     """P₂₂ at the recorded update."""
     seen: np.ndarray
-    """Derivatives of S by the stable coordinates, (element, stable)."""
+    """Derivatives of S with respect to the stable coordinates, (element, stable)."""
 
 
 def linear_noise(
@@ -129,7 +131,7 @@ def linear_noise(
             if level + 1 == _ROUNDS:
                 raise
             continue
-        # four times the samples of a large state take tens of minutes: its error is stated instead
+        # four times the samples take tens of minutes for a large state: its error is stated instead
         if moments.is_large or (theory.width2_error <= _WANTED_ERROR * theory.width2).all():
             break
     state, groups = moments.point.state, theory.groups
@@ -145,7 +147,7 @@ def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: i
     update = _measurable(key, check_count("batch_size", batch_size), decay, seed)
     point = _point(key, batch_size, decay, seed)
     small = update.size <= _JACKKNIFE_UP_TO
-    # the Jacobian is a mean, whatever the batch: one that fits the caches
+    # the mean Jacobian does not depend on the batch: use one that fits into the caches
     wide = update.at_batch(max(model.smallest_batch, 64))
     samples = (_SLOPE_SAMPLES if small else 2**15) * grow
     slope = measure_slope(wide, point.state, draws=max(4, samples // (BLOCKS * wide.batch_size)), seed=seed)
@@ -159,7 +161,7 @@ def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: i
 
 
 def _measurable(key: ByIdentity, batch_size: int, decay: float, seed: int) -> FlatUpdate:
-    """The update at the batch size at which its noise is measured: smaller than the one asked for where that scales.
+    """The update at the batch size at which its noise is measured: smaller than the requested one if the noise scales.
 
     Raises:
         InputError: for a state too large for dense algebra.
@@ -192,10 +194,10 @@ def _point(key: ByIdentity, batch_size: int, decay: float, seed: int) -> FixedPo
 
 
 def _count_neutral(slope: Slope, rest: np.ndarray, decay: float) -> int:
-    """Directions that no symmetry names and nothing restores: rates within their noise.
+    """Number of neutral directions not due to a symmetry: their rates vanish within the noise.
 
-    Singular vectors from one half of the draws are applied to the other half, whose noise they do not know: along a
-    flat direction the rate found there is zero within the scatter of such rates.
+    Singular vectors from one half of the draws are applied to the other half, whose noise is independent: along a flat
+    direction the rate found there is zero within its scatter.
     """
     halves = [_rates(table.mean(axis=0), len(rest), decay) @ rest for table in np.split(slope.jacobian, 2)]
     noise = halves[0] - halves[1]
@@ -213,7 +215,7 @@ def _count_neutral(slope: Slope, rest: np.ndarray, decay: float) -> int:
 
 
 def _rates(jacobian: np.ndarray, num_weights: int, decay: float) -> np.ndarray:
-    """How the mean gradient answers to the weights once the memory has followed, plus the decay."""
+    """Response of the mean gradient to the weights after the memory has adapted, plus the decay."""
     own, rest = jacobian[:num_weights], jacobian[num_weights:]
     rates = own[:, :num_weights] + decay * np.eye(num_weights)
     if len(rest):
@@ -227,7 +229,7 @@ def _solve(
     moments: Moments, learning_rate: float, batch_size: int, optimizer: Optimizer, steps: OptimizerMap,
     updates_per_epoch: int | None, tolerance: float, seed: int,
 ) -> tuple[Theory, Solution]:  # fmt: skip
-    """Everything but the mean shift, with the solution behind it."""
+    """Everything except the mean shift, with the solution used."""
     observable, update = moments.observable, moments.update
     frame = _stable_frame(moments, optimizer, steps, learning_rate)
     error = level_error(observable, moments.point.error)
@@ -252,10 +254,10 @@ def _with_multiplicative(
     moments: Moments, frame: Frame, steps: OptimizerMap, batch_size: int,
     groups: tuple[LevelGroup, ...], updates_per_epoch: int | None, seed: int,
 ) -> tuple[np.ndarray, Solution]:  # fmt: skip
-    """Iterate P → E[a P aᵀ] until the widths stand still: (that part of the noise, the solution with it).
+    """Iterate P → E[a P aᵀ] until the widths converge; returns that part of the noise and the solution with it.
 
     Raises:
-        InputError: when the second moment grows without bound: the fluctuations of the gradient's slope win.
+        InputError: when the second moment grows without bound because of the fluctuations of the gradient's slope.
     """
     noise, jacobian = moments.spread.covariance.mean(axis=0), moments.slope.jacobian.mean(axis=0)
     extra = np.zeros((BLOCKS, *noise.shape))
@@ -281,7 +283,7 @@ def _with_multiplicative(
 def _frame(moments: Moments, jacobian: np.ndarray, steps: OptimizerMap) -> Frame:
     update = moments.update
     assembly = assemble(jacobian, steps, update.num_weights)
-    # the optimiser's averages along a gauge are not seen by anything else; only the shift of small states wants them
+    # the optimiser's averages along a gauge direction affect nothing else; only the shift of small states needs them
     whole = not moments.is_large
     bases = coordinates(moments.gauge, moments.rest, steps.num_state, update.num_memory, whole=whole)
     return Frame(assembly, split(assembly.step, moments.num_neutral, *bases))
@@ -301,7 +303,7 @@ def _stationary(moments: Moments, frame: Frame, noise: np.ndarray, updates_per_e
 
 def _weights_root(solution: Solution, num_weights: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(solution.stable)
-    # the symmetric root is continuous in P, also where eigenvalues are degenerate: the same draws stay comparable
+    # the symmetric root is continuous in P, even for degenerate eigenvalues, so the same draws stay comparable
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return (solution.frame.parts.stable @ root)[:num_weights]
 
@@ -325,8 +327,8 @@ def _width_errors(
     width2: np.ndarray,
     updates: int | None,
 ) -> np.ndarray:
-    """Jackknife over the blocks of draws; for large states from one half, which strays from all as much as all from
-    the truth."""
+    """Jackknife over the blocks of draws; for large states from one half, which deviates from the whole as much as the
+    whole from the truth."""
     jacobians, noises = moments.slope.jacobian, moments.spread.covariance + extra
 
     def widths(jacobian: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -362,7 +364,7 @@ def _times(solution: Solution, observable: Observable, groups: tuple[LevelGroup,
 
 
 def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, learning_rate: float) -> Frame:
-    """The linear update, refused at a learning rate at which it runs away, or with levels that nothing restores.
+    """The linear update; refused at an unstable learning rate, or for levels without a restoring force.
 
     Raises:
         InputError: naming the largest stable rate, or the flat levels.
@@ -371,7 +373,7 @@ def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, l
     own = _frame(moments, jacobian, steps)
     if own.parts.radius >= 1.0:
         low, high = 0.0, learning_rate
-        for _ in range(20):
+        for _ in range(20):  # a bound to six digits
             middle = (low + high) / 2
             radius = _frame(moments, jacobian, optimizer_map(optimizer, middle)).parts.radius
             low, high = (middle, high) if radius < 1.0 else (low, middle)
@@ -385,8 +387,8 @@ def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, l
     flat = np.abs(jacobian_of_levels @ own.parts.neutral[:num])
     if flat.size and flat.max() > _FLAT_LEVEL * np.abs(jacobian_of_levels).max():
         raise _FlatLevels(
-            f"`model` {moments.update.model.name!r}: levels move along directions whose restoring force cannot be told "
-            "from zero: either they diffuse without end and have no temperature (add weight decay, or observe another "
-            "matrix), or the state is too large for linear noise (`method` 'relative' needs none)."
+            f"`model` {moments.update.model.name!r}: levels move along directions whose restoring force cannot be "
+            "distinguished from zero: either they diffuse without end and have no temperature (add weight decay, or "
+            "observe another matrix), or the state is too large for linear noise (`method` 'relative' needs none)."
         )
     return own

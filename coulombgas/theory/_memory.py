@@ -1,6 +1,8 @@
-"""Whether the statistic of a model's memory says all: the gradient's variance with the memory running, and predicted.
+"""Whether the statistic of a model's memory is sufficient: the gradient's variance, measured with the memory and
+predicted.
 
-A model whose memory is not its own statistic (chains, whose mean says nothing) would get a wrong theory without a word.
+A model whose memory is not its own statistic (chains, whose mean carries no information) would silently get a wrong
+theory.
 """
 
 import equinox as eqx
@@ -16,12 +18,12 @@ from ._moments import Slope, Spread
 from ._stationary import lyapunov
 from ._update import FlatUpdate, keys_for, ravel
 
-_REPLICAS, _BURN, _KEPT = 256, 200, 100
-_ALLOWED = 0.2  # of the total variance: 256 replicas and 100 updates measure it to a few per cent
+_REPLICAS, _BURN, _KEPT = 256, 200, 100  # updates until the memory is stationary, then those averaged
+_ALLOWED = 0.2  # relative, of the total variance: 256 replicas and 100 updates measure it to a few per cent
 
 
 def check_memory(update: FlatUpdate, state: np.ndarray, slope: Slope, spread: Spread, batch_size: int) -> None:
-    """Compare the total variance of the gradient at fixed weights with that which the linear theory has for it.
+    """Compare the total variance of the gradient at fixed weights with the prediction of the linear theory.
 
     Raises:
         InputError: when they differ by more than a fifth.

@@ -1,7 +1,7 @@
-"""Mean, Jacobian and covariance of an update, averaged over its random numbers: all that the linear theory needs.
+"""Mean, Jacobian and covariance of an update, averaged over its random numbers: the input of the linear theory.
 
-Draws come in blocks, and every mean is kept block by block, so that the Monte Carlo error of whatever is computed from
-them follows by leaving one block out (jackknife).
+Draws come in blocks, and every mean is kept by block, so that the Monte Carlo error of any derived quantity follows by
+leaving out one block at a time (jackknife).
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from jaxtyping import Array
 from ._update import FlatUpdate, keys_for
 
 BLOCKS = 8
-"""Blocks of a jackknife: enough for an error good to a quarter of itself."""
+"""Blocks of a jackknife: enough to determine an error to a quarter of its size."""
 _ENTRIES = 2**24  # numbers in flight at once: 64 MB
 
 
@@ -27,11 +27,11 @@ class Slope(NamedTuple):
     jacobian: np.ndarray
     """(block, state, state): row (g, c'), column (w, c)."""
     samples: int
-    """Samples behind each block: draws times batch size."""
+    """Samples in each block: draws times batch size."""
 
 
 class Spread(NamedTuple):
-    """Covariance of (g, c') at a state for the batch size asked for, block by block."""
+    """Covariance of (g, c') at a state for the requested batch size, block by block."""
 
     covariance: np.ndarray
     """(block, state, state)."""
@@ -52,7 +52,7 @@ def _mean(update: FlatUpdate, state: Array, keys: Array) -> Array:
 def measure_slope(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: int) -> Slope:
     """Mean and Jacobian with ``draws`` draws in each block."""
     at = jnp.asarray(state, jnp.float32)
-    # all blocks are sent off before the first is waited for: each core takes one
+    # all blocks are dispatched before waiting for the first: each core takes one
     blocks = [_slope(update, at, keys_for(seed, "slope", block * draws, draws)) for block in range(BLOCKS)]
     means, jacobians = (
         np.stack([np.asarray(part, np.float64) for part in parts]) for parts in zip(*blocks, strict=True)
@@ -75,7 +75,7 @@ def _slope(update: FlatUpdate, state: Array, keys: Array) -> tuple[Array, Array]
 def measure_spread(update: FlatUpdate, state: np.ndarray, batch_size: int, *, draws: int, seed: int) -> Spread:
     """Covariance with ``draws`` draws in each block.
 
-    Below the smallest batch that can hold the memory the noise of that batch is scaled, as that of a mean over
+    Below the smallest batch that can hold the memory, the noise of that batch is scaled like that of a mean over
     independent samples.
     """
     scale = update.batch_size / batch_size
@@ -114,10 +114,10 @@ def measure_multiplicative(
         update: the update.
         state: (w, c).
         jacobian: mean Jacobian, (state, state).
-        root: a root of the weights' covariance, (weights, rank).
-        batch_size: the batch asked for.
-        draws: draws in all, a multiple of the number of blocks.
-        seed: of the draws.
+        root: a square root of the weights' covariance, (weights, rank).
+        batch_size: the requested batch size.
+        draws: total number of draws, a multiple of the number of blocks.
+        seed: seed of the draws.
     """
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal((draws, root.shape[1])) @ root.T
@@ -144,14 +144,14 @@ def measure_curvature(update: FlatUpdate, state: np.ndarray, root: np.ndarray, *
     Args:
         update: the update.
         state: (w, c).
-        root: a root of the covariance of (w, c), (state, rank).
+        root: a square root of the covariance of (w, c), (state, rank).
         draws: draws in each block.
-        seed: of the draws.
+        seed: seed of the draws.
     """
     at, rng = jnp.asarray(state, jnp.float32), np.random.default_rng(seed)
     blocks = []
     for block in range(BLOCKS):
-        # rows of mean square 1 in every direction make the noise of the directions' lengths smaller
+        # fixing the mean square in every direction removes the noise of the directions' lengths
         directions = _white(rng.standard_normal((draws, root.shape[1]))) @ root.T
         keys = keys_for(seed, "curve", block * draws, draws)
         blocks.append(_curvature(update, at, jnp.asarray(directions, jnp.float32), keys))
@@ -159,7 +159,7 @@ def measure_curvature(update: FlatUpdate, state: np.ndarray, root: np.ndarray, *
 
 
 def _white(draws: np.ndarray) -> np.ndarray:
-    """Standard normals turned so that their second moments are exactly those of their law, where there are enough."""
+    """Standard normals transformed so that their second moments are exact, if there are enough of them."""
     if len(draws) <= draws.shape[1]:
         return draws
     return np.linalg.qr(draws)[0] * np.sqrt(len(draws))

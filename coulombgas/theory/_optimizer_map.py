@@ -1,4 +1,4 @@
-"""An optimiser as the linear map that it is: from (weight, its state, gradient) to (new weight, new state)."""
+"""An optimiser as a linear map: from (weight, its state, gradient) to (new weight, new state)."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class OptimizerMap(NamedTuple):
 
     @property
     def num_state(self) -> int:
-        """Numbers that the optimiser keeps for each weight."""
+        """Number of values that the optimiser keeps for each weight."""
         return len(self.og)
 
     @property
@@ -37,13 +37,13 @@ class OptimizerMap(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """How much further one gradient moves the weights, in the end, than α times it: 1/(1 − m) with momentum m."""
+        """Total displacement of the weights by one gradient, in units of α times it: 1/(1 − m) with momentum m."""
         rest = np.linalg.inv(np.eye(self.num_state) - self.oo) if self.num_state else self.oo
         return -(self.wg + float(self.wo @ rest @ self.og))
 
 
 def optimizer_map(optimizer: Optimizer, learning_rate: float) -> OptimizerMap:
-    """The map of one weight, by differentiating the update that training makes.
+    """The map of one weight, by differentiating the update used in training.
 
     Raises:
         InputError: for an optimiser that is not linear in the gradient, which has no temperature α/B.

@@ -1,4 +1,4 @@
-"""The response curve of one setting: tabulated, exact, from sampled matrices, or from ensembles trained on the spot."""
+"""The response curve of one setting: tabulated, exact, from sampled matrices, or from ensembles trained on demand."""
 
 from collections.abc import Callable
 
@@ -22,8 +22,8 @@ from ._find import find_theory
 from ._response_table import tabulated
 from ._theory import Theory
 
-_LINEAR = 1e-3  # nonlinearity below which the widths are those of the theory to a fraction of a per cent
-_FAR = 12.0  # widths between groups beyond which they do not overlap
+_LINEAR = 1e-3  # nonlinearity below which the widths agree with the theory to a fraction of a per cent
+_FAR = 12.0  # distance of groups, in widths, beyond which they do not overlap
 
 
 def response_for(
@@ -35,13 +35,13 @@ def response_for(
     theory_at: Callable[[int], Theory],
     progress: Progress | None = None,
 ) -> ResponseCurve:
-    """The curve for one setting whose temperature by the theory alone is ``leading``.
+    """The curve for one setting, for which the theory alone gives the temperature ``leading``.
 
     Args:
-        model: what was trained.
+        model: the trained model.
         theory: its theory at the setting, for the caller's level groups.
         optimizer: how it was trained.
-        leading: temperature from the theory's widths as they are.
+        leading: temperature from the theory's widths without correction.
         theory_at: the theory at another batch size.
         progress: called with (done, total) replica-updates of ensembles trained here.
 
@@ -65,7 +65,7 @@ def response_for(
 
 
 def known_response(model: Model, theory: Theory, optimizer: Optimizer) -> Measured | None:
-    """The table that comes with the library, if it is for this machine, optimiser and level groups."""
+    """The table that comes with the library, if it applies to this machine, optimiser and these level groups."""
     known = tabulated(model) if optimizer.plain else None
     usual = None if known is None else find_theory(model, learning_rate=0.1, batch_size=16)
     return known if usual is not None and same_groups(usual.groups, theory.groups) else None
@@ -75,7 +75,7 @@ def trained_response(
     model: Model, theory: Theory, optimizer: Optimizer, leading: float, theory_at: Callable[[int], Theory],
     progress: Progress | None = None,
 ) -> Measured:  # fmt: skip
-    """Ensembles at about 1 and 1.8 times the leading estimate, which tends to be low."""
+    """Ensembles at about 1 and 1.8 times the leading-order estimate, which tends to be low."""
     gain = theory.temperature * theory.batch_size
     sizes = tuple(sorted({max(1, round(gain / (factor * leading))) for factor in (1.0, 1.8)}))
     return measure_response(

@@ -1,4 +1,4 @@
-"""Measured widths that come with the library, for the RBM of ALP24; ``write_response_table`` makes them again."""
+"""Measured widths that come with the library, for the RBM of ALP24; ``write_response_table`` recomputes them."""
 
 import json
 from importlib import resources
@@ -24,9 +24,11 @@ _WITHOUT_CONSEQUENCE = ("name", "sampler", "init_std")
 
 
 def tabulated(model: Model) -> Measured | None:
-    """Ratios of the ensembles of the table to the theory, if it was made for this very machine at the default groups.
+    """Ratios of the table's ensembles to the theory, if it was computed for exactly this machine and its default
+    groups.
 
-    Whatever changes the law of the levels must agree; how the chains are drawn and how training starts does not count.
+    Everything that affects the law of the levels must agree; the sampler of the chains and the start of training may
+    differ.
     """
     content, own = json.loads(resources.files(_PACKAGE).joinpath(TABLE).read_text()), model.config()
     if own["name"] != GaussianRBM.name or not _same(content["model"], own):
@@ -61,9 +63,9 @@ def _log_factors(model: Model, temperature: np.ndarray) -> np.ndarray:
 
 
 def linear_share(model: Model, theory: Theory) -> np.ndarray:
-    """What finite rate and memory add to the widths at ``theory``'s learning rate, over the same at the table's.
+    """Correction to the widths by finite rate and memory at ``theory``'s learning rate, over that at the table's.
 
-    The part of the mean shift that is linear in T and not in the closed form scales with it, shape (group,).
+    The part of the mean shift that is linear in T and missing in the closed form scales with it, shape (group,).
     """
     x, hidden = np.array([group.center for group in theory.groups]), {"sigma_h2": model.config()["sigma_h2"]}
     leading = evaluate(symbolic.rbm_width2, x, 1.0, numbers=hidden)
@@ -77,7 +79,7 @@ def write_response_table(
     """Train the ensembles of the table (about two minutes) and write it, by default into the package.
 
     Args:
-        path: where to write; an existing file is replaced.
+        path: file to write; an existing one is replaced.
         replicas: replicas at each temperature.
         seed: seed of the training.
         progress: called with (done, total) replica-updates.

@@ -2,8 +2,8 @@ r"""Mean levels at order T, from the curvature of the mean update and of the lev
 
 With P the covariance of z, the mean of z moves from the fixed point by m with :math:`m = A m + \tfrac12\partial^2F:P`,
 and a level by :math:`J m + \tfrac12\partial^2\lambda:P`. Along neutral directions P and m grow with every update, and
-the growth of the two terms cancels in the levels because they do not depend on those directions; what remains is
-computed here with :math:`P = P_{fin} + k D` and :math:`m = m_0 + k m_1` after k updates.
+the growth of the two terms cancels in the levels, which do not depend on those directions; the remainder is computed
+here with :math:`P = P_{fin} + k D` and :math:`m = m_0 + k m_1` after k updates.
 """
 
 import numpy as np
@@ -15,8 +15,8 @@ from ._moments import BLOCKS, jackknife_error, leave_one_out, measure_curvature
 from ._stationary import Assembly, Split, covariance
 from ._update import FlatUpdate
 
-_MOST_DIRECTIONS = 600
-_SAMPLES = 2**17  # samples behind the curvature, each with a direction of its own: a few per cent of the shift
+_MOST_DIRECTIONS = 600  # numbers in (w, c): the curvature needs a direction for each
+_SAMPLES = 2**17  # samples in the curvature, each with its own direction: an error of a few per cent of the shift
 _NEGLIGIBLE = 1e-9  # of the largest eigenvalue of P
 
 
@@ -50,7 +50,7 @@ def _bend(update: FlatUpdate, state: np.ndarray, table: np.ndarray) -> np.ndarra
     values, vectors = _directions(table)
     total = np.zeros((BLOCKS, update.size))
     draws = max(8, _SAMPLES // (BLOCKS * update.batch_size))
-    for sign in (1.0, -1.0):  # rounding and the mixed part make some eigenvalues negative
+    for sign in (1.0, -1.0):  # rounding and the mixed part can make eigenvalues negative
         kept = sign * values > 0
         if kept.any():
             root = vectors[kept].T * np.sqrt(np.abs(values[kept]))
@@ -59,14 +59,14 @@ def _bend(update: FlatUpdate, state: np.ndarray, table: np.ndarray) -> np.ndarra
 
 
 def _directions(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and eigenvectors (direction, …) of a symmetric table, without the negligible."""
+    """Eigenvalues and eigenvectors (direction, …) of a symmetric table, without negligible ones."""
     values, vectors = np.linalg.eigh((table + table.T) / 2)
     kept = np.abs(values) > _NEGLIGIBLE * np.abs(values).max(initial=0.0)
     return values[kept], vectors[:, kept].T
 
 
 def _mean_slopes(update: FlatUpdate, state: np.ndarray, groups: tuple[LevelGroup, ...]) -> np.ndarray:
-    """Derivative of each group's mean level by the weights, (group, weights)."""
+    """Derivative of each group's mean level with respect to the weights, (group, weights)."""
     observable = observe(update, state)
     diagonal = observable.jacobian.reshape(observable.num_modes, observable.num_modes, -1)
     return np.stack([np.mean([diagonal[i, i] for i in group.modes], axis=0) for group in groups])

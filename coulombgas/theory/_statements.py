@@ -1,4 +1,4 @@
-"""Statements of :mod:`coulombgas.symbolic` as numbers: each is lambdified once, and nothing is written down twice."""
+"""Statements of :mod:`coulombgas.symbolic` as numbers: each is lambdified once, and no formula is written twice."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -20,7 +20,7 @@ def evaluate(
         statement: function of SymPy expressions.
         arguments: numbers or arrays, in its order.
         numbers: numbers or arrays for its keyword arguments.
-        options: keyword arguments that are passed as they are: words and flags.
+        options: keyword arguments that are passed unchanged: strings and flags.
     """
     named = dict(numbers or {})
     function = _lambdify(statement, len(arguments), tuple(named), tuple(sorted(options.items())))

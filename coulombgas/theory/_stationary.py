@@ -1,4 +1,4 @@
-r"""The stationary law of a linear update :math:`z' = A z + N\xi`, with directions that nothing restores taken out.
+r"""The stationary law of a linear update :math:`z' = A z + N\xi`, without the neutral directions.
 
 In a real Schur basis with the k neutral directions first, :math:`A = U \begin{pmatrix} T_{11} & T_{12} \\ 0 & T_{22}
 \end{pmatrix} U^T`, the other coordinates :math:`y = U_2^T z` move by :math:`T_{22}` alone and have a stationary
@@ -12,7 +12,7 @@ from scipy import linalg
 
 from ._optimizer_map import OptimizerMap
 
-_DOUBLINGS = 60  # 2^60 updates: any |λ| that float64 tells from 1 has decayed
+_DOUBLINGS = 60  # 2^60 updates: any |λ| below 1 in float64 has decayed
 
 
 class Assembly(NamedTuple):
@@ -50,7 +50,8 @@ def coordinates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bases of z from bases of w: (gauge directions of the weights, everything else).
 
-    Without ``whole`` the optimiser's averages along the gauge are left out: nothing else in z depends on them.
+    Without ``whole`` the optimiser's averages along the gauge directions are left out: nothing else in z depends on
+    them.
     """
     states = np.eye(num_state)
     own = np.asarray(linalg.block_diag(rest, np.kron(states, rest), np.eye(num_memory)))
@@ -84,9 +85,9 @@ def split(step: np.ndarray, num_neutral: int, gauge: np.ndarray, rest: np.ndarra
 
     Args:
         step: A, with A G = G.
-        num_neutral: directions of the rest that nothing restores.
+        num_neutral: number of neutral directions in the rest.
         gauge: G, orthonormal, (z, gauge).
-        rest: coordinates that move by themselves, orthonormal and at right angles to G, (z, rest).
+        rest: coordinates with a dynamics of their own, orthonormal and orthogonal to G, (z, rest).
     """
     own = rest.T @ step @ rest
     values = np.linalg.eigvals(own)
@@ -140,9 +141,9 @@ class Covariance(NamedTuple):
     stable: np.ndarray
     """P₂₂."""
     mixed: np.ndarray
-    """P₁₂, stationary too."""
+    """P₁₂, which is stationary too."""
     growth: np.ndarray
-    """What an update adds to P₁₁."""
+    """Growth of P₁₁ per update."""
 
 
 def covariance(parts: Split, noise: np.ndarray) -> Covariance:

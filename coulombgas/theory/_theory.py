@@ -1,4 +1,4 @@
-"""What a model's update leads to at one setting, as one frozen result."""
+"""The stationary law of a model's update at one setting, as one frozen result."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,18 +23,18 @@ class Theory:
         formula: the temperature in words.
         levels: levels at the fixed point, ascending, shape (mode,).
         matrix: the observed matrix at the fixed point.
-        groups: level groups that fluctuate, ascending; a mode that is not learnt is in none.
+        groups: level groups that fluctuate, ascending; a mode that is not learnt belongs to none.
         width2: stationary s² of each group, shape (group,), squared units of a level.
         width2_error: its Monte Carlo standard error, 0 for closed forms.
-        mean_shift: mean of each group minus its fixed point at order T, shape (group,); None where it is not known.
+        mean_shift: mean of each group minus its fixed point at order T, shape (group,); None if unknown.
         mean_shift_error: its Monte Carlo standard error.
         relaxation: integrated autocorrelation time of each group's levels, in updates.
         updates_to_equilibrium: updates from the fixed point after which every s² is within 1% of ``width2``.
         multiplier: largest \|λ\| of the linear update, below 1.
         element_variance: variances of the elements of the fluctuating symmetric matrix, shape (mode, mode), where they
             are independent Gaussians; None where they are not.
-        input_scatter: relative standard deviation of s² between sets of inputs where one set serves all replicas.
-        source: how it was found.
+        input_scatter: relative standard deviation of s² between sets of inputs, if all replicas share one set.
+        source: how it was obtained.
     """
 
     model: str
@@ -72,7 +72,7 @@ class Theory:
 
     @property
     def mean_levels(self) -> np.ndarray:
-        """Mean levels at order T, shape (mode,); the fixed point where the shift is not known."""
+        """Mean levels at order T, shape (mode,); the fixed point if the shift is unknown."""
         found = np.array(self.levels, dtype=np.float64)
         if self.mean_shift is not None:
             for group, shift in zip(self.groups, self.mean_shift, strict=True):
@@ -81,12 +81,12 @@ class Theory:
 
     @property
     def finite_rate_factor(self) -> float:
-        """T·B/α: what the optimiser makes of α/B at leading order, 1 for plain gradient descent."""
+        """T·B/α: the optimiser's factor on α/B at leading order, 1 for plain gradient descent."""
         return self.temperature * self.batch_size / self.learning_rate
 
     @property
     def nonlinearity(self) -> float:
-        """How far the levels are from the limit T → 0: largest mean shift in units of its level, or s²/x² for it."""
+        """Distance from the limit T → 0: largest mean shift in units of its level, or s²/x² if unknown."""
         x = np.maximum(np.abs([group.center for group in self.groups]), 1e-300)
         rough = self.width2 / x**2
         if self.mean_shift is None:

@@ -1,4 +1,4 @@
-"""One update of a model as a function of flat vectors: what the theory differentiates and averages.
+"""One update of a model as a function of flat vectors, which the theory differentiates and averages.
 
 State is (w, c): the weights and the statistic of the memory, each as one vector. The function maps a state and a key to
 (g, c'): the gradient and the new statistic. The optimiser is linear in what it is given and is applied afterwards.
@@ -18,7 +18,7 @@ from coulombgas.models import Model, Setting, fold, own_key, purpose
 
 
 class Layout(NamedTuple):
-    """Structure and shapes of a tree, to make it from a vector of any precision."""
+    """Structure and shapes of a tree, to rebuild it from a vector of any precision."""
 
     structure: Any
     shapes: tuple[tuple[int, ...], ...]
@@ -29,7 +29,7 @@ class Layout(NamedTuple):
         return sum(math.prod(shape) for shape in self.shapes)
 
     def unravel(self, vector: Array) -> PyTree:
-        """The tree whose leaves one after the other are ``vector``."""
+        """The tree whose concatenated leaves are ``vector``."""
         leaves, first = [], 0
         for shape in self.shapes:
             last = first + math.prod(shape)
@@ -74,7 +74,7 @@ class FlatUpdate(NamedTuple):
         return self.num_weights + self.num_memory
 
     def setting(self, words: Array) -> Setting:
-        """A setting whose shared random numbers are fresh, so that quenched inputs are averaged over."""
+        """A setting with fresh shared random numbers, so that quenched inputs are averaged over."""
         return Setting(learning_rate=jnp.float32(0.0), key=fold(words, purpose("set")), batch_size=self.batch_size)
 
     def __call__(self, state: Float[Array, "state"], words: Array) -> Float[Array, "state"]:

@@ -72,9 +72,10 @@ class SpectrumRecorder:
             select: glob or globs on the names of the parameters.
             every: steps between records.
             learning_rate: learning rate of the training; a number, or a schedule called with the number of updates
-            before the current one. Read from the optimiser if one is attached. batch_size: samples in one gradient,
-            micro-batches and devices together; a number, or a function called in the same way. optimizer: its name,
-            :class:`coulombgas.Optimizer`, a dictionary with any of ``optimizer``, ``momentum``,
+                before the current one. Read from the optimiser if one is attached.
+            batch_size: samples in one gradient, micro-batches and devices together; a number, or a function called in
+                the same way.
+            optimizer: its name, :class:`coulombgas.Optimizer`, a dictionary with any of ``optimizer``, ``momentum``,
                 ``nesterov``, ``dampening``, ``weight_decay``, ``second_moment``; or a PyTorch optimiser, which is read.
             gradient: called with the parameters at each record; returns K ≥ 2 independent gradients, each the mean over
                 ``micro_batch_size`` samples: an iterator of them, or one tree whose leaves have a leading axis of
@@ -87,8 +88,9 @@ class SpectrumRecorder:
             resume: continue an existing recording.
             strict: raise on failure instead of warning and continuing without a recording.
             measure: called in the recorder's thread with all records so far (of the first replica), after each; its
-            numbers are added to those of :meth:`metrics`. It may raise :class:`InputError` while there are too few
-            records. attrs: further attributes to store, JSON-able.
+                numbers are added to those of :meth:`metrics`. It may raise :class:`InputError` while there are too few
+                records.
+            attrs: further attributes to store, JSON-able.
 
         Raises:
             InputError: when ``out`` exists and ``resume`` is false, or cannot be written, or a value is invalid for a
@@ -129,10 +131,12 @@ class SpectrumRecorder:
         """Record ``params`` if ``step`` is a multiple of ``every``; True if it was.
 
         Args:
-            step: updates made so far. params: the parameters after them. learning_rate: of the last update, instead of
-            that given to the recorder. batch_size: of the last update, likewise. optimizer: name or dictionary, for
-            values not given to the recorder. optimizer_state: an optax state, from which the rate and the settings that
-            ``optax.inject_hyperparams``
+            step: updates made so far.
+            params: the parameters after them.
+            learning_rate: of the last update, instead of that given to the recorder.
+            batch_size: of the last update, likewise.
+            optimizer: name or dictionary, for values not given to the recorder.
+            optimizer_state: an optax state, from which the rate and the settings that ``optax.inject_hyperparams``
                 keeps are read.
 
         Raises:
@@ -197,9 +201,11 @@ class SpectrumRecorder:
 
         Args:
             optimizer: the optimiser. Only the parameter groups with selected matrices count, and these must have one
-            learning rate; other settings in which they differ are recorded as unknown. model: a ``torch.nn.Module``.
+                learning rate; other settings in which they differ are recorded as unknown.
+            model: a ``torch.nn.Module``.
             batch_size: samples in one gradient, micro-batches and devices together; a number, or a function that
-            returns it. first_step: updates made before.
+                returns it.
+            first_step: updates made before.
 
         Returns:
             A handle that removes the hook.

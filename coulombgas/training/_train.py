@@ -81,16 +81,18 @@ def train(
         dtype: precision of the training.
         optimizer: "sgd", "momentum", "nesterov", "adam", or an ``Optimizer`` with its constants and schedule.
         statistics: further quantities to record: names among "gram", "norm", "matrix", or functions of one replica's
-        weights
-            by name; variables with dims (setting, replica, step, …).
+            weights by name; variables with dims (setting, replica, step, …).
         keep_weights: record the weights too, as variable ``weights``.
         first_replica: index of the first replica, so that runs of disjoint replicas can be merged.
         shard: (i, n), i from 0: keep only the i-th of n shares of the replicas. Merging the stores of all n gives the
-        store of the whole run, bit for bit. chunk: replicas computed together; by default chosen from the size of the
-        model and the number of cores. The last bits of the results depend on it. out: Zarr store to write, chunk by
-        chunk; it appears when it is complete. overwrite: replace ``out`` if it exists. resume: continue an interrupted
-        run for ``out``, bit for bit; start it if there is none. checkpoint_seconds: time between two checkpoints of
-        each chunk. progress: called with (done, total) replica-updates.
+            store of the whole run, bit for bit.
+        chunk: replicas computed together; by default chosen from the size of the model and the number of cores. The
+            last bits of the results depend on it.
+        out: Zarr store to write, chunk by chunk; it appears when it is complete.
+        overwrite: replace ``out`` if it exists.
+        resume: continue an interrupted run for ``out``, bit for bit; start it if there is none.
+        checkpoint_seconds: time between two checkpoints of each chunk.
+        progress: called with (done, total) replica-updates.
 
     Returns:
         ``Spectra`` with dims (setting, replica, step, mode) and ``failed_step``.

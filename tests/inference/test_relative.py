@@ -148,7 +148,7 @@ def test_a_level_heated_on_its_own_is_left_out_and_named():
     fit = fit_relative_temperatures(settings)
     assert fit.weights[6] == 0.0
     assert fit.weights.sum() == pytest.approx(1.0)
-    assert any("left out level 6: not heated by the common factor" in text for text in fit.warnings)
+    assert any("left out level 6: variance not ∝ the common temperature" in text for text in fit.warnings)
     assert fit.settings[2].relative_temperature.contains(4.0)
 
 
@@ -170,7 +170,7 @@ def test_levels_without_a_common_factor():
     for modes in ([2, 3, 4], 7):
         heated(settings, 1, modes, 4.0)
     fit = fit_relative_temperatures(settings)
-    assert any("do not heat by one common factor" in text for text in fit.warnings)
+    assert any("do not grow by one common factor" in text for text in fit.warnings)
     interval = fit.settings[1].relative_temperature
     assert interval.lower < 4.0
     assert interval.upper > 16.0

@@ -86,9 +86,9 @@ def test_priors_twice_as_wide_move_nothing_with_many_settings_and_much_with_thre
     for name in ("alpha_exponent", "batch_exponent"):
         own, wider = getattr(scaling, name), scaling.wider_prior[name]
         assert max(abs(own.lower - wider.lower), abs(own.upper - wider.upper)) < 0.5 * own.sd
-    assert not any("prior counts" in warning for warning in scaling.warnings)
+    assert not any("prior matters" in warning for warning in scaling.warnings)
     few = fit_temperature(teacher_student(((0.1, 16), (0.1, 64), (0.05, 16)))).scaling
-    assert any("prior counts" in warning for warning in few.warnings)
+    assert any("prior matters" in warning for warning in few.warnings)
     assert few.wider_prior["scatter"].upper > few.scatter.upper
 
 

@@ -1,4 +1,4 @@
-"""Simulation-based calibration: draw parameters from the prior, data from them, fit, and see where the truth ranks."""
+"""Simulation-based calibration: draw parameters from the prior and data from the model, fit, and rank the truth."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,22 +17,22 @@ from coulombgas.inference._text import align
 
 from ._cases import find_case
 
-_RANKS = (255, 127, 63, 31)
+_RANKS = (255, 127, 63, 31)  # draws; the number of ranks, one more, divides into the bins
 _BINS = 16
-_POORLY_MIXED = 0.02
+_POORLY_MIXED = 0.02  # of the fits may have a smaller effective sample size
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Ranks of true parameters among posterior draws; uniform when the inference is right.
+    """Ranks of true parameters among posterior draws, which are uniform if the inference is correct.
 
     Attributes:
-        model: what was calibrated.
+        model: name of the calibrated model.
         ranks: for each parameter the rank of the truth among thinned draws, shape (data set, *parameter).
-        num_ranks: for each parameter how many ranks there are: one more than thinned draws.
+        num_ranks: for each parameter the number of possible ranks, one more than thinned draws.
         coverage: for each parameter the fraction of truths inside the highest-density interval of each probability.
         p_values: for each parameter the χ² p-value of its rank histogram.
-        divergences: of all fits together.
+        divergences: total over all fits.
         worst_ess: for each parameter the effective sample size that 98% of the fits exceed.
     """
 
@@ -50,7 +50,8 @@ class Calibration:
         return len(next(iter(self.ranks.values())))
 
     def passed(self, false_alarm: float = 1e-3) -> bool:
-        """Whether no parameter's ranks betray a wrong inference, at ``false_alarm`` over all parameters together."""
+        """Whether the ranks of all parameters are consistent with a correct inference, at ``false_alarm`` over all
+        parameters."""
         return min(self.p_values.values()) > false_alarm / len(self.p_values)
 
     def records(self) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ class Calibration:
         return to_dataset(self.records(), "parameter", model=self.model, divergences=self.divergences).assign(ranks)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the ranks in plain Python objects."""
+        """Everything except the ranks in plain Python objects."""
         return {
             "model": self.model,
             "passed": self.passed(),
@@ -105,24 +106,24 @@ def calibrate(
 ) -> Calibration:
     """Calibrate a model against its own simulations.
 
-    Every model that a fit of this package samples has a name here: those of ``CATALOGUE``, "temperature" and "response"
-    (T of a setting from its level groups), "spectrum" (the whole RBM), "scaling" and "joint-scaling" (the rule across
-    settings). Any NumPyro program with one argument will do as well: its observed sites are drawn from the program
-    itself and then conditioned on.
+    Every model sampled by a fit of this package can be given by name: those of ``CATALOGUE``, "temperature" and
+    "response" (T of a setting from its level groups), "spectrum" (the whole RBM), "scaling" and "joint-scaling" (the
+    rule across settings). Any NumPyro program with one argument can be calibrated too: its observed sites are drawn
+    from the program itself and then conditioned on.
 
-    Ranks are those among as many thinned draws as are nearly independent: 255, 127, 63 or 31, by the effective sample
-    size that 98% of the fits exceed.
+    Truths are ranked among as many thinned draws as are nearly independent: 255, 127, 63 or 31, according to the
+    effective sample size that 98% of the fits exceed.
 
     Args:
         model: a name ("pair", "rice", "temperature", …), or a program with ``template``.
         prior: distributions that replace those of the model, by site name, in simulation and fit alike.
         num: data sets.
         num_observations: observations in each, or replicas of each setting.
-        template: argument of a program that is not known by name; its observed values count for their shape only.
-        simulate_with: another model that makes the data (a control: the wrong law must fail).
+        template: argument of a program that is not known by name; only the shape of its observed values counts.
+        simulate_with: another model that generates the data (a control: the wrong law must fail).
         gap: known gap Δ for the models that take one.
         seed: seed of everything.
-        num_chains, num_warmup, num_draws: of each fit.
+        num_chains, num_warmup, num_draws: chains, adaptation steps and draws of each fit.
 
     Returns:
         Ranks, coverage and p-values.
@@ -159,7 +160,9 @@ def calibrate(
 def uniformity(ranks: np.ndarray, num_ranks: int = 256) -> float:
     """p-value of χ² for uniform ranks 0 … num_ranks − 1 in 16 bins (fewer for few data sets)."""
     flat = ranks.ravel()
-    bins = int(2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS))))  # divides num_ranks: equal expectations
+    bins = int(
+        2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS)))
+    )  # a divisor of num_ranks, so that all bins have equal expectations
     counts = np.histogram(flat, bins=bins, range=(0, num_ranks))[0]
     return float(stats.chisquare(counts).pvalue)
 
@@ -171,8 +174,8 @@ class _Thinned:
 
 
 def _thin(draws: np.ndarray) -> _Thinned:
-    """As many draws of each data set as are nearly independent, evenly from all chains."""
-    columns = draws.reshape(*draws.shape[:3], -1)[..., 0]  # one element of a vector stands for all
+    """The nearly independent draws of each data set, taken evenly from all chains."""
+    columns = draws.reshape(*draws.shape[:3], -1)[..., 0]  # one element of a vector represents all
     ess = [effective_sample_size(column) for column in columns]
     worst = float(np.quantile(ess, _POORLY_MIXED))
     flat = draws.reshape(draws.shape[0], -1, *draws.shape[3:])

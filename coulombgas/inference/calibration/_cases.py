@@ -1,4 +1,4 @@
-"""What can be calibrated by name: for each model how its data are made, and the problem that a fit draws from."""
+"""Models that can be calibrated by name: how each generates data, and the problem that a fit draws from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from coulombgas.inference.spacing_laws._programs import Observations, scale_prio
 from ._machines import Machine, exact_machine, paper_machine
 
 Program = Callable[[Any], None]
-_BLOCK_SIZE = 3
+_BLOCK_SIZE = 3  # levels of the group model
 _SETTINGS = [(alpha, batch) for alpha in (0.02, 0.05, 0.1) for batch in (4, 16, 64)]
 
 
@@ -54,11 +54,11 @@ class Case:
     """A model ready for calibration.
 
     Attributes:
-        name: for the table.
+        name: name in the table.
         simulate: ``simulate(num, seed)`` gives parameters from the prior by name and the data, a list of arrays, each
             with a leading axis of data sets.
         problem: ``problem(truth, data)`` is the very problem that a fit of these data draws from.
-        even: parameters of which the size alone counts.
+        even: parameters of which only the absolute value counts.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Case:
     even: tuple[str, ...] = ()
 
     def size_of(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Values of a parameter, without the sign if that means nothing."""
+        """Values of a parameter, without the sign if it has no meaning."""
         return np.abs(values) if name in self.even else values
 
 
@@ -117,7 +117,7 @@ def _of_catalogue(model: PaperModel, size: int, gap: float, prior: Mapping[str, 
         model.program(data, scale_prior() | dict(prior))
 
     example = model.start(_example(model, size)[0], gap)
-    # gap and width, or repulsion and mean, are correlated: as in the fit
+    # as in the fit: gap and width, or repulsion and mean, are correlated
     careful = {"dense_mass": True, "target_accept": 0.95} if len(example) > 1 else {}
     program = own if prior else bound(model)
 
@@ -176,7 +176,7 @@ def _with(program: Program, prior: Mapping[str, Any]) -> Program:
 
 
 def _machine_case(name: str, machine: Machine, prior: Mapping[str, Any]) -> Case:
-    """Levels of a machine at temperatures of the prior, through the data preparation of a fit."""
+    """Levels of a machine at temperatures drawn from the prior, through the data preparation of a fit."""
     law = dict(prior).get("temperature", machine.prior)
 
     def problem(truth: dict, data: list[np.ndarray]) -> Problem:
@@ -212,7 +212,7 @@ def _rule_start(truth: dict, num: int) -> dict[str, np.ndarray]:
 
 
 def _scaling_case(replicas: int, prior: Mapping[str, Any]) -> Case:
-    """The two-stage rule, with the exact draw that a fit uses (a replaced prior has none: then by NUTS)."""
+    """The two-stage rule, with the exact draw that a fit uses (or by NUTS, if the prior is replaced)."""
     rule, error = _rule(), np.full(len(_SETTINGS), replicas**-0.5)
     blank = SettingTemperatures(error, error, rule)
 
@@ -262,4 +262,4 @@ _SETTING_CASES: dict[str, Callable[[int, Mapping[str, Any]], Case]] = {
     "joint-scaling": _joint_case,
 }
 CALIBRATED = (*CATALOGUE, *_SETTING_CASES)
-"""Names that :func:`calibrate` knows."""
+"""Names accepted by :func:`calibrate`."""

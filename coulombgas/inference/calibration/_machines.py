@@ -1,4 +1,4 @@
-"""Machines whose levels are drawn from their law at a known temperature, and fitted like anybody's."""
+"""Machines whose levels are drawn from their law at a known temperature, and fitted like any data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from coulombgas.models import GaussianRBM, MatrixDyson, Model
 from coulombgas.theory import ResponseCurve, Theory, find_theory
 from coulombgas.training import Optimizer
 
-_TYPICAL = 0.004  # where the response of the paper's machine was measured
+_TYPICAL = 0.004  # learning rate at which the response of the paper's machine was measured
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Machine:
     """A machine at one setting.
 
     Attributes:
-        prior: of its temperature, where not another is given.
-        replicas: of each data set.
-        curve: its response, with the error that a data set shares.
+        prior: prior of its temperature, unless another is given.
+        replicas: replicas in each data set.
+        curve: its response, with an error common to a data set.
         shift: mean shift of the groups at a temperature and its error, each (group,).
         settings: levels (data set, replica, mode) as the settings of a fit.
-        problem: levels to the problem of a fit.
+        problem: function from levels to the problem of a fit.
     """
 
     prior: Any
@@ -42,7 +42,7 @@ class Machine:
     problem: Callable[[np.ndarray], Problem]
 
     def simulate(self, num: int, seed: int, law: Any) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
-        """Temperatures from ``law`` and levels of the machine there, (data set, replica, mode)."""
+        """Temperatures drawn from ``law`` and levels of the machine at them, (data set, replica, mode)."""
         temperatures = np.asarray(law.sample(jax.random.key(seed), (num,)), dtype=np.float64)
         rng = np.random.default_rng(seed)
         levels = np.stack([self._levels(float(temperature), rng) for temperature in temperatures])
@@ -102,7 +102,7 @@ def paper_machine(replicas: int, *, whole: bool) -> Machine:
     return Machine(dist.LogNormal(np.log(_TYPICAL), 0.6), replicas, theory, curve, shift, problem)
 
 
-_SPREAD = np.array([-1.0, 1.0])  # two replicas that fluctuate, for a setting without data
+_SPREAD = np.array([-1.0, 1.0])  # two fluctuating replicas, to build a setting without data
 
 
 def _settings(model: Model, theory: Theory) -> Callable[[np.ndarray], list[SettingData]]:

@@ -1,7 +1,7 @@
 r"""From the noise of levels to the temperature of a run relative to the others, and to the scaling rule.
 
 Every group of levels (leading ones or bulk of a matrix) has its own temperature :math:`T_{rg} = s_{rg}^2/2\alpha_r`;
-what is common to all groups is how it changes from run to run:
+all groups share its change from run to run:
 
 .. math:: \log T_{rg} = c_g + \log t_r + \epsilon_{rg}, \qquad \log t_r = \mathrm{const} + a\log\alpha_r - b\log B_r.
 """
@@ -20,7 +20,7 @@ Groups = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def group_temperatures(runs: Sequence[RecordedRun], name: str | None = None) -> Groups:
-    """log(s²/2α) and its error over runs (run,), of every group that all runs know; of one matrix or of all."""
+    """log(s²/2α) and its error over runs (run,), for every group known in all runs; of one matrix or of all."""
     rows: dict[str, dict[int, tuple[float, float]]] = {}
     for index, run in enumerate(runs):
         rate = run.dynamics.effective_rate
@@ -36,8 +36,8 @@ def group_temperatures(runs: Sequence[RecordedRun], name: str | None = None) -> 
 def relative_log_temperatures(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     """log t over runs, up to a constant, and its errors.
 
-    Groups are weighted by their errors. Where they differ from one another by more than their errors, those grow by the
-    same factor; and no combination is taken to be better than the best group, since one batch moves all levels.
+    Groups are weighted by their errors. If they differ by more than their errors, the errors are increased by that
+    factor; and no combination is taken to be more precise than the best group, because one batch moves all levels.
     """
     values = np.stack([value - value.mean() for value, _ in groups.values()])
     errors = np.stack([error for _, error in groups.values()])
@@ -51,7 +51,7 @@ def relative_log_temperatures(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_rule(runs: Sequence[RecordedRun], name: str | None, options: dict[str, Any]) -> ScalingFit | None:
-    """The rule across runs, for one matrix or for all together; None where no group is known in all of them."""
+    """The rule across runs, for one matrix or for all together; None if no group is known in all of them."""
     groups = group_temperatures(runs, name)
     if len(runs) < 2 or not groups:
         return None

@@ -1,8 +1,8 @@
 r"""The gradient noise scale tr Σ/|G|² of a recording that carries both, with an interval.
 
 Σ is the covariance of the gradient of one sample and G the mean gradient: at the batch size tr Σ/|G|² noise and signal
-of a gradient are as large as each other (arXiv:1812.06162). It is no proof of a critical batch: it weighs directions by
-their size, not by how far they can still be descended, and it grows along the training (arXiv:2505.23971).
+of a gradient are equally large (arXiv:1812.06162). It is not proof of a critical batch size: it weights directions by
+their size, not by how far the loss can still descend along them, and it grows during training (arXiv:2505.23971).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from scipy import stats
 from coulombgas._interval import PROBABILITY, Interval
 from coulombgas.spectra import RecordedTraining
 
-_FEWEST, _MOST_BLOCKS = 8, 20
+_FEWEST, _MOST_BLOCKS = 8, 20  # blocks of records: enough for an error, long enough to be nearly independent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,8 @@ class NoiseScale:
     """Batch size at which noise and mean of the gradient are equal.
 
     Attributes:
-        value: with its 95% interval; the upper end is infinite where |G|² cannot be told from zero.
-        num_records: records that enter.
+        value: the noise scale with its 95% interval; the upper end is infinite if |G|² is consistent with zero.
+        num_records: records used.
         statement: the value and what it does not show, in one sentence.
     """
 
@@ -69,6 +69,6 @@ def _fieller(above: np.ndarray, below: np.ndarray) -> Interval | None:
     root = np.sqrt(max(one * one - two * zero, 0.0))
     ratio = a / b
     sd = float(ratio * np.sqrt(covariance[0, 0] / a**2 + covariance[1, 1] / b**2 - 2 * covariance[0, 1] / (a * b)))
-    # with |G|² within its error of zero only the lower end exists: the root of the quadratic nearer to it
+    # if |G|² is within its error of zero only the lower end exists: the nearer root of the quadratic
     lower = zero / (one + root) if one + root > 0 else 0.0
     return Interval(float(ratio), float(max(lower, 0.0)), float((one + root) / two) if two > 0 else float("inf"), sd)

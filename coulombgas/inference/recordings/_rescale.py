@@ -1,9 +1,9 @@
 r"""The learning rate that keeps the temperature when the batch size changes.
 
-- SGD, heavy ball and Nesterov's momentum: T = α(1 − d)/(B(1 − m)), so α' = α B'/B · (1 − m')/(1 − m).
-- Adam: gradients are divided by their own size, which shrinks as 1/√B where noise dominates; the same stochastic
-  equation is kept by α' = α √(B'/B), with 1 − β1 and 1 − β2 times B'/B (arXiv:2205.10287).
-- With recordings at several settings: α'^a/B'^b = α^a/B^b with the posterior of (a, b) that they give.
+- SGD, heavy-ball and Nesterov momentum: T = α(1 − d)/(B(1 − m)), so α' = α B'/B · (1 − m')/(1 − m).
+- Adam: gradients are divided by their own size, which shrinks as 1/√B where noise dominates; the stochastic equation is
+  preserved by α' = α √(B'/B), with 1 − β1 and 1 − β2 times B'/B (arXiv:2205.10287).
+- With recordings at several settings: α'^a/B'^b = α^a/B^b with their posterior of (a, b).
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from ._result import ScalingRule
 from ._rule import OPTIMIZERS, Recording, scaling_rule
 
 _HEAVY = ("momentum", "nesterov")
-_FAR = 8.0
+_FAR = 8.0  # factor in the batch size from which on an unmeasured rule is an extrapolation
 _LINEAR_ASSUMES = (
     "it assumes independent samples, a batch below the gradient noise scale, and a learning rate far from the edge of "
     "stability"
@@ -39,15 +39,15 @@ class Rescaling:
     """A setting of equal temperature.
 
     Attributes:
-        learning_rate: of the new batch size; without recordings its interval is a point.
-        batch_size: the new one.
-        law: which law was used.
-        assumption: what it assumes.
-        beta1, beta2: Adam's, rescaled, where they were given.
-        noise_scale: of the recordings that carry it.
-        holds: False where the rule cannot hold, None where nothing is known about that.
-        warnings: why, and what else a reader must know.
-        rule: what the recordings say of the scaling rule.
+        learning_rate: learning rate at the new batch size; without recordings its interval is a point.
+        batch_size: the new batch size.
+        law: the law used.
+        assumption: its assumptions.
+        beta1, beta2: Adam's constants, rescaled, if they were given.
+        noise_scale: gradient noise scale, if the recordings hold it.
+        holds: False if the rule cannot hold, None if unknown.
+        warnings: the reasons, and further warnings.
+        rule: the scaling rule inferred from the recordings.
     """
 
     learning_rate: Interval
@@ -113,20 +113,20 @@ def rescale(
     beta2: float | int | None = None,
     seed: int = 0,
 ) -> Rescaling:
-    r"""The learning rate at another batch size that leaves the temperature as it is.
+    r"""The learning rate at another batch size that leaves the temperature unchanged.
 
     Args:
         recordings: recordings of such trainings, or their :func:`scaling_rule`: at several settings they give the
             exponents, at one the gradient noise scale and the fastest relaxation.
-        learning_rate, batch_size: as they are.
-        to_batch_size: the batch size to go to.
+        learning_rate, batch_size: the current ones.
+        to_batch_size: the new batch size.
         optimizer: "sgd", "momentum", "nesterov", "adam" or "adamw"; by default that of the recordings, else "sgd".
-        momentum, to_momentum: of momentum and Nesterov, now and then; the same by default.
-        beta1, beta2: of Adam, to be rescaled as well.
+        momentum, to_momentum: current and new momentum; the same by default.
+        beta1, beta2: constants of Adam, to be rescaled as well.
         seed: seed of the posterior draws.
 
     Raises:
-        InputError: for values that do not fit.
+        InputError: for values that do not fit together.
     """
     alpha, batch = check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size)
     target = check_count("to_batch_size", to_batch_size)
@@ -163,7 +163,7 @@ def _descent(
         law = f"linear: α' = α B'/B{momentum}, T = α/(B(1 − m))"
         return _point(alpha * target / batch * factor), law, _LINEAR_ASSUMES
     a, b = exponents
-    # where the temperature hardly depends on the rate there is no answer: such draws only widen the interval
+    # where the temperature hardly depends on the rate there is no solution: such draws only widen the interval
     draws = (
         alpha * factor * (target / batch) ** (b / np.where(np.abs(a) > 0.05, a, np.sign(a) * 0.05 + (a == 0) * 0.05))
     )
@@ -234,11 +234,11 @@ def _warnings(
     if scale is not None and target > scale.value.upper:
         yield (
             f"outside the range of the rule: {target} is beyond the gradient noise scale of {scale.value.mean:.3g} "
-            f"[{scale.value.lower:.3g}, {scale.value.upper:.3g}] samples, where a larger rate is no longer paid for by "
-            "less noise"
+            f"[{scale.value.lower:.3g}, {scale.value.upper:.3g}] samples, where a larger rate is no longer "
+            "compensated by less noise"
         )
     elif scale is None:
-        yield "the gradient noise scale is not known: whether the new batch is below it cannot be told"
+        yield "the gradient noise scale is unknown, so the new batch may be beyond it"
     fastest = _fastest(rule)
     if fastest is not None and name not in ADAPTIVE and rate.mean * fastest > 2:
         yield (
@@ -246,9 +246,9 @@ def _warnings(
             f"{rate.mean:.3g} is beyond stability, 2/{fastest:.3g}"
         )
     elif fastest is None and rate.mean > 2 * alpha:
-        yield "whether the new learning rate is stable is not known: try it before a long run"
+        yield "it is not known whether the new learning rate is stable: try it before a long run"
     if max(target / batch, batch / target) > _FAR and exponents is None:
-        yield f"a factor {max(target / batch, batch / target):g} in the batch is far for a rule that was not measured"
+        yield f"a factor {max(target / batch, batch / target):g} in the batch size is large for an unmeasured rule"
     if rule is not None and exponents is None and name not in ADAPTIVE:
         yield f"the recordings do not give the exponents, which are taken as 1: {rule.verdict}"
     if rule is not None and rule.holds is False:

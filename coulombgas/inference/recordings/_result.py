@@ -1,4 +1,4 @@
-"""What several recordings say together."""
+"""Joint results of several recordings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ class ScalingRule:
     """Temperatures of trainings and the scaling rule T ∝ α^a/B^b across them.
 
     Attributes:
-        runs: one for each recording.
-        scaling: posterior of a, b and the scatter, all layers together; None where it cannot be had.
+        runs: one entry for each recording.
+        scaling: posterior of a, b and the scatter, for all layers together; None if not available.
         by_layer: the same for each matrix.
-        holds: whether a = b = 1; None where it cannot be told.
+        holds: whether a = b = 1; None if undecided.
         verdict: the answer in one sentence.
-        warnings: what a reader must know.
+        warnings: warnings about the numbers.
     """
 
     runs: tuple[RecordedRun, ...]
@@ -34,7 +34,7 @@ class ScalingRule:
     warnings: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """What ``coulombgas rule --json`` prints: runs, scaling and verdict."""
+        """The output of ``coulombgas rule --json``: runs, scaling and verdict."""
         found = self.scaling
         return {
             "runs": [run.record() for run in self.runs],

@@ -34,7 +34,7 @@ def scaling_rule(
     seed: int = 0,
     num_draws: int = 1000,
 ) -> ScalingRule:
-    r"""How hot several trainings were, and whether only α/B counts.
+    r"""Temperatures of several trainings, and whether only α/B counts.
 
     For each recording the noise that one update adds to u_iᵀ W v_i is measured from the motion of the levels, for
     leading levels and bulk of every matrix (:func:`coulombgas.networks.layer_motion`). The posterior of (a, b, scatter)
@@ -46,17 +46,17 @@ def scaling_rule(
     may be given instead of recordings.
 
     Args:
-        recordings: recordings of trainings at different settings: paths, what :func:`coulombgas.read_recording`
-            returned, or ensembles.
+        recordings: recordings of trainings at different settings: paths, results of :func:`coulombgas.read_recording`,
+            or ensembles.
         select: glob or globs on the names of the matrices.
         after: last training step to leave out; by default the first half of each run.
         replica: which of the replicas of a recording.
-        learning_rate, batch_size, optimizer: of each recording, or one for all, where they do not know them.
+        learning_rate, batch_size, optimizer: of each recording, or one for all, if the recordings do not hold them.
         seed: seed of the posterior draws.
         num_draws: draws of each of four chains.
 
     Raises:
-        InputError: for recordings and ensembles together, for something else, or values that do not fit.
+        InputError: for recordings and ensembles together, for anything else, or values that do not fit together.
     """
     single = isinstance(recordings, str | os.PathLike | NetworkSpectra | xr.Dataset)
     items: list[Any] = [recordings] if single else list(recordings)
@@ -105,7 +105,7 @@ def _remarks(runs: Sequence[RecordedRun], used: Sequence[RecordedRun]) -> Iterat
     if moving:
         yield (
             f"{len(moving)} of {len(groups)} groups of levels still drift, as the {moving[0][2]} of {moving[0][1]} in "
-            f"{moving[0][0].path}: their noise is that of the present weights, which still change"
+            f"{moving[0][0].path}: their noise is that of the current weights, which still change"
         )
     scales = [run for run in used if run.noise_scale is not None]
     for run in scales:
@@ -115,7 +115,7 @@ def _remarks(runs: Sequence[RecordedRun], used: Sequence[RecordedRun]) -> Iterat
 
 
 def _of_ensembles(spectra: Sequence[xr.Dataset], seed: int) -> ScalingRule:
-    """Ensembles have their temperatures from the widths of their levels."""
+    """The rule from ensembles, whose temperatures follow from the widths of their levels."""
     if sum(each.sizes["setting"] for each in spectra) < 2:
         raise InputError("`recordings` is one ensemble at one setting: give at least two settings.")
     fit = fit_temperature(spectra, seed=seed)

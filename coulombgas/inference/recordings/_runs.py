@@ -13,12 +13,12 @@ from coulombgas.spectra import NetworkSpectra
 
 from ._noise_scale import NoiseScale, noise_scale
 
-_FEWEST_LEVELS = 12  # fewer do not show which of them are a bulk
+_FEWEST_LEVELS = 12  # fewer levels do not show which of them form a bulk
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedLayer:
-    """One matrix of a run: its name and what the motion of its levels says."""
+    """One matrix of a run: its name and the motion of its levels."""
 
     name: str
     motion: LayerMotion
@@ -44,13 +44,13 @@ class RecordedRun:
     """One recording.
 
     Attributes:
-        path: where it came from.
+        path: its source.
         dynamics: learning rate, batch size and optimiser during the records used.
-        temperature: s²/2α of the leading levels that are in equilibrium, averaged over them, in units of the loss; of
-            the bulk ones where no leading level is; None where nothing is.
+        temperature: s²/2α averaged over the leading levels in equilibrium, in units of the loss; of the bulk levels if
+            no leading one is; None if none is.
         layers: matrices, in the order of the recording.
         noise_scale: tr Σ/|G|², where recorded.
-        remark: which records were used, where not simply the later half.
+        remark: which records were used, if not simply the later half.
     """
 
     path: str
@@ -86,7 +86,7 @@ def measure_runs(
     Args:
         recordings: trajectories of one architecture.
         after: last step to leave out; by default the first half of each run.
-        given: "learning_rate", "batch_size" and "optimizer" of each run, for recordings that do not know them.
+        given: "learning_rate", "batch_size" and "optimizer" of each run, for recordings that do not hold them.
     """
     windows = [_window(spectra, after, _own(given, index)) for index, spectra in enumerate(recordings)]
     paths = [
@@ -151,7 +151,7 @@ def _rows(spectra: NetworkSpectra, name: str) -> int:
 
 
 def _num_leading(levels: np.ndarray, rows: int) -> int:
-    """Spikes beyond the noise bulk of the last record; all levels where they are too few for a bulk."""
+    """Number of spikes beyond the noise bulk of the last record; all levels if they are too few for a bulk."""
     positive = levels[levels > 1e-12 * levels[-1]]
     if positive.size < _FEWEST_LEVELS:
         return levels.size

@@ -1,4 +1,4 @@
-"""One plain sentence: does T ∝ α/B hold, does it not, or can it not be told, and what would tell."""
+"""One plain sentence: T ∝ α/B holds, does not hold, or is undecided, and which data would decide."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from coulombgas.inference._parts import ScalingFit
 from ._runs import RecordedRun, adaptive
 
 FALSE_ALARM = 0.01
-_OTHER = 0.5  # exponents that differ by as much are another rule: the square root, or none
-_LARGE_SCATTER = 0.35
+_OTHER = 0.5  # exponents that differ by this much belong to another rule: the square root, or none
+_LARGE_SCATTER = 0.35  # of log T: the linear rule then misses temperatures by a factor √2
 
 
 def judge(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], fit: ScalingFit | None) -> tuple[bool | None, str]:
-    """Whether the linear rule holds, None where it cannot be told, and the sentence that says so."""
+    """Whether the linear rule holds (None if undecided), and the sentence that says so."""
     if runs and all(adaptive(run) for run in runs):
         return None, (
             "cannot be told: Adam divides each gradient by its own size, so that these trainings have no temperature "

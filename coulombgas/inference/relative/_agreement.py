@@ -1,4 +1,4 @@
-"""Do all levels heat by the same factor? Those that do not are found one by one."""
+"""Do the variances of all levels grow by the same factor? Those that do not are found one by one."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ FALSE_ALARM = 1e-3
 
 
 class Agreement(NamedTuple):
-    """Weights of the levels (0 for those left out), the levels left out, and whether the rest heat by one factor.
+    """Weights of the levels (0 for those left out), the levels left out, and whether the rest follow one factor.
 
-    Where they do not, ``spread`` is the standard deviation over levels of the log variance about the common factor,
+    If they do not, ``spread`` is the standard deviation over levels of the log variance about the common factor,
     for each setting; else 0.
     """
 
@@ -29,8 +29,8 @@ def agreeing_levels(variances: LogVariances, reference: np.ndarray) -> Agreement
 
     The deviation of a level from the weighted mean, :math:`d_{si} = (e_i - w)\cdot\ell_s`, has the variance
     :math:`(e_i - w)^T C_s (e_i - w)`; about its mean over settings its square sums to χ² with one degree of freedom
-    fewer than settings (an F law for few replicas). The false-alarm rate is 1e-3 over all levels (Bonferroni). Should
-    half of the levels have to go, none is left out: then there is no common factor.
+    fewer than settings (an F law for few replicas). The false-alarm rate is 1e-3 over all levels (Bonferroni). If half
+    of the levels would have to be left out, none is: then there is no common factor.
     """
     num = variances.estimate.shape[1]
     kept, left_out = np.arange(num), []
@@ -57,12 +57,12 @@ def _no_common_factor(variances: LogVariances, reference: np.ndarray) -> Agreeme
 
 
 def _p_values(variances: LogVariances, weights: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Of each level, that it follows the common factor over the reference settings."""
+    """p-value of each level under the common factor over the reference settings."""
     estimate, covariance = variances.estimate[reference], variances.covariance[reference]
     deviation = estimate - (estimate @ weights)[:, None]
     contrast = np.eye(len(weights)) - weights
     variance = np.einsum("ij,sjk,ik->si", contrast, covariance, contrast)
-    # a level with all the weight deviates from itself by nothing
+    # a level with all the weight does not deviate from itself
     precision = 1.0 / np.maximum(variance, 1e-12 * np.einsum("sii->si", covariance))
     center = (precision * deviation).sum(axis=0) / precision.sum(axis=0)
     chi2 = (precision * (deviation - center) ** 2).sum(axis=0)

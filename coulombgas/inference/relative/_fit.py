@@ -28,13 +28,13 @@ class RelativeTemperature:
 
     Attributes:
         path, learning_rate, batch_size: the setting.
-        num_replicas: replicas that entered.
+        num_replicas: replicas used.
         log_draws: draws of log(T/T_first), shape (chain, draw); 0 for the first setting. All settings share the error
             of the first one in them.
         log_temperature: estimate of log T up to a constant that all settings share (0 at the first).
-        log_error: its standard error, independent between settings, the first included.
-        same_fixed_point: False where the mean levels contradict those of the other settings.
-        warnings: what a reader of the number must know about this setting, one sentence each.
+        log_error: its standard error, independent between settings, including the first.
+        same_fixed_point: False if the mean levels contradict those of the other settings.
+        warnings: warnings about this setting, one sentence each.
     """
 
     path: str
@@ -59,8 +59,8 @@ class RelativeFit:
 
     Attributes:
         settings: one :class:`RelativeTemperature` for each setting, in their order.
-        weights: weight of each level, shape (mode,), of sum 1; 0 where it was left out.
-        warnings: sentences that concern all settings: levels left out and why.
+        weights: weight of each level, shape (mode,), of sum 1; 0 for levels left out.
+        warnings: warnings that concern all settings: levels left out and why.
     """
 
     settings: tuple[RelativeTemperature, ...]
@@ -73,18 +73,18 @@ def fit_relative_temperatures(
 ) -> RelativeFit:
     """Ratios of the temperatures of several settings of one model, from the variances of its levels.
 
-    Levels that do not fluctuate, that a wall at 0 distorts, or that heat by another factor than the rest (false-alarm
-    rate 1e-3) are left out and named; settings that rest at another fixed point (false-alarm rate 1e-4) are named, and
-    neither weights nor the agreement of levels heed them.
+    Levels that do not fluctuate, are distorted by the wall at 0, or whose variances grow by another factor than the
+    rest (false-alarm rate 1e-3) are left out and named; settings at another fixed point (false-alarm rate 1e-4) are
+    named and do not enter the weights and the agreement of levels.
 
     Args:
         settings: at least two settings of one model, with at least three replicas each, all near one fixed point.
-        seed: of the draws.
+        seed: seed of the draws.
         num_chains, num_draws: shape of the draws.
 
     Raises:
-        InputError: when there is one setting only, the numbers of modes differ, a setting has fewer than 3 replicas,
-            or nothing fluctuates.
+        InputError: when there is only one setting, the numbers of modes differ, a setting has fewer than 3 replicas, or
+        nothing fluctuates.
     """
     shape = (check_count("num_chains", num_chains), check_count("num_draws", num_draws))
     usable = usable_levels(settings)
@@ -144,7 +144,7 @@ def _draw(
 def _inverse_trigamma(values: np.ndarray) -> np.ndarray:
     """x with ψ'(x) = value, by Newton's iteration on 1/ψ', which is nearly linear: it converges from this start."""
     x = 0.5 + 1.0 / values
-    for _ in range(10):
+    for _ in range(10):  # converges quadratically
         trigamma = special.polygamma(1, x)
         x = x + trigamma * (1.0 - trigamma / values) / special.polygamma(2, x)
     return x
@@ -164,10 +164,11 @@ def _sentences(usable: Usable, agreement: Agreement) -> tuple[str, ...]:
     found = list(usable.warnings)
     left_out = usable.modes[list(agreement.left_out)]
     if len(left_out):
-        found.append(f"left out {name_levels(left_out)}: not heated by the common factor (false-alarm rate 1e-3)")
+        found.append(f"left out {name_levels(left_out)}: variance not ∝ the common temperature (false-alarm rate 1e-3)")
     if not agreement.common:
         found.append(
-            "the levels do not heat by one common factor (false-alarm rate 1e-3) and tell no temperature: "
-            "the intervals hold their spread; check that all settings are stationary and at one fixed point"
+            "the variances of the levels do not grow by one common factor (false-alarm rate 1e-3) and give no "
+            "temperature: the intervals include their spread; check that all settings are stationary and at one "
+            "fixed point"
         )
     return tuple(found)

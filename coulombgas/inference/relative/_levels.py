@@ -1,4 +1,4 @@
-"""The levels of several settings of one model: what they must be, and which of them can carry a temperature."""
+"""The levels of several settings of one model: their requirements, and which of them can carry a temperature."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from coulombgas._checks import InputError, check_count, check_finite_array, chec
 
 FEWEST_REPLICAS = 3
 _FEW_REPLICAS = 20
-_IMPOSSIBLE_WIDTHS = 30.0
-_MAX_EXCLUDED = 0.05
-_APART = 5.0
-_WALL_WIDTHS = 3.0
+_IMPOSSIBLE_WIDTHS = 30.0  # from the median: no law with such a width gives such a level
+_MAX_EXCLUDED = 0.05  # of the replicas
+_APART = 5.0  # widths of a gap between replicas at two fixed points
+_WALL_WIDTHS = 3.0  # of a level's mean from 0
 _WALL_SLOPE = 0.5
 
 
@@ -33,9 +33,8 @@ class LevelData(NamedTuple):
 class Usable(NamedTuple):
     """Levels that can carry a temperature.
 
-    ``settings`` are in one unit for all, without the replicas that were left out; ``modes`` are the indices of the
-    levels that move in every setting and keep away from 0; ``warnings`` concern all settings, ``of_setting`` each its
-    own.
+    ``settings`` are in a common unit, without the replicas left out; ``modes`` are the indices of the levels that
+    fluctuate in every setting and stay away from 0; ``warnings`` concern all settings, ``of_setting`` single ones.
     """
 
     settings: tuple[LevelData, ...]
@@ -47,10 +46,10 @@ class Usable(NamedTuple):
 def usable_levels(settings: Sequence[LevelData]) -> Usable:
     """Check the settings and find the levels that can carry a temperature.
 
-    A level is left out where its standard deviation is no larger than the rounding of the numbers. If every level of
-    every setting is at least 0 (singular values or their squares), it is also left out where the wall at 0 makes its
-    law: where its mean is within 3 standard deviations of 0 in some setting, or grows with them from setting to setting
-    (noise around 0 is pushed up by repulsion; its squared singular values have variances ∝ T²).
+    A level is left out if its standard deviation is no larger than the rounding of the numbers. If every level of every
+    setting is at least 0 (singular values or their squares), it is also left out if the wall at 0 determines its law:
+    if its mean is within 3 standard deviations of 0 in some setting, or grows with them from setting to setting (noise
+    around 0 is pushed up by repulsion; its squared singular values have variances ∝ T²).
 
     Raises:
         InputError: one setting only, settings with different numbers of modes, fewer than 3 replicas, levels that are
@@ -70,8 +69,8 @@ def usable_levels(settings: Sequence[LevelData]) -> Usable:
     modes = np.flatnonzero(~frozen & ~at_wall)
     if not len(modes):
         raise InputError(
-            "`spectra` have no level that tells a temperature: each one is constant in some setting or "
-            "noise around 0; record a layer whose leading levels stand clear of 0."
+            "`spectra` have no level that gives a temperature: each is constant in some setting or noise "
+            "around 0; record a layer whose leading levels are well above 0."
         )
     warnings = []
     if frozen.any():
@@ -126,14 +125,14 @@ def _same_modes(settings: list[LevelData]) -> list[LevelData]:
 
 
 def _in_one_unit(settings: list[LevelData]) -> list[LevelData]:
-    """The settings over a power of two near their largest level, so that no square over- or underflows."""
+    """The settings divided by a power of two near their largest level, so that no square over- or underflows."""
     largest = max(float(np.abs(setting.levels).max()) for setting in settings)
     exponent = -int(np.frexp(largest)[1])
     return [setting._replace(levels=np.ldexp(setting.levels, exponent)) for setting in settings]
 
 
 def _frozen(setting: LevelData) -> np.ndarray:
-    """Levels that move no more than the rounding of the largest one; numbers that fit in float32 were float32."""
+    """Levels that vary no more than the rounding of the largest one; numbers that fit into float32 were float32."""
     levels = setting.levels
     single = np.array_equal(levels.astype(np.float32), levels)
     rounding = 8 * float(np.finfo(np.float32 if single else np.float64).eps) * np.abs(levels).max()
@@ -153,7 +152,7 @@ def _at_wall(settings: Sequence[LevelData]) -> np.ndarray:
 
 
 def _without_far_replicas(setting: LevelData) -> tuple[LevelData, tuple[str, ...]]:
-    """The setting without replicas that have a level more than 30 widths from its median, and what to say of them."""
+    """The setting without replicas that have a level more than 30 widths from its median, and warnings about them."""
     levels, warnings = setting.levels, []
     moving = levels[:, ~_frozen(setting)]
     distance = np.abs(moving - np.median(moving, axis=0))
@@ -164,8 +163,8 @@ def _without_far_replicas(setting: LevelData) -> tuple[LevelData, tuple[str, ...
     count = 0 if few else max(int(far.sum()), _apart(moving))
     if count > max(_MAX_EXCLUDED * len(levels), 1):
         raise InputError(
-            f"{setting.label}: {count} of {len(levels)} replicas rest elsewhere than the others: start all replicas "
-            "from one minimum, or remove those that left it."
+            f"{setting.label}: {count} of {len(levels)} replicas are at another fixed point than "
+            "the others: start all replicas from one minimum, or remove those that left it."
         )
     if count:
         setting = setting._replace(levels=levels[~far])
@@ -177,7 +176,7 @@ def _without_far_replicas(setting: LevelData) -> tuple[LevelData, tuple[str, ...
 
 
 def _apart(levels: np.ndarray) -> int:
-    """Replicas on the smaller side of a gap of more than 5 widths in some level, more than 5% of them; else 0.
+    """Replicas on the smaller side of a gap of more than 5 widths in some level, if more than 5% of them; else 0.
 
     The width is the standard deviation within both sides of the gap. Levels around one fixed point have no such gap.
     """

@@ -1,4 +1,4 @@
-"""Records without a theory as the settings of a fit: temperatures relative to the first."""
+"""Records without a theory as settings of a fit, with temperatures relative to the first."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def fit_relative_settings(
         options: seed and numbers of chains and draws.
 
     Raises:
-        InputError: for one setting, which has no relative temperature, copies, or different numbers of levels.
+        InputError: for a single setting, which has no relative temperature, for copies, or different numbers of levels.
     """
     if len(records) < 2:
         raise InputError(
@@ -59,7 +59,7 @@ def _setting(record: Record, fit: RelativeFit, index: int, reason: str) -> Setti
 
 
 def _rule(fit: RelativeFit, options: dict[str, Any]) -> ScalingFit | None:
-    """The rule across the settings that rest at one fixed point."""
+    """The rule across the settings at one fixed point."""
     kept = [setting for setting in fit.settings if setting.same_fixed_point]
     if len(kept) < 2:
         return None

@@ -1,4 +1,4 @@
-r"""Log variances of levels with their covariance, as the replicas show it, and weights for their mean.
+r"""Log variances of levels with their covariance, measured from the replicas, and weights for their mean.
 
 To first order :math:`\log s_i^2 - \log\sigma_i^2` is the mean over replicas of the influence values
 
@@ -21,7 +21,7 @@ from scipy import optimize, special
 _GAUSSIAN_REPLICAS = 50
 _POOLED_REPLICAS = 100
 _FEW_REPLICAS = 50
-# shrinkage of correlations before weights are chosen, per mode and replica: weights may not fit noise
+# shrinkage of correlations before weights are chosen, per mode and replica: weights must not fit noise
 _CAUTION = 10.0
 
 
@@ -29,7 +29,7 @@ class LogVariances(NamedTuple):
     """Log variances of all settings and levels.
 
     ``estimate`` is unbiased; ``covariance`` is between the levels of a setting, settings being independent; ``shape``
-    is the pooled covariance of influence values; ``num_replicas`` counts the replicas behind it.
+    is the pooled covariance of influence values; ``num_replicas`` counts the replicas used for it.
     """
 
     estimate: Float[np.ndarray, "setting mode"]
@@ -50,11 +50,11 @@ def log_variances(levels: Sequence[np.ndarray], reference: Sequence[int]) -> Log
 
     With ν = replicas − 1 and :math:`\nu_i = 2\nu/\Sigma_{ii}` effective degrees of freedom (ν for a Gaussian level),
     :math:`\log s_i^2 - \psi(\nu_i/2) + \log(\nu_i/2)` has no bias and the variance :math:`\psi'(\nu_i/2)`, exactly for
-    Gaussian levels; correlations are those of the shape. Few replicas hardly measure a shape, so it is shrunk:
+    Gaussian levels; correlations are those of the shape. A few replicas determine a shape poorly, so it is shrunk:
 
     - the pooled shape includes the Gaussian one, :math:`2\rho^2` of the measured correlations, counted as 50 replicas;
     - the shape of a setting includes the pooled one, counted as 100 replicas, and is never below it (in its sum);
-    - a setting with fewer than 50 replicas takes no level to have lighter tails than a Gaussian one.
+    - for a setting with fewer than 50 replicas no level is taken to have lighter tails than a Gaussian one.
 
     Args:
         levels: for each setting levels (replica, mode), at least 3 replicas and no level constant.
@@ -74,11 +74,11 @@ def log_variances(levels: Sequence[np.ndarray], reference: Sequence[int]) -> Log
 
 
 def common_weights(shape: Float[np.ndarray, "mode mode"], num_replicas: int) -> Float[np.ndarray, "mode"]:
-    """Weights ≥ 0, of sum 1, of least variance wᵀΣw, with correlations shrunk by 10·modes/replicas (at most to 0)."""
+    """Weights ≥ 0 with sum 1 and least variance wᵀΣw, with correlations shrunk by 10·modes/replicas (at most to 0)."""
     num = len(shape)
     shrinkage = min(1.0, _CAUTION * num / num_replicas)
     cautious = (1.0 - shrinkage) * shape + shrinkage * np.diag(np.diag(shape))
-    # least squares |Lᵀw|² with a heavy row for the sum; scaled so that "heavy" has a meaning
+    # least squares |Lᵀw|² with a heavily weighted row for the sum, relative to which the rest is scaled
     root = np.linalg.cholesky(cautious / np.diag(cautious).min() + 1e-9 * np.eye(num)).T
     heavy = 1e3 * np.ones((1, num))
     solution, _ = optimize.nnls(np.concatenate([root, heavy]), np.append(np.zeros(num), 1e3))
@@ -102,16 +102,16 @@ def _mean(matrices: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
 def _setting(levels: np.ndarray, own: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     num = len(levels)
     shape = (num * own + _POOLED_REPLICAS * pooled) / (num + _POOLED_REPLICAS)
-    # a setting in which the rare large deviations happen to be missing takes the pooled shape
+    # a setting that happens to lack the rare large deviations takes the pooled shape
     shape = max(shape, pooled, key=np.sum)
     if num < _FEW_REPLICAS:
         shape = shape * _rescaled(np.maximum(np.diag(shape), 2.0) / np.diag(shape))
     half = (num - 1) / np.diag(shape)
     estimate = np.log(levels.var(axis=0, ddof=1)) - special.digamma(half) + np.log(half)
-    # variances from the shape to the exact ones, correlations as they are
+    # variances changed from those of the shape to the exact ones, correlations unchanged
     return estimate, shape * _rescaled(special.polygamma(1, half) / np.diag(shape))
 
 
 def _rescaled(factor: np.ndarray) -> np.ndarray:
-    """What multiplies a covariance matrix when its variances grow by a factor each."""
+    """Factor on a covariance matrix when each variance grows by a factor."""
     return np.sqrt(np.outer(factor, factor))

@@ -1,15 +1,15 @@
 r"""The posterior of the scaling rule without a Markov chain.
 
 Given the scatter τ the rule is a linear regression with known errors, so that prefactor and exponents are Gaussian and
-the likelihood of τ is in closed form; τ itself is drawn from its density on a fine grid. Same posterior as the NumPyro
-model :func:`scaling_rule`, in independent draws, however narrow the funnel τ → 0 is.
+the likelihood of τ is in closed form; τ itself is drawn from its density on a fine grid. The posterior is that of the
+NumPyro model :func:`scaling_rule`, with independent draws however narrow the funnel τ → 0 is.
 """
 
 import numpy as np
 
 from coulombgas.inference._programs import WIDE, SettingTemperatures
 
-_GRID = 6001
+_GRID = 6001  # nodes of the scatter; the draws are interpolated between them
 _FARTHEST = 6.0  # standard deviations of the prior of the scatter
 
 
@@ -56,7 +56,7 @@ class _Regression:
         return precision, linear, weight
 
     def log_density(self, scatter: np.ndarray) -> np.ndarray:
-        """Log posterior density of the scatter, the coefficients integrated out, up to a constant."""
+        """Log posterior density of the scatter, with the coefficients integrated out, up to a constant."""
         precision, linear, weight = self._conditional(scatter)
         explained = np.einsum("kj,kj->k", linear, np.linalg.solve(precision, linear[:, :, None])[:, :, 0])
         misfit = (weight * self.response**2).sum(axis=1) - explained

@@ -38,15 +38,16 @@ class JointSettings(NamedTuple):
     log_ratio: Float[Any, "setting point group"]
     error: Float[Any, "setting point group"]
     curve: Int[Any, "setting curve"]
-    """1 where a setting has this curve's error of measurement, which settings may share; no column for none."""
+    """1 where a setting has the measurement error of this curve, which settings may share; no column if there is
+    none."""
     log_temperature: Float[Any, "setting"]
     log_temperature_error: Float[Any, "setting"]
-    """About what each setting says by itself: where the sampler looks, without influence on what it finds."""
+    """Approximate log temperature of each setting by itself: guides the sampler without influencing the posterior."""
     rule: RuleData
 
 
 def joint_scaling_rule(data: JointSettings) -> None:
-    r"""Temperatures that follow the rule up to a scatter, and the energies they make (derived from ALP24 (14)-(18)).
+    r"""Temperatures that follow the rule up to a scatter, and the resulting energies (derived from ALP24 (14)-(18)).
 
     .. math::
         \log T_s \sim \mathrm{Normal}(\log c + a\log\alpha_s - b\log B_s,\ \text{scatter}), \qquad
@@ -64,7 +65,7 @@ def joint_scaling_rule(data: JointSettings) -> None:
 
 
 def _responses(data: JointSettings, temperature):
-    """log R_g(T) of each setting, with the errors of measured curves among the unknowns."""
+    """log R_g(T) of each setting, with the errors of measured curves as further unknowns."""
     at = jax.vmap(jax.vmap(jnp.interp, in_axes=(None, None, 1)))
     log_ratio = at(temperature, data.grid, data.log_ratio)
     num_curves, groups = data.curve.shape[1], data.log_ratio.shape[2]
@@ -77,8 +78,8 @@ def _responses(data: JointSettings, temperature):
 def _temperatures(data: JointSettings, mean, scatter):
     """log T of each setting ~ Normal(mean, scatter), by a variable that is standard normal in the posterior.
 
-    z is the distance of log T from where rule and setting together put it, in units of that posterior's width: it
-    samples well whether the scatter is large or nothing. ``factor`` is the density of log T times d log T/dz, over the
+    z is the distance of log T from the value favoured by rule and setting together, in units of that posterior's width:
+    it samples well whether the scatter is large or zero. ``factor`` is the density of log T times d log T/dz, over the
     density of z.
     """
     own, error = data.log_temperature, data.log_temperature_error
@@ -93,7 +94,8 @@ def _temperatures(data: JointSettings, mean, scatter):
 def fit_jointly(
     settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, fits: Sequence[SettingFit], options: dict
 ) -> ScalingFit:
-    """The scaling rule with the temperatures of all settings in one posterior, under two priors like the other one."""
+    """The scaling rule with the temperatures of all settings in one posterior, under two priors, like the two-stage
+    rule."""
     data = _collect(settings, curves, fits)
     alpha, batch = columns(fits)
     identified = identified_exponents(alpha, batch)
@@ -107,7 +109,7 @@ def fit_jointly(
         program=joint_scaling_rule,
         data=both_priors(data),
         start=start,
-        sampler={"target_accept": 0.99},  # the funnel at a small scatter needs small steps
+        sampler={"target_accept": 0.99},  # the funnel at small scatter needs small steps
     ).draw(**options)
     sites = {name: value for name, value in draws.sites.items() if known(name, identified)}
     sites["temperature"] = sites["temperature"][..., : len(fits)]

@@ -16,16 +16,16 @@ from coulombgas.inference._programs import RuleData, SettingTemperatures, scalin
 from ._exact import sample_rule
 
 _EXPONENTS = ("alpha_exponent", "batch_exponent")
-_PADDED_SETTINGS = 16
+_PADDED_SETTINGS = 16  # so that few programs are compiled
 _WIDER = 2.0
-_MOVED = 0.5
+_MOVED = 0.5  # posterior standard deviations that an end may move under the wider prior
 SAMPLER: dict[str, Any] = {"dense_mass": True, "target_accept": 0.95}
 
 
 def identified_exponents(learning_rate: np.ndarray, batch_size: np.ndarray) -> tuple[bool, bool]:
-    """Whether the settings tell the exponents of α and of B apart from the prefactor and from each other.
+    """Whether the settings identify the exponents of α and of B, apart from the prefactor and from each other.
 
-    With α and B in lockstep (B ∝ α^p at all settings) only a combination of a and b is known: neither is reported.
+    If α and B vary in lockstep (B ∝ α^p at all settings), only a combination of a and b is known: neither is reported.
     """
     alpha = np.log(learning_rate) - np.log(learning_rate).mean()
     batch = np.log(batch_size) - np.log(batch_size).mean()
@@ -40,9 +40,9 @@ def fit_scaling(
 ) -> ScalingFit:
     """Posterior of (a, b, scatter) from the posteriors of the settings' log temperatures.
 
-    The likelihood of a setting is Gaussian in log T with the mean and standard deviation of its posterior (which for
-    50 degrees of freedom is right to 1%); the scatter adds in quadrature. The draws are independent ones of
-    :func:`sample_rule`. The same fit with priors twice as wide comes with it.
+    The likelihood of a setting is Gaussian in log T with the mean and standard deviation of its posterior (accurate to
+    1% for 50 degrees of freedom); the scatter adds in quadrature. The draws are the independent ones of
+    :func:`sample_rule`. The same fit with priors twice as wide is included.
     """
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
     return fit_log_temperatures(*columns(settings), *log_temperatures(settings), **options)
@@ -73,12 +73,12 @@ def _draw_exactly(data: SettingTemperatures, seed: int, num_chains: int, num_dra
 
 
 def known(name: str, identified: tuple[bool, bool]) -> bool:
-    """Whether the settings know a site: the exponents among them only if identified."""
+    """Whether the settings determine a site; an exponent only if identified."""
     return name not in _EXPONENTS or identified[_EXPONENTS.index(name)]
 
 
 def both_priors(data):
-    """A problem twice: with the priors as they are, and twice as wide."""
+    """A problem twice: with the normal priors, and with priors twice as wide."""
     doubled = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), data)
     return doubled._replace(rule=doubled.rule._replace(prior_scale=np.array([1.0, _WIDER])))
 
@@ -117,14 +117,14 @@ def summarise_rule(
 
 
 def _sensitivities(own: dict, wider: dict) -> list[str]:
-    """Sentences about intervals that the prior makes."""
+    """Warnings about intervals that depend on the prior."""
     found = []
     for name, value in wider.items():
         moved = max(abs(value.lower - own[name].lower), abs(value.upper - own[name].upper))
         if moved > _MOVED * own[name].sd:
             found.append(
-                f"the prior counts: twice as wide it gives {name} in [{value.lower:.3g}, {value.upper:.3g}]; "
-                "more settings would settle it"
+                f"the prior matters: twice as wide it gives {name} in [{value.lower:.3g}, {value.upper:.3g}]; "
+                "use more settings"
             )
     return found
 
@@ -168,7 +168,7 @@ def padded(column: np.ndarray, size: int) -> np.ndarray:
 
 
 def rule_data(alpha: np.ndarray, batch: np.ndarray, identified: tuple[bool, bool]) -> RuleData:
-    """What the rule knows of its settings, padded to a multiple of 16."""
+    """Data of the rule, padded to a multiple of 16 settings."""
     num = len(alpha)
     size = -(-num // _PADDED_SETTINGS) * _PADDED_SETTINGS
     return RuleData(
@@ -202,5 +202,5 @@ def _remarks(identified: tuple[bool, bool], alpha: np.ndarray, batch: np.ndarray
             why = f"only one {what}" if np.ptp(values) == 0 else "learning rate and batch size vary in lockstep"
             found.append(f"{name} is not identified ({why}); 1 assumed")
     if len(alpha) <= 1 + sum(identified):
-        found.append("no more settings than parameters: the scatter is what its prior says")
+        found.append("no more settings than parameters: the scatter is that of its prior")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The models by name: which data each takes, where its chains start."""
+"""The models by name: the data each takes, and the start of its chains."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class PaperModel:
     """A model of the catalogue.
 
     Attributes:
-        name: what the command line calls it.
+        name: name on the command line.
         program: the NumPyro program, ``program(data, prior)``.
-        observable: "spacing", "level" or "levels": what it takes from a level group.
+        observable: "spacing", "level" or "levels", taken from a level group.
         start: function of the standardised values to starting parameters.
         scales: parameters in units of the eigenvalue.
         title: one line.
-        even: parameters that are sampled with either sign, of which the size alone means something.
+        even: parameters sampled with either sign, of which only the absolute value has a meaning.
     """
 
     name: str
@@ -99,14 +99,14 @@ def find_model(name: str) -> PaperModel:
     """The model called ``name``.
 
     Raises:
-        InputError: naming the known ones.
+        InputError: for an unknown model; the message names the known ones.
     """
     return CATALOGUE[check_choice("model", name, CATALOGUE)]
 
 
 @lru_cache(maxsize=64)
 def bound(model: PaperModel) -> Callable[[Observations], None]:
-    """The program with the weak priors of :func:`scale_prior`; one object a model, so that it compiles once."""
+    """The program with the weak priors of :func:`scale_prior`; one object per model, so that it compiles once."""
 
     def program(data: Observations) -> None:
         model.program(data, models.scale_prior())
@@ -115,10 +115,10 @@ def bound(model: PaperModel) -> Callable[[Observations], None]:
 
 
 def observable_of(group: GroupData, observable: str) -> np.ndarray:
-    """What a model takes from a level group, observations first.
+    """The data a model takes from a level group, observations first.
 
     Raises:
-        InputError: when the group is too small for it.
+        InputError: when the group is too small for the model.
     """
     if observable == "level":
         return group.levels.ravel()
@@ -140,7 +140,7 @@ def standardise(values: np.ndarray, observable: str) -> Standardised:
     """Shift and scale so that the weak priors fit any data.
 
     Raises:
-        InputError: when there is nothing but zeros.
+        InputError: when all values are zero.
     """
     shift = float(values.mean()) if observable != "spacing" else 0.0
     scale = float(np.sqrt(np.mean((values - shift) ** 2)))
@@ -150,7 +150,7 @@ def standardise(values: np.ndarray, observable: str) -> Standardised:
 
 
 def stack_observations(problems: list[np.ndarray], gaps: list[float]) -> Observations:
-    """Problems of different length as one padded batch."""
+    """Problems of different lengths as one padded batch."""
     size = padded_size(max(len(values) for values in problems))
     used = np.stack([np.arange(size) < len(values) for values in problems])
     padded = [np.concatenate([v, np.repeat(v[-1:], size - len(v), axis=0)]) for v in problems]

@@ -1,4 +1,5 @@
-"""Which law do the data prefer? Leave-one-out prediction by Pareto-smoothed importance sampling, and WAIC beside it."""
+"""Which law do the data prefer? Leave-one-out prediction by Pareto-smoothed importance sampling, with WAIC as a
+check."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,15 +28,15 @@ from ._programs import Observations
 
 SPACING_LAWS = ("known-gap", "product", "gaussian", "poisson", "brody", "mixture")
 LEVEL_LAWS = ("density", "single")
-_THINNED = 400
-_GRID = 129
-_FEW = 10
-_VERDICT = 4.0
+_THINNED = 400  # draws for the pointwise densities
+_GRID = 129  # nodes of a posterior in one dimension
+_FEW = 10  # observations
+_VERDICT = 4.0  # standard errors
 
 
 @dataclass(frozen=True, kw_only=True)
 class LawScore:
-    """How well one law predicts observations it has not seen.
+    """How well one law predicts unseen observations.
 
     Attributes:
         law: its name in the catalogue.
@@ -44,7 +45,7 @@ class LawScore:
         difference_se: standard error of the difference over observations.
         effective_parameters: p_loo.
         waic: the same elpd by WAIC.
-        pareto_k: the largest Pareto k; beyond 0.7 the estimate is not to be trusted.
+        pareto_k: the largest Pareto k; beyond 0.7 the estimate is unreliable.
         pointwise: elpd of each observation.
     """
 
@@ -60,7 +61,7 @@ class LawScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Laws ranked by what they predict, the best first."""
+    """Laws ranked by prediction, the best first."""
 
     scores: tuple[LawScore, ...]
     num_observations: int
@@ -107,23 +108,22 @@ def compare_laws(
         spectra: a ``Spectra`` dataset, or several; all pairs of all settings count.
         laws: names of the catalogue, all of spacings or all of levels ("density", "single").
         record: index of the record.
-        tolerance: how near two fixed points make a pair, relative to the largest.
+        tolerance: largest distance of two fixed points in a pair, relative to the largest.
         seed: seed of the sampler.
 
     Returns:
-        The ranking; differences come with the standard error over observations, warnings with what is odd about the
-        data and with every verdict that rests on a single observation. A tie counts as the resolution of the data.
+        The ranking; differences have standard errors over observations, and warnings concern unusual data and any
+        verdict that rests on a single observation. A tie counts as the resolution of the data.
 
     Raises:
-        InputError: for unknown laws, a mixture of spacings and levels, or spectra without pairs, or with few of them.
+        InputError: for unknown laws, a mixture of spacings and levels, or spectra without pairs, or with too few of
+        them.
     """
     models = [find_model(name) for name in dict.fromkeys(laws)]
     if not models:
         raise InputError("`laws` is empty: name at least one law.")
     if len({model.observable for model in models}) != 1:
-        raise InputError(
-            "`laws` must all speak of spacings or all of levels: compare the two kinds one after the other."
-        )
+        raise InputError("`laws` must all be laws of spacings or all of levels: compare the two kinds separately.")
     problems = _pairs(spectra, models[0], record, tolerance)
     options = {"seed": seed, "num_chains": 4, "num_warmup": 300, "num_draws": 300}
     results = {model.name: _predict(model, problems, options) for model in models}
@@ -135,7 +135,7 @@ def compare_scaling(fit: TemperatureFit, *, seed: int = 0) -> Comparison:
     """The linear rule T ∝ α/B against free exponents, by leaving settings out.
 
     Raises:
-        InputError: with fewer than four settings, which leave nothing to predict.
+        InputError: with fewer than four settings, which leave none to predict.
     """
     if len(fit.settings) < 4:
         raise InputError(f"`fit` must have at least 4 settings to compare scaling rules, got {len(fit.settings)}.")
@@ -193,7 +193,7 @@ def _pairs(spectra, model: PaperModel, record: int, tolerance: float) -> list[Gr
 
 
 def _untied(problem: GroupProblem) -> GroupProblem:
-    """The problem with ties read as half the resolution of the levels: what is stored as zero is smaller than that."""
+    """The problem with ties set to half the resolution of the levels: spacings stored as zero are smaller than that."""
     levels = problem.group.levels
     single = np.array_equal(levels, levels.astype(np.float32))
     digits = np.finfo(np.float32 if single else np.float64).eps
@@ -217,7 +217,7 @@ def _posterior_quantiles(model: PaperModel, name: str, problem: GroupProblem) ->
     data, start = _padded(problem), model.start(problem.data.values, problem.gap)[name]
     center, reach = np.log(start), 3.0
     with x64():
-        for _ in range(3):  # ever closer around the peak
+        for _ in range(3):  # successively closer around the peak
             grid = np.linspace(center - reach, center + reach, _GRID)
             log_weight = np.asarray(_log_joint(model, name, grid, data))
             weight = np.exp(log_weight - log_weight.max())
@@ -231,7 +231,7 @@ def _posterior_quantiles(model: PaperModel, name: str, problem: GroupProblem) ->
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _log_joint(model: PaperModel, name: str, grid: Any, data: Observations) -> Any:
-    """log of posterior times normalisation, as a density of the parameter's logarithm."""
+    """log of the unnormalised posterior, as a density of the parameter's logarithm."""
     return jax.vmap(lambda u: log_density(bound(model), (data,), {}, {name: jnp.exp(u)})[0] + u)(grid)
 
 
@@ -247,7 +247,7 @@ def _standardised(model: PaperModel, problem: GroupProblem, fit: GroupModelFit) 
 
 
 def _padded(problem: GroupProblem) -> Observations:
-    """Few different sizes, so that few programs are compiled."""
+    """Pad to few different sizes, so that few programs are compiled."""
     values = problem.data.values
     size = padded_size(len(values))
     padding = np.repeat(values[-1:], size - len(values), axis=0)

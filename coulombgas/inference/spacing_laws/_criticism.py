@@ -1,4 +1,4 @@
-"""Is the law right, and does the prior matter? Posterior predictive checks, prior sensitivity, Binder cumulant."""
+"""Is the law correct, and does the prior matter? Posterior predictive checks, prior sensitivity, Binder cumulant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from ._catalogue import bound, find_model, standardise
 from ._fit import ModelFit
 from ._programs import Observations
 
-_REPLICATIONS = 400
+_REPLICATIONS = 400  # resolve a p-value of 0.005
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def _check(statistic: Callable[[np.ndarray], float], values: np.ndarray, replica
 
 
 def prior_sensitivity(fit: TemperatureFit) -> list[float]:
-    """Shift of log T, in posterior standard deviations, when the prior of log T counts twice instead of once.
+    """Shift of log T, in posterior standard deviations, when the prior of log T is squared.
 
-    By importance weights on the draws; below 0.1 the prior is of no account. The prior is Normal(0, 10) in log T.
+    By importance weights on the draws; below 0.1 the prior does not matter. The prior is Normal(0, 10) in log T.
 
     Returns:
         One number for each setting; 0 for a temperature relative to the first setting, which has no such prior.
@@ -125,7 +125,7 @@ def binder_cumulant(levels: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
     Args:
         levels: shape (replica, mode) of one level group, or (replica,).
         num_draws: bootstrap draws.
-        seed: their seed.
+        seed: seed of the draws.
 
     Raises:
         InputError: for fewer than 10 replicas or levels that are all the same.

@@ -73,7 +73,7 @@ class GroupModelFit:
 
 
 def restored(fields: Mapping[str, Any]) -> GroupModelFit:
-    """A group from the fields that a file holds; its intervals follow from the draws."""
+    """A group from the fields in a file; its intervals follow from the draws."""
     return GroupModelFit(**fields, parameters={name: summarise(value) for name, value in fields["draws"].items()})
 
 
@@ -108,7 +108,7 @@ class ModelFit:
 
     @cached_property
     def posterior(self) -> Any:
-        """All draws in what the installed ArviZ calls its container, dims (chain, draw, group)."""
+        """All draws in the container type of the installed ArviZ, dims (chain, draw, group)."""
         return container(model_groups(self.model, self.groups))
 
     def save(self, path: PathType, *, overwrite: bool = False) -> None:
@@ -118,7 +118,7 @@ class ModelFit:
             self.to_datatree().to_netcdf(temporary, engine="h5netcdf")
 
 
-_MAX_OBSERVATIONS = 20_000
+_MAX_OBSERVATIONS = 20_000  # an error of 1/200 of the width, below any prior's or model's
 
 
 @dataclass(frozen=True)
@@ -150,17 +150,17 @@ def fit_model(
         model: "single", "pair", "density", "group", "rice", "known-gap", "product", "gaussian", "poisson", "brody" or
             "mixture".
         record: index of the record.
-        tolerance: how near two fixed points make one level group; for models of near-degenerate pairs large by default,
-            so that a pair with a gap is one group.
+        tolerance: largest distance of two fixed points in one level group; large by default for models of
+            near-degenerate pairs, so that a pair with a gap is one group.
         seed: seed of the sampler.
-        num_chains, num_warmup, num_draws: chains, adaptation steps (of NUTS, for a posterior that no grid holds) and
-            draws a chain.
+        num_chains, num_warmup, num_draws: chains, adaptation steps (of NUTS, for a posterior that does not fit on a
+            grid) and draws per chain.
 
-    The posteriors have one or two parameters: independence Metropolis from a grid draws them, exact up to the e⁻²⁰
-    of the maximum at which the grid ends.
+    The posteriors have one or two parameters and are drawn by independence Metropolis from a grid, exactly except for
+    the region below e⁻²⁰ of the maximum, where the grid ends.
 
     Raises:
-        InputError: for an unknown model, or when no group fits it.
+        InputError: for an unknown model, or when it applies to no group.
     """
     chosen = find_model(model)
     problems = collect_problems(spectra, chosen, record=record, tolerance=tolerance)
@@ -191,7 +191,7 @@ def collect_problems(
 
 
 def _enough(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """At most 20 000 observations, evenly chosen: every point of the grid looks at each."""
+    """At most 20 000 observations, evenly chosen: every point of the grid evaluates each."""
     if len(values) <= _MAX_OBSERVATIONS:
         return values, ()
     chosen = np.linspace(0, len(values) - 1, _MAX_OBSERVATIONS).astype(int)
@@ -226,7 +226,7 @@ def _from_grid(model: PaperModel, data: Observations, start: dict, index: int, o
 
 
 def _by_nuts(model: PaperModel, data: Observations, start: dict, options: dict) -> Draws:
-    """For a posterior that no grid holds."""
+    """Draw a posterior that does not fit on a grid."""
     initial = {name: np.array([value]) for name, value in start.items()}
     # gap and width, or repulsion and mean, are correlated: a full mass matrix and small steps
     careful = {"dense_mass": True, "target_accept": 0.95} if len(initial) > 1 else {}

@@ -1,7 +1,7 @@
-"""The models of the papers, as NumPyro programs that read like them.
+"""The models of the papers as NumPyro programs.
 
 Each is written for one problem: ``data.values`` are independent observations, ``data.used`` masks padding, ``prior``
-names the distributions of the parameters. Without values a model draws its own: that is how calibration simulates.
+names the distributions of the parameters. Without values a model draws its own, as used in calibration.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ Prior = Mapping[str, Any]
 
 
 class Observations(NamedTuple):
-    """What one problem has to say."""
+    """Data of one problem."""
 
     values: Any
     """(observation, ...) or None to simulate."""
@@ -55,7 +55,7 @@ def _observe(name: str, law, data: Observations) -> None:
 
 
 def single_level(data: Observations, prior: Prior) -> None:
-    """A level alone: x ~ Normal(κ, s) (ALP24 (17)-(18))."""
+    """A single level: x ~ Normal(κ, s) (ALP24 (17)-(18))."""
     center = numpyro.sample("center", prior["center"])
     width = numpyro.sample("width", prior["width"])
     _observe("level", dist.Normal(center, width), data)
@@ -68,7 +68,7 @@ def degenerate_pair(data: Observations, prior: Prior) -> None:
 
 
 def pair_density(data: Observations, prior: Prior) -> None:
-    """One level of a degenerate pair, whichever: ALP24 (78)."""
+    """Either level of a degenerate pair: ALP24 (78)."""
     center = numpyro.sample("center", prior["center"])
     width = numpyro.sample("width", prior["width"])
     _observe("level", PairDensity(center, width), data)
@@ -87,7 +87,7 @@ def _group_size(data: Observations) -> int:
 
 def near_degenerate_pair(data: Observations, prior: Prior) -> None:
     """Spacings of two levels whose targets differ by an unknown gap: the matrix law, Rice (derived here)."""
-    # the law is even in the gap: with either sign allowed the sampler meets no edge at 0
+    # the law is even in the gap: with both signs allowed there is no edge at 0
     gap = jnp.abs(numpyro.sample("gap", Mirrored(prior["gap"])))
     width = numpyro.sample("width", prior["width"])
     _observe("spacing", RiceSpacing(gap, width), data)
@@ -100,7 +100,8 @@ def known_gap_pair(data: Observations, prior: Prior) -> None:
 
 
 def product_pair(data: Observations, prior: Prior) -> None:
-    """The eigenvalue equation's law of two levels with a known gap (ALP24 (57)-(60), PFLA24): repels too much."""
+    """The eigenvalue equation's law of two levels with a known gap (ALP24 (57)-(60), PFLA24), which repels too
+    strongly."""
     width = numpyro.sample("width", prior["width"])
     _observe("spacing", TwoSpeciesSpacing(data.gap, width, width), data)
 
@@ -112,7 +113,7 @@ def gaussian_spacing(data: Observations, prior: Prior) -> None:
 
 
 def poisson_spacing(data: Observations, prior: Prior) -> None:
-    """Spacings of levels that ignore each other."""
+    """Spacings of uncorrelated levels."""
     _observe("spacing", PoissonSpacing(numpyro.sample("mean_spacing", prior["mean_spacing"])), data)
 
 

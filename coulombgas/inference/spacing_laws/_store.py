@@ -29,7 +29,8 @@ _DESCRIPTION = Record({"model": Text(), "parameters": ListOf(Text(), least=1), "
 
 
 def model_groups(model: str, groups: Sequence[Any]) -> dict[str, xr.Dataset]:
-    """Groups "posterior" and "observed_data" of each :class:`GroupModelFit`, and in attrs what rebuilds the fit."""
+    """Groups "posterior" and "observed_data" of each :class:`GroupModelFit`, with the data to rebuild the fit in their
+    attributes."""
     names = list(groups[0].draws)
     described = [{**{n: getattr(g, n) for n in _META}, "warnings": list(g.warnings)} for g in groups]
     description = json.dumps({"model": model, "parameters": names, "groups": described})
@@ -55,7 +56,7 @@ def rebuild(posterior: xr.Dataset, observed: xr.Dataset, where: str) -> tuple[st
     """The model's name and the fields of each group that :func:`model_groups` wrote.
 
     Raises:
-        InputError: when something of it does not fit.
+        InputError: when some of it is inconsistent.
     """
     description = parse_json(posterior.attrs.get("description"), where, what="fit")
     check_document(description, _DESCRIPTION, where, _DAMAGED)

@@ -18,17 +18,17 @@ from coulombgas.inference._settings import SettingData
 from coulombgas.models import identity
 from coulombgas.theory import ResponseCurve, response_for
 
-_PADDED_GROUPS = 8
+_PADDED_GROUPS = 8  # so that few programs are compiled
 
 
 def leading_temperature(setting: SettingData) -> float:
-    """Estimate from the theory's widths as they are, all groups weighted by their degrees of freedom."""
+    """Estimate from the theory's widths without correction, with all groups weighted by their degrees of freedom."""
     ratios = [group.energy / group.width2_per_temperature for group in setting.groups]
     return float(np.sum(ratios) / np.sum([group.freedom for group in setting.groups]))
 
 
 def find_curves(settings: Sequence[SettingData], progress: Progress | None = None) -> list[ResponseCurve]:
-    """The response curve of every setting; settings that differ in the batch size alone share their ensembles.
+    """The response curve of every setting; settings that differ only in the batch size share their ensembles.
 
     Raises:
         InputError: naming the source whose response cannot be measured.
@@ -52,7 +52,7 @@ def find_curves(settings: Sequence[SettingData], progress: Progress | None = Non
 
 
 def _part(progress: Progress | None, index: int, num: int) -> Progress | None:
-    """Progress of one of several ensembles as that of all."""
+    """Progress of one of several ensembles as a part of the total."""
     if progress is None:
         return None
     return lambda done, total: progress(round(1000 * (index + done / max(total, 1)) / num), 1000)
@@ -67,7 +67,8 @@ def _key(setting: SettingData) -> tuple:
 
 
 def groups_used(setting: SettingData, curve: ResponseCurve | None) -> list[bool]:
-    """All groups where their response is known; at leading order groups of two and more, single modes failing these."""
+    """All groups if their response is known; at leading order groups of two or more, or single modes if there are
+    none."""
     several = [group.size > 1 for group in setting.groups]
     return several if curve is None and any(several) else [True] * len(several)
 
@@ -76,7 +77,7 @@ def width_problem(settings: Sequence[SettingData]) -> Problem:
     """The width² of every level group, as the temperature of one group with s²/T = 1."""
     size = _padded_groups(settings)
     groups = [group for setting in settings for group in setting.groups]
-    # rows of one run count for less, like in the temperatures
+    # snapshots of one run count for less, as in the temperatures
     share = [setting.effective_replicas / setting.num_replicas for setting in settings for _ in setting.groups]
     energy, freedom = (np.array([getattr(g, name) for g in groups], dtype=float) for name in ("energy", "freedom"))
     ones = np.ones((len(groups), size - 1))
@@ -105,13 +106,13 @@ def temperature_problem(settings: Sequence[SettingData], curves: Sequence[Respon
 
 
 def problem_used(problem: Problem) -> np.ndarray:
-    """Which groups a problem's temperatures are from, (setting, group)."""
+    """Which groups determine a problem's temperatures, (setting, group)."""
     energies = problem.data.energies if isinstance(problem.data, SettingResponse) else problem.data
     return energies.used if isinstance(energies, SettingEnergies) else np.ones(np.shape(energies.energy), dtype=bool)
 
 
 def setting_energies(settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None) -> SettingEnergies:
-    """Energies of all settings, (setting, group), with the responses that are the same at every temperature."""
+    """Energies of all settings, (setting, group), including the responses that are constant in temperature."""
     size = _padded_groups(settings)
     all_curves = [None] * len(settings) if curves is None else list(curves)
     rows = [_energies(setting, curve, size) for setting, curve in zip(settings, all_curves, strict=True)]
@@ -119,7 +120,8 @@ def setting_energies(settings: Sequence[SettingData], curves: Sequence[ResponseC
 
 
 def response_tables(curves: Sequence[ResponseCurve], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grids, log ratios and errors of all settings; 0 where :func:`setting_energies` has a constant ratio already."""
+    """Grids, log ratios and errors of all settings; 0 where :func:`setting_energies` already includes a constant
+    ratio."""
     ratios = [curve.log_ratio * (not curve.constant) for curve in curves]
     return (
         np.stack([curve.temperature for curve in curves]),
@@ -138,7 +140,7 @@ def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> S
 
     used = np.zeros(size, dtype=bool)
     used[: len(setting.groups)] = groups_used(setting, curve)
-    # the energy shrinks with the freedom, so that the estimate stays and only its error grows
+    # the energy shrinks with the degrees of freedom, so that the estimate is unchanged and only its error grows
     share = setting.effective_replicas / setting.num_replicas
     tempering = 1.0 / inflation([group for group, use in zip(setting.groups, used, strict=False) if use], share)
     constant = np.exp(curve.log_ratio[0]) if curve is not None and curve.constant else np.ones(len(setting.groups))

@@ -1,4 +1,4 @@
-"""What a reader of a temperature must know: the range of the response, groups and means that contradict the theory."""
+"""Warnings about a temperature: the range of the response, groups and means that contradict the theory."""
 
 from dataclasses import replace
 
@@ -12,20 +12,20 @@ from coulombgas.inference._settings import SettingData
 from coulombgas.theory import ResponseCurve
 
 _STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
-_SECOND_ORDER = 0.3  # of the shift at order T may be missing: order T², finite rate, memory of the chains
-_INTERPOLATED = 0.1  # of a measured shift: ensembles at another learning rate or between two temperatures
-_UNKNOWN = 3.0  # in s²/x: the size of a shift at order T that nobody has computed
+_SECOND_ORDER = 0.3  # fraction of the shift at order T that may be missing: order T², finite rate, memory of the chains
+_INTERPOLATED = 0.1  # fraction of a measured shift: ensembles at another learning rate or between two temperatures
+_UNKNOWN = 3.0  # in s²/x: the size of an unknown shift at order T
 
 
 def remarks(
     setting: SettingData, curve: ResponseCurve | None, draws: np.ndarray, used: np.ndarray
 ) -> tuple[list[str], bool]:
-    """Sentences about a temperature, and whether the level groups are consistent with one."""
+    """Warnings about a temperature, and whether the level groups are consistent with a single one."""
     found = []
     if curve is not None and not curve.constant and np.mean(draws > curve.temperature[-1]) > 0.025:
         found.append(
             f"T reaches beyond {curve.temperature[-1]:.4g}, where the response of the widths was measured: "
-            "its correction is a guess there"
+            "its correction is an extrapolation there"
         )
     temperature = float(np.mean(draws))
     disagreement = _disagreement(setting, curve, used, temperature)
@@ -34,7 +34,7 @@ def remarks(
 
 
 def _disagreement(setting: SettingData, curve: ResponseCurve | None, used: np.ndarray, temperature: float) -> list[str]:
-    """A sentence if the groups' energies contradict one temperature, false-alarm rate 1e-4."""
+    """A warning if the groups' energies contradict a single temperature, with false-alarm rate 1e-4."""
     if sum(used) < 2:
         return []
     ratios = np.ones(len(used)) if curve is None else curve.ratio(temperature)
@@ -50,13 +50,13 @@ def _disagreement(setting: SettingData, curve: ResponseCurve | None, used: np.nd
 
 
 def _strays(setting: SettingData, curve: ResponseCurve | None, temperature: float) -> list[str]:
-    """A sentence naming the groups whose mean is not where theory or ensembles put it, in standard errors."""
+    """A warning naming the groups whose mean deviates from theory or ensembles, in standard errors."""
     found = []
     shifts, errors = _expected_shifts(setting, curve, temperature)
     for group, shift, error in zip(setting.groups, shifts, errors, strict=True):
         expected, own = group.center + float(shift), _mean_error(group, setting)
         distance = abs(group.levels.mean() - expected)
-        # what the expectation itself may be off by is taken away before standard errors are counted
+        # the uncertainty of the expectation itself is subtracted before counting standard errors
         if max(distance - 2.0 * float(error), 0.0) > _STRAY * own:
             found.append((group, expected, distance / own))
     if not found:
@@ -73,7 +73,7 @@ def _strays(setting: SettingData, curve: ResponseCurve | None, temperature: floa
 def _expected_shifts(
     setting: SettingData, curve: ResponseCurve | None, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean shift of each group and how far it may be off: from ensembles where there are any, else at order T."""
+    """Mean shift of each group and its possible error: from ensembles if there are any, else at order T."""
     if curve is not None and curve.shift is not None and curve.shift_error is not None:
         tables = (curve.shift, curve.shift_error)
         shift, error = (
@@ -97,16 +97,16 @@ def _mean_error(group: GroupData, setting: SettingData) -> float:
 
 
 def with_input_scatter(fit: SettingFit, setting: SettingData, *, seed: int) -> SettingFit:
-    r"""The fit with the scatter between sets of quenched inputs in its temperature.
+    r"""The fit with the scatter between sets of quenched inputs included in its temperature.
 
-    The data of one input set tell :math:`T(1+\delta)`, where δ has the relative standard deviation
-    ``theory.input_scatter`` over sets and is one number for all replicas: it enters as a factor :math:`e^{-\delta}`,
-    right at the order at which the scatter is known. Of models that have none, the fit as it is.
+    The data of one input set give :math:`T(1+\delta)`, where δ has the relative standard deviation
+    ``theory.input_scatter`` over sets and is the same for all replicas: it enters as a factor :math:`e^{-\delta}`,
+    correct to the order at which the scatter is known. For models without such scatter the fit is unchanged.
     """
     size = setting.theory.input_scatter
     if size == 0.0 or fit.temperature is None:
         return fit
     rng = np.random.default_rng((seed, round(1e9 * setting.learning_rate), setting.batch_size))
     draws = fit.temperature_draws * np.exp(-size * rng.standard_normal(fit.temperature_draws.shape))
-    remark = f"one set of inputs served all replicas: T is known to {size:.1%} (sd) however many there are"
+    remark = f"all replicas share one set of inputs: T is known to {size:.1%} (sd) however many there are"
     return replace(fit, temperature=summarise(draws), temperature_draws=draws, warnings=(*fit.warnings, remark))

@@ -1,9 +1,9 @@
-"""The whole spectrum of a Gaussian RBM at once: every level from its target, the temperature the only unknown.
+"""The whole spectrum of a Gaussian RBM at once, with the targets of all levels known and the temperature unknown.
 
-A group of n degenerate levels says two things of T: how wide it is, and how far its mean has moved from the fixed
-point. The width² is T·(s²/T)·R(T), the mean x_s + Δ(T) (ALP24 Fig. 7). Both R and Δ, overlaps of neighbouring groups
-included, are the linear theory plus what ensembles of the machine show beyond it, with the Monte Carlo error inside the
-posterior.
+A group of n degenerate levels gives two measurements of T: its width, and the shift of its mean from the fixed point.
+The width² is T·(s²/T)·R(T), the mean x_s + Δ(T) (ALP24 Fig. 7). Both R and Δ, including overlaps of neighbouring
+groups, are the linear theory plus corrections measured on ensembles of the machine, whose Monte Carlo error is part of
+the posterior.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class SpectrumData(NamedTuple):
     mean: Float[Any, "group"]
     freedom: Float[Any, "group"]
     num_levels: Float[Any, "group"]
-    """Levels behind each mean."""
+    """Number of levels in each mean."""
     fixed_point: Float[Any, "group"]
     width2_per_temperature: Float[Any, "group"]
     grid: Float[Any, "point"]
@@ -71,7 +71,7 @@ def whole_spectrum(data: SpectrumData) -> None:
 
 
 class SpectrumResponse(NamedTuple):
-    """How widths and means of a machine's groups respond to the temperature."""
+    """Response of widths and means of a machine's groups to the temperature."""
 
     widths: ResponseCurve
     shift: np.ndarray
@@ -92,9 +92,9 @@ def spectrum_response(setting: SettingData, leading: float, progress: Progress |
 
 
 def _shifts(theory: Theory, measured: Measured, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The theory's shift at order T, and a cubic through what the measured means show beyond it.
+    """The theory's shift at order T, plus a cubic fitted to the difference of the measured means.
 
-    The linear term of the cubic is what finite rate and memory add; ``share`` is how much of it the setting has.
+    The linear term of the cubic is due to finite rate and memory; ``share`` is its fraction at the setting.
     """
     unit = measured.temperature.max()
     grid, at = np.linspace(0.0, 1.0, GRID), measured.temperature / unit
@@ -107,7 +107,7 @@ def _shifts(theory: Theory, measured: Measured, share: np.ndarray) -> tuple[np.n
 
 
 def spectrum_data(setting: SettingData, response: SpectrumResponse) -> SpectrumData:
-    """What the model sees of a setting."""
+    """The data of a setting for the model."""
     share = setting.effective_replicas / setting.num_replicas
     tempering = 1.0 / inflation(setting.groups, share)
     column = {
@@ -156,6 +156,6 @@ def _key(setting: SettingData) -> tuple:
 
 
 def spectrum_start(data: SpectrumData) -> dict[str, np.ndarray]:
-    """The leading estimate from the widths of all groups."""
+    """The leading-order estimate from the widths of all groups."""
     leading = (data.energy / data.width2_per_temperature).sum(axis=1) / data.freedom.sum(axis=1)
     return {"temperature": leading, "_response_error": np.zeros((len(leading), 2, data.energy.shape[1]))}

@@ -23,7 +23,7 @@ def summarise_settings(
     used: np.ndarray,
     seed: int,
 ) -> list[SettingFit]:
-    """Posterior summaries of every setting; ``used`` (setting, group) tells which groups the temperature is from."""
+    """Posterior summaries of every setting; ``used`` (setting, group) says which groups determine the temperature."""
     fits, first = [], 0
     rng = np.random.default_rng(seed)
     for index, setting in enumerate(settings):
