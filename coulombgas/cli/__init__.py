@@ -8,7 +8,7 @@ from coulombgas._interrupts import handled
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status.
 
-    Signals are handled before anything else is imported, so that Ctrl-C is answered in one line from the first moment.
+    Signals are handled before anything else is imported, so that Ctrl-C gives one line from the start.
     """
     with handled():
         try:

@@ -1,4 +1,4 @@
-"""What an argument takes, in the words of the help: a path, a glob, a number. ``Some…`` may be none at all."""
+"""Types of arguments, as shown in the help: a path, a glob, a number. ``Some…`` may be empty."""
 
 from pathlib import Path
 from typing import Annotated

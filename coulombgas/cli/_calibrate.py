@@ -1,4 +1,4 @@
-"""``coulombgas calibrate``: does the inference mean what it says?"""
+"""``coulombgas calibrate``: are the intervals correct?"""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Calibrate:
     num_observations: int = 200
     """Observations in each, or replicas of each setting."""
     simulate_with: Name = None
-    """Another model that makes the data: a control that must fail."""
+    """Another model that generates the data: a control that must fail."""
     figure: File = None
     """File for the rank histograms (.png, .pdf, .svg)."""
     overwrite: bool = False

@@ -1,4 +1,4 @@
-"""Past one machine: which shard of a run a job of an array is, and how its processes find each other."""
+"""Runs on several machines: the shard of a job in an array, and the connection of its processes."""
 
 import os
 import re
@@ -17,24 +17,24 @@ class Shard(NamedTuple):
     index: int
     number: int
     source: str
-    """Where it was said: "--shard", or the queue's variable."""
+    """Its source: "--shard", or the queue's variable."""
 
     def path(self, out: Path) -> Path:
-        """Where this share of a run towards ``out`` is stored: run.zarr becomes run-3-of-8.zarr."""
+        """Path of this share of a run for ``out``: run.zarr becomes run-3-of-8.zarr."""
         width = len(str(self.number - 1))
         return out.with_name(f"{out.stem}-{self.index:0{width}}-of-{self.number}{out.suffix}")
 
 
 def find_shard(text: str | None, environment: Mapping[str, str] | None = None) -> Shard | None:
-    """The shard that ``--shard`` or the queue asks for; None for the whole run.
+    """The shard requested by ``--shard`` or the queue; None for the whole run.
 
     Args:
         text: "i/n" with i from 0; "/n" to take i from the queue; "none" for the whole run inside an array; None to ask
-            the queue for both (Slurm and Grid Engine say how many jobs an array has, PBS does not).
+            the queue for both (Slurm and Grid Engine give the number of jobs in an array, PBS does not).
         environment: variables of the process.
 
     Raises:
-        InputError: when the text reads otherwise, or the queue does not say what is asked of it.
+        InputError: if the text has another form, or the queue does not provide the numbers.
     """
     environment = os.environ if environment is None else environment
     if text == "none":
@@ -74,7 +74,7 @@ def _slurm(environment: Mapping[str, str]) -> Shard | None:
 
 
 def _grid_engine(environment: Mapping[str, str]) -> Shard | None:
-    """Arrays as ``-t 1-8``; outside of one the variables read "undefined"."""
+    """Arrays as ``-t 1-8``; outside an array the variables read "undefined"."""
     index, first, last = (_number(environment, f"SGE_TASK_{word}") for word in ("ID", "FIRST", "LAST"))
     if index is None or first is None or last is None:
         return None
@@ -107,7 +107,7 @@ def start_distributed() -> None:
     """Let JAX find the processes of this job (Slurm, Open MPI, MPI, Kubernetes, clouds) and connect them.
 
     Raises:
-        InputError: where it finds none, or this process is too late.
+        InputError: if it finds none, or this process is too late.
     """
     import jax
 
@@ -121,4 +121,4 @@ def start_distributed() -> None:
             f"`distributed`: JAX cannot connect the processes of this job ({reason}): start them with srun or mpirun, "
             "or leave --distributed out."
         ) from None
-    renew()  # its preemption service takes SIGTERM for itself
+    renew()  # its preemption service would intercept SIGTERM

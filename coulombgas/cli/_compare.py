@@ -20,7 +20,7 @@ class Compare:
     scaling: bool = False
     """Compare scaling rules of the temperature over settings instead of laws."""
     tolerance: float = 0.1
-    """How near two fixed points make a pair, relative to the largest."""
+    """Largest distance of two fixed points in a pair, relative to the largest."""
     json: bool = False
     """Print one JSON object instead of a table."""
     seed: int = 0

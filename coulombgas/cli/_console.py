@@ -1,4 +1,4 @@
-"""What the commands share to speak: tables and JSON on stdout, progress and errors on stderr."""
+"""Output of the commands: tables and JSON on stdout, progress and errors on stderr."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from coulombgas._checks import printable
 from ._plain import encodable
 
 console = Console(stderr=True)
-"""For people: progress and remarks, on stderr, so that stdout stays clean."""
+"""Progress and remarks for people, on stderr, so that stdout stays clean."""
 
 _SECONDS_BEFORE_PROGRESS = 2.0
 _SECONDS_BETWEEN_LINES = 30.0
@@ -24,7 +24,8 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A callable (done, total) drawing a bar with the time left after two seconds; off a terminal a line every 30 s."""
+    """A callable (done, total) that draws a bar with the time left after two seconds; without a terminal a line every
+    30 s."""
     if not console.is_terminal:
         yield _lines(description)
         return
@@ -63,8 +64,8 @@ def _lines(description: str) -> Callable[[int, int], None]:
 
 
 class Estimate:
-    """Progress over pieces of work of known relative cost: the time that is left is said after the first, and by the
-    bar, or off a terminal by a line every 30 s."""
+    """Progress over pieces of work of known relative cost: the time left is printed after the first, then shown by the
+    bar, or without a terminal by a line every 30 s."""
 
     def __init__(self, description: str, costs: Sequence[float], *, unit: str, memory: int):
         self._description, self._costs, self._unit, self._memory = description, costs, unit, memory
@@ -74,7 +75,7 @@ class Estimate:
     def __enter__(self) -> "Estimate":
         self._begun = self._last = time.monotonic()
         self._stack = ExitStack()
-        # the bar counts work, the lines pieces of it
+        # the bar counts work, the lines count pieces
         self._bar = self._stack.enter_context(progress_bar(self._description)) if console.is_terminal else None
         return self
 
@@ -82,7 +83,7 @@ class Estimate:
         self._stack.close()
 
     def done(self, index: int, *, free: bool = False) -> None:
-        """A piece is done; ``free`` where it cost nothing."""
+        """Note that a piece is done; ``free`` if it cost nothing."""
         self._count += 1
         self._left -= self._costs[index]
         self._spent += 0.0 if free else self._costs[index]
@@ -103,14 +104,14 @@ class Estimate:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: "40 s", "12 min", "3.5 h"."""
+    """A duration in readable form: "40 s", "12 min", "3.5 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class RowPrinter:
-    """A table that is printed row by row, in columns of given widths; what is longer shifts its own row."""
+    """A table that is printed row by row, in columns of given widths; longer cells shift their own row."""
 
     def __init__(self, columns: Mapping[str, int]):
         self._widths = list(columns.values())
@@ -128,7 +129,7 @@ class RowPrinter:
 
 
 class _Table(Console):
-    """A console that leaves it to the command what a reader who goes away means (rich would exit with 1)."""
+    """A console that leaves the handling of a closed pipe to the command (rich would exit with 1)."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -146,18 +147,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str
 
 
 def remark(text: str) -> None:
-    """A line for people on stderr; names of files in it are shown, not obeyed."""
+    """A line for people on stderr; control characters in file names are escaped."""
     if sys.stderr is not None:
         sys.stderr.write(encodable(printable(text), sys.stderr) + "\n")
 
 
 def _terminal() -> Console:
-    """The terminal itself, which colours are sent to; what goes into a table has been made plain before."""
+    """The terminal itself, to which colours are sent; the contents of a table have been escaped before."""
     return _Table(soft_wrap=False, file=getattr(sys.stdout, "raw_stream", sys.stdout))
 
 
 def write_json(document: Any) -> None:
-    """One JSON document on stdout. NaN and infinities become null: JSON has no such numbers."""
+    """One JSON document on stdout. NaN and infinities become null: JSON does not have them."""
     json.dump(finite(document), sys.stdout, indent=2)
     sys.stdout.write("\n")
 

@@ -1,4 +1,4 @@
-"""``coulombgas demo``: two ensembles trained, their temperatures inferred, one report to look at."""
+"""``coulombgas demo``: train two ensembles, infer their temperatures, and write a report."""
 
 import time
 from dataclasses import dataclass

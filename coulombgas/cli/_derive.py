@@ -28,7 +28,8 @@ class Derive:
     domain: tuple[str, str] = ("-oo", "oo")
     """Lower and upper end, reflecting; -oo and oo for none."""
     params: Values = ()
-    """Values such as kappa=4 mu2=9 g2=0.1. NAME2 sets the square of a parameter NAME, unless NAME2 is one itself."""
+    """Values such as kappa=4 mu2=9 g2=0.1. NAME2 sets the square of a parameter NAME, unless NAME2 is itself a
+    parameter."""
     num: int = 6
     """Levels of the spectrum."""
     stratonovich: bool = False
@@ -44,9 +45,9 @@ class Derive:
 
     @staticmethod
     def prepare(arguments: Sequence[str]) -> list[str]:
-        """The words with expressions that begin with a minus sign made readable as values."""
+        """The arguments, changed so that expressions that begin with a minus sign are read as values."""
         words: list[str] = []
-        ends = 0  # how many words of --domain are still to come
+        ends = 0  # number of arguments of --domain still to come
         for word in arguments:
             if words and words[-1] in ("--drift", "--noise"):
                 words[-1] += f"={word}"
@@ -137,7 +138,7 @@ def _symbolic(equation: "FokkerPlanck", *, latex: bool) -> dict[str, Any]:
 
 
 def _optional(make: Any) -> Any:
-    """What ``make`` gives, or None where the symbolic engine knows no such thing."""
+    """The result of ``make``, or None if the symbolic engine finds none."""
     from coulombgas._checks import InputError
 
     try:
@@ -149,7 +150,7 @@ def _optional(make: Any) -> Any:
 def _numeric(equation: "FokkerPlanck", values: dict[str, float] | None, num: int) -> dict[str, Any]:
     if values is None:
         return {"params": None, "harmonic_levels": None, "spectrum": None, "gap": None, "small_noise_gap": None}
-    # a flat fixed point has no harmonic levels: the spectrum stands all the same
+    # a flat fixed point has no harmonic levels; the spectrum is given nevertheless
     picture = _optional(lambda: equation.small_noise(values, num))
     points, levels, rates = (picture.fixed_points, picture.levels, picture.rates) if picture else ((), (), ())
     energies = [float(energy) for energy in equation.spectrum(values, max(num, 2))]
@@ -185,7 +186,7 @@ def _print(result: dict[str, Any]) -> None:
     missing = "no closed form found"
     for key, title in (
         ("drift", "drift K"), ("diffusion", "diffusion D"), ("potential", "potential V, K = -V'"),
-        ("stationary", "stationary law, up to its norm"), ("normalisation", "norm"), ("hamiltonian", "Hamiltonian"),
+        ("stationary", "stationary law, unnormalised"), ("normalisation", "norm"), ("hamiltonian", "Hamiltonian"),
     ):  # fmt: skip
         print(f"{title + ':':32} {result[key] or missing}")
     rows = [(p["location"], p["curvature"], p["kind"], "boundary" if p["at_boundary"] else "inside")

@@ -1,4 +1,4 @@
-"""The last words of a command, in one line on whatever is left of the terminal."""
+"""The last message of a command, in one line on whatever is left of the terminal."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ INTERRUPTED = "interrupted; nothing half-written was left behind"
 
 
 def interrupted(error: KeyboardInterrupt) -> int:
-    """Say that a signal ended the command; 130 after Ctrl-C, 143 after a signal that ends a job."""
+    """Report that a signal ended the command; 130 after Ctrl-C, 143 after a signal that ends a job."""
     heard()
     return complain(INTERRUPTED, error.status if isinstance(error, Interrupted) else 130)
 
 
 def complain(message: str, status: int) -> int:
-    """One line on stderr, escapes of foreign names shown; silent where stderr is closed or nobody reads it."""
+    """Print one line on stderr, with control characters escaped; silent if stderr is closed or not read."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in message)
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:
@@ -35,7 +35,7 @@ def ignore_interrupts() -> None:
 
 
 def mute_stdout() -> None:
-    """Nobody reads stdout any more: what is still buffered goes nowhere, and Python does not complain at its end."""
+    """Discard what is still buffered for a stdout that is no longer read, so that Python does not complain at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -43,7 +43,7 @@ def mute_stdout() -> None:
 
 
 def open_standard_streams() -> None:
-    """Where one of the three was closed a file of ours would take its number, and strange prints land in it."""
+    """Open standard streams that are closed; otherwise a file of ours would get their number, and foreign output."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

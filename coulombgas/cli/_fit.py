@@ -12,7 +12,7 @@ class Fit:
 
     PATH is a store written by `coulombgas simulate`, a file of the data released with arXiv:2407.16427, or an .npz
     with `eigenvalue` (replica, mode), `learning_rate`, `batch_size`, `model`, `target` and the model's parameters; or a
-    recording of an ensemble of networks, several of which have temperatures relative to the first.
+    recording of an ensemble of networks; several of these give temperatures relative to the first.
     """
 
     paths: Paths
@@ -27,12 +27,12 @@ class Fit:
     """Fit one law to every level group instead: single, pair, density, group, rice, known-gap, product, gaussian,
     poisson, brody or mixture."""
     method: Literal["response", "leading-order", "whole-spectrum", "relative"] = "response"
-    """How widths tell T: response at any T; leading-order, right for T → 0 only; whole-spectrum, from the mean levels
-    too; relative, without a theory, relative to the first setting."""
+    """How T is inferred from widths: response at any T; leading-order, valid for T → 0 only; whole-spectrum, from the
+    mean levels too; relative, without a theory, relative to the first setting."""
     scaling: Literal["two-stage", "joint"] = "two-stage"
     """The scaling rule from the settings' posteriors, or jointly with their temperatures."""
     matrix: Name = None
-    """Name of the matrix to fit, for recordings of several."""
+    """Name of the matrix to fit, if a recording has several."""
     record: int = -1
     """Index of the record to use, the last by default."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Dispatch: words to command, one clear line for each error, exit status 2 for bad input."""
+"""Dispatch: from arguments to a command, one clear line for each error, exit status 2 for bad input."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,8 @@ from ._registry import COMMANDS
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 well, 2 bad input, 130 after Ctrl-C, 143 after SIGTERM or SIGUSR1, 1 a test that failed or our own fault.
+    0 for success, 2 for bad input, 130 after Ctrl-C, 143 after SIGTERM or SIGUSR1, 1 for a failed test or an internal
+    error.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:
@@ -47,7 +48,7 @@ def _failed(error: Exception) -> int:
         return complain(_one_line(error), 2)
     if isinstance(error, OSError):
         if error.filename is None:
-            mute_stdout()  # a full disk behind stdout, for one
+            mute_stdout()  # for example, a full disk behind stdout
         return complain(_one_line(error), 2)
     if isinstance(error, MemoryError):
         return complain(f"not enough memory ({_one_line(error)}): ask for less at once", 2)
@@ -85,7 +86,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _check_common(command: Any) -> None:
-    """What holds for the flags of every command: numbers are finite and of a size that machines know."""
+    """Check the flags of every command: numbers must be finite and of machine size."""
     for item in dataclasses.fields(command):
         value = getattr(command, item.name)
         for number in value if isinstance(value, tuple) else (value,):
@@ -102,7 +103,7 @@ def _check_common(command: Any) -> None:
 
 
 def _match(arguments: list[str]) -> tuple[str, ...]:
-    """The longest run of leading words that some command starts with."""
+    """The longest sequence of leading words with which some command starts."""
     words: tuple[str, ...] = ()
     for argument in arguments:
         if not any(key[: len(words) + 1] == (*words, argument) for key in COMMANDS):
@@ -129,13 +130,13 @@ def _build(words: tuple[str, ...], arguments: list[str]):
 
 
 def _unbox(text: str) -> str:
-    """tyro's framed complaint as one line; its frame is of dashes where the output knows no box characters."""
+    """tyro's framed error message as one line; the frame consists of dashes if the output has no box characters."""
     lines = [re.sub(r"^[│|\s]+|[│|\s]+$", "", line) for line in text.splitlines()]
     body: list[str] = []
     for line in lines:
         if re.match(r"^[╭╰]|^[─-]{4}", line):
             if len(body) == 1 and re.fullmatch(r"[\w ]+", body[0]):
-                body = []  # the title of a frame of dashes stands above it
+                body = []  # the title of a frame of dashes is above it
             elif body:
                 break
         elif line:
@@ -144,7 +145,7 @@ def _unbox(text: str) -> str:
 
 
 def _plain_complaint(text: str) -> str:
-    """Of a value that may be left out tyro says why it is neither None nor a number; that it is no number is enough."""
+    """For an optional value tyro explains why it is neither None nor a number; keep only the latter."""
     found = re.match(
         r"Error parsing (\S+): no type matching \{None\}\|(\w+) could be instantiated from \[(.*?)\]\.", text
     )

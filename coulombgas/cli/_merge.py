@@ -8,16 +8,16 @@ from ._arguments import Paths
 
 @dataclass(frozen=True, kw_only=True)
 class Merge:
-    """Put stores of the same model and training together: more settings, or more replicas of the same settings."""
+    """Merge stores of the same model and training: more settings, or more replicas of the same settings."""
 
     paths: Paths
-    """Zarr stores to merge, or patterns such as 'run-*.zarr'. Of a sharded run every shard must be there."""
+    """Zarr stores to merge, or patterns such as 'run-*.zarr'. All shards of a sharded run are needed."""
     out: Path
     """Zarr store to write."""
     overwrite: bool = False
     """Replace the store if it exists."""
     resume: bool = False
-    """Go on with an interrupted merge of the same stores."""
+    """Continue an interrupted merge of the same stores."""
     json: bool = False
     """Print the summary as one JSON document."""
 

@@ -1,11 +1,11 @@
-"""Every command once: its words, where it lives and what it does, in the order of the help."""
+"""All commands: their words, modules and summaries, in the order of the help."""
 
 import importlib
 from typing import Any, NamedTuple
 
 
 class Command(NamedTuple):
-    """A command that is imported when it is called.
+    """A command, imported when it is called.
 
     Attributes:
         where: "module:Class" of a frozen dataclass with ``run(self) -> int``.
@@ -23,14 +23,14 @@ class Command(NamedTuple):
 
 COMMANDS: dict[tuple[str, ...], Command] = {
     ("demo",): Command(
-        "coulombgas.cli._demo:Demo", "train, infer and report: two minutes from nothing to a temperature"
+        "coulombgas.cli._demo:Demo", "train, infer and report: from nothing to a temperature in two minutes"
     ),
     ("fit",): Command("coulombgas.cli._fit:Fit", "infer temperatures from spectra"),
     ("spectra",): Command(
         "coulombgas.cli._spectra:Spectra", "analyse the weight matrices of a checkpoint: bulk, spikes, tail, spacings"
     ),
     ("rule",): Command(
-        "coulombgas.cli._rule:Rule", "how hot trainings were, from their recordings, and whether only α/B counts"
+        "coulombgas.cli._rule:Rule", "infer how hot trainings were from recordings, and whether only α/B counts"
     ),
     ("rescale",): Command(
         "coulombgas.cli._rescale:Rescale", "the learning rate that keeps the temperature at another batch size"
@@ -80,5 +80,5 @@ COMMANDS: dict[tuple[str, ...], Command] = {
     ("simulate", "gpt"): Command(
         "coulombgas.cli._simulate_gpt:SimulateGPT", "train transformers and record the spectra of their matrices"
     ),
-    ("merge",): Command("coulombgas.cli._merge:Merge", "put stores of the same model and training together"),
+    ("merge",): Command("coulombgas.cli._merge:Merge", "merge stores of the same model and training"),
 }

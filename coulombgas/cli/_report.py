@@ -12,7 +12,7 @@ class Report:
     """Write one HTML page about weight matrices or about a temperature.
 
     PATH is a checkpoint (.safetensors, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without pickled
-    objects), several of them or a recording of spectra, which are a trajectory; or an ensemble written by `coulombgas
+    objects), several of them or a recording of spectra, which form a trajectory; or an ensemble written by `coulombgas
     simulate`, or the directory written by `coulombgas fit --out`. The page needs no network.
     """
 
@@ -23,7 +23,7 @@ class Report:
     overwrite: bool = False
     """Replace an existing file."""
     select: Globs = ("*",)
-    """Globs on the names of the matrices, as '*.key.*'."""
+    """Globs on the names of the matrices, such as '*.key.*'."""
     initial: File = None
     """Checkpoint before training, to compare each matrix with."""
     keep_going: bool = False
@@ -31,7 +31,7 @@ class Report:
     level: float = 0.01
     """Probability of a false spike in a matrix of pure noise."""
     replica: int = 0
-    """Which of the seeds of a recording."""
+    """Index of the seed in a recording."""
     vectors: Literal["spikes", "all", "none"] = "spikes"
     """Whose singular vectors are tested for localisation; "all" takes three times as long for large matrices."""
     learning_rate: Number = None
@@ -45,7 +45,7 @@ class Report:
 
     @staticmethod
     def prepare(arguments: list[str]) -> list[str]:
-        """Flags as they once were."""
+        """Accept former spellings of flags."""
         from ._spectra import as_they_were
 
         return as_they_were(arguments)
@@ -111,7 +111,7 @@ class Report:
             fits = {path: load_fit(_fit_file(path)) for path in self.paths}
             for path, fit in fits.items():
                 if not isinstance(fit, TemperatureFit):
-                    fail("paths", "must hold fits of temperatures: of a law of spacings there is no report", path)
+                    fail("paths", "must hold fits of temperatures: there is no report for a law of spacings", path)
             found = fits[self.paths[0]] if len(fits) == 1 else fits
         else:
             spectra = [read_spectra(path) for path in self.paths]
@@ -121,7 +121,7 @@ class Report:
 
 
 def kind_of(path: str) -> str:
-    """What a path holds: "fit", "ensemble" or "network"."""
+    """Kind of the contents of a path: "fit", "ensemble" or "network"."""
     from coulombgas._checks import InputError
     from coulombgas._files import list_archive
 
@@ -143,7 +143,7 @@ def _fit_file(path: str) -> Path:
 
 
 def _store_format(directory: Path) -> str:
-    """The format that a Zarr store declares, read from its metadata alone."""
+    """The format declared by a Zarr store, read only from its metadata."""
     from coulombgas._files import read_json
 
     for name in ("zarr.json", ".zattrs"):

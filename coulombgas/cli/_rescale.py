@@ -10,23 +10,23 @@ class Rescale:
     """The learning rate that keeps the temperature when the batch size changes.
 
     SGD and momentum: linear in the batch; Adam: its square root. With recordings of such trainings (RUN, as for
-    `coulombgas rule`) the exponents are those that they show, the answer has an interval, and limits are checked.
+    `coulombgas rule`) the exponents are inferred from them, the answer has an interval, and limits are checked.
     """
 
     paths: Paths = ()
-    """Recordings of trainings, at several settings; none for the law alone."""
+    """Recordings of trainings at several settings; none to use the law alone."""
     learning_rate: float
-    """Learning rate as it is."""
+    """Current learning rate."""
     batch_size: int
-    """Batch size as it is: samples in one update, accumulation and devices together."""
+    """Current batch size: samples in one update, including accumulation and devices."""
     to_batch_size: int
-    """Batch size to go to."""
+    """New batch size."""
     optimizer: Name = None
     """sgd, momentum, nesterov, adam or adamw; by default that of the recordings, else sgd."""
     momentum: Number = None
-    """Momentum as it is, for momentum and nesterov."""
+    """Current momentum, for momentum and nesterov."""
     to_momentum: Number = None
-    """Momentum to go to; the same by default."""
+    """New momentum; the same by default."""
     beta1: Number = None
     """Adam's β1, to be rescaled as well."""
     beta2: Number = None

@@ -10,24 +10,24 @@ class Rule:
     """How hot several trainings were, and whether the linear scaling rule T ∝ α/B holds across them.
 
     RUN is a recording of spectra, as `SpectrumRecorder` writes it, or the directory of a run that holds one; or an
-    ensemble written by `coulombgas simulate`. Give runs at several learning rates and batch sizes: one alone has its
-    noise and its temperature, but no rule.
+    ensemble written by `coulombgas simulate`. Give runs at several learning rates and batch sizes: a single run has a
+    noise and a temperature, but no rule.
     """
 
     paths: Paths
     """Recordings, or ensembles."""
     select: Globs = ("*",)
-    """Globs on the names of the matrices, as '*.key.*'."""
+    """Globs on the names of the matrices, such as '*.key.*'."""
     after: Count = None
     """Last training step to leave out; by default the first half of each run."""
     learning_rate: SomeNumbers = ()
-    """Learning rate of each run, or one for all, where the recordings do not know it."""
+    """Learning rate of each run, or one for all, if the recordings do not hold it."""
     batch_size: SomeCounts = ()
-    """Batch size of each run, or one for all, where the recordings do not know it."""
+    """Batch size of each run, or one for all, if the recordings do not hold it."""
     optimizer: SomeNames = ()
     """Optimiser of each run, or one for all: sgd, momentum, nesterov, adam, adamw."""
     replica: int = 0
-    """Which of the seeds of a recording."""
+    """Index of the seed in a recording."""
     json: bool = False
     """Print one JSON object with runs, scaling and verdict."""
     out: File = None
@@ -69,7 +69,7 @@ class Rule:
 
 
 def write_document(path: str, document: dict, *, overwrite: bool) -> None:
-    """One JSON object as a file, whole or not at all."""
+    """Write one JSON object to a file, completely or not at all."""
     import json
 
     from coulombgas._files import atomic_file

@@ -1,4 +1,4 @@
-"""What the `simulate` commands share: flags of the engine, running, summary."""
+"""Shared parts of the `simulate` commands: flags of the engine, running, summary."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Flags that every model shares."""
+    """Flags shared by all models."""
 
     out: Path
     """Zarr store to write; it appears when it is complete."""
@@ -23,7 +23,7 @@ class Engine:
     init: Literal["random", "fixed-point"] = "random"
     """Start from small random weights, or at the fixed point of the mean dynamics."""
     record: SomeCounts = ()
-    """Steps at which spectra are kept; the last one when not given."""
+    """Steps at which spectra are kept; by default the last one."""
     combine: Literal["grid", "zip"] = "grid"
     """Every learning rate with every batch size, or pair by pair."""
     optimizer: Literal["sgd", "momentum", "nesterov", "adam"] = "sgd"
@@ -42,11 +42,11 @@ class Engine:
     """Train only the i-th of n shares of the replicas, i/n with i from 0, into NAME-i-of-n; /n takes i from the queue;
     in a job array of Slurm or Grid Engine both come from the queue, unless this is none."""
     chunk: Count = None
-    """Replicas computed together, which decides the last bits; chosen from model and cores when not given."""
+    """Replicas computed together, which affects the last bits; by default chosen from model and cores."""
     distributed: bool = False
-    """Share the run out among the processes of this job, which JAX finds (srun, mpirun)."""
+    """Divide the run among the processes of this job, which JAX finds (srun, mpirun)."""
     resume: bool = False
-    """Go on with an interrupted run towards the same store, bit for bit."""
+    """Continue an interrupted run for the same store, bit for bit."""
     checkpoint_seconds: float = 30.0
     """Seconds between two checkpoints."""
     overwrite: bool = False
@@ -116,7 +116,7 @@ def print_summary(spectra: "xr.Dataset", out: str, *, json: bool) -> int:
 
 
 def summarise(spectra: "xr.Dataset", out: str) -> dict[str, Any]:
-    """What was run, for machines."""
+    """Summary of the run as a JSON-able object."""
     import json
 
     import numpy as np

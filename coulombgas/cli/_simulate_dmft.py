@@ -1,6 +1,6 @@
 """`coulombgas simulate dmft NAME`: solve a dynamical mean-field theory, and check it against finite copies.
 
-A command is the parameters of a system, whose fields are its flags, and what all commands share.
+A command consists of the parameters of a system, whose fields are its flags, and the shared flags.
 """
 
 from dataclasses import dataclass, fields
@@ -13,12 +13,12 @@ from ._arguments import Picture
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What every system's command has."""
+    """Flags shared by all systems."""
 
     dimension: int = 0
-    """Size of finite copies to run beside the theory; 0 for the theory alone."""
+    """Size of finite copies to simulate; 0 for the theory alone."""
     replicas: int = 20
-    """Finite copies, when a dimension is given."""
+    """Number of finite copies, if a dimension is given."""
     seed: int = 0
     """Seed of all random numbers."""
     figure: Picture = None
@@ -34,14 +34,14 @@ class Command:
     """Quantities to print; all one-time quantities when empty."""
 
     def __post_init__(self) -> None:
-        """Values are checked when the system is built, in ``run``."""
+        """Do nothing: values are checked when the system is built, in ``run``."""
 
     def system(self) -> dmft.System:
         """The parameters alone."""
         return self.parameters(**{field.name: getattr(self, field.name) for field in fields(self.parameters)})
 
     def run(self) -> int:
-        """Solve, simulate if asked, print, draw."""
+        """Solve, simulate if requested, print, draw."""
         from coulombgas._files import check_output
         from coulombgas.cli._console import progress_bar
 
@@ -157,8 +157,8 @@ class OnePassSGD(Command, dmft.OnePassSGD):
     """Linear regression by SGD with fresh samples: exact at finite size."""
 
     dimension: int = 0
-    """N, which is the size of the copies too; needed."""
+    """N, which is also the size of the copies; required."""
     replicas: int = 0
-    """Finite copies to run beside the theory; 0 for the theory alone."""
+    """Number of finite copies to simulate; 0 for the theory alone."""
 
     parameters = dmft.OnePassSGD

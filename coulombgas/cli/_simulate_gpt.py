@@ -28,17 +28,17 @@ class SimulateGPT:
     size: str = "tiny"
     """Named size: tiny or char."""
     text: File = None
-    """Text file to learn; Python's own help topics when not given."""
+    """Text file to learn; by default Python's own help topics."""
     steps: int = 1000
     """Updates."""
     learning_rate: float = 1e-3
     """Peak of the schedule (warm-up, then a cosine)."""
     final_learning_rate: Number = None
-    """End of the cosine; a tenth of the peak when not given."""
+    """End of the cosine; by default a tenth of the peak."""
     warmup: int = 100
     """Steps of the linear warm-up."""
     batch_size: Count = None
-    """Sequences an update; 16 for tiny, 64 for char when not given."""
+    """Sequences per update; by default 16 for tiny, 64 for char."""
     optimizer: str = "adamw"
     """adamw or sgd."""
     momentum: float = 0.0
@@ -70,13 +70,13 @@ class SimulateGPT:
     dropout: Number = None
     """Replace the dropout."""
     tied: bool = False
-    """Tie the output layer to the token embedding, whatever the size says."""
+    """Tie the output layer to the token embedding, regardless of the size."""
     untied: bool = False
-    """Do not, whatever the size says."""
+    """Do not tie them, regardless of the size."""
     shard: Text = None
-    """none in a job array of a queue, where each job is then a run of its own: a run of transformers has no shards."""
+    """Only none is allowed, for a job array whose jobs are separate runs: a run of transformers has no shards."""
     resume: bool = False
-    """Go on from the last checkpoint of an interrupted run."""
+    """Continue from the last checkpoint of an interrupted run."""
     overwrite: bool = False
     """Replace the directory if it exists."""
     json: bool = False
@@ -114,7 +114,9 @@ class SimulateGPT:
 
     def _tied(self) -> bool | None:
         if self.tied and self.untied:
-            raise InputError("`tied` and `untied` exclude each other: give one of them, or none for the size's own.")
+            raise InputError(
+                "`tied` and `untied` exclude each other: give one of them, or none for the default of the size."
+            )
         return True if self.tied else False if self.untied else None
 
     def _config(self):
@@ -136,10 +138,10 @@ class SimulateGPT:
 
 
 def _refuse_shards(text: str | None) -> None:
-    """Losses, weights and recorded spectra of a run are of all its replicas, and nothing puts parts of them together.
+    """Refuse shards: losses, weights and recorded spectra belong to all replicas of a run and cannot be merged.
 
     Raises:
-        InputError: where ``--shard`` or the queue asks for a part.
+        InputError: if ``--shard`` or the queue requests a part.
     """
     from coulombgas._checks import fail
 
@@ -195,5 +197,5 @@ def _print(run: "LanguageRun") -> None:
     steps = run.losses.step.values.tolist()
     train = ["–" if math.isnan(loss) else loss for loss in mean.train_loss.values.tolist()]
     rows = list(zip(steps, train, mean.validation_loss.values.tolist(), strict=True))
-    print_table(("step", "training loss", "validation loss"), rows, title=f"{run.path} (nats a character)")
+    print_table(("step", "training loss", "validation loss"), rows, title=f"{run.path} (nats per character)")
     print(f"entropy of single characters: {run.corpus.unigram_entropy:.4f}; {run.path}/report.html shows the spectra.")

@@ -25,7 +25,7 @@ class SimulateRBM(Engine):
     num_visible: int = 10
     """Visible units N_v, sites of the ring."""
     num_hidden: Count = None
-    """Hidden units N_h; as many as visible ones when not given."""
+    """Hidden units N_h; by default as many as visible ones."""
     target_mass2: float = 4.0
     """m² of the scalar field."""
     mu2: float = 9.0

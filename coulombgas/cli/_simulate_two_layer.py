@@ -27,7 +27,7 @@ class SimulateTwoLayer(Engine):
     label_noise: float = 0.1
     """ν, standard deviation of the label noise."""
     num_hidden: Count = None
-    """Width of the hidden layer; as many as inputs when not given."""
+    """Width of the hidden layer; by default as many as inputs."""
     trained: Literal["both", "first", "second"] = "both"
     """Layers that train."""
     balance: float = 1.0

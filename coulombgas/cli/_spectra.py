@@ -6,7 +6,7 @@ from typing import Literal
 
 from ._arguments import File, Globs, Paths
 
-_NAMED = 4  # matrices that a footnote names
+_NAMED = 4  # number of matrices named in a footnote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,24 +14,25 @@ class Spectra:
     """Analyse the weight matrices of a checkpoint: noise bulk, spikes, tail exponent, level spacings.
 
     PATH is a checkpoint of any format (safetensors, PyTorch, Keras, NumPy, HDF5, Zarr, Orbax, Flax, Equinox, ONNX,
-    GGUF), a folder of shards or with an adapter, several of them or a recording of spectra, which are then a
-    trajectory. The format is told by the content; nothing in a file is executed. Rows appear as matrices are done.
+    GGUF), a folder of shards or with an adapter, several of them or a recording of spectra, which then form a
+    trajectory. The format is recognised by content; nothing in a file is executed. Rows appear as matrices are
+    finished.
     """
 
     paths: Paths
     """Checkpoints: files or directories."""
     select: Globs = ("*",)
-    """Globs on the names of the matrices, as '*.key.*'."""
+    """Globs on the names of the matrices, such as '*.key.*'."""
     initial: File = None
     """Checkpoint before training, to compare each matrix with."""
     base: File = None
-    """Model that a LoRA adapter belongs to: analyse its matrices with the updates, instead of the updates."""
+    """Base model of a LoRA adapter: analyse its matrices with the updates, instead of the updates alone."""
     json: bool = False
     """Print a JSON list with one object for each matrix."""
     out: File = None
     """Complete results, with all statistics: a JSON file if it ends in .json, else a folder with the levels too."""
     resume: bool = False
-    """Go on with an interrupted analysis towards the same --out, bit for bit."""
+    """Continue an interrupted analysis for the same --out, bit for bit."""
     overwrite: bool = False
     """Replace existing output."""
     keep_going: bool = False
@@ -43,15 +44,15 @@ class Spectra:
     workers: int = 1
     """Processes that share matrices and cores, each with the memory of its matrix: faster for many small matrices."""
     device: Literal["auto", "cpu", "jax"] = "auto"
-    """Where eigenvalues are computed: on an accelerator through JAX where there is one."""
+    """Where eigenvalues are computed: with JAX on an accelerator if there is one."""
     replica: int = 0
-    """Which of the seeds of a recording."""
+    """Index of the seed in a recording."""
     seed: int = 0
     """Seed of the posterior draws."""
 
     @staticmethod
     def prepare(arguments: list[str]) -> list[str]:
-        """Flags as they once were."""
+        """Accept former spellings of flags."""
         return as_they_were(arguments)
 
     def run(self) -> int:
@@ -80,7 +81,7 @@ class Spectra:
             from coulombgas.spectra import interrupted_analysis
 
             if self.out is not None and interrupted_analysis(self.out):
-                remark("the same command with --resume goes on with the matrices that are left")
+                remark("the same command with --resume continues with the remaining matrices")
             raise
         if self.json:
             write_json(analysis.as_dicts())
@@ -102,7 +103,7 @@ class Spectra:
 
 
 def as_they_were(arguments: list[str]) -> list[str]:
-    """``--no-vectors`` and a bare ``--vectors`` in today's words."""
+    """``--no-vectors`` and a bare ``--vectors`` in the current spelling."""
     given: list[str] = []
     for place, word in enumerate(arguments):
         bare = word == "--vectors" and arguments[place + 1 : place + 2] not in (["spikes"], ["all"], ["none"])
@@ -116,7 +117,7 @@ def read_and_analyse(
 ):  # fmt: skip
     """Read checkpoints and analyse their matrices one by one, with a progress bar; problems go to stderr.
 
-    With ``out`` finished matrices are kept there; with ``rows`` a line for each is printed when it is done.
+    With ``out`` finished matrices are kept there; with ``rows`` a line is printed for each when it is finished.
     """
     from coulombgas.spectra import SpectraPlan, spectra_store
 
@@ -141,7 +142,7 @@ def read_and_analyse(
         path, select=select, initial=initial, base=base, vectors=vectors, device=device, keep_going=keep_going
     )
     complain(plan.problems)
-    from coulombgas.networks import NetworkAnalysis  # not before the files are known to be readable
+    from coulombgas.networks import NetworkAnalysis  # only once the files are known to be readable
 
     kept = spectra_store(out, plan, options, resume=resume, overwrite=overwrite) if out is not None else nullcontext()
     with kept as store:
@@ -154,7 +155,7 @@ def read_and_analyse(
 
 
 def _each(plan, store, *, level, seed, workers, rows, compared):
-    """The analysis of each matrix, in the order of the files, as they are done."""
+    """The analysis of each matrix, in the order of the files, as they finish."""
     from coulombgas.networks import analyse_layer
 
     from ._console import Estimate
@@ -202,10 +203,10 @@ def _document(analysis):
 
 
 def _recording(paths):
-    """The recording of spectra that a single path is or, as the directory of a run, contains.
+    """The recording of spectra at a single path or, for the directory of a run, inside it.
 
     Raises:
-        InputError: when a recording is one of several paths.
+        InputError: if a recording is one of several paths.
     """
     from pathlib import Path
 
@@ -232,7 +233,7 @@ def complain(problems) -> None:
 
 
 class _Rows:
-    """The table, row by row: each is printed when those before it are."""
+    """The table, row by row: each row is printed after those before it."""
 
     def __init__(self, names, *, steps, compared=False):
         from coulombgas.spectra import printable
@@ -248,7 +249,7 @@ class _Rows:
         self._out = RowPrinter({**columns, **({"moved": 6, "alignment": 9} if compared else {}), "kind": 0})
 
     def add(self, index, layer) -> None:
-        """A matrix is done; None for one that could not be analysed."""
+        """Add a finished matrix; None for one that could not be analysed."""
         self._waiting[index] = layer
         while self._next in self._waiting:
             layer = self._waiting.pop(self._next)
@@ -279,7 +280,7 @@ class _Rows:
 
 
 def _show_motion(analysis) -> None:
-    """What the motion of the levels says, for each matrix of a trajectory."""
+    """Results from the motion of the levels, for each matrix of a trajectory."""
     from coulombgas.networks import follow
     from coulombgas.spectra import printable
 
@@ -301,7 +302,7 @@ def _footnotes(analysis) -> None:
         shown = ", ".join(list(names)[:_NAMED]) + (", …" if len(names) > _NAMED else "")
         print(f"{len(names)} of {total} matrices: {kind} ({shown}).")
     if analysis.spectra.skipped:
-        print(f"{len(analysis.spectra.skipped)} arrays are no weight matrices (vectors, scalars, integers).")
+        print(f"{len(analysis.spectra.skipped)} arrays are not weight matrices (vectors, scalars, integers).")
 
 
 def _change(change) -> list[str]:

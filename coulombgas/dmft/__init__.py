@@ -1,8 +1,8 @@
-"""Dynamical mean-field theory: exact two-time equations of learning in high dimensions, beside finite-size simulations.
+"""Dynamical mean-field theory: exact two-time equations of learning in high dimensions, with finite-size simulations.
 
 A system is a frozen dataclass of parameters. ``solve(system)`` returns correlations, responses, losses and overlaps as
 an xarray Dataset; ``simulate(system, dimension=..., replicas=...)`` runs finite copies; ``compare`` puts them side by
-side. A fixed point that is not reached raises :class:`NotConvergedError` with the residual and the remedy.
+side. A fixed point that does not converge raises :class:`NotConvergedError` with the residual and the remedy.
 """
 
 from ._compare import Comparison as Comparison

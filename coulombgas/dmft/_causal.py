@@ -63,15 +63,16 @@ def trapezoid(num: int, time_step: Any) -> Float[Array, "{num} {num}"]:
 
 
 def stein(kernel: Float[Array, " n"], source: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    r"""Solve :math:`C = A + M C M^\top` for M = ``toeplitz(kernel)`` by doubling, two matrix products a doubling.
+    r"""Solve :math:`C = A + M C M^\top` for M = ``toeplitz(kernel)`` by doubling, with two matrix products per
+    doubling.
 
     A strictly causal M is nilpotent and :math:`\lceil\log_2 n\rceil` doublings are exact; with a diagonal (implicit
-    schemes) the tail is a geometric series with ratio M[k, k]² < 1 and the doublings go on until nothing is left of M.
+    schemes) the tail is a geometric series with ratio M[k, k]² < 1 and doubling continues until M has decayed.
     """
 
     def left(state):
         _, power, done = state
-        return (jnp.max(jnp.abs(power)) > 1e-20) & (done < 40)
+        return (jnp.max(jnp.abs(power)) > 1e-20) & (done < 40)  # below rounding; 2^40 steps at most
 
     def double(state):
         total, power, done = state
@@ -82,7 +83,7 @@ def stein(kernel: Float[Array, " n"], source: Float[Array, "n n"]) -> Float[Arra
 
 
 def _flush(values: jax.Array) -> jax.Array:
-    """Zero for what has decayed to nothing: subnormal numbers would slow the matrix products tenfold."""
+    """Set decayed values to zero: subnormal numbers would slow the matrix products tenfold."""
     return jnp.where(jnp.abs(values) < 1e-150, 0.0, values)
 
 

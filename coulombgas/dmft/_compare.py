@@ -1,4 +1,4 @@
-"""Theory beside simulation: means over replicas, standard errors, z-scores."""
+"""Theory compared with simulation: means over replicas, standard errors, z-scores."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class Comparison:
         return {name: float(np.abs(self.z(name)).max()) for name in self.names}
 
     def rms(self) -> dict[str, float]:
-        """Root mean square z of each quantity: about 1 where theory holds and entries are many."""
+        """Root mean square z of each quantity: about 1 if theory holds and there are many entries."""
         return {name: float(np.sqrt((self.z(name) ** 2).mean())) for name in self.names}
 
     def records(self) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ class Comparison:
         ]
 
     def dataset(self) -> "xr.Dataset":
-        """The records over ``quantity``; :attr:`data` has every time."""
+        """The records over ``quantity``; :attr:`data` has all times."""
         from coulombgas._results import to_dataset
 
         return to_dataset(self.records(), "quantity", **self.data.attrs)
@@ -64,8 +64,8 @@ def compare(theory: "xr.Dataset", simulation: "xr.Dataset", *, floor: float = 1e
         theory: from ``solve(system)``; its own error ``NAME_error`` (Monte Carlo fixed points have one) is added in
             quadrature to the simulation's.
         simulation: from ``simulate(system, ...)``, with at least two replicas.
-        floor: added in quadrature to every standard error, times the scale of the quantity, so that what is fixed by
-            the initial condition (no scatter, equal up to rounding) has a small z.
+        floor: added in quadrature to every standard error, times the scale of the quantity, so that values fixed by the
+            initial condition (no scatter, equal up to rounding) have a small z.
 
     Raises:
         InputError: for other systems, other times or fewer than two replicas.

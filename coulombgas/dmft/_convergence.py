@@ -1,4 +1,4 @@
-"""What a fixed point reports, and the error when it is not reached."""
+"""Convergence of a fixed point, and the error if it does not converge."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from coulombgas._checks import InputError
 
 
 class NotConvergedError(InputError):
-    """A self-consistent solution was not reached; the message gives the residual and the remedy."""
+    """A self-consistent iteration did not converge; the message gives the residual and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Convergence:
-    """How a fixed point was reached: last relative change of any two-time function and the sweeps it took."""
+    """Convergence of a fixed point: last relative change of any two-time function, and the number of sweeps."""
 
     residual: float
     sweeps: int

@@ -16,8 +16,8 @@ class DeepLinear(System):
     .. math:: \dot a = (\gamma/\sqrt D)Wg,\qquad \dot W = (\gamma/\sqrt D)ag^\top
 
     W is N×D, h = β* - β_eff, :math:`g = \hat\Sigma h`, ν = N/D, α = P/D, |β*|²/D = ``signal`` (derived here, in the
-    convention of arXiv:2601.01010). ``gd`` is gradient descent of learning rate ``time_step``, exactly;
-    ``gradient-flow`` the trapezoidal rule, second order. W(t) = W(0) + (γ/√D)∫a gᵀ is a spiked random matrix: see
+    convention of arXiv:2601.01010). ``gd`` is exact gradient descent with learning rate ``time_step``;
+    ``gradient-flow`` is the trapezoidal rule, of second order. W(t) = W(0) + (γ/√D)∫a gᵀ is a spiked random matrix: see
     :func:`coulombgas.dmft.outliers`.
 
     Raises:
@@ -41,11 +41,11 @@ class DeepLinear(System):
     steps: int = 60
     """number of steps"""
     damping: float = 0.7
-    """share of the new functions in a sweep"""
+    """weight of the new functions in a sweep"""
     tolerance: float = 1e-10
-    """residual at which the sweeps stop"""
+    """residual at which the iteration stops"""
     max_sweeps: int = 300
-    """sweeps allowed"""
+    """largest number of sweeps"""
     name = "deep-linear"
 
     def __post_init__(self):

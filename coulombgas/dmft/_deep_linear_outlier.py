@@ -1,4 +1,4 @@
-"""Where the spike that training puts into the first layer shows in its singular values."""
+"""Outliers in the singular values of the first layer, due to the spike created by training."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def find_outliers(system: DeepLinear, theory: "xr.Dataset", step: int) -> np.nda
     high = edge + 1.0
     while blocks.determinant(high) * blocks.determinant(2 * high) <= 0 or abs(blocks.determinant(2 * high) - 1) > 0.5:
         high *= 2
-    grid = edge + (2 * high - edge) * np.linspace(1e-3, 1, 80) ** 2
+    grid = edge + (2 * high - edge) * np.linspace(1e-3, 1, 80) ** 2  # denser near the edge
     value = np.array([blocks.determinant(s) for s in grid])
     crossings = np.flatnonzero(np.sign(value[:-1]) != np.sign(value[1:]))
     roots = [brentq(blocks.determinant, grid[i], grid[i + 1], xtol=1e-12) for i in crossings]
@@ -39,7 +39,7 @@ def find_outliers(system: DeepLinear, theory: "xr.Dataset", step: int) -> np.nda
 
 
 class _Blocks:
-    """The pieces of L that do not depend on σ, restricted to the steps that W has seen."""
+    """The parts of L that do not depend on σ, restricted to the steps made so far."""
 
     def __init__(self, system: DeepLinear, theory: "xr.Dataset", step: int) -> None:
         weights = np.asarray(time_integral(system))[step]
@@ -72,7 +72,7 @@ class _Blocks:
 
 
 def _resolvents(sigma: float, nu: float) -> tuple[float, float]:
-    r""":math:`r_p = 1/(\sigma - r_q/\nu)`, :math:`r_q = 1/(\sigma - r_p)`, the branch that decays."""
+    r""":math:`r_p = 1/(\sigma - r_q/\nu)`, :math:`r_q = 1/(\sigma - r_p)`, on the decaying branch."""
     # (σ/ν) r_q² - (σ² + 1/ν - 1) r_q + σ = 0
     b = sigma**2 + 1 / nu - 1
     r_q = 2 * sigma / (b + np.sqrt(max(b**2 - 4 * sigma**2 / nu, 0.0)))

@@ -9,7 +9,7 @@ from ._sphere import on_sphere
 
 
 def simulate_deep_linear(system: DeepLinear, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-    """One data set and one initialisation; gradient descent as written, or Heun steps of the flow."""
+    """One data set and one initialisation; explicit gradient descent, or Heun steps of the flow."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     width = max(1, round(system.width_per_dimension * dimension))
     keys = jax.random.split(key, 5)

@@ -1,4 +1,4 @@
-"""Two-time functions of the deep linear network: matrix equations over steps, swept to their fixed point."""
+"""Two-time functions of the deep linear network: matrix equations over steps, iterated to their fixed point."""
 
 from typing import Any, NamedTuple
 
@@ -80,7 +80,7 @@ def _report(memory: Memory, problem: Problem) -> dict[str, jax.Array]:
 
 
 def _close(memory: Memory, problem: Problem) -> dict[str, jax.Array]:
-    """Everything that follows from the memory by products and causal inverses."""
+    """All quantities that follow from the memory by products and causal inverses."""
     gamma, nu, alpha, noise_variance, signal, integral = problem
     eye = jnp.eye(len(integral))
     own = memory.gradient_response / jnp.sqrt(nu) + gamma * integral * memory.gradient

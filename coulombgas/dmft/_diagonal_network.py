@@ -26,10 +26,10 @@ class DiagonalNetwork(System):
 
     with :math:`R_r = (1 + R_w/\alpha)^{-1}`, :math:`C_r = R_r(C_w + \sigma^2J)R_r^\top` and the averages C_w, R_w of
     w = β - β* over paths (arXiv:2510.01930 in the convention of this project). ``gradient-flow`` is the implicit
-    trapezoidal rule, second order and stable at any time step; ``mirror-descent`` is
-    :math:`\theta_{n+1} = \theta_n - \eta v_n` of learning rate ``time_step`` (u and v multiplied by
-    :math:`e^{\mp\eta v_n}`), exactly. Large a is lazy (linear regression), a → 0 rich (minimum ℓ1 norm). The law of
-    β* is discrete, hence bounded.
+    trapezoidal rule, of second order and stable at any time step; ``mirror-descent`` is :math:`\theta_{n+1} = \theta_n
+    - \eta v_n` of learning rate ``time_step`` (u and v multiplied by :math:`e^{\mp\eta v_n}`), solved exactly. Large a
+      is lazy
+    (linear regression), a → 0 rich (minimum ℓ1 norm). The law of β* is discrete, hence bounded.
 
     Raises:
         InputError: for values out of range; a teacher law whose probabilities do not add up to 1; a learning rate at
@@ -57,11 +57,11 @@ class DiagonalNetwork(System):
     response_paths: int = 500
     """paths for the response, which fluctuates less"""
     damping: float = 0.7
-    """share of the new functions in a sweep"""
+    """weight of the new functions in a sweep"""
     tolerance: float = 1e-7
-    """residual at which the sweeps stop"""
+    """residual at which the iteration stops"""
     max_sweeps: int = 60
-    """sweeps allowed"""
+    """largest number of sweeps"""
     seed: int = 0
     """seed of the paths"""
     name = "diagonal-network"

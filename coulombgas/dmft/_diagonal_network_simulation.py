@@ -7,13 +7,13 @@ from jax import lax
 from ._diagonal_network import DiagonalNetwork
 from ._diagonal_network_solution import one_time, stratified, weights
 
-MAX_NEWTON = 60
+MAX_NEWTON = 60  # only to end the loop: the method descends from any start
 TOLERANCE = 1e-6
-"""Last change of 2θ: Newton squares it, so that the point returned is exact to rounding."""
+"""Largest last change of 2θ: a further Newton step squares it, so the result is exact to rounding."""
 
 
 def simulate_diagonal(system: DiagonalNetwork, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-    """One data set; mirror descent as written, or the implicit trapezoidal rule of the flow, stable at any step."""
+    """One data set; explicit mirror descent, or the implicit trapezoidal rule of the flow, stable at any step."""
     samples = max(1, round(system.samples_per_dimension * dimension))
     data_key, noise_key = jax.random.split(key)
     data = jax.random.normal(data_key, (samples, dimension)) / jnp.sqrt(1.0 * dimension)

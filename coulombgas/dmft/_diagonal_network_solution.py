@@ -17,7 +17,7 @@ from ._diagonal_network import DiagonalNetwork
 from ._fixed_point import fixed_point
 
 BATCHES = 4
-"""Independent solutions whose scatter gives the Monte Carlo error, with the feedback of the equations in it."""
+"""Independent solutions whose scatter gives the Monte Carlo error, including the feedback of the equations."""
 GOLDEN = (5**0.5 - 1) / 2
 Numbers = jax.Array | np.ndarray
 
@@ -30,7 +30,7 @@ class Memory(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """α, a, σ², the matrix (n, n) of the time integral and the indices of the paths that serve for the response."""
+    """α, a, σ², the matrix (n, n) of the time integral and the indices of the paths used for the response."""
 
     load: Any
     scale: Any
@@ -80,7 +80,7 @@ def weights(scale: Any, theta: Any):
 
 
 def stratified(system: DiagonalNetwork, num: int) -> np.ndarray:
-    """Values of β* in their proportions, rounded by the largest remainders."""
+    """Values of β* in their proportions, rounded by largest remainders."""
     exact = np.array(system.teacher_probabilities) * num
     counts = np.floor(exact + 1e-9).astype(int)
     counts[np.argsort(counts - exact, kind="stable")[: num - counts.sum()]] += 1
@@ -88,11 +88,11 @@ def stratified(system: DiagonalNetwork, num: int) -> np.ndarray:
 
 
 def draw(system: DiagonalNetwork, batch: int) -> Paths:
-    """One batch of paths, with less scatter than independent draws.
+    """One batch of paths, with smaller variance than independent draws.
 
-    The values of β* keep their proportions in any prefix (a golden-ratio sequence) and weigh what the law says. The
-    noise comes in pairs ± and, where there are pairs enough, with a sample covariance of exactly one, so that the
-    lazy limit has no Monte Carlo error.
+    The values of β* keep their proportions in any prefix (a golden-ratio sequence) and have the weights of the law. The
+    noise comes in pairs ± and, with enough pairs, has a sample covariance of exactly one, so that the lazy limit has no
+    Monte Carlo error.
     """
     pairs, num = system.paths // (2 * BATCHES), system.steps + 1
     rank = np.argsort(np.argsort((np.arange(pairs) * GOLDEN) % 1))
@@ -120,12 +120,13 @@ def implicit_point(own: Any, known: Any):
     def newton(_, x):
         return x - (x + own * jnp.sinh(2 * x) - size) / (1 + 2 * own * jnp.cosh(2 * x))
 
-    return jnp.sign(known) * lax.fori_loop(0, 10, newton, start)
+    return jnp.sign(known) * lax.fori_loop(0, 10, newton, start)  # to rounding for c in 1e-8 … 1e8, k up to 1e4
 
 
 def follow(problem: Problem, memory: Memory, paths: Paths) -> Float[Array, "path n"]:
-    """w = β - β* along every path; the implicit rule of the flow is one monotone scalar equation a step."""
+    """w = β - β* along every path; the implicit rule of the flow is one monotone scalar equation per step."""
     num = len(problem.integral)
+    # lets Cholesky take a covariance that rounding has made slightly indefinite
     jitter = 1e-11 * jnp.trace(memory.covariance) / num * jnp.eye(num)
     root = jnp.linalg.cholesky((memory.covariance + memory.covariance.T) / 2 + jitter)
     source = -(paths.noise @ root.T) @ problem.integral.T / jnp.sqrt(problem.load)
@@ -191,7 +192,7 @@ def _observables(memory: Memory, problem: Problem, paths: Paths) -> dict[str, ja
 
 
 def one_time(gap, teacher, weight) -> dict[str, jax.Array]:
-    """Losses and overlaps of w = β - β* (site, n), sites weighed by ``weight``."""
+    """Losses and overlaps of w = β - β* (site, n), with site weights ``weight``."""
     beta = gap + teacher[:, None]
     return {
         "test_excess": weight @ gap**2,

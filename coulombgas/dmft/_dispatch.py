@@ -1,7 +1,7 @@
-"""What can be done with a system: the verbs, and for every system the module that knows how.
+"""The operations on a system, and for each system the module that implements them.
 
-Parameters know neither their solver nor their finite copies; this module knows all three. A solver loads (and with it
-JAX) when its system is solved, so that the command line checks parameters without waiting for JAX.
+Parameters import neither their solver nor their simulation; this module imports all three. A solver (and with it JAX)
+is loaded when its system is solved, so that the command line checks parameters without waiting for JAX.
 """
 
 from functools import singledispatch
@@ -44,7 +44,7 @@ def solve(system: System, *, progress: Progress | None = None) -> "xr.Dataset":
 
     Args:
         system: parameters, such as :class:`LinearRegression`.
-        progress: called with (sweeps done, sweeps allowed) where a fixed point is iterated.
+        progress: called with (sweeps done, largest number of sweeps) if a fixed point is iterated.
 
     Returns:
         Dataset over ``step`` and ``step_prime`` with ``time``; a fixed point leaves ``residual`` and ``sweeps`` in the
@@ -52,7 +52,7 @@ def solve(system: System, *, progress: Progress | None = None) -> "xr.Dataset":
 
     Raises:
         NotConvergedError: with the residual, when the sweeps run out.
-        InputError: if the iterates run away, or ``system`` is no system.
+        InputError: if the iterates diverge, or ``system`` is not a system.
     """
     return _solution(system, progress)
 
@@ -72,7 +72,7 @@ def simulate(
         system: parameters, such as :class:`LinearRegression`.
         dimension: size of the copies (N, D, d or M of the equations).
         replicas: number of copies, each with its own disorder.
-        seed: replica i depends on (seed, i) only, whatever the number of replicas and the chunks.
+        seed: replica i depends only on (seed, i), not on the number of replicas or the chunks.
         chunk: replicas computed at once (memory), 8 by default.
         progress: called with (replicas done, ``replicas``).
 
@@ -80,7 +80,7 @@ def simulate(
         Dataset with the theory's variables and a leading ``replica`` dimension.
 
     Raises:
-        InputError: for counts below 1, a replica that is not finite, or if ``system`` is no system.
+        InputError: for counts below 1, a replica that is not finite, or if ``system`` is not a system.
     """
     if _replica.dispatch(type(system)) is _replica.dispatch(object):
         _refuse("simulate", _replica, system)
@@ -94,7 +94,7 @@ def decompose(system: System) -> "xr.Dataset":
 
     ``LinearRegression``: `variance_data`, `variance_noise` (labels), `variance_batch`. ``RandomFeatures``:
     `variance_data`, `variance_features`, `variance_interaction`, `variance_noise`. Two learners that share one source
-    and draw the others afresh are correlated through that source alone, and an ensemble of K learners divides the
+    and draw the others independently are correlated only through that source, and an ensemble of K learners divides the
     variance of an independent source by K.
 
     Raises:
@@ -118,7 +118,7 @@ def outliers(system: System, theory: "xr.Dataset", step: int) -> np.ndarray:
 
 
 def quadrature(system: System) -> "xr.Dataset":
-    """Test excess and training loss by quadrature over the Marchenko-Pastur law: the independent route.
+    """Test excess and training loss by quadrature over the Marchenko-Pastur law: an independent check.
 
     Args:
         system: a :class:`LinearRegression`; exact in time for the flow.

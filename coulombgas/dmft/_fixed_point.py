@@ -1,4 +1,4 @@
-"""Damped iteration to a self-consistent set of two-time functions, with the residual it stopped at."""
+"""Damped iteration to a self-consistent set of two-time functions, with the final residual."""
 
 import math
 from collections.abc import Callable
@@ -27,17 +27,17 @@ def fixed_point(
     Args:
         sweep: F, from a pytree of arrays, followed by ``constants``, to the same pytree.
         start: first guess.
-        constants: pytrees that F takes besides; one program serves a function and its shapes.
-        damping: d, the share of the new value, in (0, 1].
+        constants: further pytrees passed to F; one program is compiled for each function and its shapes.
+        damping: d, the weight of the new value, in (0, 1].
         tolerance: residual at which to stop.
-        max_sweeps: number of evaluations of F allowed.
+        max_sweeps: largest number of evaluations of F.
         remedy: what the user should change when it fails.
         progress: called with (sweeps done, ``max_sweeps``).
 
     Raises:
-        NotConvergedError: when the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite.
+        NotConvergedError: if the residual is above ``tolerance`` after ``max_sweeps`` or no longer finite.
     """
-    from ._damped_sweep import as_arrays, damped_sweep  # parameters, and so the command line, load without JAX
+    from ._damped_sweep import as_arrays, damped_sweep  # so that parameters, and the command line, load without JAX
 
     state, residual = as_arrays(start), math.inf
     for done in range(1, max_sweeps + 1):

@@ -1,4 +1,4 @@
-"""Linear dynamics in a GOE landscape, the warm-up: every two-time function in closed form."""
+"""Linear dynamics in a GOE landscape, the simplest system: every two-time function in closed form."""
 
 from dataclasses import dataclass
 

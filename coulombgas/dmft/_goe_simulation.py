@@ -1,4 +1,4 @@
-"""Finite matrices of the GOE, their linear dynamics exactly in time."""
+"""Finite GOE matrices, with their linear dynamics exact in time."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from ._goe import GOEDynamics
 
 
 def simulate_goe(system: GOEDynamics, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
-    """One drawn matrix, its dynamics mode by mode and exactly in time; the response along a random direction."""
+    """One random matrix, its dynamics mode by mode and exact in time; the response along a random direction."""
     matrix_key, probe_key = jax.random.split(key)
     raw = jax.random.normal(matrix_key, (dimension, dimension))
     eigenvalue, vector = jnp.linalg.eigh((raw + raw.T) / jnp.sqrt(2.0 * dimension))

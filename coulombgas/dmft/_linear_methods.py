@@ -8,7 +8,7 @@ METHODS = ("gd", "heavy-ball", "nesterov", "gradient-flow")
 
 
 def check_method(system: Any) -> None:
-    """Method, learning rate, momentum, mass and steps of a system, each in its range and used by the method."""
+    """Method, learning rate, momentum, mass and steps of a system, each in its range and applicable to the method."""
     check_choice("method", system.method, METHODS)
     check_positive("learning_rate", system.learning_rate)
     check_count("steps", system.steps)
@@ -16,7 +16,7 @@ def check_method(system: Any) -> None:
     if not 0 <= check_finite("momentum", system.momentum) < 1:
         fail("momentum", "must lie in [0, 1)", system.momentum)
     if system.momentum and system.method in ("gd", "gradient-flow"):
-        fail("momentum", f"does nothing with method {system.method!r}: use heavy-ball or nesterov (flow: mass)",
+        fail("momentum", f"has no effect with method {system.method!r}: use heavy-ball or nesterov (flow: mass)",
              system.momentum)  # fmt: skip
     if system.mass and system.method != "gradient-flow":
         fail("mass", "belongs to method 'gradient-flow': use heavy-ball for a discrete method", system.mass)

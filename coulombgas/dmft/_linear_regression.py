@@ -42,7 +42,7 @@ class LinearRegression(System):
     mass: float = 0.0
     """m of the flow with inertia"""
     batch_fraction: float = 1.0
-    """b, share of the samples in a step"""
+    """b, fraction of the samples in a step"""
     steps: int = 100
     """number of steps"""
     name = "linear-regression"
@@ -85,7 +85,7 @@ class LinearRegression(System):
 
 
 def mini_batch_gain(system: LinearRegression) -> float:
-    r"""Training loss that one unit of mini-batch noise returns in all, :math:`\sum_k q_k`; k·gain < 1 is stability.
+    r"""Total training loss caused by one unit of mini-batch noise, :math:`\sum_k q_k`; k·gain < 1 is stability.
 
     gd: :math:`(\eta/\alpha)\int\rho\,\lambda/(2-\eta\lambda)`; with momentum from the stationary AR(2) variance.
     """

@@ -1,4 +1,4 @@
-"""The independent route for linear regression: modes of the dynamics averaged over the Marchenko-Pastur law."""
+"""An independent solution of linear regression: modes of the dynamics averaged over the Marchenko-Pastur law."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def marchenko_pastur_quadrature(system: LinearRegression) -> dict[str, np.ndarra
     .. math:: L - \sigma^2 = \int\rho x_n^2 + \frac{\sigma^2}{\alpha}\int\rho\,\frac{(1-x_n)^2}{\lambda}
 
     plus, for mini-batches, the noise that every step injects. For the gradient flow the modes are exact in time.
-    (Derived here; agrees with the two-time equations, which never diagonalise anything.)
+    Derived here; it agrees with the two-time equations, which do not diagonalise anything.
     """
     num = 2 * system.steps + 200
     eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, num)
@@ -52,7 +52,7 @@ def _momentum(system: LinearRegression) -> float:
 
 
 def _ahead(system: LinearRegression, state: np.ndarray) -> np.ndarray:
-    """Where the gradient is taken, step by step along the last axis: ahead of the state for Nesterov only."""
+    """Point at which the gradient is taken, step by step along the last axis: ahead of the state only for Nesterov."""
     if system.method != "nesterov":
         return state
     return state + _momentum(system) * np.diff(state, axis=-1, prepend=state[..., :1])
@@ -68,7 +68,7 @@ def _flow_moved(mass: float, time: np.ndarray, eigenvalue: np.ndarray) -> np.nda
 
 
 def _batch_noise(system: LinearRegression, eigenvalue: np.ndarray, weight: np.ndarray, loss: np.ndarray):
-    """What independent masks add to test and training loss.
+    """Contribution of independent masks to test and training loss.
 
     A mask injects noise in proportion to the squared residuals where the gradient is taken, ``loss`` without masks;
     their total obeys a Volterra equation, and both losses are sums over its past.
@@ -84,7 +84,7 @@ def _batch_noise(system: LinearRegression, eigenvalue: np.ndarray, weight: np.nd
 
 
 def _pulse(system: LinearRegression, eigenvalue: np.ndarray) -> np.ndarray:
-    """State at every lag after a unit kick of the gradient, array (node, lag); nothing at lag 0."""
+    """State at every lag after a unit kick of the gradient, array (node, lag); zero at lag 0."""
     now, before = np.full_like(eigenvalue, system.learning_rate), np.zeros_like(eigenvalue)
     history = [before]
     for _ in range(system.steps):

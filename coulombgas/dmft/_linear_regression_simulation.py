@@ -1,4 +1,4 @@
-"""The finite linear regression: data drawn, the method run as written."""
+"""Finite linear regression: random data and the explicit method."""
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ def _flow_step(system: LinearRegression, gradient, data, noise):
     hessian = data.T @ data / samples
     # p̄ = (2m p - h v(h + h p̄/2)) / (2m + h), where v is affine in its argument
     matrix = jnp.eye(dimension) * (2 * mass + step_size) + step_size**2 / 2 * hessian
-    # inverted once, well conditioned as it is: LAPACK inside the loop of steps may wait for the pool that runs the loop
+    # inverted once, since it is well conditioned: LAPACK inside the loop of steps can deadlock with its thread pool
     inverse = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), jnp.eye(dimension))
 
     def advance(carry, step):

@@ -19,7 +19,7 @@ def solve_linear_regression(
     """`test_excess` (test loss minus σ²), `train_loss`, `overlap`, `correlation`, `residual`, `response`.
 
     `overlap` is that of w with w*, `correlation` is <h_n·h_k>/N, `residual` the covariance of the training residuals,
-    `response` that of h_n to a unit gradient field at step k. On request without mini-batch or label noise.
+    `response` that of h_n to a unit gradient field at step k. Optionally without mini-batch or label noise.
     """
     query, state = lag_kernels(system.method, system.steps + 1, learning_rate=system.learning_rate,
                                momentum=system.momentum, mass=system.mass)  # fmt: skip
@@ -73,7 +73,9 @@ def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
         return _diagonal(answer, covariance + noise_variance * flat + own)
 
     def batch_noise():
-        echo = stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2  # of a pulse at step 0
+        echo = (
+            stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2
+        )  # response to a pulse at step 0
         gain = extra * _diagonal(answer, echo)
         zero = jnp.zeros((num, num))
         return jnp.diag(extra * volterra(gain.at[0].set(0.0), residual_diagonal(query_covariance(zero), zero)))
@@ -85,7 +87,7 @@ def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
 
 
 def _state_functions(state, history, kick, residual, force, alpha, noise_variance, signal):
-    """What is reported of the state h = b - P u_v: its covariance with itself and with the query."""
+    """Covariances of the state h = b - P u_v with itself and with the query."""
     unit, flat = jnp.zeros_like(state).at[0].set(1.0), jnp.ones_like(force)
     answer, kick_matrix, start = toeplitz(residual), toeplitz(kick), jnp.cumsum(history)
     pulse = toeplitz(series_product(state, unit - series_product(residual, kick)))

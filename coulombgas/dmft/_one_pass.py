@@ -48,7 +48,7 @@ class OnePassSGD(System):
                  self.learning_rate)  # fmt: skip
 
     def curvature(self) -> float:
-        """1 + (N+1)/B: what a step of η = 1 adds to the variance, per unit of excess."""
+        """1 + (N+1)/B: increase of the variance by a step of η = 1, per unit of excess."""
         return 1 + (self.dimension + 1) / self.batch_size
 
     def times(self) -> np.ndarray:

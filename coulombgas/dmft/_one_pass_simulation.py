@@ -1,4 +1,4 @@
-"""One-pass SGD as written, with a fresh batch at every step."""
+"""Explicit one-pass SGD, with a fresh batch at every step."""
 
 import jax
 import jax.numpy as jnp

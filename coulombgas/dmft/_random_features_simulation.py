@@ -1,4 +1,4 @@
-"""Finite random features: the gradient flow exactly in time."""
+"""Finite random features: gradient flow, exact in time."""
 
 import jax
 import jax.numpy as jnp

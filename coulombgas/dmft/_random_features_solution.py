@@ -25,7 +25,7 @@ def solve_random_features(system: RandomFeatures) -> dict[str, np.ndarray]:
 def decompose_random_features(system: RandomFeatures) -> dict[str, np.ndarray]:
     """Test excess as bias² plus variances from data, features, their interaction and label noise; they add up.
 
-    Two learners that share only the data (or only the features) keep only that disorder's memory terms.
+    For two learners that share only the data (or only the features), only the memory terms of that disorder remain.
     """
     shared = {word: np.diagonal(_two_time(system, word, 0.0)[0]) for word in SHARED}
     full = np.diagonal(_two_time(system, "both", system.noise_variance)[0])
@@ -48,6 +48,7 @@ def resolvent(system: RandomFeatures, z: np.ndarray) -> tuple[np.ndarray, np.nda
     z = np.asarray(z, complex)
     a, b = 1 / system.samples_per_dimension, 1 / system.features_per_dimension
     u = np.ones_like(z)
+    # small steps along the ray keep Newton's method on one root; the two repetitions polish it
     for scale in [*np.geomspace(1e4, 1, 80), 1.0, 1.0]:
         for _ in range(4):
             p, q = 1 - a * (1 - u), 1 - b * (1 - u)
@@ -78,7 +79,7 @@ def _two_time(system: RandomFeatures, shared: str, noise_variance: float) -> tup
     correlation[square] = invert_two(lambda z, w: _pair(system, z, w, shared, noise_variance)[0], time[later])
     residual[square] = invert_two(lambda z, w: _pair(system, z, w, shared, noise_variance)[1], time[later])
     if not later[0]:
-        # at t = 0 one factor is the initial condition: <h(0) h(t)> is the mean, <Δ(0) Δ(t)> its echo through R_1
+        # at t = 0 one factor is the initial condition: <h(0) h(t)> is the mean, <Δ(0) Δ(t)> its response through R_1
         correlation[0] = correlation[:, 0] = _one_time(system, lambda z: resolvent(system, z)[0])
         echo = invert(lambda z: _echo(system, z, noise_variance), time[later])
         residual[0, later] = residual[later, 0] = echo

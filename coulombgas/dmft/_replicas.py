@@ -1,8 +1,9 @@
 """Finite-size copies of a system, one compiled program for all replicas.
 
 The training engine (:mod:`coulombgas.training`) turns models into spectra: it keeps one state per replica and returns
-eigenvalues. Here the product is the whole trajectory (two-time overlaps, responses by differentiation, losses) of a
-fresh disorder in every replica, so each system runs its own scan; the rules on keys and chunks are the engine's.
+eigenvalues. Here the result is the whole trajectory (two-time overlaps, responses by differentiation, losses) with
+independent disorder in every replica, so each system runs its own scan; the rules on keys and chunks are those of the
+engine.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def run_replicas(
     chunk: int | None,
     progress: Progress | None,
 ) -> "xr.Dataset":
-    """The finite copies that ``replica`` draws and runs; arguments as for :func:`coulombgas.dmft.simulate`."""
+    """Draw and run finite copies with ``replica``; arguments as for :func:`coulombgas.dmft.simulate`."""
     import jax
     import jax.numpy as jnp
 
@@ -56,7 +57,7 @@ def run_replicas(
 
 
 def _together(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """One array for each quantity, all of it finite."""
+    """One array for each quantity, checked to be finite."""
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     _check_finite(arrays)
     return arrays
@@ -75,6 +76,6 @@ def _check_finite(arrays: dict[str, np.ndarray]) -> None:
         bad = np.atleast_1d(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
         if bad.any():
             raise InputError(
-                f"{int(bad.sum())} of {len(bad)} replicas ran away (`{name}` of replica {int(np.argmax(bad))} is not "
+                f"{int(bad.sum())} of {len(bad)} replicas diverged (`{name}` of replica {int(np.argmax(bad))} is not "
                 "finite): lower the learning rate or the time step."
             )

@@ -10,7 +10,7 @@ from ._tensor_covariance import Covariance
 
 
 class Trajectory(NamedTuple):
-    """Rows are filled up to the current step; responses are those of x to a unit field added to the gradient."""
+    """Rows filled up to the current step; responses are those of x to a unit field added to the gradient."""
 
     state: Float[Array, "n n"]
     query_state: Float[Array, "n n"]
@@ -86,7 +86,7 @@ def _move(q: Covariance, now: Trajectory, n, rate, momentum, constraint: str, ri
     response = base(now.response) + rate * (memory @ now.query_response + (step == n))
     overlap = base(now.overlap) + rate * (pull + memory @ now.query_overlap)
     row = base(now.state) + rate * (pull * now.overlap + memory @ now.query_state + now.response @ noise)
-    # the new point with itself: the same equation with k = n + 1, its row known by now
+    # the new point with itself: the same equation with k = n + 1, whose row is now known
     with_base = (1 + momentum) * row[n] - momentum * row[last]
     with_queries = _against_queries(now, row, q, n, rate, pull, memory, noise, response, momentum)
     norm = with_base + rate * (pull * overlap + memory @ with_queries + response @ noise)

@@ -1,4 +1,4 @@
-"""The finite spiked matrix-tensor model: a drawn landscape, the method run as written."""
+"""The finite spiked matrix-tensor model: a random landscape and the explicit method."""
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +10,14 @@ from ._sphere import on_sphere
 from ._spiked_matrix_tensor import SpikedMatrixTensor
 from ._spiked_solution import step_constraint, step_schedule
 
-MAX_ENTRIES = 5e7
+MAX_ENTRIES = 5e7  # of a tensor: 400 MB in float64
 
 
 def simulate_spiked(system: SpikedMatrixTensor, *, key: jax.Array, dimension: int) -> dict[str, jax.Array]:
     """One landscape; the response to a field along a random direction during the first step, by differentiation."""
     if dimension**system.power > MAX_ENTRIES:
         fail("dimension", f"must be at most {int(MAX_ENTRIES ** (1 / system.power))} for power {system.power}: "
-             "the tensor is stored whole", dimension)  # fmt: skip
+             "the full tensor is stored", dimension)  # fmt: skip
     keys = jax.random.split(key, 5)
     signal, probe = on_sphere(keys[0], dimension), on_sphere(keys[1], dimension)
     start = _start(system, keys[2], signal)
@@ -90,7 +90,7 @@ def _constrained(constraint: str, ridge: float, rate, new, query):
 
 
 def _run_flow(system: SpikedMatrixTensor, force, start, kick):
-    """Classical Runge-Kutta; the kick is a jump of the initial condition (on the sphere, along it)."""
+    """Classical Runge-Kutta; the kick is a jump of the initial condition (on the sphere, tangential)."""
     dimension = len(start)
 
     def slope(x):
@@ -104,7 +104,7 @@ def _run_flow(system: SpikedMatrixTensor, force, start, kick):
         b = slope(point + h / 2 * a)
         c = slope(point + h / 2 * b)
         new = point + h / 6 * (a + 2 * b + 2 * c + slope(point + h * c))
-        if system.constraint == "sphere":  # the norm drifts at fifth order otherwise
+        if system.constraint == "sphere":  # otherwise the norm drifts at fifth order
             new = new * jnp.sqrt(dimension / jnp.sum(new**2))
         return new, new
 

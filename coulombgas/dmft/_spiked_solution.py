@@ -1,4 +1,4 @@
-"""Two-time functions of the spiked matrix-tensor model: which scheme a system runs, and what is read off it."""
+"""Two-time functions of the spiked matrix-tensor model: the scheme used for a system, and the reported quantities."""
 
 from functools import partial
 from typing import Any
@@ -41,20 +41,20 @@ def solve_spiked(system: SpikedMatrixTensor) -> dict[str, np.ndarray]:
     """`overlap`, `energy`, `norm`, `multiplier`, `correlation`, `response`, `response_to_first`.
 
     Raises:
-        InputError: if the iterates of a ridge-penalised method run away.
+        InputError: if the iterates of a ridge-penalised method diverge.
     """
     arrays = {name: np.asarray(value) for name, value in _two_time(system).items()}
     if not all(np.isfinite(value).all() for value in arrays.values()):
         step = int(np.argmin(np.isfinite(arrays["norm"])))
         raise InputError(
-            f"the dynamics runs away at step {step}: lower `learning_rate` (got {system.learning_rate}), "
+            f"the dynamics diverges at step {step}: lower `learning_rate` (got {system.learning_rate}), "
             f"raise `ridge` (got {system.ridge}), or use constraint 'sphere'."
         )
     return arrays
 
 
 def _two_time(system: SpikedMatrixTensor) -> dict[str, jax.Array]:
-    """The scheme that the system's method asks for."""
+    """The scheme for the system's method."""
     noise = jnp.array([system.matrix_noise, system.tensor_noise])
     start, ridge = jnp.asarray(system.initial_overlap), jnp.asarray(system.ridge)
     if system.method == "gradient-flow" and not system.mass:

@@ -1,4 +1,4 @@
-"""What the parameters of every system share. This module and those of the parameters import no solver."""
+"""Base class of the parameters of all systems. This module and those of the parameters import no solver."""
 
 import dataclasses
 from abc import abstractmethod
@@ -15,7 +15,7 @@ class System:
     """
 
     name: str
-    """Word by which the command line knows the system."""
+    """Name of the system on the command line."""
 
     @abstractmethod
     def times(self) -> np.ndarray:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 NODES = 24
-"""More nodes lose digits again: the weights grow like exp(2 nodes/5)."""
+"""More nodes lose accuracy again: the weights grow like exp(2 nodes/5)."""
 
 
 def talbot_nodes(num: int = NODES) -> tuple[np.ndarray, np.ndarray]:
     r"""Nodes s and weights c with :math:`f(t) \approx \sum_j \mathrm{Re}[c_j \hat f(s_j/t)]/t`: the fixed Talbot rule.
 
-    The contour is s(θ) = r θ (cot θ + i), r = 2 num/5, in the upper half plane; a real f supplies the lower half.
-    (Abate and Valko 2004, equations (13)-(15).)
+    The contour is s(θ) = r θ (cot θ + i), r = 2 num/5, in the upper half plane; for real f the lower half follows by
+    conjugation. (Abate and Valko 2004, equations (13)-(15).)
     """
     radius = 2 * num / 5
     angle = np.pi * np.arange(1, num) / num

@@ -40,7 +40,7 @@ def check_noise(argument: str, value: float) -> float:
 
 
 def planted_fixed_point(power: int, matrix_noise: float, tensor_noise: float) -> tuple[float, float, float]:
-    r"""(m, μ, e) where gradient flow rests near the signal.
+    r"""(m, μ, e) of the fixed point of gradient flow near the signal.
 
     :math:`(1-m^2)Q'(m)^2 = m^2Q'(1)`, :math:`\mu = Q'(m)/m + Q''(1)m/Q'(m)`, :math:`e = -Q(m) - mQ'(1)/Q'(m)`; the
     largest solution m. (Derived here.)

@@ -1,7 +1,7 @@
 """Figures of results, one function each: ``coulombgas.plot.temperature(fit)``.
 
 Every function takes a result and returns a Matplotlib ``Figure`` in one style, without pyplot and its global state. A
-notebook shows it as the last expression of a cell; ``.savefig`` writes it to a file.
+notebook displays it as the last expression of a cell; ``.savefig`` writes it to a file.
 """
 
 from ._dmft import comparison as comparison

@@ -1,4 +1,4 @@
-"""A Fokker-Planck equation at a glance: potential and stationary law, Hamiltonian and its levels."""
+"""A figure of a Fokker-Planck equation: potential and stationary law, Hamiltonian and its levels."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ def fokker_planck(equation: "FokkerPlanck", params: Mapping[Any, Any] | None = N
     """Drift and stationary law on the left; Hamiltonian, levels and eigenfunctions on the right.
 
     Args:
-        equation: one variable.
+        equation: an equation in one variable.
         params: parameter values.
         num: levels to show.
     """
@@ -55,7 +55,7 @@ def fokker_planck(equation: "FokkerPlanck", params: Mapping[Any, Any] | None = N
 
 
 def _visible(system: Any) -> Any:
-    """Where some wanted state is larger than a thousandth of its maximum."""
+    """The range where some requested state is larger than a thousandth of its maximum."""
     waves = np.abs(system.vectors[:, : len(system.energies)]) / np.sqrt(system.weights)[:, None]
     large = np.flatnonzero((waves > 1e-3 * waves.max(axis=0)).any(axis=1))
     return np.linspace(system.nodes[large[0]], system.nodes[large[-1]], _NUM_POINTS)

@@ -1,4 +1,4 @@
-"""Figures of criticism and motion: calibration ranks, predictive checks, drift and potential with their bands."""
+"""Figures of model criticism and motion: calibration ranks, predictive checks, drift and potential with their bands."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def ranks(calibration: Calibration) -> Figure:
     """Histogram of the ranks of true parameters among posterior draws, with the 99% band of a uniform one.
 
     Args:
-        calibration: what :func:`coulombgas.calibrate` returned.
+        calibration: a result of :func:`coulombgas.calibrate`.
     """
     figure, axes = new_figure(max(1, len(calibration.ranks)))
     for axis, (name, values) in zip(axes[0], calibration.ranks.items(), strict=True):
@@ -40,8 +40,8 @@ def predictive(checks: Mapping[str, PredictiveCheck], *, title: str = "") -> Fig
     """Statistics of replicated data (histogram) against the observed ones (line).
 
     Args:
-        checks: what :func:`coulombgas.inference.predictive_checks` returned.
-        title: the model.
+        checks: a result of :func:`coulombgas.inference.predictive_checks`.
+        title: name of the model.
     """
     rows = -(-len(checks) // _COLUMNS)
     figure, axes = new_figure(min(_COLUMNS, len(checks)), rows, width=3.4, height=2.6)
@@ -61,7 +61,7 @@ def motion(fit: MotionFit, *, truth: Mapping[str, np.ndarray] | None = None) -> 
     """Drift, potential and noise of moving eigenvalues with 95% bands.
 
     Args:
-        fit: what :func:`coulombgas.temperature_from_motion` returned.
+        fit: a result of :func:`coulombgas.temperature_from_motion`.
         truth: known "drift", "potential" or "noise" over ``fit.grid``, to compare with.
     """
     figure, axes = new_figure(3, width=3.8)

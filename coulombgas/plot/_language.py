@@ -1,4 +1,4 @@
-"""Losses of a transformer, and a spectrum on its way through training."""
+"""Losses of a transformer, and a spectrum during training."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def losses(run: LanguageRun) -> Figure:
     """Training and validation loss of every seed against the step, and the loss of a model without context as a line.
 
     Args:
-        run: what :func:`coulombgas.train_language_model` returned.
+        run: a result of :func:`coulombgas.train_language_model`.
     """
     data = run.losses
     figure, axes = new_figure(1, width=7.0)
@@ -28,7 +28,7 @@ def losses(run: LanguageRun) -> Figure:
         for replica in range(data.sizes["replica"]):
             ax.plot(data.step, data[name][replica], color=color, alpha=0.8, label=None if replica else label)
     ax.axhline(run.corpus.unigram_entropy, color=TRUTH, ls="--", lw=1, label="entropy of single characters")
-    ax.set(title="Loss", xlabel="step", ylabel="nats a character")
+    ax.set(title="Loss", xlabel="step", ylabel="nats per character")
     ax.legend()
     return figure
 

@@ -1,4 +1,4 @@
-"""What there is to see in the analysis of one matrix: density with bulk fit, spacings, tail; as numbers to draw."""
+"""The curves drawn for the analysis of one matrix: density with bulk fit, spacings, tail."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from coulombgas.spectra import mp_density, mp_edges
 
 @dataclass(frozen=True)
 class DensityCurves:
-    """Histogram of the singular values with the fitted bulk, in singular values: edges stay apart on that scale."""
+    """Histogram of the singular values with the fitted bulk, in singular values, on whose scale the edges are well
+    separated."""
 
     edges: np.ndarray
     heights: np.ndarray
@@ -28,7 +29,7 @@ def density_curves(layer: LayerAnalysis, bins: int = 60) -> DensityCurves:
     top = float(values[-1]) or 1.0
     fit = layer.spikes
     reach = np.sqrt(fit.bulk.edge) if fit else top
-    # bins a 25th of the bulk wide, but never more than the picture can show
+    # bins of a 25th of the bulk's width, but no more bins than the figure can show
     bins = int(np.clip(25 * top / reach, 25, 4 * bins))
     heights, edges = np.histogram(values, bins=bins, range=(0.0, 1.02 * top), density=True)
     if fit is None:

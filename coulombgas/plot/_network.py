@@ -16,7 +16,7 @@ def layer(layer: LayerAnalysis) -> Figure:
     """Density with bulk fit, spacings and tail of one matrix.
 
     Args:
-        layer: one item of what :func:`coulombgas.analyse` returned.
+        layer: one item of a result of :func:`coulombgas.analyse`.
     """
     figure, axes = new_figure(3, height=3.2)
     density, spacing, tail = axes[0]
@@ -29,10 +29,10 @@ def layer(layer: LayerAnalysis) -> Figure:
 
 @styled
 def long_range(layer: LayerAnalysis) -> Figure:
-    """Number variance and rigidity of one matrix beside the random-matrix curves.
+    """Number variance and rigidity of one matrix, with the random-matrix curves.
 
     Raises:
-        InputError: when the matrix has too few levels for them.
+        InputError: if the matrix has too few levels for them.
     """
     if layer.number_variance is None or layer.rigidity is None:
         raise InputError(f"`layer` {layer.name!r} has too few levels for long-range statistics.")
@@ -94,7 +94,7 @@ def evolution(trajectory: LayerTrajectory, *, max_rows: int = 24) -> Figure:
 
 
 def smooth_density(layer: LayerAnalysis, points: int = 160) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel density of the singular values on a grid, spikes included: x, density."""
+    """Kernel density of the singular values on a grid, including spikes: x, density."""
     values = np.sqrt(layer.spectrum.eigenvalues)
     top = float(values[-1]) or 1.0
     spread = float(np.subtract(*np.quantile(values, [0.84, 0.16])) / 2) or top / 10

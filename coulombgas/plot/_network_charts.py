@@ -13,7 +13,7 @@ from ._style import BAND, DATA, INK, MODEL, SERIES
 from ._svg import Chart, ridge, short_names
 
 _MAX_RIDGES = 22
-_NAMED = 16  # matrices whose names fit under an axis
+_NAMED = 16  # number of matrices whose names fit under an axis
 
 
 def thumbnail(layer: LayerAnalysis) -> str:
@@ -39,7 +39,7 @@ def layer_charts(layer: LayerAnalysis, trajectory: LayerTrajectory | None = None
 def overview_charts(
     layers: Sequence[LayerAnalysis], trajectories: Sequence[LayerTrajectory] = ()
 ) -> list[tuple[str, str]]:
-    """(chart, caption) about all matrices together; empty for fewer than two."""
+    """(chart, caption) for all matrices together; empty for fewer than two."""
     if len(layers) < 2:
         return []
     charts = [_all_spikes(layers), _all_ratios(layers), _all_exponents(layers)]
@@ -129,7 +129,7 @@ def _history(trajectory: LayerTrajectory) -> tuple[str, str]:
 
 
 def _by_matrix(layers: Sequence[LayerAnalysis], limits: tuple[float, float], y_label: str) -> Chart:
-    """Axes with a place for each matrix: by name as long as the names fit, by number otherwise."""
+    """Axes with a place for each matrix: by name if the names fit, by number otherwise."""
     x_range = (-0.5, len(layers) - 0.5)
     if len(layers) > _NAMED:
         return Chart(x_range, limits, x_label="matrix, from 0 in the order of the file", y_label=y_label)
@@ -187,10 +187,10 @@ def _all_histories(trajectories: Sequence[LayerTrajectory]) -> tuple[str, str]:
     chart = Chart((steps.min(), steps.max()), (0.0, 1.08 * top), x_label="step", y_label="spikes")
     for number, trajectory in enumerate(trajectories[:60]):
         chart.line(trajectory.steps, trajectory.num_spikes, SERIES[number % len(SERIES)], thickness=1.0)
-    return chart.svg("spikes through training"), "Number of spikes through training, one line a matrix."
+    return chart.svg("spikes through training"), "Number of spikes through training, one line per matrix."
 
 
 def _ceiling(heights: np.ndarray, curve: np.ndarray) -> float:
-    """A limit that the bulk fills, even where a narrow peak at zero sticks out."""
+    """An upper limit filled by the bulk, even if a narrow peak at zero exceeds it."""
     bars = float(np.sort(heights)[-2] if heights.size > 2 else heights.max())
     return 1.12 * max(bars, float(curve.max()) if curve.size else 0.0) or 1.0

@@ -25,7 +25,7 @@ def spacing(fit: TemperatureFit, *, setting: int = 0) -> Figure:
     which has no free parameter (ALP24 (74), (76)).
 
     Args:
-        fit: what :func:`coulombgas.fit_temperature` returned.
+        fit: a result of :func:`coulombgas.fit_temperature`.
         setting: which of its settings.
 
     Raises:
@@ -43,7 +43,7 @@ def density(fit: TemperatureFit, *, setting: int = 0) -> Figure:
     """Both levels of every degenerate pair, with the density of a pair (ALP24 (78)) and its 95% band.
 
     Args:
-        fit: what :func:`coulombgas.fit_temperature` returned.
+        fit: a result of :func:`coulombgas.fit_temperature`.
         setting: which of its settings.
 
     Raises:

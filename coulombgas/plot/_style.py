@@ -1,4 +1,4 @@
-"""One look for every figure: colours, sizes, and figures that need neither pyplot nor a display."""
+"""The style of all figures: colours, sizes, and figures that need neither pyplot nor a display."""
 
 import functools
 import io
@@ -40,7 +40,7 @@ _RC: Any = {
     "xtick.color": "#52606d",
     "ytick.color": "#52606d",
 }
-# a column of a notebook or of the site is about 7 inches of 96 pixels: two panels are then a little finer than needed
+# a column of a notebook or page is about 7 inches of 96 pixels: two panels are then slightly finer than needed
 _NOTEBOOK_DPI = 120
 
 P = ParamSpec("P")
@@ -49,7 +49,7 @@ P = ParamSpec("P")
 class Picture(Figure):
     """A Matplotlib figure that Jupyter, marimo and the built documentation show as the last expression of a cell.
 
-    A ``Figure`` that pyplot has not made has no picture in Jupyter or in the pages. ``savefig`` works as ever.
+    A ``Figure`` not made by pyplot is not displayed in Jupyter or in the pages. ``savefig`` works as usual.
     """
 
     def _repr_png_(self) -> bytes:
@@ -62,7 +62,7 @@ class Picture(Figure):
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib settings of this project, inside the block only."""
+    """Matplotlib settings of this project, only inside the block."""
     with mpl.rc_context(_RC):
         yield
 

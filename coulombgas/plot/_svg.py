@@ -1,6 +1,6 @@
-"""Small charts as SVG text: for pages that show hundreds, where a Matplotlib figure each would take minutes.
+"""Small charts as SVG text: for pages with hundreds of them, for which Matplotlib would take minutes.
 
-Only numbers and the labels of this package enter the markup; labels are escaped all the same.
+Only numbers and the labels of this package enter the markup; labels are escaped nevertheless.
 """
 
 import html
@@ -13,13 +13,13 @@ from ._style import BAND, DATA, INK, MODEL
 
 _SOFT = "#829ab1"
 _MARGIN = (36.0, 12.0, 20.0, 30.0)  # left, right, top, bottom
-_NAMES = 92.0  # room below for names written aslant
+_NAMES = 92.0  # room below for rotated names
 _GRID = "#e4e9ef"
 
 
 @dataclass
 class Chart:
-    """One pair of axes; add marks, then take :meth:`svg`.
+    """One pair of axes; add marks, then call :meth:`svg`.
 
     Attributes:
         x_range, y_range: limits, in data units (positive for logarithmic axes).
@@ -27,7 +27,7 @@ class Chart:
         x_label, y_label: axis titles.
         x_log, y_log: logarithmic axes.
         bare: no axes, for thumbnails.
-        x_names: what stands at 0, 1, 2, … of the horizontal axis, instead of numbers.
+        x_names: labels at 0, 1, 2, … on the horizontal axis, instead of numbers.
     """
 
     x_range: tuple[float | int, float | int]
@@ -118,7 +118,7 @@ class Chart:
         self.marks.append(f'<path d="M{points}{"Z" if close else ""}" {style}/>')
 
     def _names(self, base: float) -> list[str]:
-        """Names under the axis, aslant."""
+        """Rotated names under the axis."""
         parts = []
         for index, name in enumerate(self.x_names):
             (x,) = self._x(np.array([float(index)]))
@@ -151,7 +151,7 @@ class Chart:
 
 
 def short_names(names: Sequence[str], length: int = 20) -> list[str]:
-    """Names without the parts that all of them begin or end with, and of what is left the end."""
+    """Names without their common beginning and ending, shortened to the end of the remainder."""
     parts = [name.replace("/", ".").split(".") for name in names]
     while len(parts) > 1 and all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1:
         parts = [one[:-1] for one in parts]
@@ -183,12 +183,12 @@ def ridge(
     x_label: str = "",
     x_log: bool = False,
 ) -> str:
-    """Densities one below the other, the first on top: how a spectrum evolves.
+    """Densities one below another, the first on top, to show the evolution of a spectrum.
 
     Args:
         curves: (x, height) for each row.
-        labels: what to write left of each row.
-        width: in pixels.
+        labels: text on the left of each row.
+        width: width in pixels.
         row: distance of the rows in pixels.
         x_label: axis title.
         x_log: logarithmic axis.

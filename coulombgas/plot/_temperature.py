@@ -25,10 +25,10 @@ _LABELS = {
 def temperature(fit: TemperatureFit) -> Figure:
     """Inferred temperature of every setting with its interval against the true one, and their ratio.
 
-    One colour for each model. Without a model both are relative to the first setting, the true one by α/B.
+    One colour for each model. Without a model both are relative to the first setting, the true one according to α/B.
 
     Args:
-        fit: what :func:`coulombgas.fit_temperature` returned.
+        fit: a result of :func:`coulombgas.fit_temperature`.
     """
     true = np.array([setting.nominal for setting in fit.settings])
     relative = fit.method == "relative"
@@ -61,11 +61,11 @@ def scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
     Settings are brought to the common value of the other variable (its geometric mean) by the rule itself.
 
     Args:
-        fit: what :func:`coulombgas.fit_temperature` returned, for settings that differ in α or B.
+        fit: a result of :func:`coulombgas.fit_temperature`, for settings that differ in α or B.
         along: "batch_size" or "learning_rate"; by default the first that the settings identify.
 
     Raises:
-        InputError: where the settings identify no exponent, or not that of ``along``.
+        InputError: if the settings identify no exponent, or not that of ``along``.
     """
     known = scaling_axes(fit.scaling)
     if fit.scaling is None or not known:
@@ -73,7 +73,9 @@ def scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
     axis = check_choice("along", along or known[0], known)
     other = "learning_rate" if axis == "batch_size" else "batch_size"
     draws = {name: np.ravel(value) for name, value in fit.scaling.draws.items()}
-    one = np.ones_like(draws["log_prefactor"])  # an exponent that the settings do not identify is that of the rule
+    one = np.ones_like(
+        draws["log_prefactor"]
+    )  # an exponent that the settings do not identify takes the value of the rule
     exponent = {"learning_rate": draws.get("alpha_exponent", one), "batch_size": draws.get("batch_exponent", one)}
     power = {"learning_rate": exponent["learning_rate"], "batch_size": -exponent["batch_size"]}
     values = {name: np.array([float(getattr(setting, name)) for setting in fit.settings]) for name in power}
@@ -92,7 +94,7 @@ def scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
 
 
 def scaling_axes(scaling: ScalingFit | None) -> tuple[str, ...]:
-    """Along which variables the settings identify an exponent, and :func:`scaling` can draw."""
+    """Variables along which the settings identify an exponent, so that :func:`scaling` can draw it."""
     if scaling is None:
         return ()
     named = {"batch_size": scaling.batch_exponent, "learning_rate": scaling.alpha_exponent}

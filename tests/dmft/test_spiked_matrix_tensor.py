@@ -182,7 +182,7 @@ def test_refuses(values, message):
 
 
 def test_runaway_is_named():
-    with pytest.raises(ValueError, match="runs away at step"):
+    with pytest.raises(ValueError, match="diverges at step"):
         solve(SpikedMatrixTensor(constraint="ridge", ridge=0.0, learning_rate=2.0, steps=60, power=4))
 
 

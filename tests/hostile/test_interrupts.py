@@ -57,7 +57,7 @@ COMMANDS = {
     "demo": "demo --replicas 20000 --out out",
 }
 _CHECKPOINT = "the same command with --resume continues from the last checkpoint"
-_MATRICES = "the same command with --resume goes on with the matrices that are left"
+_MATRICES = "the same command with --resume continues with the remaining matrices"
 # what an interrupted command may leave for --resume: where, and the remark that says so
 RESUMABLE = {name: ([".out.partial"], _CHECKPOINT) for name in ("rbm", "teacher-student", "two-layer", "gpt")}
 RESUMABLE["spectra"] = ([".out.json.partial"], _MATRICES)
