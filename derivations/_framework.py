@@ -1,8 +1,7 @@
 r"""How a derivation is written, registered, checked and indexed.
 
-One public module of this folder is one chain. It makes one :class:`Chain` named ``chain`` and registers its
-steps, in reading order; nothing else has to be told, because the index imports every public module and takes
-its ``chain``::
+One public module of this folder is one chain. It creates one :class:`Chain` named ``chain`` and registers its steps, in
+reading order; nothing else is needed, because the index imports every public module and takes its ``chain``::
 
     import sympy as sp
 
@@ -18,20 +17,20 @@ its ``chain``::
         law = board.line("Integrate the centre of mass out of (70):", derived, name="P(S)")
         board.zero("The library states the same law.", law - symbolic.wigner_surmise(1).density)
 
-The first paragraph of the docstring is the index row: ``PAPER (n)``, or ``PAPER`` alone where its numbers are not
-known, or ``derived here`` for a result that is in no paper; then a colon and what the equation says, in plain text. A
-step is one equation: it has at most one number, and a sentence and checks of its own.
+The first paragraph of the docstring is the index row: ``PAPER (n)``, or ``PAPER`` alone if its numbers are unknown, or
+``derived here`` for a result that is in no paper; then a colon and what the equation says, in plain text. A step is one
+equation: it has at most one number, and its own sentence and checks.
 
-A step receives an empty :class:`Board`. ``board.line`` writes a step of the argument down, ``board.zero`` asks for an
-exact symbolic zero, ``board.same_numerically`` compares numbers at random points where SymPy cannot reach the zero.
+A step receives an empty :class:`Board`. ``board.line`` writes down a step of the argument, ``board.zero`` checks for an
+exact symbolic zero, and ``board.same_numerically`` compares numbers at random points where SymPy cannot prove the zero.
 Words are LaTeX; expressions are SymPy. Statements of the library are called through their module
 (``symbolic.wigner_surmise``, not a name imported from it) so that the mutation test can patch them and the index can
 name them.
 
 Status of a step, given to the decorator (``@chain.step(status="corrected", note="for gap != 0 only")``): see
-:data:`STATUSES`. A step that is numerically proved says to how many digits and at how many points, and fails when it
-compares less than that. ``identified`` tells how the content of a numbered equation is known when it is not by its own
-number: as one of a range of numbers, or by the section it stands in; :func:`within` writes it.
+:data:`STATUSES`. A step that is numerically proved states the number of digits and points, and fails if it compares
+fewer. ``identified`` says how the content of a numbered equation is known if not by its own number: as one of a range
+of numbers, or by its section; :func:`within` writes this text.
 """
 
 import ast
@@ -52,13 +51,13 @@ import sympy as sp
 
 STATUSES = {
     "proved": "exact symbolic zeros only, at least one",
-    "numerically proved": "agreement of numbers to the digits and at the points that the row gives, where SymPy cannot "
-    "reach the zero",
-    "corrected": "true only under an assumption that the paper leaves unsaid, or in another form; the row says which",
-    "definition": "introduces a quantity; consequences are checked where there are some",
-    "check": "a result of others that the library does not state: exact zeros or the digits that the row gives",
+    "numerically proved": "agreement of numbers to the digits and at the points given in the row, where SymPy cannot "
+    "prove the zero",
+    "corrected": "true only under an assumption not stated in the paper, or in another form; the row says which",
+    "definition": "introduces a quantity; consequences are checked if there are any",
+    "check": "a published result that the library does not state: exact zeros, or the digits given in the row",
 }
-"""Status → what it means; the README and the page of the documentation print this table."""
+"""Status → what it means; printed in the README and in the documentation."""
 DIGITS = 50
 POINTS = 20
 TOLERANCE = DIGITS - 8
@@ -66,7 +65,7 @@ _HEAD = re.compile(r"^(?P<paper>[A-Z]+\d*|derived here)(?: \((?P<number>[0-9A-Z.
 
 
 class NotProved(AssertionError):
-    """A residual that should vanish does not."""
+    """A residual that should vanish does not vanish."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Line:
 
 @dataclass
 class Board:
-    """Where one step writes its argument; every check raises :class:`NotProved` when it fails."""
+    """Holds the argument of one step; every check raises :class:`NotProved` if it fails."""
 
     lines: list[Line] = field(default_factory=list)
     num_exact: int = 0
@@ -94,11 +93,10 @@ class Board:
         return expression
 
     def zero(self, words: str, residual: Any, by: Callable[[Any], Any] | None = None) -> None:
-        """Ask for an exact zero of a residual (or of every entry of a matrix or list).
+        """Check that a residual (or every entry of a matrix or list) is exactly zero.
 
-        The residual is taken through ``by`` (a targeted simplification) or else through expansion and a common
-        denominator. Before a simplification is tried on it, the residual must vanish at a random point: simplifying
-        what is not zero can take for ever.
+        The residual is simplified by ``by`` (a targeted simplification), or else by expansion and a common denominator.
+        First the residual must vanish at a random point, because simplifying a non-zero expression can take forever.
         """
         entries = list(residual) if isinstance(residual, (list, tuple, sp.MatrixBase)) else [residual]
         for entry in entries:
@@ -109,7 +107,7 @@ class Board:
         self.lines.append(Line(words, kind="zero"))
 
     def true(self, words: str, statement: Any) -> None:
-        """Ask for an exact truth, such as a sign or an ordering decided from assumptions."""
+        """Check an exact truth, such as a sign or an ordering decided from assumptions."""
         if not (statement is True or statement == sp.true):
             raise NotProved(f"{words} Not decided as true: {statement}")
         self.num_exact += 1
@@ -159,7 +157,7 @@ def _may_vanish(entry: Any) -> bool:
     try:
         number = complex(entry.subs(values).evalf(30))
     except (TypeError, ValueError, ZeroDivisionError):
-        return True  # no number: undefined functions, integrals, unevaluated sums
+        return True  # not a number: undefined functions, integrals, unevaluated sums
     return not abs(number) > 1e-12
 
 
@@ -205,13 +203,14 @@ class Step:
 
     @property
     def library(self) -> tuple[str, ...]:
-        """What of ``coulombgas.symbolic`` the step calls, helpers of its module included, read from the source."""
+        """Functions of ``coulombgas.symbolic`` called by the step, including helpers of its module, read from the
+        source."""
         return _library_names(self.function)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a step: its board, the seconds it took and, when it failed, why."""
+    """Result of a step: its board, the seconds it took and, if it failed, the reason."""
 
     step: Step
     board: Board
@@ -238,7 +237,7 @@ class Chain:
     ) -> Any:
         """Register a step; the equation number and the statement are read from the docstring.
 
-        ``digits`` and ``points``: what the weakest numerical comparison of the step reaches.
+        ``digits`` and ``points``: those of the weakest numerical comparison of the step.
         """
         if function is None:
             return partial(
@@ -270,7 +269,7 @@ def _unwrap(doc: str) -> str:
 
 
 def run_step(step: Step) -> Result:
-    """Run one step and check that what it did is what its status claims."""
+    """Run one step and check that it did what its status claims."""
     board, start = Board(), time.perf_counter()
     failure = ""
     try:
@@ -296,10 +295,10 @@ def _contradiction(step: Step, board: Board) -> str:
 
 
 def within(first: int, last: int) -> str:
-    """``identified`` of an equation whose number is known only as one of a range."""
+    """Text of ``identified`` for an equation whose number is known only as one of a range."""
     return (
-        f"as one of ({first})-({last}); the paper's text was not at hand, the place within the range is that of the "
-        "argument"
+        f"as one of ({first})-({last}); the paper's text was not available; the position within the range "
+        "follows the order of the argument"
     )
 
 

@@ -6,18 +6,18 @@ from ._framework import STATUSES, Chain, Result, Step
 
 README_HEAD = """# Derivations
 
-Every row is one equation: what it says, how far it is proved, what of `coulombgas.symbolic` the derivation calls,
-and the function that does it. `python -m derivations` runs all of them, prints this index with the times and fails if
-one fails; `python -m derivations --tex derivations.tex` writes the whole argument as a LaTeX document;
+Every row is one equation: its statement, its status, the functions of `coulombgas.symbolic` that the derivation
+calls, and the function that proves it. `python -m derivations` runs all of them, prints this index with the times and
+fails if one of them fails; `python -m derivations --tex derivations.tex` writes the whole argument as a LaTeX document;
 `python -m derivations --readme` writes this file.
 
 <!-- rows -->
 """
 README_PAPERS = """
-ALP24 is arXiv:2407.16427, PFLA24 arXiv:2412.20496, AHLP24 arXiv:2411.13512. The texts of the papers were not at hand
-when the derivations were written, only their contents number by number or range by range. Where a row says that it is
-identified as one of a range, the content of the range is known, and which number of it carries which formula is not.
-Rows of PFLA24 and AHLP24 carry no numbers for the same reason.
+ALP24 is arXiv:2407.16427, PFLA24 arXiv:2412.20496, AHLP24 arXiv:2411.13512. The texts of the papers were not available
+when the derivations were written, only the contents of each number or range of numbers. If a row is identified as one
+of a range, the content of the range is known, but not which number belongs to which formula. Rows of PFLA24 and AHLP24
+have no numbers for the same reason.
 """
 
 
@@ -35,7 +35,7 @@ def rows(step: Step) -> Iterator[tuple[str, str]]:
 
 
 def statuses(chains: Mapping[str, Chain]) -> str:
-    """The table of statuses with how many derivations have each, as Markdown."""
+    """The table of statuses, with the number of derivations for each, as Markdown."""
     counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
     for chain in chains.values():
         for step in chain.steps:

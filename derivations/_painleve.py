@@ -24,7 +24,7 @@ import coulombgas.laws
 
 TABLE = Path(coulombgas.laws.__file__).with_name("tracy_widom.json")
 EDGES = {1: (-6.5, 3.5), 2: (-6.5, 3.0), 4: (-7.5, 2.5)}
-"""Where the left tail, the middle and the right tail of the table meet, in the Painlevé variable s."""
+"""Boundaries between the left tail, the middle and the right tail of the table, in the Painlevé variable s."""
 _START, _END, _STEP, _ORDER, _DIGITS = 24, -16, 0.25, 64, 120
 _NUM_TERMS = 16
 _NUM_COEFFICIENTS = {"density": (14, 34, 20), "logit": (16, 46, 20)}
@@ -112,7 +112,8 @@ def _panels(solution: HastingsMcLeod, beta: int) -> dict[str, Any]:
 
 
 def leading(beta: int, kind: str, s: Any, *, left: bool) -> Any:
-    """What the tails of the log density (kind "density") or the logit ("logit") subtract before they are tabulated."""
+    """What is subtracted from the tails of the log density (kind "density") or the logit ("logit") before
+    tabulation."""
     density = kind == "density"
     if left:
         t = -s
@@ -142,7 +143,7 @@ def _moments(solution: HastingsMcLeod, beta: int) -> dict[str, float]:
 
 def _airy_values(s: Any) -> tuple[Any, Any, Any, Any]:
     ai, dai = mp.airyai(s), mp.airyai(s, derivative=1)
-    with mp.extradps(int(0.6 * float(s) ** 1.5)):  # the integral is a difference as small as Ai itself
+    with mp.extradps(int(0.6 * float(s) ** 1.5)):  # the integral is a difference of the size of Ai itself
         i = mp.mpf(1) / 3 - mp.airyai(s, derivative=-1)
     r = dai**2 - s * ai**2
     j = (2 * s**2 * ai**2 - 2 * s * dai**2 - ai * dai) / 3

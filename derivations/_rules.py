@@ -1,4 +1,4 @@
-"""Learning rules as a user writes them: a loss or an update in matrix elements, and nothing else."""
+"""Learning rules as a user would write them: only a loss or an update in matrix elements."""
 
 import sympy as sp
 

@@ -1,4 +1,4 @@
-"""All chains in as many processes as asked for."""
+"""Run all chains in several processes."""
 
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -8,7 +8,7 @@ from ._framework import Chain, Result, run_chain
 
 
 def run(selected: Mapping[str, Chain], jobs: int) -> dict[str, list[Result]]:
-    """All steps of the chains, one chain a task, in as many processes as asked for."""
+    """Run all steps of the chains, one chain per task, in the given number of processes."""
     if jobs == 1 or len(selected) == 1:
         return {name: run_chain(name) for name in selected}
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -21,5 +21,5 @@ def run(selected: Mapping[str, Chain], jobs: int) -> dict[str, list[Result]]:
 
 
 def run_portable(name: str) -> list[tuple]:
-    """What can cross a process border of each result: board, seconds, failure."""
+    """The picklable part of each result: board, seconds, failure."""
     return [(result.board, result.seconds, result.failure) for result in run_chain(name)]

@@ -76,7 +76,7 @@ def plain(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """LaTeX words: formulas between dollars stay; outside them what LaTeX would trip over is escaped."""
+    """LaTeX words: formulas between dollars stay; outside them special characters are escaped."""
     parts = text.split("$")
     outside = (re.sub(r"(?<!\\)[_&%#<>|]|(?<!\\)\^", lambda m: _SPECIAL[m[0]], part) for part in parts[::2])
     escaped = ["".join(c if c.isascii() else _in_text(c) for c in part) for part in outside]

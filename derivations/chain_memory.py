@@ -15,8 +15,8 @@ xi, xj = sp.symbols("x_i x_j", positive=True)
 
 @chain.step
 def answer_of_the_chains(board: Board) -> None:
-    """derived here: k Gibbs steps take a deviation c of the chains' two-point function to rho c + (1 - rho) times what
-    the weights ask for, rho = (x_i x_j/mu^4)^k."""
+    """derived here: k Gibbs steps take a deviation c of the chains' two-point function to rho c + (1 - rho) times its
+    equilibrium value for the weights, rho = (x_i x_j/mu^4)^k."""
     a, b = sp.symbols("a b", positive=True)
     e = sp.Symbol("e")
     c = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"c_{min(i, j)}{max(i, j)}", real=True))
@@ -47,7 +47,8 @@ def answer_of_the_chains(board: Board) -> None:
 
 @chain.step
 def restoring_force(board: Board) -> None:
-    """derived here: X = sigma_h^2 W W^T relaxes by lambda = sigma_h^2 alpha (x_i + x_j)/(kappa_i kappa_j) an update."""
+    """derived here: X = sigma_h^2 W W^T relaxes by lambda = sigma_h^2 alpha (x_i + x_j)/(kappa_i kappa_j) per
+    update."""
     e = sp.Symbol("e")
     d = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"d_{i}{j}", real=True))
     roots = sp.diag(sp.sqrt(xi), sp.sqrt(xj)) / sp.sqrt(sh2)
@@ -183,7 +184,7 @@ def mean_levels_with_persistent_chains(board: Board) -> None:
 
 @chain.step
 def mean_levels_with_restarted_chains(board: Board) -> None:
-    """derived here: under CD-k the force answers in part, 1 - rho_ij at first order and 1 - rho_ii less
+    """derived here: under CD-k the force responds in part, 1 - rho_ij at first order and 1 - rho_ii less
     2 a_i^k d_ij/(kappa_i kappa_j) at second order; the mean level follows."""
     e = sp.Symbol("e")
     d = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"d_{min(i, j)}{max(i, j)}", real=True))

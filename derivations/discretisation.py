@@ -1,4 +1,4 @@
-r"""What a finite learning rate does to the stationary width."""
+r"""The effect of a finite learning rate on the stationary width."""
 
 import sympy as sp
 

@@ -26,7 +26,7 @@ def _truncate(matrix: sp.Matrix, order: int) -> sp.Matrix:
 
 
 def _responses(order: int) -> tuple[sp.Matrix, sp.Matrix]:
-    r"""(R_hv, R_Δ) by iterating their equations: powers of η are causal, so each sweep settles one more order."""
+    r"""(R_hv, R_Δ) by iterating their equations: powers of η are causal, so each sweep fixes one more order."""
     identity, sums = sp.eye(STEPS), _running_sum()
     answer, response = identity, sp.zeros(STEPS, STEPS)
     for _ in range(order + 1):
@@ -54,8 +54,8 @@ def _are_marchenko_pastur(board: Board, moments: list[sp.Expr]) -> None:
 def cavity_first_order(board: Board) -> None:
     r"""derived here: the cavity step: adding one input to N closes the field on it at first order in its couplings.
 
-    Sample μ feels the new input 0 through the weak perturbation X_μ0 h_0(k)/√N of its residual. Linear response of the
-    residuals to that perturbation, averaged with E X² = 1, is the memory term; the unperturbed part is the noise.
+    Sample μ is coupled to the new input 0 by the weak perturbation X_μ0 h_0(k)/√N of its residual. Linear response of
+    the residuals to that perturbation, averaged with E X² = 1, is the memory term; the unperturbed part is the noise.
     """
     samples = 3
     coupling = sp.symbols(f"x0:{samples}", real=True)
@@ -197,7 +197,7 @@ def toeplitz_solution(board: Board) -> None:
 def mini_batch_noise(board: Board) -> None:
     r"""derived here: with masks m/b the force correlation is R_Δ (C_h + σ²J + diag(kD)) R_Δᵀ, k = 1/b - 1.
 
-    The mask noise n = (m/b - 1)Δ is white with variance kD and answers through R_Δ = (1 - R_hv/α)⁻¹.
+    The mask noise n = (m/b - 1)Δ is white with variance kD and acts through R_Δ = (1 - R_hv/α)⁻¹.
     """
     b = sp.Symbol("b", positive=True)
     variance = b * (1 / b - 1) ** 2 + (1 - b) * 1

@@ -44,7 +44,7 @@ def energy(board: Board) -> None:
 
 
 def _marginal() -> sp.Expr:
-    """What is left of S when the square in h is completed at eta = 0."""
+    """The remainder of S after completing the square in h at eta = 0."""
     phi, h = sp.Matrix(FIELDS), sp.Matrix(HIDDEN)
     moved = {v: v + (sigma2 * W.T * phi)[i] for i, v in enumerate(HIDDEN)}
     completed = _energy(h, phi, sp.zeros(2, 1)).subs(moved, simultaneous=True)

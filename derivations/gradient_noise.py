@@ -1,4 +1,4 @@
-r"""The noise of the Boltzmann machine's gradient by Wick's theorem, and the width it leads to."""
+r"""The noise of the Boltzmann machine's gradient by Wick's theorem, and the resulting width."""
 
 import sympy as sp
 
@@ -13,8 +13,8 @@ x1, x2, x_s = sp.symbols("x_1 x_2 x_s", positive=True)
 
 
 APPENDIX_C = (
-    "by its Appendix C, from Wick's theorem to the noise strength; the paper's text was not at hand, the twelve "
-    "numbers are given to the twelve steps of the argument in order"
+    "by its Appendix C, from Wick's theorem to the noise strength; the paper's text was not available; the twelve "
+    "numbers are assigned to the twelve steps of the argument in order"
 )
 FIELDS = sp.symbols("phi_1 phi_2", real=True)
 KERNEL = sp.Matrix([[sp.Symbol("K_11"), sp.Symbol("K_12")], [sp.Symbol("K_12"), sp.Symbol("K_22")]])
@@ -244,7 +244,7 @@ def spacing_scaling(board: Board) -> None:
 @chain.step
 def coupling(board: Board) -> None:
     """derived here: the noise multiplies W, so the Coulomb coupling of a pair is sigma_h^4 T (x_i + x_j)^2/(lambda_i
-    lambda_j); for a degenerate pair that is g^2, as the eigenvalue equation (9) has it.
+    lambda_j); for a degenerate pair that is g^2, as in the eigenvalue equation (9).
     """
     process = symbolic.MatrixSDE.multiplicative(
         2, variance=lambda x, y: sigma2**2 * T / ((mu2 - x) * (mu2 - y))

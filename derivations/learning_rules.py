@@ -54,7 +54,7 @@ def rbm_shift(board: Board) -> None:
 @chain.step
 def labelled_levels(board: Board) -> None:
     """derived here: each level of the RBM keeps its own target, dx_i = 2 sigma_h^2 K_i(x_i) dt + ..., with noise
-    2 sqrt(2 T) sigma_h^2 x_i/(mu^2 - x_i); the joint law is no Coulomb gas, for the force has a curl."""
+    2 sqrt(2 T) sigma_h^2 x_i/(mu^2 - x_i); the joint law is not a Coulomb gas, because the force has a curl."""
     rule, _, (mu2, sigma, kappa) = gaussian_rbm()
     x = sp.symbols("x_1 x_2", positive=True)
     w = rule.parameters[0]
@@ -79,7 +79,7 @@ def labelled_levels(board: Board) -> None:
 @chain.step
 def teacher(board: Board) -> None:
     """derived here: teacher-student with fresh inputs, N = 2, exactly at any learning rate and batch size, from the
-    discrete Lyapunov equation with the noise that the error itself makes."""
+    discrete Lyapunov equation with the noise due to the error itself."""
     rule, point, epsilon = teacher_student(sp.symbols("t t", positive=True))
     law = rule.at(point)
     width2 = board.line("Exact:", law.width2(0, law.covariance_at(alpha, B, exact=True)), name="s^2")
@@ -88,7 +88,7 @@ def teacher(board: Board) -> None:
 
 @chain.step
 def teacher_decay(board: Board) -> None:
-    """derived here: with weight decay the student stops at t/(1 + lambda), and the error that remains, lambda t/(1 +
+    """derived here: with weight decay the student stops at t/(1 + lambda), and the remaining error, lambda t/(1 +
     lambda), turns the inputs into noise: s^2 = T (eps^2 + (lambda t/(1 + lambda))^2)/(1 + lambda)."""
     t, decay = sp.symbols("t lambda", positive=True)
     rule, point, epsilon = teacher_student([t, t], decay)

@@ -1,4 +1,5 @@
-r"""Many levels: the Hamiltonian of the Coulomb gas, its exact spectrum, Ward identities, and the resolvent's motion."""
+r"""Many levels: the Hamiltonian of the Coulomb gas, its exact spectrum, Ward identities, and the motion of the
+resolvent."""
 
 from collections import Counter
 
@@ -41,8 +42,8 @@ def hamiltonian(board: Board) -> None:
 
 @chain.step
 def ground_state(board: Board) -> None:
-    """derived here: the ground state of that Hamiltonian is sqrt(P_s), the root of the Coulomb gas, with E = 0 (N = 2,
-    3)."""
+    """derived here: the ground state of that Hamiltonian is sqrt(P_s), the square root of the Coulomb gas density, with
+    E = 0 (N = 2, 3)."""
     for size in (2, 3):
         gas = _gas(size)
         half, H = gas.log_weight / 2, symbolic.calogero_hamiltonian(gas)
@@ -81,7 +82,7 @@ def _wishart(size: int) -> symbolic.EigenvalueSDE:
 @chain.step
 def laguerre_process(board: Board) -> None:
     """derived here: the Laguerre process has the coupling 2 beta D (x_i + x_j), the noise 8 D x_i and the Ito term
-    2 beta D M at every beta for which there are matrices."""
+    2 beta D M at every beta for which matrices exist."""
     for index in (1, 2, 4):
         process = symbolic.MatrixSDE.rectangular(M, 2, beta=index, diffusion=D, decay=Gamma).eigenvalues
         ours = _wishart(2)
@@ -96,8 +97,8 @@ def laguerre_process(board: Board) -> None:
 @chain.step
 def exact_spectrum(board: Board) -> None:
     """derived here: quadratic and Laguerre potentials have the energies E_k = k Omega (Laguerre: 2 Gamma k) at any
-    beta, as often as k is a sum of at most N positive whole numbers: the generator on symmetric polynomials (N = 2,
-    3)."""
+    beta, with the number of partitions of k into at most N parts as multiplicity: the generator on symmetric
+    polynomials (N = 2, 3)."""
     x = sp.Symbol("x", real=True)
     for size, degree in ((2, 4), (3, 3)):
         hermite = symbolic.CoulombGas.identical(Omega * x**2 / 2, x, size, beta=beta, noise=g).process
@@ -114,7 +115,7 @@ def exact_spectrum(board: Board) -> None:
 
 @chain.step
 def ward_identities(board: Board) -> None:
-    """derived here: <sum f'(x_i) + (beta/2) sum_{i != j} (f(x_i) - f(x_j))/(x_i - x_j) - sum f V_i'/g_i^2> = 0, for
+    """derived here: <sum f'(x_i) + (beta/2) sum_{i != j} (f(x_i) - f(x_j))/(x_i - x_j) - sum f V_i'/g_i^2> = 0, because
     it is the integral of a total derivative (any f, V_i, g_i; N = 2, 3)."""
     variable = sp.Symbol("t", real=True)
     f = sp.Function("f")
@@ -143,7 +144,7 @@ def loop_equation(board: Board) -> None:
 @chain.step
 def resolvent_correction(board: Board) -> None:
     """derived here: order by order in 1/N that loop equation gives G_0, the semicircle, and G_1 = (2/beta - 1) v
-    G_0/(z^2 - 4v): fluctuations of W are of order one and come in at 1/N^2."""
+    G_0/(z^2 - 4v): fluctuations of W are of order one and enter at 1/N^2."""
     leading, next_order = symbolic.gaussian_resolvent(v, beta=beta)
     # Omega/g^2 = beta N/(2 v), W = N (G_0 + G_1/N): divided by beta N^2/2
     small = sp.Symbol("e", positive=True)  # 1/N
@@ -178,7 +179,7 @@ def burgers_equation(board: Board) -> None:
         W = sum(1 / (z - y) for y in gas.variables)
         exact = gas.process.generator(W)
         coupling, noise = gas.process.coupling[0, 1], gas.process.diffusion[0, 0]
-        limit = symbolic.burgers(gas.process, G).subs(N, 1)  # in W = N G the factor N is gone
+        limit = symbolic.burgers(gas.process, G).subs(N, 1)  # with W = N G the factor N drops out
         limit = limit.subs(sp.diff(G, z), sp.diff(W, z)).subs(G, W)
         board.zero(
             f"Exactly at $N={size}$.",
@@ -192,7 +193,7 @@ def burgers_equation(board: Board) -> None:
 @chain.step
 def burgers_solutions(board: Board) -> None:
     """derived here: it takes levels from one point through semicircles of variance v(t) = N c (1 - e^{-2 Omega t})/(2
-    Omega) to the semicircle at rest, and with the Laguerre process it rests at Marchenko-Pastur."""
+    Omega) to the stationary semicircle, and for the Laguerre process its stationary solution is Marchenko-Pastur."""
     t, x = sp.Symbol("t", positive=True), sp.Symbol("x", real=True)
     process = symbolic.CoulombGas.identical(Omega * x**2 / 2, x, 2, beta=beta, noise=g).process
     c = process.coupling[0, 1]

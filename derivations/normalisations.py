@@ -64,8 +64,8 @@ def three_levels(board: Board) -> None:
 
 
 def _primitive(t: sp.Symbol) -> sp.Expr:
-    """A function with derivative t (1 + t)/((1 + t + t^2)/3)^(5/2): a cubic over the 3/2 power, coefficients solved
-    for.
+    """A function with derivative t (1 + t)/((1 + t + t^2)/3)^(5/2): a cubic over the 3/2 power, whose coefficients are
+    solved for.
     """
     a = sp.symbols("a_0:4")
     q = 1 + t + t**2

@@ -1,4 +1,4 @@
-r"""The forms that the numerics use: stable log densities are the logarithms of the densities, moments are moments."""
+r"""The forms used in numerics: stable log densities are the logarithms of the densities, and moments agree."""
 
 import sympy as sp
 

@@ -15,7 +15,7 @@ x, x_s = sp.symbols("x x_s", real=True)
 
 
 def rational_rotation(t: sp.Expr) -> sp.Matrix:
-    """Rotation of the plane by 2 arctan t: every rotation but the half turn, without trigonometry."""
+    """Rotation of the plane by 2 arctan t: every rotation except the half turn, without trigonometry."""
     return sp.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
 
 
@@ -108,7 +108,7 @@ def _weights(rows: int, columns: int, name: str) -> sp.Matrix:
 @chain.step(identified=SYMMETRIC)
 def symmetric_update(board: Board) -> None:
     """ALP24 (7): X' = X + dX + (1/sqrt B) noise: with (5) the noise of X is (alpha/sqrt B)(W^T n + n^T W) at first
-    order, and what is quadratic in it is of order alpha^2/B."""
+    order, and terms quadratic in it are of order alpha^2/B."""
     W, E, n = (_weights(3, 2, name) for name in ("W", "E", "n"))
     q = sp.Symbol("q", positive=True)  # 1/sqrt(B)
     D = -alpha * E + alpha * q * n
@@ -130,8 +130,8 @@ def symmetric_update(board: Board) -> None:
     identified=SYMMETRIC,
 )
 def invariant_noise(board: Board) -> None:
-    """ALP24 (8): the noise of X is symmetric, of one variance off the diagonal and twice that on it; then its law does
-    not change under rotations, and it may be taken in the eigenbasis of X."""
+    """ALP24 (8): the noise of X is symmetric, with one variance off the diagonal and twice that on it; then its law is
+    invariant under rotations, and it may be taken in the eigenbasis of X."""
     size, v = 3, sp.Symbol("v", positive=True)
     xi = sp.symbols("xi_1:4", positive=True)
     n = _weights(size, size, "n")
@@ -277,7 +277,7 @@ def order_of_the_potential(board: Board) -> None:
 
 @chain.step(identified=SCALING)
 def linear_scaling_rule(board: Board) -> None:
-    """ALP24 (16): V_i/g_i^2 = (B/alpha) V~_i/g~_i^2, exactly: one factor alpha is left of the two, and only the
+    """ALP24 (16): V_i/g_i^2 = (B/alpha) V~_i/g~_i^2, exactly: one of the two factors alpha remains, and only the
     temperature T = alpha/B enters the law."""
     strength = sp.Symbol("g", positive=True)
     V = sp.Function("V")
@@ -331,7 +331,8 @@ def spectral_density(board: Board) -> None:
 
 @chain.step
 def ordering(board: Board) -> None:
-    """derived here: the law is symmetric under exchange of equal species, so one sector x_1 < ... < x_N tells all."""
+    """derived here: the law is symmetric under exchange of equal species, so one sector x_1 < ... < x_N is
+    sufficient."""
     gas = symbolic.CoulombGas.gaussian([0, 0, 0], [1, 1, 1])
     for order in permutations(gas.variables):
         swapped = gas.weight.subs(dict(zip(gas.variables, order, strict=True)), simultaneous=True)

@@ -23,7 +23,7 @@ STUDENT = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"w_{i}{j}", real=True))
 
 @chain.step(status="definition", identified=MODEL)
 def teacher_outputs(board: Board) -> None:
-    """ALP24 (51): the teacher answers y = W_t z to inputs z ~ N(0, 1); its outputs have the covariance W_t W_t^T."""
+    """ALP24 (51): the teacher's outputs y = W_t z for inputs z ~ N(0, 1) have the covariance W_t W_t^T."""
     out = TEACHER * sp.Matrix(Z)
     spread = (out * out.T).applyfunc(lambda e: symbolic.gaussian_average(sp.expand(e), Z, INPUTS))
     board.zero("Covariance.", list((spread - TEACHER * TEACHER.T).expand()))
@@ -31,7 +31,7 @@ def teacher_outputs(board: Board) -> None:
 
 @chain.step(status="definition", identified=MODEL)
 def student_outputs(board: Board) -> None:
-    """ALP24 (52): the student answers yhat = W_s z to the same inputs, so the error is (W_t - W_s) z."""
+    """ALP24 (52): the student's outputs are yhat = W_s z for the same inputs, so the error is (W_t - W_s) z."""
     z = sp.Matrix(Z)
     board.zero("The error.", list((TEACHER * z - STUDENT * z - (TEACHER - STUDENT) * z).expand()))
 
@@ -132,7 +132,7 @@ def same(i: int, j: int) -> int:
 
 
 def isotropic(size: int, first: Any = a, second: Any = c, third: Any = d) -> Any:
-    """The moments <E_ij E_kl> that rotations E -> O E O^T leave alone: a d_ik d_jl + c d_il d_jk + d d_ij d_kl."""
+    """The moments <E_ij E_kl> invariant under rotations E -> O E O^T: a d_ik d_jl + c d_il d_jk + d d_ij d_kl."""
 
     def entry(i: int, j: int, k: int, o: int) -> Any:
         return first * same(i, k) * same(j, o) + second * same(i, o) * same(j, k) + third * same(i, j) * same(k, o)
@@ -158,7 +158,7 @@ def moved(moments: Any, factors: Any) -> Any:
 def error_moments(board: Board) -> None:
     """derived here: for fresh inputs, exactly at any alpha and B, s^2 = c q epsilon^2/(q - c) [1/(q + c) +
     1/(q - c(N+1))], c = alpha^2/B, q = 2 alpha - alpha^2; all levels share a shift of variance c^2 epsilon^2/(q^2 -
-    c^2), which no spacing sees.
+    c^2), which does not affect spacings.
     """
     board.line("The error $E=W-W_t$ obeys $E'=E(1-\\alpha C_b)+(\\alpha/\\sqrt B)\\eta$ and does not stay symmetric.")
     equations = {size: _balance(board, size) for size in (2, 3)}
@@ -225,8 +225,8 @@ def _balance(board: Board, size: int) -> tuple[Any, Any, Any]:
 
 @chain.step
 def quenched_inputs(board: Board) -> None:
-    """derived here: one set of inputs for all replicas leaves the mean s^2 over input sets and scatters a setting's
-    s^2 about it with relative variance 2T/N at leading order.
+    """derived here: one set of inputs for all replicas does not change the mean s^2 over input sets, about which a
+    setting's s^2 scatters with relative variance 2T/N at leading order.
     """
     size = 2
     board.line(
@@ -247,7 +247,7 @@ def quenched_inputs(board: Board) -> None:
     kick = moved(mean, linear)
 
     def spread(moments: Any) -> Any:
-        """Mean square of the symmetric, traceless part of E: all that spacings see."""
+        """Mean square of the symmetric, traceless part of E, on which spacings depend."""
         total = 0
         for i, j in itertools.product(range(size), repeat=2):
             total += (moments[i, j, i, j] + moments[i, j, j, i]) / 2

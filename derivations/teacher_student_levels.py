@@ -1,4 +1,4 @@
-r"""The eigenvalue equations of the teacher-student model, their spacing, what they leave out, and Appendix D."""
+r"""The eigenvalue equations of the teacher-student model, their spacing, their limits, and Appendix D."""
 
 import sympy as sp
 
@@ -175,8 +175,8 @@ def product_spacing(board: Board) -> None:
 
 
 APPENDIX_D = (
-    "by its Appendix D, from the matrix update to the eigenvalue update; the paper's text was not at hand, the six "
-    "numbers are given to the six steps of the argument in order"
+    "by its Appendix D, from the matrix update to the eigenvalue update; the paper's text was not available; the six "
+    "numbers are assigned to the six steps of the argument in order"
 )
 SIZE = 3
 LEVELS = sp.symbols("x_1:4", real=True)
@@ -216,7 +216,7 @@ def symmetric_student(board: Board) -> None:
 @chain.step(identified=APPENDIX_D)
 def own_basis(board: Board) -> None:
     """ALP24 (97): in the student's eigenbasis, W_s = O x O^T, the change is alpha (O^T W_t O - x) + (alpha/sqrt B) O^T
-    noise O, and the noise has the law that it had."""
+    noise O, and the noise keeps its law."""
     t = sp.Symbol("t", real=True)
     turn = sp.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
     noise, x, teacher = (matrix[:2, :2] for matrix in (_noise()[0], sp.diag(*LEVELS), _symmetric("t")))

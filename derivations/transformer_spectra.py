@@ -1,4 +1,5 @@
-r"""What AHLP24 uses of random-matrix theory for transformers: scaling, the edges at initialisation, spacing ratios."""
+r"""Results of random-matrix theory used by AHLP24 for transformers: scaling, edges at initialisation, spacing
+ratios."""
 
 import sympy as sp
 
@@ -9,7 +10,7 @@ from ._framework import Board, Chain
 chain = Chain(order=45, title="Weight matrices of transformers")
 
 NUMBERS = (
-    "by its abstract, which is all that was at hand of the paper: no number of an equation is known"
+    "by its abstract, the only part of the paper that was available: no equation number is known"
 )  # fmt: skip
 alpha, B = sp.symbols("alpha B", positive=True)
 
@@ -17,7 +18,7 @@ alpha, B = sp.symbols("alpha B", positive=True)
 @chain.step(identified=NUMBERS)
 def linear_scaling(board: Board) -> None:
     """AHLP24: the stochasticity of the eigenvalues of W^T W depends on the ratio of learning rate and batch size:
-    halving both leaves the Coulomb gas as it is."""
+    halving both leaves the Coulomb gas unchanged."""
     x, factor = sp.Symbol("x", real=True), sp.Symbol("c", positive=True)
     V, strength = sp.Function("V"), sp.Symbol("g", positive=True)
 
@@ -56,7 +57,7 @@ def unfolded_spacing(board: Board) -> None:
 @chain.step
 def spacing_ratio(board: Board) -> None:
     """derived here: the mean ratio of neighbouring spacings is 4 - 2 sqrt 3 = 0.5359 for three levels of a GOE; it
-    needs no unfolding, for scale and centre drop out."""
+    needs no unfolding, because scale and centre drop out."""
     gas = symbolic.CoulombGas.gaussian([0, 0, 0], [1, 1, 1])
     x, (u, r, c) = gas.variables, sp.symbols("u r c", positive=True)
     place = dict(zip(x, (c - u, c, c + r * u), strict=True))  # spacings u and r u

@@ -14,8 +14,8 @@ k1, k2, x = sp.symbols("kappa_1 kappa_2 x", real=True)
 
 
 NUMBERS = (
-    "by its subject, a gas of levels with a width each in a two-layer linear network; numbers, constants and wording "
-    "of the paper were not at hand, the formula is derived here"
+    "by its subject, a gas of levels with individual widths in a two-layer linear network; numbers, constants and "
+    "wording of the paper were not available, and the formula is derived here"
 )
 
 
@@ -109,8 +109,8 @@ def stationary_variance(board: Board) -> None:
 
 @chain.step
 def degenerate_modes(board: Board) -> None:
-    """derived here: in a degenerate group the singular values move as the eigenvalues of the symmetric part of E, of
-    Coulomb-gas width s^2 = T s_i nu^2."""
+    """derived here: in a degenerate group the singular values move like the eigenvalues of the symmetric part of E,
+    with Coulomb-gas width s^2 = T s_i nu^2."""
     e, v, sigma = sp.symbols("e v sigma", positive=True)
     E = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"E_{i}{j}", real=True))
     weights = sigma * sp.eye(2) + e * E

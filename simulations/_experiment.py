@@ -1,4 +1,4 @@
-"""What every experiment shares: its command line, its folder, its progress line.
+"""Shared by all experiments: the command line, the output folder, the progress line.
 
 An experiment is a frozen dataclass of settings, a function from settings to an :class:`Outcome`, and a call of
 :func:`main`. The folder then holds ``config.json`` (settings, versions), the stores of the spectra, the figure as PNG
@@ -32,10 +32,10 @@ DEFAULT_OUT = Path(__file__).parent / "out"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an experiment found.
+    """Results of an experiment.
 
     Attributes:
-        numbers: JSON-able; measured values as made by :func:`measured` or :func:`mean_of`.
+        numbers: JSON-able; measured values as returned by :func:`measured` or :func:`mean_of`.
         figure: the figure.
         stores: spectra by name; each becomes ``NAME.zarr``.
     """
@@ -46,13 +46,14 @@ class Outcome:
 
 
 class Run(Protocol):
-    """An experiment: settings in, outcome out; training goes on from ``store`` if given."""
+    """An experiment: from settings to an outcome; training continues from ``store`` if given."""
 
     def __call__(self, config: Any, *, progress: Progress | None = None, store: Path | None = None) -> Outcome: ...
 
 
 def measured(value: float, error: float, predicted: float | None = None) -> dict[str, float]:
-    """A number with its standard error, its 95% interval and, where theory has one, the prediction and distance."""
+    """A number with its standard error, its 95% interval and, if theory gives one, the prediction and the distance from
+    it."""
     number = {"value": float(value), "error": float(error)}
     number["low"], number["high"] = float(value - 1.96 * error), float(value + 1.96 * error)
     if predicted is not None:
@@ -68,7 +69,7 @@ def mean_of(values: Any, predicted: float | None = None) -> dict[str, float]:
 
 
 def std_of(values: Any, predicted: float | None = None) -> dict[str, float]:
-    """Standard deviation of independent values, its error from their fourth moment."""
+    """Standard deviation of independent values, with its error from their fourth moment."""
     centred = np.asarray(values, dtype=float).ravel() - np.mean(values)
     variance = (centred**2).mean()
     error = np.sqrt(max((centred**4).mean() - variance**2, 0) / len(centred)) / (2 * np.sqrt(variance))
@@ -76,12 +77,12 @@ def std_of(values: Any, predicted: float | None = None) -> dict[str, float]:
 
 
 def levels_of(spectra: xr.Dataset, setting: int, step: int = -1) -> np.ndarray:
-    """Levels (replica, mode) of the healthy replicas of one setting at one recorded step."""
+    """Levels (replica, mode) of the replicas of one setting that did not diverge, at one recorded step."""
     return spectra.eigenvalue.values[setting, healthy(spectra)[setting], step].astype(float)
 
 
 def num_failed(spectra: xr.Dataset) -> int:
-    """Replicas that diverged and are left out."""
+    """Number of replicas that diverged and are left out."""
     return int((~healthy(spectra)).sum())
 
 
@@ -108,7 +109,7 @@ def main(run: Run, reduced: Any, full: Any, *, name: str, argv: Sequence[str] | 
         outcome, seconds = _timed(run, config, store)
         save(outcome, config, target, name=name, seconds=seconds, overwrite=chosen.overwrite)
         if store is not None:
-            shutil.rmtree(store, ignore_errors=True)  # its spectra are in the experiment's folder now
+            shutil.rmtree(store, ignore_errors=True)  # its spectra are now in the folder of the experiment
     except InputError as error:
         print(f"simulations.{name}: error: {error}", file=sys.stderr)
         return 2
@@ -117,7 +118,7 @@ def main(run: Run, reduced: Any, full: Any, *, name: str, argv: Sequence[str] | 
 
 
 def save(outcome: Outcome, config: Any, target: Path, *, name: str, seconds: float, overwrite: bool = False) -> None:
-    """Write the folder of an experiment, whole or not at all."""
+    """Write the folder of an experiment, completely or not at all."""
     record = {"experiment": name, "config": dataclasses.asdict(config), "version": coulombgas.__version__}
     with atomic_directory(target, overwrite=overwrite) as folder:
         _write_json(folder / "config.json", {**record, "seconds": round(seconds, 2)})

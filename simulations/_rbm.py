@@ -1,4 +1,4 @@
-"""What the RBM experiments share: the paper's settings and the statistics of its spectra."""
+"""Shared by the RBM experiments: the paper's settings and the statistics of its spectra."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class RBMConfig:
     def train(
         self, progress: Progress | None = None, store: Path | None = None, statistics: tuple[str, ...] = ()
     ) -> xr.Dataset:
-        """Spectra of the whole ensemble; through ``store``, where an interrupted run goes on, if given."""
+        """Spectra of the whole ensemble; with ``store``, an interrupted run is continued from there."""
         rates, batches = zip(*self.settings, strict=True)
         options: dict[str, Any] = {"init": self.init, "combine": "zip", "progress": progress, "statistics": statistics}
         options |= {} if store is None else {"out": store, "resume": True}

@@ -1,7 +1,7 @@
 """A spike leaves the bulk while a linear student learns (arXiv:2606.28486).
 
 The teacher is one direction, W* = u vᵀ; gradient descent of rate ε on the population loss moves the student by
-W ← W − ε(W − W*) from W₀ with entries N(0, σ²/M), M×N, r = N/M. Then W_t is W₀ shrunk plus the spike grown:
+W ← W − ε(W − W*) from W₀ with entries N(0, σ²/M), M×N, r = N/M. Then W_t is the shrunk W₀ plus the grown spike:
 A = (1−ε)^{2t} σ² is the variance of the bulk, B = (1 − (1−ε)^t)² the strength of the spike. With c = B/A the largest
 eigenvalue of WᵀW leaves the bulk A(1+√r)² at c = √r, that is t_c = −ln(1 + σ r^{1/4}) / ln(1−ε); beyond it sits at
 (B + rA)(B + A)/B and its vector has the squared overlap (1 − r/c²)/(1 + r/c) with v.
@@ -34,13 +34,13 @@ class Config:
     rate: float = 0.02
     """ε, learning rate."""
     std: float = 1.0
-    """σ, spread of the initial weights (entries have variance σ²/M)."""
+    """σ, scale of the initial weights (entries have variance σ²/M)."""
     steps: tuple[int, ...] = (10, 20, 25, 28, 31, 34, 38, 45, 60, 80)
     """Steps at which spectra are taken."""
     replicas: int = 24
     """Students."""
     level: float = 0.01
-    """Probability of a false spike at which a spike counts as seen."""
+    """False-alarm rate at which a spike counts as detected."""
     seed: int = 0
     """Seed of all random numbers."""
 
@@ -72,7 +72,8 @@ def predictions(config: Config, step: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def train_student(config: Config, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Gradient descent of one student: top eigenvalue, second, overlap and whether a spike is seen, step by step."""
+    """Gradient descent of one student: top eigenvalue, second, overlap and whether a spike is detected, step by
+    step."""
     u, v = (x / np.linalg.norm(x) for x in (rng.normal(size=config.rows), rng.normal(size=config.columns)))
     teacher = np.outer(u, v)
     weights = rng.normal(size=teacher.shape) * config.std / np.sqrt(config.rows)
@@ -90,7 +91,7 @@ def train_student(config: Config, rng: np.random.Generator) -> dict[str, np.ndar
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
-    """Train students, compare with the predictions, draw; short enough to have nothing to resume (``store``)."""
+    """Train students, compare with the predictions, draw; too short to be resumed (``store`` is not used)."""
     students = []
     for replica in range(config.replicas):
         students.append(train_student(config, np.random.default_rng([config.seed, replica])))
@@ -120,7 +121,7 @@ def _row(config: Config, index: int, data: dict[str, np.ndarray], theory: dict[s
 
 
 def _first_seen(config: Config, data: dict[str, np.ndarray]) -> dict[str, float]:
-    """Step at which half of the students show a spike, by interpolation; its error from resampling students."""
+    """Step at which half of the students show a spike, by interpolation, with its error from resampling students."""
     steps = np.array(config.steps, dtype=float)
     rng = np.random.default_rng(config.seed)
 
@@ -133,7 +134,7 @@ def _first_seen(config: Config, data: dict[str, np.ndarray]) -> dict[str, float]
 
 
 def draw(config: Config, data: dict[str, np.ndarray]) -> Figure:
-    """Top eigenvalue, overlap and share of students with a spike, against the predictions."""
+    """Top eigenvalue, overlap and fraction of students with a spike, against the predictions."""
     steps = np.array(config.steps)
     fine = np.linspace(steps.min(), steps.max(), 400)
     theory = predictions(config, fine)
@@ -149,7 +150,7 @@ def draw(config: Config, data: dict[str, np.ndarray]) -> Figure:
         overlap.errorbar(steps, data["overlap"].mean(0), data["overlap"].std(0), fmt="o", ms=4, label="measured")
         overlap.set(title="Overlap with the teacher", xlabel="step", ylabel=r"$\langle v, \hat v\rangle^2$")
         second.plot(steps, data["seen"].mean(0), "o-", label=f"spike seen at {config.level:g}")
-        second.set(title="Spike beyond Tracy-Widom", xlabel="step", ylabel="share of students")
+        second.set(title="Spike beyond Tracy-Widom", xlabel="step", ylabel="fraction of students")
         for ax in axes[0]:
             ax.axvline(float(theory["critical_step"]), color="grey", lw=1, ls=":", label="$t_c$")
             ax.legend()

@@ -1,7 +1,7 @@
-"""A deep linear network that learns features grows a spike in its weights (convention of arXiv:2601.01010).
+"""A deep linear network that learns features develops a spike in its weights (convention of arXiv:2601.01010).
 
 Left: test loss, theory and finite copies. Right: largest singular value of W/√N against time: theory of the outlier
-(line, from where it leaves the bulk edge) and finite copies (points). Weak feature learning leaves the bulk as it was.
+(line, from where it leaves the bulk edge) and finite copies (points). Weak feature learning leaves the bulk unchanged.
 """
 
 import sys

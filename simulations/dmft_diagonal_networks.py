@@ -1,6 +1,6 @@
 """Diagonal linear networks: from lazy to rich, and from search to descent (arXiv:2510.01930).
 
-Left: test loss against the time in which the lazy network moves, 4a²t: small initial weights a end lower, because
+Left: test loss against the time scale of the lazy network, 4a²t: small initial weights a end lower, because
 they end at a sparser solution. Right: training loss against t/ln(1/a²) for small a: a plateau (search),
 then the descent, at a time that grows like ln(1/a). Points are finite copies.
 """
@@ -83,7 +83,7 @@ def _both(config: Config, scale: float, duration: float):
 
 
 def _descent_time(theory, _) -> float:
-    """When the training loss has fallen to half."""
+    """Time at which the training loss has fallen to half."""
     loss = theory.train_loss.values
     return float(np.interp(-loss[0] / 2, -loss, theory.time.values))
 

@@ -1,11 +1,11 @@
-"""Momentum speeds descent up but does not move the threshold (arXiv:2102.11755), from exact two-time equations.
+"""Momentum speeds up descent but does not move the threshold (arXiv:2102.11755), from exact two-time equations.
 
 Left: overlap with the signal against steps for gradient descent, heavy ball and Nesterov. Right: the spike of the
-Hessian where descent gets stuck. There the Hessian is marginal, with bulk edge 2√Q''(1); the strength s = 1/Δ₂ adds an
-outlier at s + Q''(1)/s, that is √(s·gap) = s − √Q''(1) above it (line), which starts at the threshold s_c. The gap is
-read off the late growth of a tiny overlap by each method (points) and extrapolated in time^(-2/3), by which mean-field
-descent approaches a marginal state (the gap at 1/Δ₂ = 2.1 does so with exponent 0.70 from step 50 to 800): one curve,
-one threshold.
+Hessian at the point where descent gets stuck. There the Hessian is marginal, with bulk edge 2√Q''(1); the strength s =
+1/Δ₂ adds an outlier at s + Q''(1)/s, that is √(s·gap) = s − √Q''(1) above it (line), which starts at the threshold s_c.
+The gap is measured from the late growth of a tiny overlap under each method (points) and extrapolated in time^(-2/3),
+the power with which mean-field descent approaches a marginal state (the gap at 1/Δ₂ = 2.1 does so with exponent 0.70
+from step 50 to 800): one curve, one threshold.
 """
 
 import sys
@@ -85,7 +85,7 @@ def _solve(config: Config, method: str, noise: float, overlap: float, steps: int
 
 
 def _growth(config: Config, method: str, noise: float) -> float:
-    """Growth of ln m per step for n → ∞, m too small to act back, from two times."""
+    """Growth of ln m per step for n → ∞, with m too small for feedback, from two times."""
     speed = 1.0 if method == "gd" else 1 / (1 - config.momentum)
     steps = max(40, round(config.steps / speed))
     overlap = np.log(_solve(config, method, noise, 1e-30, steps).overlap.values)

@@ -1,7 +1,7 @@
-"""Random features: the test loss falls and rises again without label noise; a Hermitian model's never does.
+"""Random features: the test loss falls and rises again without label noise; that of a Hermitian model never does.
 
-The spectra of both models are the same: what differs is that the dynamics (AᵀA/N)(ΨᵀΨ/P) has eigenvectors that are not
-orthogonal. Points are finite copies (convention of arXiv:2601.01010). Right: where the loss comes from.
+The spectra of both models are the same, but the eigenvectors of the dynamics (AᵀA/N)(ΨᵀΨ/P) are not orthogonal. Points
+are finite copies (convention of arXiv:2601.01010). Right: where the loss comes from.
 """
 
 import sys

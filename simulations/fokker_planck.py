@@ -42,7 +42,7 @@ FULL = Config(noise2=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5), num_levels=10, gr
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
-    """Derive, solve, draw; nothing is trained, so ``store`` stays empty."""
+    """Derive, solve, draw; nothing is trained, so ``store`` is not used."""
     del store
     equation = FokkerPlanck(DRIFT, noise="g", domain=(0, "mu2"), positive=("kappa",))
     wells, curves = [], []

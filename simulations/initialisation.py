@@ -1,9 +1,9 @@
-"""Before training a transformer is a gas of random levels: Marchenko-Pastur bulks, Wigner spacings (AHLP24).
+"""Before training the spectra of a transformer are random: Marchenko-Pastur bulks, Wigner spacings (AHLP24).
 
-Many seeds of the character-level baseline are initialised, none is trained, and every matrix is analysed as a trained
-one would be, arXiv:2411.13512's starting point: does the posterior of variance and aspect hold the truth at its nominal
-rate, does a false spike appear no more often than stated, are spacings those of random matrices? The control is the
-same analysis of the same matrices after a signal twice as strong as the BBP threshold was added to each.
+Many seeds of the character-level baseline are initialised but not trained, and every matrix is analysed as a trained
+one would be (the starting point of arXiv:2411.13512): does the posterior of variance and aspect contain the truth at
+its nominal rate, do false spikes appear no more often than stated, are spacings those of random matrices? The control
+is the same analysis of the same matrices after a signal twice as strong as the BBP threshold was added to each.
 """
 
 import sys
@@ -38,7 +38,7 @@ class Config:
     seeds: int = 26
     """Transformers; a char one has 39 matrices."""
     level: float = 0.01
-    """Probability of a false spike in a matrix of noise."""
+    """False-alarm rate of a spike in a matrix of noise."""
     seed: int = 0
     """Seed of all random numbers."""
 
@@ -53,7 +53,7 @@ FULL = Config(seeds=260)
 
 @dataclass(frozen=True)
 class _Matrix:
-    """One matrix, its analysis and what is known about it."""
+    """One matrix, its analysis and its true parameters."""
 
     kind: str
     std: float
@@ -62,7 +62,7 @@ class _Matrix:
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
-    """Initialise, analyse, count, draw; short enough to have nothing to resume (``store``)."""
+    """Initialise, analyse, count, draw; too short to be resumed (``store`` is not used)."""
     found: list[_Matrix] = []
     vocabulary = len(read_corpus().alphabet)
     start = jax.jit(partial(init_gpt, gpt_size(config.size), vocabulary))
@@ -120,7 +120,8 @@ def _row(kind: str, matrices: list[_Matrix]) -> dict[str, Any]:
 
 
 def _share(events: list[bool]) -> dict[str, float]:
-    """A share with the standard error of one pseudo-count more on each side, so that it does not vanish at 0 or 1."""
+    """A fraction, with its standard error from one extra pseudo-count on each side, so that it does not vanish at 0 or
+    1."""
     num = len(events)
     smoothed = (sum(events) + 1) / (num + 2)
     return measured(sum(events) / num, float(np.sqrt(smoothed * (1 - smoothed) / num)))

@@ -52,7 +52,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def analyse(spectra: xr.Dataset, config: Config) -> Outcome:
-    """Levels of ``spectra`` beside the noiseless curves; growth from zero of single-mode RBMs, trained here."""
+    """Levels of ``spectra`` with the noiseless curves; growth from zero of single-mode RBMs, trained here."""
     stores = {"spectra": spectra}
     escapes = []
     for index, kappa in enumerate(config.kappas):
@@ -89,7 +89,7 @@ def expected_growth(kappa: float, mu2: float, learning_rate: float, batch_size: 
     r"""Mean of :math:`\log|1 + \alpha(1/\kappa - \chi^2_B/(B\mu^2))| / \alpha`: r_0 as α → 0 (derived here).
 
     At x = 0 the visible chains are independent normals of variance 1/μ², so the factor of the weight in one update is
-    known exactly, fluctuations of the mini-batch included.
+    known exactly, including mini-batch fluctuations.
     """
     cutoff = float(stats.chi2.isf(1e-14, batch_size))
 
@@ -110,7 +110,7 @@ def mean_field_curve(times: np.ndarray, start: float, kappa: float, mu2: float) 
 
 
 def draw(spectra: xr.Dataset, config: Config, escapes: list[dict]) -> Figure:
-    """Mean levels during training beside the noiseless curves; growth rate against r_0."""
+    """Mean levels during training with the noiseless curves; growth rate against r_0."""
     steps = spectra.step.values
     levels = spectra.eigenvalue.values[0, healthy(spectra)[0]].astype(float)
     mean, spread = levels.mean(0), levels.std(0)

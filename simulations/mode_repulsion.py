@@ -1,4 +1,4 @@
-"""How far SGD's noise moves the mean levels of the RBM, ALP24 Fig. 7, with the prediction that has no parameter.
+"""The shift of the RBM's mean levels due to the noise of SGD, ALP24 Fig. 7, with a parameter-free prediction.
 
 <x_i> = x_i + m_i + Σ v_ij/(x_i − x_j), v_ij = T (x_i + x_j)/2: the repulsion between modes at half the strength of the
 eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i of the non-linear drift.
@@ -40,7 +40,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def analyse(spectra: xr.Dataset, mu2: float) -> Outcome:
-    """Mean levels and variances of matrix elements of spectra that were recorded with their Gram matrices."""
+    """Mean levels and variances of matrix elements, from spectra recorded with their Gram matrices."""
     settings = []
     for index in range(spectra.sizes["setting"]):
         temperature = float(spectra.learning_rate[index] / spectra.batch_size[index])
@@ -75,7 +75,7 @@ def _elements(spectra: xr.Dataset, index: int, temperature: float) -> dict[str, 
     """Variances of X's elements in the target's basis over v_ij = T (x_i + x_j)(1 + δ_ij)/2, averaged over i, j."""
     gram = spectra.gram.values[index, healthy(spectra)[index]].astype(float)
     gram = gram[:, gram.shape[1] // 2 :]  # (replica, record, i, j)
-    level = spectra.fixed_point.values[::-1]  # the target of unit i ascends with i
+    level = spectra.fixed_point.values[::-1]  # the target of unit i increases with i
     kept = level > 0
     variance = temperature * (level[:, None] + level) / 2 * (1 + np.eye(len(level)))
     ratio = (gram - gram.mean((0, 1))) ** 2 / np.where(variance > 0, variance, 1)

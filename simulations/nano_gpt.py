@@ -1,9 +1,10 @@
 """Key matrices of a transformer through training (AHLP24, arXiv:2411.13512), under AdamW and under SGD.
 
-X = KᵀK of the key matrices starts as Marchenko-Pastur; unfolded spacings follow the Wigner surmise throughout while the
-density grows structure beyond its bulk. Several (learning rate, batch size) are trained with AdamW, which the paper
-uses, and with SGD, the only optimiser whose noise the Coulomb gas describes: Adam divides each entry of the step by its
-own scale, so that the noise is no longer (α²/B) times a gradient covariance, and T = α/B is not a temperature of it.
+X = KᵀK of the key matrices starts as Marchenko-Pastur; unfolded spacings follow the Wigner surmise throughout, while
+the density develops structure beyond its bulk. Several settings (learning rate, batch size) are trained with AdamW,
+which the paper uses, and with SGD, the only optimiser whose noise the Coulomb gas describes: Adam divides each entry of
+the step by its own scale, so that the noise is no longer (α²/B) times a gradient covariance, and T = α/B is not its
+temperature.
 
 Pooled over the matrices of a run: the mean spacing ratio <r> (0.5307 for a GOE, 0.3863 for Poisson) and Brody's
 exponent (1 for a GOE, 0 for Poisson); per matrix: bulk variance, spikes, tail: how many matrices have one beyond
@@ -48,7 +49,7 @@ class Config:
     replicas: int = 2
     """Seeds of each run."""
     select: str = "blocks.*.attn.key"
-    """Which matrices."""
+    """Names of the matrices."""
     compute_dtype: str = "float32"
     """float32, or bfloat16 on a GPU."""
     seed: int = 0
@@ -62,7 +63,7 @@ FULL = Config(
 
 
 def train_all(config: Config, directory: Path, progress: Progress | None) -> list[LanguageRun]:
-    """All runs, one after the other."""
+    """Train all runs, one after another."""
     corpus = read_corpus(config.text)
     runs = [("adamw", *setting) for setting in config.adamw] + [("sgd", *setting) for setting in config.sgd]
     every = max(config.steps // config.records, 1)
@@ -89,7 +90,7 @@ def trajectory(run: LanguageRun, replicas: int) -> dict[int, list[LayerSpectrum]
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
-    """Train, analyse every record, draw; with ``store`` an interrupted run goes on from there."""
+    """Train, analyse every record, draw; with ``store`` an interrupted run continues from there."""
     with tempfile.TemporaryDirectory() as directory:
         runs = train_all(config, store or Path(directory), progress)
         histories = [trajectory(one, config.replicas) for one in runs]
@@ -111,7 +112,7 @@ def _row(run: LanguageRun, history: dict[int, NetworkAnalysis]) -> dict[str, Any
 
 
 def pooled(analysis: NetworkAnalysis) -> dict[str, Any]:
-    """What all matrices of one record say together."""
+    """Statistics of all matrices of one record together."""
     ratios = [layer.ratio for layer in analysis if layer.ratio is not None]
     brody = [layer.repulsion.brody for layer in analysis if layer.repulsion is not None]
     spikes = [layer.spikes for layer in analysis if layer.spikes is not None]
@@ -137,7 +138,7 @@ def _weighted(values: list[float], errors: list[float]) -> dict[str, float] | No
 
 
 def draw(rows: list[dict[str, Any]], histories: list[dict[int, list[LayerSpectrum]]]) -> Figure:
-    """Spectrum before and after the first run; spacing ratio, spikes and stable rank through all of them."""
+    """Spectrum before and after the first run; spacing ratio, spikes and stable rank during all runs."""
     with house_style():
         figure, axes = new_figure(4, width=3.9)
         _draw_spectra(axes[0, 0], histories[0])

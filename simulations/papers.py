@@ -4,9 +4,9 @@
 
 A part trains once and serves several figures: ``spectra`` (Figs 2-5 and the learning curves: the full 100 000 updates
 from a random start), ``scaling`` (Figs 6 and 7: all ten settings from the fixed point), ``wells`` (Fig. 8),
-``students`` (Fig. 9) and ``layers`` (PFLA24). Each leaves ``PART.json`` (numbers, settings with their seed, relaxation
-times trained, seconds of CPU and wall time of this call, versions, machine) and its figures as PNG in DIR, from which
-the page "The papers at full size" is built. Training goes through stores in the work folder, so a second call goes on
+``students`` (Fig. 9) and ``layers`` (PFLA24). Each writes ``PART.json`` (numbers, settings with their seed, relaxation
+times trained, seconds of CPU and wall time of this call, versions, machine) and its figures as PNG to DIR, from which
+the page "The papers at full size" is built. Training goes through stores in the work folder, so a second call continues
 where the first was stopped.
 """
 
@@ -61,7 +61,7 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one part found: its settings, outcomes by figure, relaxation times trained at each setting."""
+    """Results of one part: its settings, outcomes by figure, relaxation times trained at each setting."""
 
     config: Any
     outcomes: Mapping[str, Outcome]
@@ -117,7 +117,7 @@ def _relaxations(config: RBMConfig) -> list[float]:
 
 
 def run(names: Sequence[str], sizes: Sizes, out: Path, work: Path) -> None:
-    """Each part in turn; its files are written when it ends."""
+    """Run each part in turn; its files are written when it ends."""
     out.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -150,7 +150,7 @@ def _picture(figure: Figure, path: Path) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Versions, cores and architecture; nothing that names the machine."""
+    """Versions, cores and architecture, but nothing that identifies the machine."""
     packages = ("coulombgas", "jax", "numpyro", "numpy", "scipy")
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

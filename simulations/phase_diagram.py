@@ -1,13 +1,13 @@
-"""Phases of training in the plane of learning rate and initial spread (the network of arXiv:2509.01349).
+"""Phases of training in the plane of learning rate and initial scale (the network of arXiv:2509.01349).
 
 y = Z tanh(W tanh(M x)) with 3 → 32 → 16 → 1 units; M and Z are fixed and random, only W (16×32) is trained, by SGD with
 batches of 4 on a random teacher of the same architecture. Learning rate α and the standard deviation of the entries of
 √32·W₀ (of W₀ itself when ``scaled`` is off) each run over {1/8, …, 256}; temperature is α/4. At every point an ensemble
 is trained and three numbers are taken: the loss over its initial value, the distance that the singular values have
-moved relative to their initial size, and their shaking (fluctuation over the last records).
+moved relative to their initial size, and their fluctuation over the last records.
 
 Classified as *frozen* (singular values moved by less than ``moved``), *learning* (moved, and the loss fell below
-``learnt`` of its start) and *noisy* (moved without learning). The thresholds are ours, and settable.
+``learnt`` of its start) and *noisy* (moved without learning). The thresholds are our choice and can be set.
 """
 
 import sys
@@ -53,7 +53,7 @@ class Config:
     moved: float = 0.05
     """Relative motion of the singular values below which training is frozen."""
     learnt: float = 0.5
-    """Share of the initial loss below which it has learnt."""
+    """Fraction of the initial loss below which a network has learnt."""
     seed: int = 0
     """Seed of all random numbers."""
 
@@ -115,7 +115,7 @@ def train_point(rate: Array, std: Array, replica: Array, *, config: Config) -> d
 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
-    """Train the whole plane, classify, draw; short enough to have nothing to resume (``store``)."""
+    """Train the whole plane, classify, draw; too short to be resumed (``store`` is not used)."""
     replicas = jnp.arange(config.replicas)
     points = []
     over_rates = jax.vmap(jax.vmap(partial(train_point, config=config), (None, None, 0)), (0, None, None))
@@ -141,7 +141,7 @@ def run(config: Config, *, progress: Progress | None = None, store: Path | None 
 
 
 def summarise(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Loss ratio, motion and shaking of the singular values, each (std, rate, replica)."""
+    """Loss ratio, motion and fluctuation of the singular values, each (std, rate, replica)."""
     scale = np.linalg.norm(data["initial"], axis=-1)
     half = data["singular"][..., _RECORDS // 2 :, :]
     return {

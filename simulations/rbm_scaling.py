@@ -27,7 +27,7 @@ WIDTH_COEFFICIENT = np.sqrt(2.0)
 """Standard deviation of a single mode in the same unit."""
 
 LOW = 0.007
-"""Temperatures up to here enter the straight line that is taken to T = 0."""
+"""Temperatures up to this value enter the linear extrapolation to T = 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

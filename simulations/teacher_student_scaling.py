@@ -1,8 +1,8 @@
 """Teacher and student: linear scaling of the spacing (ALP24 Fig. 9) and the law of unequal teacher levels.
 
-Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B, which the model's width has too. Unequal ones:
+Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B, which the model's width includes. Unequal ones:
 the matrix gives the Rice law; the eigenvalue equation of the paper, (60), repels too strongly. With quenched inputs
-(--full, as in the paper) the points of a setting share one input set and scatter by √T/2 of themselves about the line.
+(--full, as in the paper) the points of a setting share one input set and scatter about the line by a relative √T/2.
 """
 
 import sys
@@ -48,9 +48,9 @@ class Config:
     noise: float = 0.1
     """ε, standard deviation of the off-diagonal noise."""
     inputs: str = "fresh"
-    """Of the equal levels: quenched (the paper's: one set of mini-batches serves a whole setting) or fresh.
+    """Inputs of the equal levels: quenched (as in the paper: a setting shares one set of mini-batches) or fresh.
 
-    Unequal levels always have fresh ones, whose law is known without the scatter between input sets.
+    Unequal levels always have fresh inputs, for which there is no scatter between input sets.
     """
     replicas: int = 2000
     """Students at each setting."""
@@ -115,7 +115,7 @@ def width_of(config: Config, learning_rate: float, batch_size: int) -> float:
 
 
 def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
-    """<S> and s²/(T ε²) of equal levels: the mean of S² is 4 s². Distances count the scatter between input sets."""
+    """<S> and s²/(T ε²) of equal levels: the mean of S² is 4 s². Distances include the scatter between input sets."""
     learning_rate, batch_size = config.settings[index]
     temperature = learning_rate / batch_size
     spacing = np.diff(levels_of(spectra, index), axis=-1)[:, 0]
@@ -134,7 +134,7 @@ def _setting(spectra: xr.Dataset, index: int, config: Config) -> dict[str, Any]:
 
 
 def _between_sets(number: dict[str, float], scatter: float) -> dict[str, float]:
-    """The distance from the prediction in units of both errors: that of the replicas, that of the one input set."""
+    """The distance from the prediction in units of the combined error of the replicas and of the input set."""
     error = np.hypot(number["error"], scatter * number["predicted"])
     return {**number, "sigmas": float((number["value"] - number["predicted"]) / error)}
 

@@ -1,4 +1,5 @@
-"""Two-layer linear network, PFLA24: every mode has its own width, a Coulomb gas of several species; how they repel.
+"""Two-layer linear network, PFLA24: every mode has its own width, as in a Coulomb gas of several species, and its
+repulsion.
 
 Width_i² = T s_i ν². Inside a degenerate group the gas is the generalised semicircle; between different levels the
 matrix gives the Rice law, and the product form of the eigenvalue equation repels too strongly.
@@ -63,7 +64,7 @@ class Config:
         )  # fmt: skip
 
     def widths(self, teacher: tuple[float, ...]) -> np.ndarray:
-        """Width of every mode at this setting, finite learning rate included."""
+        """Width of every mode at this setting, including the effect of the finite learning rate."""
         model = TwoLayerLinear(teacher=teacher, label_noise=self.label_noise)
         return np.sqrt(find_theory(model, learning_rate=self.learning_rate, batch_size=self.batch_size).mode_width2)
 
@@ -96,7 +97,7 @@ def _species(spectra: xr.Dataset, config: Config) -> list[dict[str, Any]]:
 
 
 def _pair(levels: np.ndarray, teacher: tuple[float, float], config: Config) -> dict[str, Any]:
-    """<S>/S_0 beside the Rice and the product law, with Kolmogorov-Smirnov p-values."""
+    """<S>/S_0 compared with the Rice and the product law, with Kolmogorov-Smirnov p-values."""
     spacing, widths = levels[:, 1] - levels[:, 0], config.widths(teacher)
     total, gap = float(np.hypot(*widths)), teacher[1] - teacher[0]
     with x64():
@@ -127,11 +128,11 @@ def draw(stores: dict[str, xr.Dataset], widths: list[dict], config: Config) -> F
         unit = config.label_noise * np.sqrt(config.learning_rate / config.batch_size)
         axes[0, 0].plot(grid, unit * np.sqrt(grid), "k-", lw=1, label=r"$\sqrt{T s}\,\nu$, no free parameter")
         axes[0, 0].plot(level, [w["width"]["predicted"] for w in widths], "k_", ms=9, label="at this α, B")
-        axes[0, 0].set(title="one species a mode", xlabel="teacher level $s$", ylabel="width of the mode")
+        axes[0, 0].set(title="one species per mode", xlabel="teacher level $s$", ylabel="width of the mode")
         axes[0, 0].legend()
         for index, teacher in enumerate(config.pairs):
             _draw_pair(axes[0, 1 + index], levels_of(stores[f"pair_{index}"], 0), teacher, config)
-        axes[0, 1].set_ylim(0, 1.5 * axes[0, 1].get_ylim()[1])  # room for the legend of all three
+        axes[0, 1].set_ylim(0, 1.5 * axes[0, 1].get_ylim()[1])  # leaves room for the legend of all three
         axes[0, 1].legend(loc="upper left")
     return figure
 
