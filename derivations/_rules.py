@@ -1,4 +1,7 @@
-"""Learning rules as a user would write them: only a loss or an update in matrix elements."""
+"""Learning rules as a user would write them: only a loss or an update in matrix elements.
+
+Source: ALP24 (arXiv:2407.16427), PFLA24 (arXiv:2412.20496).
+"""
 
 import sympy as sp
 

@@ -1,4 +1,7 @@
-r"""Memory of the Gibbs chains: persistent chains act like momentum, restarted ones weaken the restoring force."""
+r"""Memory of the Gibbs chains: persistent chains act like momentum, restarted ones weaken the restoring force.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

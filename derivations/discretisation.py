@@ -1,4 +1,7 @@
-r"""The effect of a finite learning rate on the stationary width."""
+r"""The effect of a finite learning rate on the stationary width.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

@@ -1,4 +1,7 @@
-r"""Dyson Brownian motion: from a matrix with invariant noise to the Fokker-Planck equation and the Coulomb gas."""
+r"""Dyson Brownian motion: from a matrix with invariant noise to the Fokker-Planck equation and the Coulomb gas.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

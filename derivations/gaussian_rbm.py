@@ -1,4 +1,7 @@
-r"""The Gaussian restricted Boltzmann machine: from its energy to the drift of one eigenvalue."""
+r"""The Gaussian restricted Boltzmann machine: from its energy to the drift of one eigenvalue.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

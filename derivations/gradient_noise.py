@@ -1,4 +1,7 @@
-r"""The noise of the Boltzmann machine's gradient by Wick's theorem, and the resulting width."""
+r"""The noise of the Boltzmann machine's gradient by Wick's theorem, and the resulting width.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

@@ -1,4 +1,7 @@
-r"""The spectrum at initialisation: Marchenko-Pastur from the self-consistent resolvent."""
+r"""The spectrum at initialisation: Marchenko-Pastur from the self-consistent resolvent.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

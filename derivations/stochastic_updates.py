@@ -1,4 +1,7 @@
-r"""From a mini-batch update of a weight matrix to the Coulomb gas at temperature learning rate over batch size."""
+r"""From a mini-batch update of a weight matrix to the Coulomb gas at temperature learning rate over batch size.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 from itertools import permutations
 

@@ -1,4 +1,7 @@
-r"""The teacher-student model: its update, and the width of its error exactly at any learning rate and batch size."""
+r"""The teacher-student model: its update, and the width of its error exactly at any learning rate and batch size.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import itertools
 from typing import Any

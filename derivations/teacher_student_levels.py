@@ -1,4 +1,7 @@
-r"""The eigenvalue equations of the teacher-student model, their spacing, their limits, and Appendix D."""
+r"""The eigenvalue equations of the teacher-student model, their spacing, their limits, and Appendix D.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

@@ -1,5 +1,8 @@
 r"""Results of random-matrix theory used by AHLP24 for transformers: scaling, edges at initialisation, spacing
-ratios."""
+ratios.
+
+Source: AHLP24 (arXiv:2411.13512).
+"""
 
 import sympy as sp
 

@@ -1,4 +1,7 @@
-r"""The two-layer linear network: a Coulomb gas of several species, and its N = 2 laws."""
+r"""The two-layer linear network: a Coulomb gas of several species, and its N = 2 laws.
+
+Source: PFLA24 (arXiv:2412.20496).
+"""
 
 import sympy as sp
 

@@ -1,4 +1,7 @@
-r"""Wigner's surmise, the density of a pair, and the laws next to them: Rice, Brody, Poisson."""
+r"""Wigner's surmise, the density of a pair, and the laws next to them: Rice, Brody, Poisson.
+
+Source: ALP24 (arXiv:2407.16427).
+"""
 
 import sympy as sp
 

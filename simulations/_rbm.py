@@ -17,7 +17,7 @@ PAPER_SETTINGS = (
     *((alpha, 16) for alpha in (0.01, 0.02, 0.04, 0.06, 0.08, 0.1)),
     *((0.1, batch) for batch in (4, 8, 32, 64)),
 )
-"""The 10 settings (learning rate, batch size) of the released data of ALP24."""
+"""The 10 settings (learning rate, batch size) of the released data of ALP24 (arXiv:2407.16427)."""
 
 
 @dataclass(frozen=True, kw_only=True)

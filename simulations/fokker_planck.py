@@ -1,4 +1,5 @@
-"""One RBM mode as a quantum problem, ALP24 Fig. 8: potential V, Schrödinger wells, ground states, spectrum.
+"""One RBM mode as a quantum problem, ALP24 (arXiv:2407.16427), Fig. 8: potential V, Schrödinger wells, ground states,
+spectrum.
 
 The gap is min(Ω, r_0): besides the well at x_s there is the unstable fixed point x = 0, whose lowest state decays at
 the escape rate r_0 = 1/κ − 1/μ², the inverse of the time a mode needs to leave zero.

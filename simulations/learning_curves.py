@@ -1,7 +1,7 @@
 """How eigenvalues leave zero: learning curves of the RBM from a random start and the escape rate r_0 = 1/κ − 1/μ².
 
-Small modes grow as x ∝ exp(2σ_h²α r_0 · updates), the linear part of ALP24 (33); r_0 is the lower of the two rates of
-the Fokker-Planck operator. Single-mode RBMs measure it; the ten-mode RBM shows the curves.
+Small modes grow as x ∝ exp(2σ_h²α r_0 · updates), the linear part of ALP24 (arXiv:2407.16427), (33); r_0 is the lower
+of the two rates of the Fokker-Planck operator. Single-mode RBMs measure it; the ten-mode RBM shows the curves.
 """
 
 import sys

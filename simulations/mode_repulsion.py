@@ -1,4 +1,5 @@
-"""The shift of the RBM's mean levels due to the noise of SGD, ALP24 Fig. 7, with a parameter-free prediction.
+"""The shift of the RBM's mean levels due to the noise of SGD, ALP24 (arXiv:2407.16427), Fig. 7, with a parameter-free
+prediction.
 
 <x_i> = x_i + m_i + Σ v_ij/(x_i − x_j), v_ij = T (x_i + x_j)/2: the repulsion between modes at half the strength of the
 eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i of the non-linear drift.

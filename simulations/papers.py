@@ -1,4 +1,5 @@
-"""Every figure of ALP24 and the widths of PFLA24 at the papers' numbers of replicas, in one background run.
+"""Every figure of ALP24 (arXiv:2407.16427) and the widths of PFLA24 (arXiv:2412.20496) at the papers' numbers of
+replicas, in one background run.
 
     python -m simulations.papers [PART ...] [--out DIR] [--work DIR]
 

@@ -1,4 +1,5 @@
-"""Linear scaling of the RBM's level spacings and widths with sqrt(T κ²Ω), ALP24 Fig. 6, and its 10-setting data set.
+"""Linear scaling of the RBM's level spacings and widths with sqrt(T κ²Ω), ALP24 (arXiv:2407.16427), Fig. 6, and its
+10-setting data set.
 
 With ``--full`` this is the whole data set of the paper: 10 settings × 7500 RBMs × 100 000 updates.
 """

@@ -1,4 +1,5 @@
-"""Spectra of the Gaussian RBM, ALP24 Figs. 2-5: learning, density of all levels, Wigner surmise, density of a pair."""
+"""Spectra of the Gaussian RBM, ALP24 (arXiv:2407.16427), Figs. 2-5: learning, density of all levels, Wigner surmise,
+density of a pair."""
 
 import sys
 from dataclasses import dataclass

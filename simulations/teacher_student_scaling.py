@@ -1,4 +1,5 @@
-"""Teacher and student: linear scaling of the spacing (ALP24 Fig. 9) and the law of unequal teacher levels.
+"""Teacher and student: linear scaling of the spacing (ALP24, arXiv:2407.16427, Fig. 9) and the law of unequal teacher
+levels.
 
 Equal levels: <S> = √π s, s² = T ε² 2/(2 − α) up to terms of order α/B, which the model's width includes. Unequal ones:
 the matrix gives the Rice law; the eigenvalue equation of the paper, (60), repels too strongly. With quenched inputs

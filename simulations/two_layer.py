@@ -1,5 +1,5 @@
-"""Two-layer linear network, PFLA24: every mode has its own width, as in a Coulomb gas of several species, and its
-repulsion.
+"""Two-layer linear network, PFLA24 (arXiv:2412.20496): every mode has its own width, as in a Coulomb gas of several
+species, and its repulsion.
 
 Width_i² = T s_i ν². Inside a degenerate group the gas is the generalised semicircle; between different levels the
 matrix gives the Rice law, and the product form of the eigenvalue equation repels too strongly.

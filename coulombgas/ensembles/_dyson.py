@@ -20,7 +20,7 @@ Drift = Callable[[Array], Array]
 
 
 class DysonLevels(eqx.Module):
-    r"""Dyson Brownian motion of n ordered levels, ALP24 (63), (68)-(69).
+    r"""Dyson Brownian motion of n ordered levels, ALP24 (arXiv:2407.16427), (63), (68)-(69).
 
     .. math:: dx_i = K_i(x)\,dt + g_i^2 \sum_{j\neq i} \frac{b_{ij}}{x_i - x_j}\,dt + \sqrt2\, g_i\, dB_i
 

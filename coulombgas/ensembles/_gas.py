@@ -91,7 +91,7 @@ def sample_gas(
 
     Args:
         potential: V, in JAX: takes the n ascending levels, gives either the n values V_i(x_i) or their sum (any
-            function of the levels, ALP24 (68); a temperature enters as V/T).
+            function of the levels, ALP24 (arXiv:2407.16427), (68); a temperature enters as V/T).
         n: number of levels.
         beta: Dyson index, any positive number.
         domain: (low, high), on which V must be finite.

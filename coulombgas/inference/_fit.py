@@ -72,7 +72,7 @@ def fit_temperature(
         InputError: when the spectra cannot carry a temperature: one replica, no fluctuation, copies, levels in another
             space, an optimiser without a temperature; for options that exclude each other.
 
-    Source: ALP24 (14)-(18), (73)-(75), sections III and IV.
+    Source: ALP24 (arXiv:2407.16427), (14)-(18), (73)-(75), sections III and IV.
     """
     _check_options(method, scaling, model)
     phases = _Phases(progress)

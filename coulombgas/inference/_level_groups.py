@@ -1,7 +1,8 @@
 """The level groups of a setting with their data: energies and degrees of freedom.
 
 The law of a group of n degenerate levels of width s is the joint law of the eigenvalues of a GOE matrix,
-P ∝ Π|x_i − x_j| exp(−Σ(x_i − κ)²/(2s²)) (ALP24 (14), (70)). Without each replica's centre of mass, the energy
+P ∝ Π|x_i − x_j| exp(−Σ(x_i − κ)²/(2s²)) (ALP24, arXiv:2407.16427, (14), (70)). Without each replica's centre of mass,
+the energy
 
     Q = Σ_replicas Σ_i (x_i − x̄)²   follows   Q/s² ~ χ²(f),   f = replicas · (n(n+1)/2 − 1),
 

@@ -98,7 +98,8 @@ def middle(values, used):
 
 
 def scaling_rule(data: SettingTemperatures) -> None:
-    """log T̂ = log c + a log α − b log B + scatter + error of log T̂ (ALP24 (15)-(16): a = b = 1)."""
+    """log T̂ = log c + a log α − b log B + scatter + error of log T̂ (ALP24, arXiv:2407.16427, (15)-(16): a = b =
+    1)."""
     mean, scatter = rule_prior(data.rule)
     error = jnp.sqrt(scatter**2 + data.error**2)
     with numpyro.plate("setting", data.error.shape[0]), numpyro.handlers.mask(mask=data.rule.used):

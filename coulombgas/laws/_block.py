@@ -38,7 +38,7 @@ class GaussianBlock(Distribution):
         InputError: if n is not a positive whole number.
         ValueError: with ``validate_args=True``, for a width or β that is not positive and finite.
 
-    ALP24 (14), (70)-(72) for n = 2; M. L. Mehta, Random Matrices, (3.3.10).
+    ALP24 (arXiv:2407.16427), (14), (70)-(72) for n = 2; M. L. Mehta, Random Matrices, (3.3.10).
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {"center": finite, "width": finite_positive, "beta": finite_positive}

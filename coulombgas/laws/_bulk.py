@@ -109,7 +109,7 @@ class MarchenkoPastur(Distribution):
     Raises:
         ValueError: with ``validate_args=True``, for parameters that are not positive and finite.
 
-    ALP24 (79)-(80).
+    ALP24 (arXiv:2407.16427), (79)-(80).
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {"ratio": finite_positive, "mean_eigenvalue": finite_positive}

@@ -142,7 +142,7 @@ class CoulombGas(Distribution):
             normalisation.
         ValueError: with ``validate_args=True``, for a temperature that is not positive and finite.
 
-    ALP24 (12)-(16), (65)-(67).
+    ALP24 (arXiv:2407.16427), (12)-(16), (65)-(67).
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {"temperature": finite_positive}

@@ -33,7 +33,7 @@ class PairDensity(Distribution):
     Raises:
         ValueError: with ``validate_args=True``, for parameters that are not finite or a width that is not positive.
 
-    ALP24 (78); derived in derivations/wigner_surmise.
+    ALP24 (arXiv:2407.16427), (78); derived in derivations/wigner_surmise.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {"center": finite, "width": finite_positive}

@@ -118,8 +118,9 @@ def matrix_pair_spacing(center1: Any, center2: Any, width1: Any, width2: Any) ->
 
     .. math:: P(S) \propto S\, e^{-(S^2+\Delta^2)/2S_0^2}\, I_0(S\Delta/S_0^2), \qquad S_0^2 = s_1^2 + s_2^2
 
-    It assumes the off-diagonal element to have variance S₀²/4, as in the two-layer network of PFLA24. For levels with
-    different centres SGD follows this law; the product form (:class:`TwoSpeciesSpacing`) repels too strongly.
+    It assumes the off-diagonal element to have variance S₀²/4, as in the two-layer network of PFLA24
+    (arXiv:2412.20496). For levels with different centres SGD follows this law; the product form
+    (:class:`TwoSpeciesSpacing`) repels too strongly.
     """
     width1, width2 = as_floats(width1, width2)
     return RiceSpacing(jnp.abs(center1 - center2), jnp.hypot(width1, width2) / math.sqrt(2))

@@ -33,7 +33,7 @@ class WignerSurmise(Distribution):
     Raises:
         ValueError: with ``validate_args=True``, for a width or β that is not positive and finite.
 
-    ALP24 (73)-(75) for β = 1; derived in derivations/wigner_surmise.
+    ALP24 (arXiv:2407.16427), (73)-(75) for β = 1; derived in derivations/wigner_surmise.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {"width": finite_positive, "beta": finite_positive}

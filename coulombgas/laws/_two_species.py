@@ -46,7 +46,7 @@ class TwoSpeciesPair(Distribution):
     Raises:
         ValueError: with ``validate_args=True``, for infinite parameters or widths that are not positive.
 
-    PFLA24 (two-layer linear network); derived here, see derivations/two_layer.
+    PFLA24 (arXiv:2412.20496), two-layer linear network; derived here, see derivations/two_layer.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = dict(SPECIES)

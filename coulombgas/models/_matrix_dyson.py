@@ -17,7 +17,8 @@ from ._setting import Key, Setting, Start
 
 
 class MatrixDyson(Model):
-    r"""A symmetric matrix that is an Ornstein-Uhlenbeck process around diag(target), ALP24 (62) with linear drift.
+    r"""A symmetric matrix that is an Ornstein-Uhlenbeck process around diag(target), ALP24 (arXiv:2407.16427), (62)
+    with linear drift.
 
     .. math::
         X_{ij}' = X_{ij} - \alpha\gamma_{ij} (X_{ij} - x_i\delta_{ij})

@@ -1,4 +1,4 @@
-"""The Gaussian restricted Boltzmann machine, ALP24 section III and appendix C."""
+"""The Gaussian restricted Boltzmann machine, ALP24 (arXiv:2407.16427), section III and appendix C."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -22,7 +22,7 @@ def free_scalar_field(num_sites: int, *, mass2: float = 4.0) -> np.ndarray:
     Raises:
         InputError: for N < 1 or m² ≤ 0.
 
-    Source: ALP24 (27).
+    Source: ALP24 (arXiv:2407.16427), (27).
     """
     sites = check_count("num_sites", num_sites)
     mass2 = check_positive("mass2", mass2)

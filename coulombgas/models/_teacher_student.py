@@ -1,4 +1,5 @@
-"""The teacher-student model, ALP24 section IV and appendix D, in the normalisation of its released code."""
+"""The teacher-student model, ALP24 (arXiv:2407.16427), section IV and appendix D, in the normalisation of its released
+code."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,5 @@
-"""The two-layer linear network of PFLA24, in our own normalisation (derived here; see derivations/two_layer)."""
+"""The two-layer linear network of PFLA24 (arXiv:2412.20496), in our own normalisation (derived here; see
+derivations/two_layer)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

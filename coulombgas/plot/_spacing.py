@@ -22,7 +22,7 @@ def spacing(fit: TemperatureFit, *, setting: int = 0) -> Figure:
     """Spacings of every degenerate pair, unscaled (left) and scaled by the mean (right), with the Wigner surmise.
 
     P(S) = S/(2s²) exp(−S²/(4s²)) with the posterior of s as a 95% band, and P(S/<S>) = (π/2)(S/<S>) exp(−π(S/<S>)²/4),
-    which has no free parameter (ALP24 (74), (76)).
+    which has no free parameter (ALP24, arXiv:2407.16427, (74), (76)).
 
     Args:
         fit: a result of :func:`coulombgas.fit_temperature`.

@@ -71,8 +71,8 @@ def group_levels(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, st
 def weights_to_levels(weights: np.ndarray, *, kind: str = "gram") -> np.ndarray:
     """Eigenvalues of weight matrices, ascending.
 
-    ``gram``: eigenvalues of X = WᵀW without the zeros forced by its shape, x_i = ξ_i² (ALP24 (6)), N = min(M, N) of
-    them; ``singular``: ξ_i; ``symmetric``: eigenvalues of (W + Wᵀ)/2.
+    ``gram``: eigenvalues of X = WᵀW without the zeros forced by its shape, x_i = ξ_i² (ALP24, arXiv:2407.16427, (6)), N
+    = min(M, N) of them; ``singular``: ξ_i; ``symmetric``: eigenvalues of (W + Wᵀ)/2.
 
     Args:
         weights: shape (..., M, N).

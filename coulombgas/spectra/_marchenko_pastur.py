@@ -1,7 +1,7 @@
 r"""The Marchenko-Pastur law in plain NumPy, for real-valued row counts: for the inner loops of unfolding and bulk fits.
 
 X = WᵀW with W of shape M×N, M ≥ N, independent entries of variance v. With r = N/M and x = M v (1 + r + 2√r cos φ) the
-law (ALP24 (79)) is elementary in φ; φ = 0 is the upper edge, φ = π the lower one.
+law (ALP24, arXiv:2407.16427, (79)) is elementary in φ; φ = 0 is the upper edge, φ = π the lower one.
 """
 
 from typing import Any, TypeAlias

@@ -40,7 +40,7 @@ def semicircle() -> SymbolicLaw:
 
 
 def marchenko_pastur_edges(r: Any = ratio, mean: Any = mean_eigenvalue) -> tuple[Any, Any]:
-    r"""The edges :math:`x_\pm=\bar x(1\pm\sqrt r)^2` of the bulk. ALP24 (79)-(80)."""
+    r"""The edges :math:`x_\pm=\bar x(1\pm\sqrt r)^2` of the bulk. ALP24 (arXiv:2407.16427), (79)-(80)."""
     return mean * (1 - sp.sqrt(r)) ** 2, mean * (1 + sp.sqrt(r)) ** 2
 
 

@@ -31,7 +31,7 @@ class CoulombGas:
     Raises:
         InputError: a potential depends on another level, or the numbers of arguments do not match.
 
-    ALP24 (12)-(14), (65)-(67). It is the stationary law of the eigenvalue process :attr:`process`.
+    ALP24 (arXiv:2407.16427), (12)-(14), (65)-(67). It is the stationary law of the eigenvalue process :attr:`process`.
     """
 
     potentials: Any
@@ -98,7 +98,8 @@ class CoulombGas:
 
     @classmethod
     def gaussian(cls, centres: Sequence[Any], widths: Sequence[Any], *, beta: Any = 1) -> "CoulombGas":
-        r"""Levels in quadratic wells: :math:`V_i/g_i^2=(x_i-\kappa_i)^2/(2s_i^2)`. ALP24 (17)-(18), (70); PFLA24."""
+        r"""Levels in quadratic wells: :math:`V_i/g_i^2=(x_i-\kappa_i)^2/(2s_i^2)`. ALP24 (17)-(18), (70); PFLA24
+        (arXiv:2412.20496)."""
         levels = level_symbols(len(centres))
         wells = zip(levels, centres, widths, strict=True)
         return cls(

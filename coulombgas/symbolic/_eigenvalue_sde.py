@@ -22,7 +22,7 @@ class EigenvalueSDE:
         coupling: c, the strength of the Coulomb term of each pair.
         diffusion: D, the covariance of the noise per unit time.
 
-    ALP24 (9), (63) is c = g^2, D = 2 g^2, I = 0.
+    ALP24 (arXiv:2407.16427), (9), (63) is c = g^2, D = 2 g^2, I = 0.
     """
 
     levels: tuple[sp.Symbol, ...]

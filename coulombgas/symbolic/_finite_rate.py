@@ -24,7 +24,7 @@ def rbm_relaxation(one: Any, two: Any, mu2: Any, rate: Any, *, sigma_h2: Any = 1
         rate: learning rate α.
         sigma_h2: variance of the hidden units.
 
-    Linearised from ALP24 (24); see derivations/chain_memory.
+    Linearised from ALP24 (arXiv:2407.16427), (24); see derivations/chain_memory.
     """
     return sigma_h2 * rate * (one + two) / ((mu2 - one) * (mu2 - two))
 
@@ -153,7 +153,7 @@ def two_layer_variance(rates: Sequence[Any], column: int, rate: Any, batch_size:
         label_noise: standard deviation ν per output.
 
     The elements of a row share the inputs of their batch, which is why all rates of the row enter. At leading order it
-    is :math:`T r_{ij}\nu^2/2`. The model of PFLA24; derived here, see derivations/two_layer.
+    is :math:`T r_{ij}\nu^2/2`. The model of PFLA24 (arXiv:2412.20496); derived here, see derivations/two_layer.
     """
     amplitudes = [two_layer_amplitude(r, rate, batch_size) for r in rates]
     return amplitudes[column] * label_noise**2 / (batch_size - sum(amplitudes))

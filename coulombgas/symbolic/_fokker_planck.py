@@ -30,8 +30,9 @@ class FokkerPlanck:
 
     .. math:: \partial_t p = \partial_x (\partial_x g^2 - K)\, p
 
-    which for constant noise is ALP24 (34). The noise may depend on x; the equation above is its Itô form, and
-    ``calculus="stratonovich"`` adds g g' to the drift first. No probability flows through the ends of the domain.
+    which for constant noise is ALP24 (arXiv:2407.16427), (34). The noise may depend on x; the equation above is its Itô
+    form, and ``calculus="stratonovich"`` adds g g' to the drift first. No probability flows through the ends of the
+    domain.
 
     Several variables: lists for ``drift`` and ``variable``; ``noise`` is one amplitude for all, a list with one for
     each, or a matrix B with diffusion D = B Bᵀ. Numerical spectra exist for two variables too; partner and ladder

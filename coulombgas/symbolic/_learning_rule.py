@@ -35,7 +35,7 @@ class LearningRule:
     Raises:
         InputError: numbers of arguments that do not match, or a gradient that is not polynomial in the fields.
 
-    ALP24 (1)-(8). :meth:`from_loss` differentiates a loss.
+    ALP24 (arXiv:2407.16427), (1)-(8). :meth:`from_loss` differentiates a loss.
     """
 
     parameters: tuple[Any, ...]

@@ -45,7 +45,8 @@ class MatrixRule:
 
     Matrices become vectors row by row: :math:`X\mapsto LXR` is :math:`L\otimes R^T`, and :math:`X\mapsto X^T` the
     commutation matrix, which appears as the symbol ``K(rows,columns)``. For other losses and for eigenvalue processes
-    write the matrices out for a definite size and use :class:`LearningRule`. ALP24 (1)-(8), (81)-(92) for N = 2.
+    write the matrices out for a definite size and use :class:`LearningRule`. ALP24 (arXiv:2407.16427), (1)-(8),
+    (81)-(92) for N = 2.
     """
 
     parameters: tuple[Any, ...]

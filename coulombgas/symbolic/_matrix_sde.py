@@ -100,8 +100,8 @@ class MatrixSDE:
     Raises:
         InputError: the noise is not linear in the normals, not Hermitian, or the shapes differ.
 
-    ALP24 (7), (62). :meth:`symmetric`, :meth:`rectangular` and :meth:`multiplicative` build the cases met in learning;
-    a user's own noise goes into the constructor.
+    ALP24 (arXiv:2407.16427), (7), (62). :meth:`symmetric`, :meth:`rectangular` and :meth:`multiplicative` build the
+    cases met in learning; a user's own noise goes into the constructor.
     """
 
     levels: tuple[sp.Symbol, ...]
@@ -135,7 +135,7 @@ class MatrixSDE:
             noise: g, a symbol unless given.
             drift: K, a function of one eigenvalue or n expressions; symbols K_i unless given.
 
-        ALP24 (62); AHLP24.
+        ALP24 (62); AHLP24 (arXiv:2411.13512).
         """
         levels = level_symbols(size)
         strength = sp.Symbol("g", positive=True) if noise is None else sp.sympify(noise, strict=True)

@@ -1,4 +1,4 @@
-r"""The imaginary-time Schrödinger form of a Fokker-Planck operator, ALP24 (39)-(44)."""
+r"""The imaginary-time Schrödinger form of a Fokker-Planck operator, ALP24 (arXiv:2407.16427), (39)-(44)."""
 
 from dataclasses import dataclass
 from typing import Any

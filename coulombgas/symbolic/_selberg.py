@@ -18,7 +18,7 @@ def log_mehta_normalisation(size: Any, *, beta: Any = 1, width: Any = 1) -> Any:
         beta: Dyson index, any positive number or symbol.
         width: width s of the weight.
 
-    M. L. Mehta, Random Matrices, (3.3.10) and (17.6.7); ALP24 (72) is n = 2, beta = 1.
+    M. L. Mehta, Random Matrices, (3.3.10) and (17.6.7); ALP24 (arXiv:2407.16427), (72) is n = 2, beta = 1.
     """
     size, beta, width = _checked(size), sp.sympify(beta, strict=True), sp.sympify(width, strict=True)
     power = size + beta * size * (size - 1) / 2

@@ -39,7 +39,8 @@ def wigner_surmise(beta: Any = 1) -> SymbolicLaw:
 
     .. math:: P(S) = \frac{2\, S^\beta e^{-S^2/4 s^2}}{(2s)^{\beta+1}\, \Gamma((\beta+1)/2)}
 
-    which for β = 1 is ALP24 (74), :math:`S/(2s^2)\, e^{-S^2/4s^2}`, with mean :math:`\sqrt\pi s` (75).
+    which for β = 1 is ALP24 (arXiv:2407.16427), (74), :math:`S/(2s^2)\, e^{-S^2/4s^2}`, with mean :math:`\sqrt\pi s`
+    (75).
 
     Args:
         beta: a positive number (1, 2, 4 for the classical ensembles) or a positive symbol.

@@ -33,7 +33,7 @@ class Diagnostics(NamedTuple):
 
 
 class Eigensystem(eqx.Module):
-    r"""Eigenvalues and eigenfunctions of H on a mesh, ALP24 (41), (44).
+    r"""Eigenvalues and eigenfunctions of H on a mesh, ALP24 (arXiv:2407.16427), (41), (44).
 
     ``energies`` are the requested ones, ascending; ``nodes`` the mesh points; the expansion uses all states of the
     mesh.

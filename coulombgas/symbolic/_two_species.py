@@ -19,7 +19,8 @@ _root_2_over_pi = sp.sqrt(2 / sp.pi)
 
 
 def mean_distance(d: Any, w: Any) -> Any:
-    r"""Mean modulus of a Gaussian of mean d and width w, which normalises two species of PFLA24; derived here.
+    r"""Mean modulus of a Gaussian of mean d and width w, which normalises two species of PFLA24 (arXiv:2412.20496);
+    derived here.
 
     .. math:: M(d, w) = w\sqrt{2/\pi}\, e^{-d^2/2w^2} + d\,\mathrm{erf}\frac{d}{\sqrt2 w}
     """

@@ -98,7 +98,7 @@ def gradient_noise_covariance(
     Raises:
         InputError: the energy has terms of a degree other than two in the fields.
 
-    ALP24 Appendix C, (81)-(92), is the case of the Gaussian RBM.
+    ALP24 (arXiv:2407.16427), Appendix C, (81)-(92), is the case of the Gaussian RBM.
     """
     kernel = sp.hessian(energy, list(fields))
     vector = sp.Matrix(fields)

@@ -12,7 +12,7 @@ import sympy as sp
 def rbm_drift(x: Any, kappa: Any, mu2: Any) -> Any:
     r"""Drift of one eigenvalue of the Gaussian RBM, :math:`K(x)=x\left(\frac1\kappa-\frac1{\mu^2-x}\right)`.
 
-    In the time :math:`2\sigma_h^2t`. ALP24 (33).
+    In the time :math:`2\sigma_h^2t`. ALP24 (arXiv:2407.16427), (33).
     """
     return x * (1 / sp.sympify(kappa, strict=True) - 1 / (mu2 - x))
 
@@ -158,6 +158,6 @@ def two_layer_width2(singular_value: Any, temperature: Any, label_noise: Any) ->
         temperature: T.
         label_noise: standard deviation :math:`\nu` per output.
 
-    At finite rate: :func:`two_layer_variance`. PFLA24; derived here, see derivations/two_layer.
+    At finite rate: :func:`two_layer_variance`. PFLA24 (arXiv:2412.20496); derived here, see derivations/two_layer.
     """
     return temperature * singular_value * label_noise**2

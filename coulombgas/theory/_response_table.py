@@ -1,4 +1,5 @@
-"""Measured widths that come with the library, for the RBM of ALP24; ``write_response_table`` recomputes them."""
+"""Measured widths that come with the library, for the RBM of ALP24 (arXiv:2407.16427); ``write_response_table``
+recomputes them."""
 
 import json
 from importlib import resources

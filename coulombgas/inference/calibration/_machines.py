@@ -80,7 +80,7 @@ def exact_machine(replicas: int) -> Machine:
 
 
 def paper_machine(replicas: int, *, whole: bool) -> Machine:
-    """The RBM of ALP24 at α = 0.1 with its measured response; ``whole``: with its mean levels."""
+    """The RBM of ALP24 (arXiv:2407.16427) at α = 0.1 with its measured response; ``whole``: with its mean levels."""
     model = GaussianRBM()
     theory = find_theory(model, learning_rate=0.1, batch_size=16)
     settings = _settings(model, theory)

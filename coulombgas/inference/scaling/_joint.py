@@ -47,7 +47,8 @@ class JointSettings(NamedTuple):
 
 
 def joint_scaling_rule(data: JointSettings) -> None:
-    r"""Temperatures that follow the rule up to a scatter, and the resulting energies (derived from ALP24 (14)-(18)).
+    r"""Temperatures that follow the rule up to a scatter, and the resulting energies (derived from ALP24
+    (arXiv:2407.16427), (14)-(18)).
 
     .. math::
         \log T_s \sim \mathrm{Normal}(\log c + a\log\alpha_s - b\log B_s,\ \text{scatter}), \qquad

@@ -119,8 +119,8 @@ def prior_sensitivity(fit: TemperatureFit) -> list[float]:
 def binder_cumulant(levels: np.ndarray, *, num_draws: int = 2000, seed: int = 0) -> Interval:
     r"""Binder cumulant :math:`U_4 = 1 - \langle y^4\rangle/(3\langle y^2\rangle^2)` of levels around their mean.
 
-    0 for a single Gaussian level, 4/27 for the levels of a degenerate pair (ALP24 (28)). The posterior is the Bayesian
-    bootstrap over replicas, which needs no law.
+    0 for a single Gaussian level, 4/27 for the levels of a degenerate pair (ALP24, arXiv:2407.16427, (28)). The
+    posterior is the Bayesian bootstrap over replicas, which needs no law.
 
     Args:
         levels: shape (replica, mode) of one level group, or (replica,).

@@ -55,7 +55,7 @@ def _observe(name: str, law, data: Observations) -> None:
 
 
 def single_level(data: Observations, prior: Prior) -> None:
-    """A single level: x ~ Normal(κ, s) (ALP24 (17)-(18))."""
+    """A single level: x ~ Normal(κ, s) (ALP24, arXiv:2407.16427, (17)-(18))."""
     center = numpyro.sample("center", prior["center"])
     width = numpyro.sample("width", prior["width"])
     _observe("level", dist.Normal(center, width), data)
@@ -100,8 +100,8 @@ def known_gap_pair(data: Observations, prior: Prior) -> None:
 
 
 def product_pair(data: Observations, prior: Prior) -> None:
-    """The eigenvalue equation's law of two levels with a known gap (ALP24 (57)-(60), PFLA24), which repels too
-    strongly."""
+    """The eigenvalue equation's law of two levels with a known gap (ALP24 (57)-(60), PFLA24 (arXiv:2412.20496)), which
+    repels too strongly."""
     width = numpyro.sample("width", prior["width"])
     _observe("spacing", TwoSpeciesSpacing(data.gap, width, width), data)
 

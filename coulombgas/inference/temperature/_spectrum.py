@@ -1,9 +1,9 @@
 """The whole spectrum of a Gaussian RBM at once, with the targets of all levels known and the temperature unknown.
 
 A group of n degenerate levels gives two measurements of T: its width, and the shift of its mean from the fixed point.
-The width² is T·(s²/T)·R(T), the mean x_s + Δ(T) (ALP24 Fig. 7). Both R and Δ, including overlaps of neighbouring
-groups, are the linear theory plus corrections measured on ensembles of the machine, whose Monte Carlo error is part of
-the posterior.
+The width² is T·(s²/T)·R(T), the mean x_s + Δ(T) (ALP24, arXiv:2407.16427, Fig. 7). Both R and Δ, including overlaps of
+neighbouring groups, are the linear theory plus corrections measured on ensembles of the machine, whose Monte Carlo
+error is part of the posterior.
 """
 
 from collections.abc import Sequence
