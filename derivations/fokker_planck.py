@@ -1,7 +1,4 @@
-r"""One mode: its Fokker-Planck equation, stationary law, Hamiltonian, spectrum and gap.
-
-Source: ALP24 (arXiv:2407.16427).
-"""
+r"""One mode: its Fokker-Planck equation, stationary law, Hamiltonian, spectrum and gap, ALP24 (arXiv:2407.16427)."""
 
 from typing import Any
 
