@@ -238,7 +238,7 @@ def test_replicas_of_two_minima_in_one_setting():
     rng = np.random.default_rng(24)
     settings = data(rng, (1.0, 2.0), 40)
     settings[1] = settings[1]._replace(levels=settings[1].levels + 30.0 * WIDTHS * (np.arange(40) % 2 == 0)[:, None])
-    with pytest.raises(InputError, match=r"20 of 40 replicas rest elsewhere"):
+    with pytest.raises(InputError, match=r"20 of 40 replicas are at another fixed point"):
         fit_relative_temperatures(settings)
 
 
@@ -312,7 +312,7 @@ def test_a_replica_that_left_the_minimum_is_left_out():
     assert fit.settings[1].num_replicas == 99
     assert fit.settings[1].warnings == ("1 replica with a level more than 30 widths away left out",)
     settings[1].levels[:20] += 300.0 * WIDTHS
-    with pytest.raises(InputError, match=r"20 of 100 replicas rest elsewhere .* start all replicas from one minimum"):
+    with pytest.raises(InputError, match=r"20 of 100 replicas are at another fixed point .* start all replicas from one minimum"):
         fit_relative_temperatures(settings)
 
 

@@ -216,7 +216,7 @@ def test_unknown_keys_name_the_nearest(read, key, known):
         (STUDENT, {"schedule": "cosine", "step": 10}, "`steps` is missing"),
         (STUDENT, {"sampling": "epoch"}, "`updates_per_epoch` is missing"),
         (STUDENT, {"updates_per_epoch": 5}, "`updates_per_epoch` needs `sampling` = 'epoch'"),
-        (STUDENT, {"sampling": "with-replacement", "updates_per_epoch": 5}, "`updates_per_epoch` means nothing"),
+        (STUDENT, {"sampling": "with-replacement", "updates_per_epoch": 5}, "`updates_per_epoch` has no meaning"),
         (STUDENT, {"steps": 5, "step": 6}, "`step` must not lie beyond the 5 updates"),
         (STUDENT, {"steps": 5.5}, "`steps` must be a whole number"),
         (STUDENT, {"target": None}, "`target` is missing"),
