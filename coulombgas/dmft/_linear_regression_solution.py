@@ -73,9 +73,8 @@ def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
         return _diagonal(answer, covariance + noise_variance * flat + own)
 
     def batch_noise():
-        echo = (
-            stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2
-        )  # response to a pulse at step 0
+        # response to a pulse at step 0
+        echo = stein(around, jnp.outer(around, around)) + jnp.outer(kick, kick) / alpha**2
         gain = extra * _diagonal(answer, echo)
         zero = jnp.zeros((num, num))
         return jnp.diag(extra * volterra(gain.at[0].set(0.0), residual_diagonal(query_covariance(zero), zero)))

@@ -178,9 +178,8 @@ def _chains(
 
     def chain(key: Array) -> tuple[Array, Array, Array]:
         key_start, key_run = jax.random.split(key)
-        z = 2 * jax.random.normal(
-            key_start, centre.shape, centre.dtype
-        )  # wider than the law, so that r_hat detects chains that do not mix
+        # wider than the law, so that r_hat detects chains that do not mix
+        z = 2 * jax.random.normal(key_start, centre.shape, centre.dtype)
         state = init_kernel(z, num_warmup, adapt_mass_matrix=False, target_accept_prob=0.8, rng_key=key_run)
 
         def draw(state, _):

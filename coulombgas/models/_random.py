@@ -63,9 +63,8 @@ def threefry(key0: Array, key1: Array, counter0: Array, counter1: Array) -> tupl
 
 def random_words(key: Array, count: int) -> tuple[Array, Array]:
     """``count`` blocks from one key: two arrays of shape (count, *replicas)."""
-    words = materialise(
-        key_words(key), own_axes=1
-    )  # otherwise the folding of the key would be recomputed for every number
+    # stored, because the folding of the key would otherwise be recomputed for every number
+    words = materialise(key_words(key), own_axes=1)
     counter = lax.broadcasted_iota(jnp.uint32, (count, *words.shape[1:]), 0)
     return threefry(words[0][None], words[1][None], counter, jnp.zeros_like(counter))
 
@@ -163,9 +162,8 @@ def chi_squared(key: Array, degrees: tuple[int, ...], dtype: jnp.dtype | type = 
     words = key_words(key)
     trailing = (1,) * (words.ndim - 1)
     shape = np.array(degrees).reshape(-1, *trailing) / 2.0
-    boosted = np.where(
-        shape < 1.0, shape + 1.0, shape
-    )  # a shape parameter below one is raised by one, and the draw then scaled down
+    # a shape parameter below one is raised by one, and the draw then scaled down
+    boosted = np.where(shape < 1.0, shape + 1.0, shape)
     d = (boosted - 1.0 / 3.0).astype(dtype)
     c = (1.0 / np.sqrt(9.0 * d)).astype(dtype)
 

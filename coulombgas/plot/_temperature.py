@@ -73,9 +73,8 @@ def scaling(fit: TemperatureFit, *, along: str | None = None) -> Figure:
     axis = check_choice("along", along or known[0], known)
     other = "learning_rate" if axis == "batch_size" else "batch_size"
     draws = {name: np.ravel(value) for name, value in fit.scaling.draws.items()}
-    one = np.ones_like(
-        draws["log_prefactor"]
-    )  # an exponent that the settings do not identify takes the value of the rule
+    # an exponent that the settings do not identify takes the value of the rule
+    one = np.ones_like(draws["log_prefactor"])
     exponent = {"learning_rate": draws.get("alpha_exponent", one), "batch_size": draws.get("batch_exponent", one)}
     power = {"learning_rate": exponent["learning_rate"], "batch_size": -exponent["batch_size"]}
     values = {name: np.array([float(getattr(setting, name)) for setting in fit.settings]) for name in power}

@@ -59,10 +59,8 @@ def rigidity_curve(length: Numeric, beta: int = 1) -> Any:
     if beta == 0:
         return lengths / 15
     nodes, weights = np.polynomial.legendre.leggauss(128)
-    u, w = (
-        ((nodes + 1) / 2) ** 3,
-        1.5 * ((nodes + 1) / 2) ** 2 * weights,
-    )  # the substitution r = L u³ resolves the rise near r = 0
+    # the substitution r = L u³ resolves the rise near r = 0
+    u, w = ((nodes + 1) / 2) ** 3, 1.5 * ((nodes + 1) / 2) ** 2 * weights
     variance = number_variance_curve(lengths[..., None] * u, beta)
     return 2 * np.sum(w * (1 - 2 * u + u**3) * variance, axis=-1)
 

@@ -9,8 +9,8 @@ from coulombgas._checks import InputError, fail
 
 from ._potential import antiderivative
 
-_MAX_CLOSED_DEGREE = 4
-_MAX_DEGREE = 30
+_MAX_CLOSED_DEGREE = 4  # radicals exist up to here
+_MAX_DEGREE = 30  # of a polynomial with numbers; beyond it zeros are found by sign changes
 
 
 @dataclass(frozen=True)

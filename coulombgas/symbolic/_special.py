@@ -15,7 +15,7 @@ from coulombgas._checks import fail
 _NUM_ASYMPTOTIC = 16  # terms of the asymptotic series, whose last is below 1e-20 from z = 50 on
 _LARGE = 50.0
 _NUM_SMALL = 10  # terms of log I_0 below z = 1: (1/4)^k/(k!)² is below 1e-19 from here on
-_BRANCH = 8.0
+_BRANCH = 8.0  # of z: the power series below, the Chebyshev series above
 _NUM_SERIES = 26  # 16^k/(k!)² is below 1e-17 of I_0(8) from here on
 _NUM_LARGE = 24  # Chebyshev coefficients above z = 8: all further ones are rounding
 

@@ -62,9 +62,8 @@ def real_roots(coefficients: Any) -> Any:
     size = jnp.where(size > 0, size, 1.0)
     scaled = jnp.concatenate([jnp.ones(1), monic[1:] / size**order])
     slope = scaled[:-1] * jnp.arange(degree, 0, -1)
-    angles = (
-        2 * np.pi * np.arange(degree) / degree + 0.4
-    )  # no start on the real axis, where conjugate pairs would not separate
+    # no start on the real axis, where conjugate pairs would not separate
+    angles = 2 * np.pi * np.arange(degree) / degree + 0.4
 
     def step(_: Any, z: Any) -> Any:
         value, rate = jnp.polyval(scaled, z), jnp.polyval(slope, z)

@@ -63,9 +63,7 @@ def scalar_times(step: np.ndarray, noise: np.ndarray) -> tuple[float, int]:
     return time, _updates_until(step, covariance, 0.01)
 
 
-_ONE_BY_ONE = (
-    1000  # updates counted one by one; slower elements decay monotonically, and their times are found by powers of two
-)
+_ONE_BY_ONE = 1000  # updates; slower elements decay monotonically, and their times are found by powers of two
 
 
 def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> int:

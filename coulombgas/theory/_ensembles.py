@@ -19,7 +19,7 @@ from coulombgas.training import Optimizer, train
 from ._theory import Theory
 
 GRID = 48  # points of a curve that is a polynomial of low order
-_SNAPSHOTS = 4
+_SNAPSHOTS = 4  # a relaxation time apart, so that they are nearly independent
 _MAX_STEPS = 12_000  # updates of an ensemble at most
 _SAMPLED = 40_000  # matrices: s² of a pair to 0.5%
 _SAMPLED_NUMBERS = 2**22  # numbers drawn at once: 32 MB

@@ -44,9 +44,7 @@ from ._theory import Theory
 from ._update import FlatUpdate, flat_update
 
 _LARGEST_STATE = 4000  # numbers in z: dense algebra beyond it takes longer than an ensemble
-_JACKKNIFE_UP_TO = (
-    700  # numbers in (w, c) up to which the jackknife leaves out each block in turn; beyond it, half of them at once
-)
+_JACKKNIFE_UP_TO = 700  # numbers in (w, c) up to which each block is left out in turn; beyond it, half of them are
 _SLOPE_SAMPLES = 2**17  # in the first round; more follow until ``_WANTED_ERROR`` is reached
 _SPREAD_DRAWS = 2**16  # likewise
 _LARGEST_BATCH = 64  # largest batch at which noise is measured; that of larger ones is scaled, and the scaling checked

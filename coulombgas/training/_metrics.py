@@ -53,9 +53,7 @@ class Monitor:
             return {str(name): float(value) for name, value in self._measure(read_recording(self._path)).items()}
         except InputError:  # too few records so far
             return {}
-        except (
-            Exception
-        ) as error:  # the user's own function: if it fails, it is not called again, and recording continues
+        except Exception as error:  # the user's own function: its failure must not stop the recording
             self._measure = None
             self.remark(f"`measure` failed and is not called again: {type(error).__name__}: {str(error)[:200]}")
             return {}

@@ -157,9 +157,8 @@ class SpectrumRecorder:
             )
             job = self._job(int(step), params, training)
         except Exception as error:
-            if (
-                self._strict or not self._begun
-            ):  # an option or a hook that does not work: the loop has only just started
+            # before the first record: an option or a hook does not work, and the loop has only just started
+            if self._strict or not self._begun:
                 raise
             self._stop(int(step), error)
             return False

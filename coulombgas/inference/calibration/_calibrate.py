@@ -160,9 +160,8 @@ def calibrate(
 def uniformity(ranks: np.ndarray, num_ranks: int = 256) -> float:
     """p-value of χ² for uniform ranks 0 … num_ranks − 1 in 16 bins (fewer for few data sets)."""
     flat = ranks.ravel()
-    bins = int(
-        2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS)))
-    )  # a divisor of num_ranks, so that all bins have equal expectations
+    # a divisor of num_ranks, so that all bins have equal expectations
+    bins = int(2 ** np.floor(np.log2(np.clip(len(flat) // 5, 2, _BINS))))
     counts = np.histogram(flat, bins=bins, range=(0, num_ranks))[0]
     return float(stats.chisquare(counts).pvalue)
 
