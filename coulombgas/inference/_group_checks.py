@@ -1,4 +1,4 @@
-"""What is odd about the data of one level group: no fluctuation, ties, replicas that its law hardly allows."""
+"""Checks of the data of one level group: no fluctuation, ties, replicas that are improbable under its law."""
 
 import numpy as np
 from scipy import stats
@@ -7,15 +7,15 @@ from coulombgas._checks import InputError
 
 from ._level_groups import GroupData
 
-FEW_REPLICAS = 20
+FEW_REPLICAS = 20  # below, the prior of the temperature counts
 _OUTLIER_RATE = 1e-4
 
 
 def oddities(group: GroupData) -> list[str]:
-    """Sentences about a group whose data its law hardly allows.
+    """Warnings about a group whose data are improbable under its law.
 
     Raises:
-        InputError: when nothing in it fluctuates.
+        InputError: when the group does not fluctuate.
     """
     energies, size = group.replica_energies, group.freedom_per_replica
     scale = np.abs(group.levels).max()
@@ -32,9 +32,7 @@ def oddities(group: GroupData) -> list[str]:
     if robust > 0 and len(energies) >= FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
         found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
     if len(energies) < FEW_REPLICAS and _one_stands_out(group):
-        found.append(
-            f"{where}: one replica is out of all proportion to the others (false-alarm rate {_OUTLIER_RATE:g})"
-        )
+        found.append(f"{where}: one replica is far from all others (false-alarm rate {_OUTLIER_RATE:g})")
     return found
 
 
