@@ -80,6 +80,6 @@ def test_few_and_equal_draws():
         ((float("nan"), 0.0, 1.0), "nan [0, 1]"),
     ],
 )
-def test_an_interval_shows_the_digits_it_has(numbers, shown):
+def test_an_interval_is_printed_with_the_digits_of_its_width(numbers, shown):
     assert repr(Interval(*numbers, 0.1)) == shown
     assert f"{Interval(*numbers, 0.1)}" == shown

@@ -74,7 +74,7 @@ def test_bad_file_is_one_line_and_status_2(tmp_path, capsys):
     assert captured.err.count("\n") == 1
 
 
-def test_keep_going_reports_and_goes_on(checkpoint, tmp_path, capsys):
+def test_keep_going_reports_and_continues(checkpoint, tmp_path, capsys):
     bad = tmp_path / "bad.npz"
     bad.write_bytes(b"nothing")
     arguments = ["spectra", str(checkpoint), str(bad), "--json"]
@@ -143,7 +143,7 @@ def stopped_after(monkeypatch, count):
 
 
 @pytest.mark.parametrize("out", ["run", "run.json"])
-def test_an_interrupted_analysis_goes_on_bit_for_bit(many, tmp_path, monkeypatch, capsys, out):
+def test_an_interrupted_analysis_continues_bit_for_bit(many, tmp_path, monkeypatch, capsys, out):
     words = ["spectra", str(many), "--initial", str(many)]
     assert main([*words, "--out", str(tmp_path / "whole" / out)]) == 0
     shown = capsys.readouterr().out

@@ -132,7 +132,7 @@ def test_command_writes_the_document(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("argv", [["nothing"], ["--jobs", "0"]])
-def test_bad_arguments_are_told(argv, capsys):
+def test_bad_arguments_are_refused(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         command.main(argv)
     assert caught.value.code == 2

@@ -142,7 +142,7 @@ def test_waic_of_one_draw_repeated_is_its_log_likelihood():
     assert widely_applicable(values) == pytest.approx(values[0].sum())
 
 
-def test_prior_is_of_no_account_and_scaling_rules_compare(teacher_student):
+def test_the_prior_does_not_matter_and_scaling_rules_compare(teacher_student):
     from coulombgas.inference import fit_temperature
 
     settings = ((0.1, 16), (0.1, 64), (0.02, 16), (0.02, 64))

@@ -141,7 +141,7 @@ def test_two_replicas_give_a_wide_interval_and_say_so(teacher_student):
 
 
 @pytest.mark.parametrize("replicas", [2, 3, 10])
-def test_an_outlier_among_few_replicas_is_told_or_left_out(teacher_student, replicas):
+def test_an_outlier_among_few_replicas_is_reported_or_left_out(teacher_student, replicas):
     spectra = teacher_student(replicas=replicas)
     assert not any("proportion" in warning for warning in fit_temperature(spectra).settings[0].warnings)
     values = spectra.eigenvalue.values.copy()
@@ -178,7 +178,7 @@ def test_a_million_replicas(teacher_student):
     assert np.isfinite(only.temperature.sd)
 
 
-def test_ties_are_told(teacher_student):
+def test_ties_are_reported(teacher_student):
     spectra = teacher_student()
     values = spectra.eigenvalue.values.copy()
     values[:, :5] = values[:, :5, :, :1]  # both levels equal, in no two replicas the same
@@ -194,7 +194,7 @@ def test_levels_that_do_not_fluctuate_are_refused(teacher_student):
         fit_temperature(changed(spectra, np.zeros_like(spectra.eigenvalue.values)))
 
 
-def test_outliers_are_left_out_and_told(teacher_student):
+def test_outliers_are_left_out_and_reported(teacher_student):
     spectra = teacher_student()
     clean = fit_temperature(spectra).settings[0]
     values = spectra.eigenvalue.values.copy()
@@ -204,7 +204,7 @@ def test_outliers_are_left_out_and_told(teacher_student):
     assert only.temperature.mean == pytest.approx(clean.temperature.mean, rel=0.02)
 
 
-def test_a_level_beyond_mu2_is_left_out_and_told(rbm_at_leading_order):
+def test_a_level_beyond_mu2_is_left_out_and_reported(rbm_at_leading_order):
     spectra = rbm_at_leading_order()
     values = spectra.eigenvalue.values.copy()
     values[0, 3, 0, -1] = 9.5
@@ -216,7 +216,7 @@ def test_a_level_beyond_mu2_is_left_out_and_told(rbm_at_leading_order):
         fit_temperature(changed(spectra, values), method="leading-order")
 
 
-def test_groups_that_contradict_each_other_are_told(rbm_at_leading_order):
+def test_groups_that_contradict_each_other_are_reported(rbm_at_leading_order):
     spectra = rbm_at_leading_order()
     values = spectra.eigenvalue.values.copy()
     pair = values[..., 1:3]

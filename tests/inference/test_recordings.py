@@ -91,7 +91,7 @@ GRID = ((0.02, 16), (0.02, 64), (0.02, 256), (0.08, 16), (0.08, 64), (0.08, 256)
 @pytest.mark.parametrize(
     ("exponents", "holds"), [((1.0, 1.0), True), ((1.0, 0.0), False), ((1.0, 0.5), False), ((0.5, 1.0), False)]
 )
-def test_the_rule_is_told_from_others(exponents, holds):
+def test_the_linear_rule_is_distinguished_from_others(exponents, holds):
     """Refuted at 1% for noise that does not average over the batch, or averages as its root."""
     runs = [levels_of(*setting, exponents=exponents, seed=index) for index, setting in enumerate(GRID)]
     rule = cg.scaling_rule(runs, num_draws=500)
@@ -105,7 +105,7 @@ def test_the_rule_is_told_from_others(exponents, holds):
     assert rule.verdict in rule.table()
 
 
-def test_what_cannot_be_told_says_what_would_tell():
+def test_an_undecided_rule_names_the_data_that_would_decide():
     one = cg.scaling_rule(levels_of(0.1, 32))
     assert one.holds is None
     assert "at least three that vary learning rate and batch size" in one.verdict
@@ -202,7 +202,7 @@ def test_the_noise_scale_has_an_interval_that_holds():
 def test_the_rule_on_a_real_network(network, reduced, kind):
     """Six settings of SGD, four of momentum: (1, 1) inside; a batch whose noise does not average is refuted."""
     if reduced:
-        pytest.skip("minutes; test_the_rule_is_told_from_others is its reduced form")
+        pytest.skip("minutes; test_the_linear_rule_is_distinguished_from_others is its reduced form")
     if kind == "momentum":
         settings = tuple((rate, batch) for rate in (0.01, 0.04) for batch in (16, 64))
         runs = record(network, settings, steps=4800, every=30, momentum=0.9, optimizer="momentum")

@@ -142,7 +142,7 @@ def test_weights_are_common_positive_and_of_least_variance():
     np.testing.assert_allclose(common_weights(shape, 20), np.full(3, 1 / 3), atol=1e-4)  # too few to know
 
 
-def test_a_level_heated_on_its_own_is_left_out_and_named():
+def test_a_level_with_a_factor_of_its_own_is_left_out_and_named():
     rng = np.random.default_rng(6)
     settings = heated(data(rng, (1.0, 2.0, 4.0), 150), 2, 6, 4.0)
     fit = fit_relative_temperatures(settings)

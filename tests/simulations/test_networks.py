@@ -37,7 +37,7 @@ def test_a_spike_is_where_it_should_be_when_it_should(reduced):
     assert abs(after[-1]["top"]["value"] - wrong) / after[-1]["top"]["error"] > 4
 
 
-def test_phases_are_told_apart():
+def test_phases_are_distinguished():
     config = replace(phase_diagram.Config(), replicas=2)
     summary = {
         "motion": np.array([[[0.01, 0.01], [0.5, 0.5], [9.0, 9.0]]]),

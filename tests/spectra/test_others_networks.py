@@ -150,7 +150,7 @@ def test_kernels_are_named_for_what_they_are(name, shape, matrix, kind):
     assert found.read().shape == matrix
 
 
-def test_what_no_rule_knows_is_left_out_and_said(tmp_path):
+def test_what_no_rule_covers_is_left_out_and_reported(tmp_path):
     np.savez(
         tmp_path / "m.npz", table=random(2, 5, 7, 9), w=random(6, 4), tokens=random(12, 1, 8), one=random(3, 3, 4, 1)
     )

@@ -147,7 +147,7 @@ def test_log_normalisation_goes_through_jax(x64):
         (lambda: log_laguerre_normalisation(2.5, exponent=1), "must be a positive integer"),
     ],
 )
-def test_bad_input_is_told(call, message):
+def test_bad_input_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
 

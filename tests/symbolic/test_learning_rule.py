@@ -213,7 +213,7 @@ def test_stationary_laws_are_found_not_tested():
     assert unknown.carries_no_current(unknown.stationary_law().doit())
 
 
-def test_a_process_that_is_no_coulomb_gas_is_told_apart():
+def test_a_process_that_is_not_a_coulomb_gas_is_recognised():
     x, y = sp.symbols("x_1 x_2", real=True)
     eye = sp.ImmutableMatrix([[2, 0], [0, 2]])
     none = sp.ImmutableMatrix([[0, 0], [0, 0]])

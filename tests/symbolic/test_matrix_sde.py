@@ -150,7 +150,7 @@ def test_process_becomes_a_jax_function(x64):
         (lambda: eigenvalue_shifts([0, 1], sp.diag(1, 2, 3, 4), 0), "splits a degenerate level"),
     ],
 )
-def test_bad_input_is_told(call, message):
+def test_bad_input_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
 

@@ -368,7 +368,7 @@ def test_nothing_selected_later_ends_the_recording_only(tmp_path):
 # going on with a recording
 
 
-def test_a_recording_of_the_first_version_goes_on(tmp_path):
+def test_a_recording_of_version_1_can_be_continued(tmp_path):
     path = tmp_path / "r.zarr"
     recorded(path)
     to_first_version(path)
@@ -397,7 +397,7 @@ def test_noise_must_be_recorded_throughout(tmp_path, noisy):
     assert read_recording(path).steps == (1, 2, 3)
 
 
-def test_what_changes_is_unknown_and_told(tmp_path):
+def test_what_changes_is_unknown_and_reported(tmp_path):
     path = tmp_path / "r.zarr"
     recorded(path, optimizer={"optimizer": "momentum", "momentum": 0.9, "weight_decay": 0.1})
     recorder = SpectrumRecorder(
