@@ -17,7 +17,7 @@ from jax import lax
 
 from ._partition import Potential, effective_interval
 
-_GRID = 4097  # only the start of the annealing, which the sweeps correct
+_GRID = 4097  # resolves the density of one level; the sweeps use the exact potential
 
 
 class Population(NamedTuple):

@@ -13,7 +13,7 @@ from jax import lax
 
 Potential = Callable[[Any], Any]
 _DEPTH = 45.0  # a level is neglected where its weight is below exp(-45) of the largest
-_SCAN = 513  # points of one scan; three nested scans resolve bounds 1e8 times too wide
+_SCAN = 513  # points of one scan; three nested scans resolve bounds 1e7 times too wide
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))

@@ -20,8 +20,8 @@ from ._update import FlatUpdate, keys_for, ravel, start_state
 
 _SAMPLES = 2**18  # samples in each mean: 1/512 of the noise of one sample
 _SLOPE_SAMPLES = 2**17  # samples in the Jacobian of a Newton step, which only needs the right direction
-_MEMORY_UPDATES = 200  # at most: the memory settles in its own relaxation time, a few updates
-_NEWTON_STEPS = 6  # descent has come near: more are only needed if there is no fixed point
+_MEMORY_UPDATES = 200  # at most: the loop ends once the statistic changes by less than 1%
+_NEWTON_STEPS = 6  # after descent a few suffice
 _CONSISTENT = 6.0  # standard deviations of a χ² over all components
 _RANK = 2.0  # times the noise of the Jacobian: singular values below belong to directions without a restoring force
 

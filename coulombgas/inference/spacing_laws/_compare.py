@@ -28,10 +28,10 @@ from ._programs import Observations
 
 SPACING_LAWS = ("known-gap", "product", "gaussian", "poisson", "brody", "mixture")
 LEVEL_LAWS = ("density", "single")
-_THINNED = 400  # draws for the pointwise densities
+_THINNED = 400  # draws, or quantiles, of a posterior in the prediction
 _GRID = 129  # nodes of a posterior in one dimension
 _FEW = 10  # observations
-_VERDICT = 4.0  # standard errors
+_VERDICT = 4.0  # difference in elpd; a smaller one decides nothing
 
 
 @dataclass(frozen=True, kw_only=True)
