@@ -204,12 +204,53 @@ NAMED = (
 )  # fmt: skip
 """Mutants that once survived every test, and their sisters; modules below ``coulombgas``."""
 
-_INFERENCE = ("tests/inference/test_level_groups.py", "tests/inference/test_exact_posteriors.py")
+# Files, or tests of a file where the others take long and see no more of the module; the fastest first.
 _SPECTRA = ("tests/spectra/test_errors.py", "tests/spectra/test_levels.py", "tests/spectra/test_statistics.py")
-_NETWORKS = ("tests/networks/test_errors.py", "tests/networks/test_spikes.py", "tests/networks/test_analysis.py")
-_THEORY = ("tests/theory/test_closed_forms.py", "tests/theory/test_statements.py", "tests/theory/test_response.py")
-_MODELS = ("tests/models/test_models.py", "tests/theory/test_closed_forms.py")
-_LAWS = ("tests/laws/test_protocol.py",)
+_GRAM = (
+    "tests/spectra/test_gram.py",
+    "--deselect=tests/spectra/test_gram.py::test_levels_are_squared_singular_values[jax",
+)
+_FILES = ("tests/spectra/test_others_networks.py",)
+_ERRORS = ("tests/networks/test_errors.py", "--deselect=tests/networks/test_errors.py::test_the_error_of_the_noise")
+_ANALYSIS = ("tests/networks/test_analysis.py",)
+_SPIKES = ("tests/networks/test_spikes.py", "--deselect=tests/networks/test_spikes.py::test_false_spikes")
+_ENTRIES = (
+    "tests/networks/test_entries.py",
+    "--deselect=tests/networks/test_entries.py::test_large_entries",
+    "--deselect=tests/networks/test_entries.py::test_intervals",
+    "--deselect=tests/networks/test_entries.py::test_independent_entries",
+)
+_TAIL = ("tests/networks/test_tail.py", "--deselect=tests/networks/test_tail.py::test_agrees_with_the_powerlaw")
+_DATA = ("tests/inference/test_data_checks.py",)
+_GROUPS = ("tests/inference/test_level_groups.py",)
+_RELATIVE = ("tests/inference/test_relative.py",)
+_RECORDINGS = tuple(
+    f"tests/inference/test_recordings.py::test_{name}"
+    for name in (
+        "laws_of_equal_temperature",
+        "the_rule_is_told_from_others",
+        "what_cannot_be_told_says_what_would_tell",
+        "the_noise_scale_has_an_interval_that_holds",
+    )
+)
+_EXACT = ("tests/inference/test_exact_posteriors.py",)
+_TRAJECTORY = tuple(f"tests/motion/test_{name}.py" for name in ("small_data", "motion"))
+_MATRIX = tuple(f"tests/motion/test_level_noise.py::test_{name}" for name in (
+    "isotropic_noise_is_measured_and_accepted", "anisotropic_noise_is_refused", "few_levels_get_what_they_can",
+    "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
+))  # fmt: skip
+_FORMS = ("tests/theory/test_closed_forms.py",)
+_LINEAR = (
+    "tests/theory/test_linear_noise.py::test_optimisers_are_those_of_an_exact_recursion",
+    "tests/theory/test_linear_noise.py::test_bad_arguments_are_named",
+)
+_PROTOCOL = ("unit_mass_and_moments", "cdf_is_the_integral_and_icdf_inverts_it")
+
+
+def _protocol(law: str) -> tuple[str, ...]:
+    return tuple(f"tests/laws/test_protocol.py::test_{name}[{law}]" for name in _PROTOCOL)
+
+
 PLAN: dict[str, tuple[str, ...]] = {
     "spectra._levels": _SPECTRA[:2],
     "spectra._spacings": _SPECTRA,
@@ -219,49 +260,108 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._reference_curves": _SPECTRA[2:],
     "spectra._smoothing": _SPECTRA[2:],
     "spectra._vectors": _SPECTRA[2:],
-    "inference._level_groups": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
-    "inference._level_space": ("tests/inference/test_level_space.py",),
-    "inference._data_checks": ("tests/inference/test_data_checks.py",),
-    "inference.temperature._groups": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
-    "inference.temperature._remarks": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
-    "inference.scaling._exact": (_INFERENCE[1], "tests/inference/test_scaling.py"),
-    "inference.scaling._rule": (_INFERENCE[1], "tests/inference/test_scaling.py"),
-    "inference.spacing_laws._criticism": (_INFERENCE[1], "tests/inference/test_criticism.py"),
-    "inference.spacing_laws._compare": (_INFERENCE[1], "tests/inference/test_criticism.py"),
-    "inference.relative._variances": ("tests/inference/test_relative.py",),
-    "networks._layer_noise": (_NETWORKS[0], _NETWORKS[2]),
-    "networks._repulsion": (_NETWORKS[0], _NETWORKS[2]),
-    "networks._spikes": _NETWORKS[:2],
-    "networks._edge": (_NETWORKS[1],),
+    "spectra._gram": _GRAM,
+    "spectra._entries": _ENTRIES,
+    "spectra._quantised": _FILES,
+    "spectra._kernels": _FILES,
+    "spectra._gates": _FILES,
+    "spectra._adapters": _FILES,
+    "networks._spikes": (*_ERRORS, *_SPIKES),
+    "networks._edge": _SPIKES,
+    "networks._tail": _TAIL,
+    "networks._independence": _ENTRIES,
     "networks._bulk": ("tests/networks/test_bulk.py",),
-    "networks._tail": ("tests/networks/test_tail.py",),
-    "networks._trajectory": (_NETWORKS[2],),
-    "motion._increments": ("tests/motion",),
-    "motion._propagation": ("tests/motion",),
-    "motion._regression": ("tests/motion",),
-    "motion._spline": ("tests/motion",),
-    "motion._fit": ("tests/motion",),
-    "theory._closed_forms": (*_THEORY, "tests/theory/test_linear_noise.py"),
-    "theory._response_table": _THEORY,
-    "theory._ensembles": _THEORY,
-    "theory._stationary": ("tests/theory/test_linear_noise.py",),
-    "theory._shift": ("tests/theory/test_linear_noise.py",),
-    "models._linalg": ("tests/models/test_linalg.py",),
-    "models._two_layer": _MODELS,
-    "models._matrix_dyson": (*_MODELS, "tests/theory/test_linear_noise.py"),
-    "models._teacher_student": (*_MODELS, "tests/theory/test_linear_noise.py"),
-    "models._rbm_chains": ("tests/models/test_rbm_chains.py",),
+    "networks._repulsion": (*_ERRORS, *_ANALYSIS),
+    "networks._layer_noise": (*_ERRORS, *_ANALYSIS),
+    "networks._trajectory": _ANALYSIS,
+    "networks._analysis": _ANALYSIS,
+    "networks._training": _ANALYSIS,
+    "inference._data_checks": _DATA,
+    "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
+    "inference._level_space": ("tests/inference/test_level_space.py",),
+    "inference._level_groups": _GROUPS,
+    "inference.temperature._groups": _GROUPS,
+    "inference.temperature._remarks": _GROUPS,
+    "inference.temperature._spectrum": _GROUPS,
+    "inference.relative._variances": _RELATIVE,
+    "inference.relative._levels": _RELATIVE,
+    "inference.relative._fixed_point": _RELATIVE,
+    "inference.relative._agreement": _RELATIVE,
+    "inference.recordings._combine": _RECORDINGS,
+    "inference.recordings._noise_scale": _RECORDINGS,
+    "inference.recordings._rescale": _RECORDINGS,
+    "inference.recordings._verdict": _RECORDINGS,
+    "inference._grid": ("tests/inference/test_grid.py",),
+    "inference.scaling._exact": (
+        "tests/inference/test_scaling.py::test_independent_draws_have_the_posterior_of_the_program",
+        *_EXACT,
+    ),
+    "inference.scaling._rule": _EXACT,
+    "inference.spacing_laws._criticism": _EXACT,
+    "inference.spacing_laws._compare": _EXACT,
+    "motion._stationarity": ("tests/motion/test_stationarity.py",),
+    "motion._level_noise": _MATRIX,
+    "motion._groups": _MATRIX,
+    "motion._moves_of_levels": _MATRIX,
+    "motion._increments": _TRAJECTORY,
+    "motion._propagation": _TRAJECTORY,
+    "motion._regression": _TRAJECTORY,
+    "motion._spline": _TRAJECTORY,
+    "motion._fit": _TRAJECTORY,
     "ensembles._dyson": ("tests/ensembles/test_dyson.py",),
     "ensembles._repulsion": ("tests/ensembles/test_dyson.py",),
     "ensembles._beta": ("tests/ensembles/test_beta.py",),
+    "ensembles._chi": ("tests/ensembles/test_beta.py",),
     "ensembles._dense": ("tests/ensembles/test_dense.py",),
-    "ensembles._tridiagonal": ("tests/ensembles/test_tridiagonal.py", "tests/ensembles/test_beta.py"),
+    "ensembles._tridiagonal": ("tests/ensembles/test_tridiagonal.py",),
     "ensembles._density": ("tests/ensembles/test_density.py",),
-    "laws._pair": ("tests/laws/test_pair.py", *_LAWS),
-    "laws._spacing": ("tests/laws/test_spacing.py", *_LAWS),
-    "laws._rice": ("tests/laws/test_spacing.py", "tests/laws/test_pair.py"),
+    "ensembles._coordinates": (
+        "tests/ensembles/test_gas.py::test_coordinates_invert_and_their_volume_is_the_jacobian",
+    ),
+    "models._linalg": ("tests/models/test_linalg.py",),
+    "models._targets": ("tests/models/test_models.py::test_free_scalar_field_degeneracies",),
+    "models._random": ("tests/models/test_random.py",),
+    "models._rbm_chains": ("tests/models/test_rbm_chains.py::test_collapsed_step_is_the_power_series",),
+    "models._two_layer": (*_FORMS, "tests/models/test_models.py::test_protocol"),
+    "models._matrix_dyson": ("tests/models/test_models.py",),
+    "models._teacher_student": (*_LINEAR[:1], "tests/models/test_models.py"),
+    "theory._closed_forms": _FORMS,
+    "theory._response_table": _FORMS,
+    "theory._stationary": _LINEAR,
+    "theory._shift": _LINEAR,
+    "theory._fixed_point": _LINEAR,
+    "theory._moments": _LINEAR,
+    "theory._levels": _LINEAR,
+    "theory._gauge": _LINEAR,
+    "theory._optimizer_map": _LINEAR,
+    "theory._linear_noise": _LINEAR,
+    "laws._pair": (
+        "tests/laws/test_pair.py::test_pair_density_is_the_marginal_of_the_joint_law",
+        "tests/laws/test_pair.py::test_binder_cumulant_of_the_pair",
+        *_protocol("pair"),
+    ),
+    "laws._two_species": (
+        "tests/laws/test_pair.py::test_two_species_joint_law_has_unit_mass",
+        *_protocol("two species spacing"),
+    ),
+    "laws._two_species_density": (
+        "tests/laws/test_pair.py::test_two_species_density_is_the_marginal_of_the_joint_law",
+        "tests/laws/test_pair.py::test_two_species_cdf_with_very_different_widths",
+        *_protocol("two species"),
+    ),
+    "laws._spacing": ("tests/laws/test_spacing.py", *_protocol("surmise traced beta")),
+    "laws._rice": ("tests/laws/test_spacing.py", *_protocol("rice")),
+    "laws._reference": ("tests/laws/test_spacing.py", *_protocol("brody"), *_protocol("poisson")),
     "laws._bulk": ("tests/laws/test_bulk.py",),
     "laws._block": ("tests/laws/test_block.py",),
     "laws._tails": ("tests/laws/test_tracy_widom.py",),
+    "laws._tracy_widom": ("tests/laws/test_tracy_widom.py",),
+    "laws._partition": ("tests/laws/test_coulomb_gas.py::test_quadrature_gives_mehtas_constant",),
+    "laws._exact_partition": (
+        "tests/laws/test_exact_partition.py::test_gaussian_and_laguerre_weights_are_selbergs_integrals",
+    ),
 }
 """Module below ``coulombgas`` → the tests that claim it."""
+
+REASONS: dict[tuple[str, str], str] = {}
+"""(function, change) of a mutant that survives → why."""
