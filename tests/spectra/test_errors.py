@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from coulombgas.spectra import level_groups, number_variance, rigidity, spacing_ratio, weights_to_levels
 from coulombgas.spectra._unfold import isolated_levels
@@ -42,6 +43,15 @@ def test_the_error_of_a_spacing_ratio_knows_that_ratios_share_spacings(kind):
     scatter = np.std([one.mean for one in found], ddof=1)
     stated = np.sqrt(np.mean([one.error**2 for one in found]))
     assert stated == pytest.approx(scatter, rel=4.5 / np.sqrt(2 * 3000))
+
+
+def test_ratios_that_alternate_leave_the_mean_no_less_than_half_the_error_of_independent_ones():
+    """Ratios 0.2, 0.9, 0.2, …, whose first covariances sum to a negative variance."""
+    found = spacing_ratio(np.cumsum(np.tile([1.0, 0.2, 0.18, 0.9], 500)))
+    independent = 0.35 / np.sqrt(found.num_ratios)
+    assert 0.5 < found.error / independent < 0.6
+    low, high = found.interval
+    assert stats.norm.cdf([low, high], found.mean, found.error) == pytest.approx([0.025, 0.975], abs=1e-4)
 
 
 def test_nearness_of_negative_levels_is_relative_to_their_size():
