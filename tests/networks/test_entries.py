@@ -105,6 +105,17 @@ def test_outliers_are_spikes_or_levels_of_large_entries():
     assert len(fit.outliers) == len(fit.spikes) + len(fit.from_entries)
 
 
+@pytest.mark.parametrize("planted", [1, 2, 5])
+def test_entries_far_beyond_the_tail_of_the_others_are_signals_and_do_not_continue_their_law(planted):
+    """A Gaussian tail ends near 4σ; a Student tail with three degrees of freedom reaches 15σ by itself."""
+    rng = np.random.default_rng(planted)
+    matrix = rng.normal(size=(128, 64))
+    matrix[np.arange(planted), np.arange(planted)] = 40.0 + np.arange(planted)
+    own, heavy = (layer_spectrum("w", one).entries for one in (matrix, rng.standard_t(3, size=(128, 64))))
+    assert own.large == ()
+    assert len(heavy.large) > 3
+
+
 STRUCTURES = {
     "rows are correlated": lambda rng: autoregressive(rng, (256, 64)),
     "columns are correlated": lambda rng: autoregressive(rng, (64, 256)).T,

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coulombgas.spectra import level_groups, number_variance, rigidity, spacing_ratio, weights_to_levels
+from coulombgas import InputError
+from coulombgas.spectra import (
+    level_groups,
+    mp_cdf,
+    mp_edges,
+    number_variance,
+    rigidity,
+    spacing_ratio,
+    weights_to_levels,
+)
+from coulombgas.spectra._smoothing import diagnose_smoothing
 from coulombgas.spectra._unfold import isolated_levels
 
 
@@ -66,6 +76,33 @@ def test_a_level_stands_apart_by_the_spacings_inside_and_not_by_its_own(gap, apa
     even = np.arange(100.0)
     assert isolated_levels(np.insert(even, 0, -gap)) == (apart, 0)
     assert isolated_levels(np.append(even, 99 + gap)) == (0, apart)
+
+
+def test_windows_reach_to_half_of_the_spectrum():
+    for statistic in (number_variance, rigidity):
+        statistic(np.arange(9.0), [4.0])
+        with pytest.raises(InputError, match="half of the spectrum"):
+            statistic(np.arange(9.0), [4.01])
+
+
+@pytest.mark.parametrize("octaves", [1, 2, 3, 4])
+def test_fluctuations_are_reliable_up_to_half_the_wavelength_of_the_slowest_that_is_left(octaves):
+    """Independent levels (a random walk about the ramp, closed to a ring) without their slowest modes."""
+    size, rng = 2000, np.random.default_rng(octaves)
+    walk = np.cumsum(rng.standard_normal(size))
+    waves = np.fft.rfft(walk - np.linspace(0.0, walk[-1], size))
+    waves[: 2**octaves] = 0.0
+    ring = np.fft.irfft(waves, size)
+    start = int(np.argmin(np.abs(ring - np.roll(ring, 1))))  # begin where the ring closes best
+    found = diagnose_smoothing(np.arange(size) + np.roll(ring, -start))
+    assert found.reliable_length == pytest.approx(size / (2 * (2**octaves - 1)))
+
+
+def test_no_level_lies_beyond_the_edges_of_marchenko_pastur():
+    low, high = mp_edges(0.5, 300, 100)
+    assert mp_cdf(np.array([0.5 * low, low, high, 1.2 * high, 9 * high]), 0.5, 300, 100) == pytest.approx(
+        [0, 0, 1, 1, 1]
+    )
 
 
 def test_symmetric_levels_of_many_matrices_are_those_of_each():
