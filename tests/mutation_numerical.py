@@ -62,7 +62,7 @@ _COMPARED: dict[type, type] = {
 }  # fmt: skip
 
 
-_SYMMETRIC = {"max", "min", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
+_SYMMETRIC = {"max", "min", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot", "convolve"}
 """Functions whose two arguments may change places."""
 
 
