@@ -298,7 +298,14 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._gates": _FILES,
     "spectra._adapters": _FILES,
     "networks._spikes": (*_ERRORS, *_SPIKES),
-    "networks._edge": (*_of("networks/test_spikes", "edge_table_is_tracy_widom"), *_SPIKES),
+    "networks._edge": (
+        *_of(
+            "networks/test_spikes",
+            "edge_table_is_tracy_widom",
+            "beyond_the_table_the_edge_falls_off_as_tracy_widom_does",
+        ),
+        *_SPIKES,
+    ),
     "networks._tail": _TAIL,
     "networks._independence": _ENTRIES,
     "networks._bulk": _BULK,

@@ -145,6 +145,20 @@ def test_independent_entries_are_not_called_something_else(law):
     assert sum(not one.holds for one in found) <= 4
 
 
+def test_correlations_between_any_rows_leave_fewer_of_them():
+    """Rows mixed in directions of their own, so that neither neighbours nor single rows tell. Control: unmixed."""
+    rng = np.random.default_rng(9)
+    noise = rng.normal(size=(256, 64))
+    axes = np.linalg.qr(rng.normal(size=(256, 256)))[0]
+    mixed = axes @ (np.sqrt(np.linspace(0.05, 1.95, 256))[:, None] * noise)
+    for matrix, holds in ((noise, True), (mixed, False)):
+        spectrum = layer_spectrum("w", matrix)
+        found = independence(spectrum, find_spikes(spectrum.eigenvalues, 256, entries=spectrum.entries).bulk)
+        assert 0 <= found.p_values["number of rows"] <= 1
+        assert (found.p_values["number of rows"] > 0.01) == holds
+        assert any("independent rows" in line for line in found.departures) != holds
+
+
 def test_a_strong_signal_is_no_structure():
     """A signal of 50 times the threshold, spread over all rows, says nothing about the noise: 20 matrices as above."""
     rng, declared = np.random.default_rng(6), 0
