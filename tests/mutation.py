@@ -106,7 +106,7 @@ def mutants(module: str, changes: "Changes | None" = None, limit: int | None = N
         before = ast.unparse(node)
         setattr(node, field, new)
         code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), name)
-        found.append(Mutant(module, name, node.lineno, f"{_short(before)} → {_short(ast.unparse(node))}", code))
+        found.append(Mutant(module, name, node.lineno, _change(before, ast.unparse(node)), code))
     return found
 
 
@@ -330,6 +330,14 @@ def _tell(line: str, log: Path | None) -> None:
     if log is not None:
         with log.open("a", encoding="utf-8") as file:
             file.write(line)
+
+
+def _change(before: str, after: str) -> str:
+    """Both in short, from near the first difference where that comes late."""
+    if _short(before) == _short(after):
+        start = next(k for k in range(len(before)) if before[: k + 1] != after[: k + 1]) - 20
+        before, after = f"…{before[start:]}", f"…{after[start:]}"
+    return f"{_short(before)} → {_short(after)}"
 
 
 def _short(text: str) -> str:
