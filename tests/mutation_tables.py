@@ -308,17 +308,29 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "networks._tail": _TAIL,
     "networks._independence": _ENTRIES,
-    "networks._bulk": _BULK,
-    "networks._repulsion": _of("networks/test_errors", "probabilities_of_repulsion_by_quadrature")
+    "networks._bulk": (
+        *_of(
+            "networks/test_errors",
+            "effective_rows_by_the_density_of_wishart_levels",
+            "kurtosis_changes_the_scatter_of_the_logarithms_of_levels",
+        ),
+        *_BULK,
+    ),
+    "networks._repulsion": _of(
+        "networks/test_errors", "four_spacings_are_the_fewest", "probabilities_of_repulsion_by_quadrature"
+    )
     + _of(
         "networks/test_analysis",
         "brody_exponent_of_exact_samples",
         "the_same_spacings_have_the_same_posterior_to_the_last_bit",
     ),
-    "networks._layer_noise": _LAYER_NOISE,
+    "networks._layer_noise": (
+        *_of("networks/test_errors", "groups_of_levels_mix_on_the_logarithmic_scale"),
+        *_LAYER_NOISE,
+    ),
     "networks._trajectory": _TRAJECTORY,
     "networks._analysis": _ANALYSIS,
-    "networks._training": _LAYER_NOISE,
+    "networks._training": ("tests/networks/test_window.py",),
     "inference._data_checks": _DATA,
     "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
     "inference._level_space": ("tests/inference/test_level_space.py",),

@@ -49,6 +49,19 @@ def test_a_planted_signal_is_found():
     json.dumps(layer.record())
 
 
+def test_levels_beside_spikes_unfold_by_the_law_that_the_bulk_was_fitted_with():
+    """The places of the levels under that law are known to a level; with rows that spikes have taken they are not."""
+    rng = np.random.default_rng(5)
+    left, right = np.linalg.qr(rng.normal(size=(90, 12)))[0], np.linalg.qr(rng.normal(size=(60, 12)))[0]
+    layer = analyse_layer(layer_spectrum("w", rng.normal(size=(90, 60)) + 40 * left @ right.T))
+    assert layer.spikes is not None
+    assert layer.spikes.bulk.num_spikes == 12
+    assert layer.unfolding is not None
+    assert layer.unfolding.method == "marchenko-pastur"
+    off = np.abs(layer.unfolding.levels - np.arange(48) - 0.5).max()
+    assert off == pytest.approx(layer.spikes.bulk.distance, abs=0.1)
+
+
 @pytest.mark.parametrize("q", [0.0, 0.5, 1.0, 2.0])
 def test_brody_exponent_of_exact_samples(q):
     """n = 4000: within 4 posterior standard deviations (false alarm 6e-5), not capped at 1."""
