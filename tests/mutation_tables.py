@@ -250,7 +250,11 @@ _SPIKES = _of(
 _ENTRIES = _but("networks/test_entries", "large_entries", "intervals", "independent_entries")
 _TAIL = _but("networks/test_tail", "agrees_with_the_powerlaw", "exponent_with_unknown_minimum")
 _BULK = _but("networks/test_bulk", "intervals_hold_the_truth_at_the_nominal_rate[128")
-_DATA = ("tests/inference/test_data_checks.py",)
+_DATA = _of(
+    "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
+    "agreement_and_a_single_group_are_silent", "one_group_against_the_others", "every_group_disagrees",
+    "snapshots_of_several_runs_one_after_the_other_are_found",
+)  # fmt: skip
 _GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
 _RELATIVE = ("tests/inference/test_relative.py",)
 _RECORDINGS = _of(
@@ -272,6 +276,7 @@ _MATRIX = _of(
     "few_levels_get_what_they_can", "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
 )  # fmt: skip
 _FORMS = ("tests/theory/test_closed_forms.py",)
+_MATRICES = ("tests/theory/test_matrices.py",)
 _LINEAR = _of("theory/test_linear_noise", "bad_arguments_are_named", "optimisers_are_those_of_an_exact_recursion")
 PLAN: dict[str, tuple[str, ...]] = {
     "spectra._levels": (*_SPECTRA, "tests/spectra/test_levels.py"),
@@ -434,13 +439,13 @@ PLAN: dict[str, tuple[str, ...]] = {
     "laws._exact_partition": _of("laws/test_exact_partition", "gaussian_and_laguerre_weights_are_selbergs_integrals"),
     "theory._closed_forms": _FORMS,
     "theory._response_table": _FORMS,
-    "theory._stationary": _LINEAR,
+    "theory._stationary": _MATRICES,
     "theory._shift": _LINEAR,
-    "theory._fixed_point": _LINEAR,
+    "theory._fixed_point": (*_MATRICES, *_LINEAR[:1]),
     "theory._moments": _LINEAR,
-    "theory._levels": _LINEAR,
-    "theory._gauge": _LINEAR,
-    "theory._optimizer_map": _LINEAR,
+    "theory._levels": _MATRICES,
+    "theory._gauge": _MATRICES,
+    "theory._optimizer_map": _MATRICES,
     "theory._linear_noise": _LINEAR,
     "inference._grid": ("tests/inference/test_grid.py",),
     "inference.scaling._exact": _of("inference/test_scaling", "independent_draws_have_the_posterior_of_the_program"),
