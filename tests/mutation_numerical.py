@@ -109,17 +109,20 @@ def run_named(quick: bool) -> list[tuple[Named, bool]]:
 def run_plan(modules: Sequence[str], limit: int, log: Path) -> dict[str, list[tuple[Mutant, bool]]]:
     """A sample of each module's mutants against the tests that claim it, after a look whether these hold without."""
     results: dict[str, list[tuple[Mutant, bool]]] = {}
-    for module in modules:
-        chosen = mutants(f"coulombgas.{module}", numerical_changes, limit)
-        cases = {f"{module}#{k} {mutant}": mutant for k, mutant in enumerate(chosen)}
-        left = {name: mutant for name, mutant in cases.items() if name not in _known(log)}
-        if left and not _try(left, PLAN[module], log):
-            _tell(f"LEFT OUT {module}: its tests fail, or take too long, without any mutant")
+    for tests in dict.fromkeys(PLAN[module] for module in modules):
+        cases: dict[str, tuple[str, Mutant]] = {}
+        for module in (name for name in modules if PLAN[name] == tests):
+            for k, mutant in enumerate(mutants(f"coulombgas.{module}", numerical_changes, limit)):
+                cases[f"{module}#{k} {mutant}"] = module, mutant
+        known = _known(log)
+        left = {name: mutant for name, (_, mutant) in cases.items() if name not in known}
+        if left and not _try(left, tests, log):
+            _tell(f"LEFT OUT {', '.join(tests)}: these fail, or take too long, without any mutant")
             continue
         known = _known(log)
-        results[module] = [(mutant, known[name]) for name, mutant in cases.items()]
-        for mutant, alive in results[module]:
-            _tell(f"{_word(alive)} {mutant}")
+        for name, (module, mutant) in cases.items():
+            results.setdefault(module, []).append((mutant, known[name]))
+            _tell(f"{_word(known[name])} {mutant}")
     return results
 
 

@@ -28,10 +28,11 @@ def stable(size, radius, seed=0):
 
 
 @pytest.mark.parametrize("radius", [0.3, 0.9, 0.9999])
-def test_lyapunov_equation(radius):
+@pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12])
+def test_lyapunov_equation(radius, scale):
     step, root = stable(4, radius), random(4, 4, seed=1)
-    found = lyapunov(step, root @ root.T)
-    np.testing.assert_allclose(found, linalg.solve_discrete_lyapunov(step, root @ root.T), rtol=1e-8)
+    found = lyapunov(step, scale * root @ root.T)
+    np.testing.assert_allclose(found, scale * linalg.solve_discrete_lyapunov(step, root @ root.T), rtol=1e-8)
 
 
 @pytest.mark.parametrize("gauge", [0, 1])
