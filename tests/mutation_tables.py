@@ -456,5 +456,7 @@ PLAN: dict[str, tuple[str, ...]] = {
 }
 """Module below ``coulombgas`` → the tests that claim it."""
 
+LIMITS = {"spectra": 5, "networks": 5}
+"""Mutants of each module in packages whose tests compile little; 3 in the others."""
 REASONS: dict[tuple[str, str], str] = {}
 """(function, change) of a mutant that survives → why."""

@@ -8,7 +8,7 @@ import pytest
 from scipy import linalg
 
 from coulombgas.theory._fixed_point import pseudo_inverse
-from coulombgas.theory._gauge import _families, complement, without_gauge
+from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
 from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
 from coulombgas.theory._moments import BLOCKS, Slope
 from coulombgas.theory._optimizer_map import optimizer_map
@@ -192,6 +192,7 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     weights = random(10, seed=13)
     more = list(_families(pair, weights))
     assert [family.shape[1] for family in more] == [4, 3, 7, 1, 5]
+    assert [family.shape[1] for family in _families(pair, 1e6 * weights)] == [4, 3, 7, 1, 5]
     cases = [(point.ravel(), families, lambda w: w.reshape(2, 3)), (weights, more, lambda w: np.asarray(product(w)))]
     for at, found, matrix in cases:
         for family in found:
@@ -199,7 +200,11 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
             for way in family.T:
                 moved = (levels_of(matrix(at + t * way), kind) for t in (1e-5, -1e-5))
                 assert np.abs(np.subtract(*moved)).max() < 1e-8
-    gauge = more[2]
+    # all that the mean update respects, or what it respects of it
+    gauge, still = more[2], more[1]
+    for along in (gauge, still):
+        respected = blocks_of(random(10, 10) @ (np.eye(10) - along @ along.T), 0.01)
+        np.testing.assert_allclose(find_gauge(pair, weights, respected), along)
     assert np.abs(gauge.T @ complement(gauge)).max() < 1e-12
     slope = without_gauge(Slope(np.zeros((BLOCKS, 11)), random(BLOCKS, 11, 11), 1), gauge)
     assert np.abs(slope.jacobian[:, :, :10] @ gauge).max() < 1e-12
