@@ -284,18 +284,24 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._spacings": (*_SPECTRA, *_of("spectra/test_statistics", "spacing_ratio_of_exact_samples")),
     "spectra._unfold": (*_SPECTRA, *_UNFOLD),
     "spectra._rigidity": (*_SPECTRA, *_RIGIDITY),
-    "spectra._marchenko_pastur": _of(
-        "spectra/test_statistics",
-        "edges_of_the_key_matrix_of_the_papers",
-        "marchenko_pastur_unfolding_is_analytic",
-        "marchenko_pastur_functions_agree_with_each_other_and_with_the_law",
+    "spectra._marchenko_pastur": (
+        *_SPECTRA,
+        *_of(
+            "spectra/test_statistics",
+            "edges_of_the_key_matrix_of_the_papers",
+            "marchenko_pastur_unfolding_is_analytic",
+            "marchenko_pastur_functions_agree_with_each_other_and_with_the_law",
+        ),
     ),
-    "spectra._reference_curves": _of("spectra/test_statistics", "reference_curves_at_known_points"),
-    "spectra._smoothing": _UNFOLD,
-    "spectra._vectors": _of(
-        "spectra/test_statistics",
-        "layer_spectrum_agrees_with_the_singular_values_of_any_orientation",
-        "random_vectors_are_not_called_localised_and_planted_ones_are",
+    "spectra._reference_curves": (*_SPECTRA, *_of("spectra/test_statistics", "reference_curves_at_known_points")),
+    "spectra._smoothing": (*_SPECTRA, *_UNFOLD),
+    "spectra._vectors": (
+        *_SPECTRA,
+        *_of(
+            "spectra/test_statistics",
+            "layer_spectrum_agrees_with_the_singular_values_of_any_orientation",
+            "random_vectors_are_not_called_localised_and_planted_ones_are",
+        ),
     ),
     "spectra._gram": _but("spectra/test_gram", "levels_are_squared_singular_values[jax"),
     "spectra._entries": _ENTRIES,
