@@ -323,7 +323,9 @@ PLAN: dict[str, tuple[str, ...]] = {
     "networks._bulk": (
         *_of(
             "networks/test_errors",
+            "fits_with_several_numbers_of_spikes_mix_to_one_total",
             "effective_rows_by_the_density_of_wishart_levels",
+            "heavy_entries_lower_the_logarithms_by_their_kurtosis",
             "kurtosis_changes_the_scatter_of_the_logarithms_of_levels",
         ),
         *_BULK,
@@ -464,5 +466,17 @@ PLAN: dict[str, tuple[str, ...]] = {
 
 LIMITS = {"spectra": 5, "networks": 5}
 """Mutants of each module in packages whose tests compile little; 3 in the others."""
-REASONS: dict[tuple[str, str], str] = {}
+REASONS: dict[tuple[str, str], str] = {
+    ("spectra._unfold._kernel", "np.sqrt(x.size) / 2 → np.sqrt(x.size) * 2"):
+        "the width of a kernel where none is given, at most 20 spacings: a choice",
+    ("spectra._unfold._kernel", "1 → 2"): "half the window of a local mean in spectra of fewer than 14 levels: a choice",
+    ("spectra._unfold._spline", "64 → 65"): "the largest number of knots where none is given: a choice",
+    ("spectra._vectors._upper_quantile", "0 → 1"):
+        "from which of neighbouring order statistics the tail is continued: within their scatter",
+    ("spectra._entries._shuffled", "-1 → +1"):
+        "open: only matrices with two levels of exactly zero would tell",
+    ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",
+    ("networks._bulk._Problem._log_marginal", "effective - n - 1 → effective - n + 1"):
+        "adds a constant to the logarithm of a density that is normalised",
+}  # fmt: skip
 """(function, change) of a mutant that survives → why."""

@@ -9,9 +9,10 @@ from scipy import integrate, special
 from coulombgas import InputError
 from coulombgas._interval import Interval
 from coulombgas.networks import find_spikes, fit_bulk, fit_repulsion
-from coulombgas.networks._bulk import _effect, log_ratio_moments
+from coulombgas.networks._bulk import _effect, log_ratio_moments, mixed
 from coulombgas.networks._layer_noise import _mix, _range, layer_motion
 from coulombgas.networks._spikes import outlier_sd
+from coulombgas.spectra import layer_spectrum
 
 
 def test_the_error_of_the_noise_is_its_scatter():
@@ -71,6 +72,27 @@ def test_kurtosis_changes_the_scatter_of_the_logarithms_of_levels():
     assert stated[0] / stated[1] == pytest.approx(ratio, abs=3.5 * 0.023)
     assert abs(ratio - 1.2) > 3.5 * 0.023
     assert scatter[1] / log_ratio_moments(rows, columns)[1] == pytest.approx(stated[1], abs=3.5 * 0.016)
+
+
+def test_heavy_entries_lower_the_logarithms_by_their_kurtosis():
+    """κ/2M for each level to first order, from matrices whose entries are put in random order: 60 of 64 levels."""
+    entries = np.random.default_rng(5).laplace(size=(128, 64))
+    spectrum = layer_spectrum("w", entries)
+    assert spectrum.entries.shuffled is not None
+    shift = _effect(spectrum.eigenvalues, 128, spectrum.kurtosis, spectrum.entries).log_shift
+    assert shift == pytest.approx(spectrum.kurtosis / (2 * 128), rel=0.5)
+
+
+def test_fits_with_several_numbers_of_spikes_mix_to_one_total():
+    """Without spikes N ν v is the sum of all levels, whatever the mean of the rows."""
+    levels = np.linalg.svd(np.random.default_rng(6).normal(size=(40, 20)), compute_uv=False)[::-1] ** 2
+    fits = [fit_bulk(levels, 40, num_spikes=k) for k in (0, 1)]
+    found = mixed(fits[0], fits, np.array([0.4, 0.6]), seed=0)
+    assert found.rows.mean == pytest.approx(
+        0.4 * fits[0].rows.mean + 0.6 * fits[1].rows.mean, abs=4 * found.rows.sd / 44
+    )
+    assert found.best_variance * found.rows.mean * 20 == pytest.approx(levels.sum())
+    assert found.edge == pytest.approx(found.best_variance * (np.sqrt(found.rows.mean) + np.sqrt(20)) ** 2)
 
 
 def test_four_spacings_are_the_fewest():

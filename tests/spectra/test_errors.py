@@ -102,7 +102,7 @@ def test_fluctuations_are_reliable_up_to_half_the_wavelength_of_the_slowest_that
 
 
 def test_slow_fluctuations_of_independent_levels_have_the_power_that_fast_ones_predict():
-    """Median of 60 random walks. The slope of the fast ones is known to 0.2, which five e-folds away is a factor of 3."""
+    """Median of 60 random walks. The slope of the fast ones is known to 0.2: a factor of 3 five e-folds away."""
     walks = np.cumsum(np.random.default_rng(8).standard_normal((60, 1000)), axis=1)
     found = [diagnose_smoothing(np.arange(1000) + walk).low_frequency_power for walk in walks]
     assert 0.5 < np.median(found) < 4
@@ -120,7 +120,7 @@ def test_rigidity_is_the_integral_of_the_number_variance():
 
 
 def test_localisation_of_random_vectors_has_the_quantiles_of_their_law():
-    """log Σv⁴ of 40 000 Gaussian vectors, to four errors of 2000; it rises far beyond them, up to a single component."""
+    """log Σv⁴ of 40 000 Gaussian vectors, to four errors of 2000; it rises beyond them, up to a single component."""
     square = np.random.default_rng(9).standard_normal((40_000, 50)) ** 2
     logs = np.log((square**2).sum(axis=1) / square.sum(axis=1) ** 2)
     for probability in (0.5, 0.2, 0.05):
