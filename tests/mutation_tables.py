@@ -237,7 +237,8 @@ _ANALYSIS = _but(
 )  # fmt: skip
 _TRAJECTORY = _of(
     "networks/test_analysis", "spikes_are_born_where_the_signal_crosses_the_threshold",
-    "births_count_only_what_lasts", "temperature_only_where_its_assumptions_hold",
+    "births_count_only_what_lasts", "matrices_too_small_for_a_bulk_have_no_spikes_and_no_births",
+    "temperature_only_where_its_assumptions_hold",
 )  # fmt: skip
 _LAYER_NOISE = _of(
     "networks/test_analysis", "motion_that_is_no_diffusion_is_not_called_noise",
@@ -325,7 +326,7 @@ PLAN: dict[str, tuple[str, ...]] = {
             "networks/test_errors",
             "fits_with_several_numbers_of_spikes_mix_to_one_total",
             "effective_rows_by_the_density_of_wishart_levels",
-            "heavy_entries_lower_the_logarithms_by_their_kurtosis",
+            "heavy_entries_lower_the_logarithms_of_levels",
             "kurtosis_changes_the_scatter_of_the_logarithms_of_levels",
         ),
         *_BULK,
@@ -339,7 +340,11 @@ PLAN: dict[str, tuple[str, ...]] = {
         "the_same_spacings_have_the_same_posterior_to_the_last_bit",
     ),
     "networks._layer_noise": (
-        *_of("networks/test_errors", "groups_of_levels_mix_on_the_logarithmic_scale"),
+        *_of(
+            "networks/test_errors",
+            "groups_of_levels_mix_on_the_logarithmic_scale",
+            "a_temperature_is_the_noise_over_twice_the_rate_and_groups_pool_by_their_errors",
+        ),
         *_LAYER_NOISE,
     ),
     "networks._trajectory": _TRAJECTORY,
@@ -469,12 +474,14 @@ LIMITS = {"spectra": 5, "networks": 5}
 REASONS: dict[tuple[str, str], str] = {
     ("spectra._unfold._kernel", "np.sqrt(x.size) / 2 → np.sqrt(x.size) * 2"):
         "the width of a kernel where none is given, at most 20 spacings: a choice",
-    ("spectra._unfold._kernel", "1 → 2"): "half the window of a local mean in spectra of fewer than 14 levels: a choice",
+    ("spectra._unfold._kernel", "1 → 2"): "half the window of a local mean in spectra below 14 levels: a choice",
     ("spectra._unfold._spline", "64 → 65"): "the largest number of knots where none is given: a choice",
     ("spectra._vectors._upper_quantile", "0 → 1"):
         "from which of neighbouring order statistics the tail is continued: within their scatter",
     ("spectra._entries._shuffled", "-1 → +1"):
         "open: only matrices with two levels of exactly zero would tell",
+    ("networks._trajectory.spike_births", "1 → 2"):
+        "how many spikes the last record but one has instead of the last: one seen at the last only is not born anyway",
     ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",
     ("networks._bulk._Problem._log_marginal", "effective - n - 1 → effective - n + 1"):
         "adds a constant to the logarithm of a density that is normalised",

@@ -12,7 +12,7 @@ from coulombgas.networks import Dynamics, analyse_layer, find_spikes, fit_repuls
 from coulombgas.networks._edge import edge_quantile, edge_scale
 from coulombgas.networks._repulsion import _log_likelihood
 from coulombgas.networks._spikes import outlier_sd
-from coulombgas.networks._trajectory import spike_births
+from coulombgas.networks._trajectory import _follow_layer, spike_births
 from coulombgas.spectra import layer_spectrum
 
 KEYS = {"name", "shape", "bulk", "num_spikes", "spikes", "tail", "spacing", "warnings"}
@@ -218,6 +218,15 @@ def test_births_count_only_what_lasts():
         (2, 30, 40),
         (3, 30, 40),
     ]
+
+
+def test_matrices_too_small_for_a_bulk_have_no_spikes_and_no_births():
+    rng = np.random.default_rng(11)
+    layers = [analyse_layer(layer_spectrum("w", rng.normal(size=(3, 3)), step=step)) for step in (0, 10, 20)]
+    found = _follow_layer(layers, None, None, None)
+    assert found.num_spikes.tolist() == [0, 0, 0]
+    assert found.births == ()
+    assert found.temperature is None
 
 
 def test_temperature_only_where_its_assumptions_hold():
