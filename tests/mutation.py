@@ -31,6 +31,11 @@ from typing import Any
 
 TIMEOUT = 120
 """Seconds of CPU time, at least; a mutant gets five times what the checks take without one."""
+PYTEST = (
+    "-x", "-q", "--tb=no", "-o", "addopts=", "-p", "no:cacheprovider", "--import-mode=importlib",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of plugins that the modules imported
+)  # fmt: skip
+"""Without the type checks of the suite's own options: the modules are imported already, which these do not allow."""
 OUTCOMES = ("survives", "value", "exception", "time limit")
 REASONS: dict[tuple[str, str], str] = {}
 """(function, change) of a mutant that nothing can notice → why."""
@@ -88,23 +93,20 @@ class Mutant:
         return f"{self.module.rsplit('.', 1)[-1]}.{self.function}:{self.line}: {self.change}"
 
 
-def mutants(module: str, changes: "Changes | None" = None) -> list[Mutant]:
-    """All mutants of the functions of a module, in the order of its lines; ``changes`` gives those of one function."""
+def mutants(module: str, changes: "Changes | None" = None, limit: int | None = None) -> list[Mutant]:
+    """All mutants of the functions of a module, or ``limit`` of them; ``changes`` gives those of one function."""
     changes = changes or _changes
     source = Path(inspect.getfile(importlib.import_module(module))).read_text(encoding="utf-8")
     tree = ast.parse(source)
+    places = [(name, place) for name, node in _functions(tree.body, "") for place, _ in enumerate(changes(node))]
     found = []
-    for name, function in _functions(tree.body, ""):
-        for place, (node, field, new) in enumerate(changes(function)):
-            changed = copy.deepcopy(tree)
-            twin = dict(_functions(changed.body, ""))[name]
-            target, slot, replacement = list(changes(twin))[place]
-            before = ast.unparse(target)
-            setattr(target, slot, replacement)
-            after = ast.unparse(target)
-            assert (type(node), field, type(new)) == (type(target), slot, type(replacement))
-            code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), name)
-            found.append(Mutant(module, name, node.lineno, f"{_short(before)} → {_short(after)}", code))
+    for name, place in places if limit is None else sample(places, limit):
+        changed = copy.deepcopy(tree)
+        node, field, new = list(changes(dict(_functions(changed.body, ""))[name]))[place]
+        before = ast.unparse(node)
+        setattr(node, field, new)
+        code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), name)
+        found.append(Mutant(module, name, node.lineno, _change(before, ast.unparse(node)), code))
     return found
 
 
@@ -202,6 +204,12 @@ def live_function(module: str, name: str) -> Any:
     return inspect.unwrap(found)  # a decorated function is itself one
 
 
+def check_place(mutant: Mutant) -> None:
+    """A mutant whose function is not the live one is an error, not a mutant that is noticed."""
+    if live_function(mutant.module, mutant.function).__code__.co_freevars != mutant.code.co_freevars:
+        raise LookupError(f"{mutant}: its function was not found")
+
+
 def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> bool:
     """Whether no check fails with the mutant in place (with None: whether the checks hold at all)."""
     return outcome(mutant, derivations, tests, timeout) == OUTCOMES[0]
@@ -209,9 +217,8 @@ def survives(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[
 
 def outcome(mutant: Mutant | None, derivations: Sequence[str], tests: Sequence[str], timeout: int = TIMEOUT) -> str:
     """How the checks take the mutant: one of ``OUTCOMES``; with None, whether they hold at all."""
-    free = mutant and live_function(mutant.module, mutant.function).__code__.co_freevars
-    if mutant and free != mutant.code.co_freevars:  # an error, not a mutant that is noticed
-        raise LookupError(f"{mutant}: its function was not found")
+    if mutant:
+        check_place(mutant)
     child = os.fork()
     if child == 0:
         os._exit(_checks(mutant, derivations, tests, timeout))
@@ -263,14 +270,11 @@ def _tests(tests: Sequence[str]) -> int:
             if call.excinfo is not None and issubclass(call.excinfo.type, AssertionError | pytest.fail.Exception):
                 Watch.found = 1
 
-    # the modules are imported already, which the type checks of the suite's own options do not allow
-    known = "ignore::pytest.PytestAssertRewriteWarning"  # of plugins that the modules imported
-    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-W", known, "--import-mode=importlib"]
-    return 0 if pytest.main([*options, *tests], plugins=[Watch()]) == 0 else Watch.found
+    return 0 if pytest.main([*PYTEST, *tests], plugins=[Watch()]) == 0 else Watch.found
 
 
-def sample(found: Sequence[Mutant], limit: int, seed: int = 0) -> list[Mutant]:
-    """At most ``limit`` of the mutants, drawn once and for all, in order."""
+def sample(found: Sequence[Any], limit: int, seed: int = 0) -> list[Any]:
+    """At most ``limit`` of them, drawn once and for all, in order."""
     chosen = random.Random(seed).sample(range(len(found)), min(limit, len(found)))
     return [found[k] for k in sorted(chosen)]
 
@@ -328,6 +332,14 @@ def _tell(line: str, log: Path | None) -> None:
             file.write(line)
 
 
+def _change(before: str, after: str) -> str:
+    """Both in short, from near the first difference where that comes late."""
+    if _short(before) == _short(after):
+        start = next(k for k in range(len(before)) if before[: k + 1] != after[: k + 1]) - 20
+        before, after = f"…{before[start:]}", f"…{after[start:]}"
+    return f"{_short(before)} → {_short(after)}"
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 50 else text[:47] + "..."
 
@@ -349,7 +361,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chains = tuple(options.derivations) if options.derivations is not None else chains
         tests = tuple(options.tests) if options.tests is not None else tests
         results[module] = []
-        chosen = sample(mutants(module), options.limit)
+        chosen = mutants(module, limit=options.limit)
         if all(str(mutant) in known for mutant in chosen):
             results[module] = [(mutant, known[str(mutant)]) for mutant in chosen]
             continue

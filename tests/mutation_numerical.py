@@ -12,9 +12,14 @@ mutants that once survived every test: a wrong degree of freedom, a missing erro
 
 import argparse
 import ast
+import gc
 import importlib
 import inspect
+import json
+import os
+import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,8 +28,19 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.mutation import Mutant, _changes, _code_of, _functions, _ignored, mutants, sample, survives
-from tests.mutation_tables import NAMED, PLAN, Named
+from tests.mutation import (
+    PYTEST,
+    Mutant,
+    _changes,
+    _code_of,
+    _functions,
+    _ignored,
+    check_place,
+    live_function,
+    mutants,
+    survives,
+)
+from tests.mutation_tables import LIMITS, NAMED, PLAN, REASONS, Named
 
 
 def named(case: Named) -> Mutant:
@@ -46,9 +62,15 @@ _COMPARED: dict[type, type] = {
 }  # fmt: skip
 
 
+_SYMMETRIC = {"max", "min", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot", "convolve"}
+"""Functions whose two arguments may change places."""
+
+
 def numerical_changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any]]:
     """Those of a statement, and: a decimal number half as large again, a comparison the other way round."""
-    yield from _changes(function)
+    for node, field, new in _changes(function):
+        if field != "args" or ast.unparse(node.func).rsplit(".", 1)[-1] not in _SYMMETRIC:
+            yield node, field, new
     skipped = {id(n) for part in _ignored(function) for n in ast.walk(part)}
     for statement in function.body:
         for node in ast.walk(statement):
@@ -61,7 +83,7 @@ def numerical_changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any
 
 
 QUICK = ("spectra._levels", "spectra._unfold", "spectra._rigidity")
-_LIMIT, _SECONDS = 6, 120
+_LIMIT, _SECONDS = 3, 120
 _LOADED = (
     "pytest",
     "hypothesis",
@@ -84,20 +106,121 @@ def run_named(quick: bool) -> list[tuple[Named, bool]]:
     return rows
 
 
-def run_plan(modules: Sequence[str], limit: int) -> dict[str, list[tuple[Mutant, bool]]]:
+def run_plan(modules: Sequence[str], limit: int | None, log: Path) -> dict[str, list[tuple[Mutant, bool]]]:
     """A sample of each module's mutants against the tests that claim it, after a look whether these hold without."""
     results: dict[str, list[tuple[Mutant, bool]]] = {}
-    for module in modules:
-        tests = PLAN[module]
-        if not survives(None, (), tests, 10 * _SECONDS):
-            _tell(f"LEFT OUT {module}: its tests fail, or take too long, without any mutant")
+    for tests in dict.fromkeys(PLAN[module] for module in modules):
+        cases: dict[str, tuple[str, Mutant]] = {}
+        for module in (name for name in modules if PLAN[name] == tests):
+            for mutant in mutants(f"coulombgas.{module}", numerical_changes, limit or _limit(module)):
+                same = sum(name.startswith(f"{module} {mutant}") for name in cases)
+                cases[f"{module} {mutant}" + f" ({same + 1})" * (same > 0)] = module, mutant
+        known = _known(log)
+        left = {name: mutant for name, (_, mutant) in cases.items() if name not in known}
+        if left and not _try(left, tests, log):
+            _tell(f"LEFT OUT {', '.join(tests)}: these fail, or take too long, without any mutant")
             continue
-        results[module] = []
-        for mutant in sample(mutants(f"coulombgas.{module}", numerical_changes), limit):
-            alive = survives(mutant, (), tests, 3 * _SECONDS)
-            results[module].append((mutant, alive))
-            _tell(f"{_word(alive)} {mutant}")
+        known = _known(log)
+        for name, (module, mutant) in cases.items():
+            results.setdefault(module, []).append((mutant, known[name]))
+            _tell(f"{_word(known[name])} {mutant}")
     return results
+
+
+def _limit(module: str) -> int:
+    return LIMITS.get(module.partition(".")[0], _LIMIT)
+
+
+def _try(cases: dict[str, Mutant], tests: tuple[str, ...], log: Path) -> bool:
+    """Write what becomes of the mutants to the log; False where the tests fail without any."""
+    for mutant in cases.values():
+        check_place(mutant)
+    child = os.fork()
+    if child == 0:
+        os._exit(_tests_for_each(cases, tests, log))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status == _THREADS and survives(None, (), tests, 10 * _SECONDS):
+        status = 0
+        for name, mutant in cases.items():
+            _write(log, name, survives(mutant, (), tests, 3 * _SECONDS), 0.0)
+    return status == 0
+
+
+_THREADS = 3
+
+
+def _tests_for_each(cases: dict[str, Mutant], tests: tuple[str, ...], log: Path) -> int:
+    """Collect the tests once; run them in a fork without a mutant, then with each, the shortest of a file first."""
+    import pytest
+
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+
+    class Forks:
+        status, inner, limit = 1, False, 10.0 * _SECONDS
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(self, session: Any) -> bool | None:
+            if session.testsfailed or len(list(Path("/proc/self/task").iterdir())) > 1:
+                self.status = 1 if session.testsfailed else _THREADS  # no fork of a process with threads is safe
+                return True
+            with tempfile.NamedTemporaryFile("r") as times:
+                self.times: str | None = times.name
+                if not self.fork(None):
+                    return None if self.inner else True
+                lengths = dict(line.rstrip().split(" ", 1)[::-1] for line in times)
+            self.times = None
+            files = list(dict.fromkeys(item.path for item in session.items))
+            session.items.sort(key=lambda item: (files.index(item.path), float(lengths.get(item.nodeid, 0))))
+            gc.freeze()
+            for name, mutant in cases.items():
+                start = _cpu()
+                alive = self.fork(mutant)
+                if self.inner:
+                    return None
+                _write(log, name, alive, _cpu() - start)
+            self.status = 0
+            return True
+
+        def fork(self, mutant: Mutant | None) -> bool:
+            """Whether all tests pass; a child returns and runs them."""
+            start, child = _cpu(), os.fork()
+            if child == 0:
+                self.inner = True
+                signal.setitimer(signal.ITIMER_PROF, self.limit)
+                if mutant is not None:
+                    live_function(mutant.module, mutant.function).__code__ = mutant.code
+                return False
+            status = os.waitpid(child, 0)[1]
+            if mutant is None:
+                self.limit = max(_SECONDS / 2, 5 * (_cpu() - start))
+            return status == 0
+
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if self.times is not None and report.when == "call":
+                with Path(self.times).open("a", encoding="utf-8") as file:
+                    file.write(f"{report.duration} {report.nodeid}\n")
+
+    forks = Forks()
+    code = pytest.main([*PYTEST, *tests], plugins=[forks])
+    return int(code) if forks.inner else forks.status
+
+
+def _cpu() -> float:
+    return sum(os.times()[2:4])  # of the children that have ended
+
+
+def _known(log: Path) -> dict[str, bool]:
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return {row["mutant"]: row["alive"] for row in map(json.loads, lines)}
+
+
+def _write(log: Path, name: str, alive: bool, seconds: float) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(
+            json.dumps({"mutant": name, "alive": alive, "seconds": round(seconds, 1)}, ensure_ascii=False) + "\n"
+        )
 
 
 def _word(alive: bool) -> str:
@@ -119,14 +242,27 @@ def named_table(rows: Sequence[tuple[Named, bool]]) -> str:
 
 
 def plan_table(results: dict[str, list[tuple[Mutant, bool]]]) -> str:
-    """The score of each module and the survivors, as Markdown."""
+    """The score of each package and module, and the survivors with what is known of them, as Markdown."""
     every = [item for rows in results.values() for item in rows]
-    killed = sum(not alive for _, alive in every)
-    lines = [f"**{killed} of {len(every)} mutants are noticed ({100 * killed / max(len(every), 1):.0f}%)**", ""]
-    lines += ["| module | mutants | noticed |", "| --- | --- | --- |"]
-    lines += [f"| `{module}` | {len(rows)} | {sum(not a for _, a in rows)} |" for module, rows in results.items()]
-    lines += ["", "Survivors:", "", *(f"- `{mutant}`" for mutant, alive in every if alive)]
+    lines = [f"**{_share(every)} mutants are noticed ({100 - 100 * _alive(every) / max(len(every), 1):.0f}%)**", ""]
+    lines += ["| package | mutants noticed | modules |", "| --- | --- | --- |"]
+    for package in dict.fromkeys(module.partition(".")[0] for module in results):
+        own = {name: rows for name, rows in results.items() if name.startswith(f"{package}.")}
+        modules = ", ".join(f"`{name.partition('.')[2]}` {_share(rows)}" for name, rows in own.items())
+        lines.append(f"| `{package}` | {_share([item for rows in own.values() for item in rows])} | {modules} |")
+    lines += ["", "Survivors:", ""]
+    for mutant in (mutant for mutant, alive in every if alive):
+        reason = REASONS.get((f"{mutant.module.removeprefix('coulombgas.')}.{mutant.function}", mutant.change), "open")
+        lines.append(f"- `{mutant.module.removeprefix('coulombgas.')}.{mutant.function}`: `{mutant.change}`: {reason}")
     return "\n".join(lines) + "\n"
+
+
+def _share(rows: Sequence[tuple[Mutant, bool]]) -> str:
+    return f"{len(rows) - _alive(rows)} of {len(rows)}"
+
+
+def _alive(rows: Sequence[tuple[Mutant, bool]]) -> int:
+    return sum(alive for _, alive in rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,7 +271,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", help="names below coulombgas (default: those of PLAN)")
     parser.add_argument("--named", action="store_true", help="the mutants with a test of their own instead")
     parser.add_argument("--quick", action="store_true", help="those of them that are tested within seconds")
-    parser.add_argument("--limit", type=int, default=_LIMIT, help="mutants for each module (default: %(default)s)")
+    parser.add_argument("--limit", type=int, help="mutants for each module (default: 3, or 5 where tests are fast)")
+    parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
     parser.add_argument("--out", type=Path, help="write the table there as Markdown")
     options = parser.parse_args(argv)
     start = time.perf_counter()
@@ -145,7 +282,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = run_named(options.quick)
         text, good = named_table(rows), bool(rows) and not any(alive for _, alive in rows)
     else:
-        results = run_plan(options.modules or tuple(PLAN), options.limit)
+        with tempfile.TemporaryDirectory() as folder:
+            log = options.log or Path(folder) / "log"
+            results = run_plan(options.modules or tuple(PLAN), options.limit, log)
         every = [alive for found in results.values() for _, alive in found]
         text, good = plan_table(results), sum(every) <= 0.1 * len(every)
     _tell(text + f"\n{time.perf_counter() - start:.0f} s")

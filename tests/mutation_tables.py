@@ -204,64 +204,286 @@ NAMED = (
 )  # fmt: skip
 """Mutants that once survived every test, and their sisters; modules below ``coulombgas``."""
 
-_INFERENCE = ("tests/inference/test_level_groups.py", "tests/inference/test_exact_posteriors.py")
-_SPECTRA = ("tests/spectra/test_errors.py", "tests/spectra/test_levels.py", "tests/spectra/test_statistics.py")
-_NETWORKS = ("tests/networks/test_errors.py", "tests/networks/test_spikes.py", "tests/networks/test_analysis.py")
-_THEORY = ("tests/theory/test_closed_forms.py", "tests/theory/test_statements.py", "tests/theory/test_response.py")
-_MODELS = ("tests/models/test_models.py", "tests/theory/test_closed_forms.py")
-_LAWS = ("tests/laws/test_protocol.py",)
+
+# Files, or tests of a file where the others take long and see no more of the module; the fastest first.
+def _of(file: str, *tests: str) -> tuple[str, ...]:
+    return tuple(f"tests/{file}.py::test_{name}" for name in tests)
+
+
+def _but(file: str, *tests: str) -> tuple[str, ...]:
+    return (f"tests/{file}.py", *(f"--deselect={one}" for one in _of(file, *tests)))
+
+
+def _protocol(law: str) -> tuple[str, ...]:
+    names = ("unit_mass_and_moments", "cdf_is_the_integral_and_icdf_inverts_it")
+    return _of("laws/test_protocol", *(f"{name}[{law}]" for name in names))
+
+
+_SPECTRA = ("tests/spectra/test_errors.py",)
+_UNFOLD = _of(
+    "spectra/test_statistics", "outliers_are_left_out_at_both_ends", "levels_that_cannot_be_unfolded",
+    "marchenko_pastur_unfolding_is_analytic", "diagnosis_warns_of_too_much_and_too_little_smoothing",
+    "unfolding_gives_unit_spacings_and_wigner_variance",
+)  # fmt: skip
+_RIGIDITY = _of(
+    "spectra/test_statistics", "picket_fence_is_rigid", "spectra_of_slightly_different_extent_are_averaged",
+    "number_variance_is_the_exact_average_over_windows", "rigidity_of_one_window_by_least_squares",
+)  # fmt: skip
+_FILES = ("tests/spectra/test_others_networks.py",)
+_ERRORS = _but("networks/test_errors", "the_error_of_the_noise_is_its_scatter", "noise_twenty_times_as_long")
+_ANALYSIS = _but(
+    "networks/test_analysis", "temperature_only_where", "heavy_entries_show", "a_bulk_of_few_levels",
+    "initialised_matrices", "a_random_matrix", "equipartition", "brody_exponent",
+)  # fmt: skip
+_TRAJECTORY = _of(
+    "networks/test_analysis", "spikes_are_born_where_the_signal_crosses_the_threshold",
+    "births_count_only_what_lasts", "matrices_too_small_for_a_bulk_have_no_spikes_and_no_births",
+    "temperature_only_where_its_assumptions_hold",
+)  # fmt: skip
+_LAYER_NOISE = _of(
+    "networks/test_analysis", "motion_that_is_no_diffusion_is_not_called_noise",
+    "noise_is_measured_from_the_motion_of_the_levels",
+)  # fmt: skip
+_SPIKES = _of(
+    "networks/test_spikes", "overlaps_are_those_of_the_vectors", "equal_signals_repel_and_their_intervals_know",
+    "strong_spikes_hide_no_weaker_ones", "number_has_a_posterior", "outliers_scatter_as_predicted",
+)  # fmt: skip
+_ENTRIES = _but("networks/test_entries", "large_entries", "intervals", "independent_entries")
+_TAIL = _but("networks/test_tail", "agrees_with_the_powerlaw", "exponent_with_unknown_minimum")
+_BULK = _but("networks/test_bulk", "intervals_hold_the_truth_at_the_nominal_rate[128")
+_DATA = _of(
+    "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
+    "agreement_and_a_single_group_are_silent", "one_group_against_the_others", "every_group_disagrees",
+    "snapshots_of_several_runs_one_after_the_other_are_found",
+)  # fmt: skip
+_GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
+_RELATIVE = ("tests/inference/test_relative.py",)
+_RECORDINGS = _of(
+    "inference/test_recordings", "laws_of_equal_temperature", "the_rule_is_told_from_others",
+    "what_cannot_be_told_says_what_would_tell", "the_noise_scale_has_an_interval_that_holds",
+    "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
+)  # fmt: skip
+_EXACT = ("tests/inference/test_exact_posteriors.py",)
+_SMALL = ("tests/motion/test_small_data.py",)
+_MOTION = (
+    *_SMALL,
+    *_of(
+        "motion/test_motion", "repulsion_is_that_of_the_matrix", "bad_trajectories_are_refused",
+        "roughness_is_the_integral_of_the_second_derivative_squared", "levels_that_forget_between_records_are_refused",
+        "the_coulomb_term_is_taken_out_of_a_pair", "coarse_and_anharmonic_records_converge",
+    ),
+)  # fmt: skip
+_MATRIX = _of(
+    "motion/test_level_noise", "isotropic_noise_is_measured_and_accepted", "anisotropic_noise_is_refused",
+    "few_levels_get_what_they_can", "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
+)  # fmt: skip
+_FORMS = ("tests/theory/test_closed_forms.py",)
+_MATRICES = ("tests/theory/test_matrices.py",)
+_LINEAR = _of("theory/test_linear_noise", "bad_arguments_are_named", "optimisers_are_those_of_an_exact_recursion")
 PLAN: dict[str, tuple[str, ...]] = {
-    "spectra._levels": _SPECTRA[:2],
-    "spectra._spacings": _SPECTRA,
-    "spectra._unfold": _SPECTRA,
-    "spectra._rigidity": _SPECTRA,
-    "spectra._marchenko_pastur": _SPECTRA[2:],
-    "spectra._reference_curves": _SPECTRA[2:],
-    "spectra._smoothing": _SPECTRA[2:],
-    "spectra._vectors": _SPECTRA[2:],
-    "inference._level_groups": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
+    "spectra._levels": (*_SPECTRA, "tests/spectra/test_levels.py"),
+    "spectra._spacings": (*_SPECTRA, *_of("spectra/test_statistics", "spacing_ratio_of_exact_samples")),
+    "spectra._unfold": (*_SPECTRA, *_UNFOLD),
+    "spectra._rigidity": (*_SPECTRA, *_RIGIDITY),
+    "spectra._marchenko_pastur": (
+        *_SPECTRA,
+        *_of(
+            "spectra/test_statistics",
+            "edges_of_the_key_matrix_of_the_papers",
+            "marchenko_pastur_unfolding_is_analytic",
+            "marchenko_pastur_functions_agree_with_each_other_and_with_the_law",
+        ),
+    ),
+    "spectra._reference_curves": (*_SPECTRA, *_of("spectra/test_statistics", "reference_curves_at_known_points")),
+    "spectra._smoothing": (*_SPECTRA, *_UNFOLD),
+    "spectra._vectors": (
+        *_SPECTRA,
+        *_of(
+            "spectra/test_statistics",
+            "layer_spectrum_agrees_with_the_singular_values_of_any_orientation",
+            "random_vectors_are_not_called_localised_and_planted_ones_are",
+        ),
+    ),
+    "spectra._gram": _but("spectra/test_gram", "levels_are_squared_singular_values[jax"),
+    "spectra._entries": _ENTRIES,
+    "spectra._quantised": _FILES,
+    "spectra._kernels": _FILES,
+    "spectra._gates": _FILES,
+    "spectra._adapters": _FILES,
+    "networks._spikes": (*_ERRORS, *_SPIKES),
+    "networks._edge": (
+        *_of(
+            "networks/test_spikes",
+            "edge_table_is_tracy_widom",
+            "beyond_the_table_the_edge_falls_off_as_tracy_widom_does",
+        ),
+        *_SPIKES,
+    ),
+    "networks._tail": _TAIL,
+    "networks._independence": _ENTRIES,
+    "networks._bulk": (
+        *_of(
+            "networks/test_errors",
+            "fits_with_several_numbers_of_spikes_mix_to_one_total",
+            "effective_rows_by_the_density_of_wishart_levels",
+            "heavy_entries_lower_the_logarithms_of_levels",
+            "kurtosis_changes_the_scatter_of_the_logarithms_of_levels",
+        ),
+        *_BULK,
+    ),
+    "networks._repulsion": _of(
+        "networks/test_errors", "four_spacings_are_the_fewest", "probabilities_of_repulsion_by_quadrature"
+    )
+    + _of(
+        "networks/test_analysis",
+        "brody_exponent_of_exact_samples",
+        "the_same_spacings_have_the_same_posterior_to_the_last_bit",
+    ),
+    "networks._layer_noise": (
+        *_of(
+            "networks/test_errors",
+            "groups_of_levels_mix_on_the_logarithmic_scale",
+            "a_temperature_is_the_noise_over_twice_the_rate_and_groups_pool_by_their_errors",
+        ),
+        *_LAYER_NOISE,
+    ),
+    "networks._trajectory": _TRAJECTORY,
+    "networks._analysis": _ANALYSIS,
+    "networks._training": ("tests/networks/test_window.py",),
+    "inference._data_checks": _DATA,
+    "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
     "inference._level_space": ("tests/inference/test_level_space.py",),
-    "inference._data_checks": ("tests/inference/test_data_checks.py",),
-    "inference.temperature._groups": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
-    "inference.temperature._remarks": (*_INFERENCE[:1], "tests/inference/test_fit.py"),
-    "inference.scaling._exact": (_INFERENCE[1], "tests/inference/test_scaling.py"),
-    "inference.scaling._rule": (_INFERENCE[1], "tests/inference/test_scaling.py"),
-    "inference.spacing_laws._criticism": (_INFERENCE[1], "tests/inference/test_criticism.py"),
-    "inference.spacing_laws._compare": (_INFERENCE[1], "tests/inference/test_criticism.py"),
-    "inference.relative._variances": ("tests/inference/test_relative.py",),
-    "networks._layer_noise": (_NETWORKS[0], _NETWORKS[2]),
-    "networks._repulsion": (_NETWORKS[0], _NETWORKS[2]),
-    "networks._spikes": _NETWORKS[:2],
-    "networks._edge": (_NETWORKS[1],),
-    "networks._bulk": ("tests/networks/test_bulk.py",),
-    "networks._tail": ("tests/networks/test_tail.py",),
-    "networks._trajectory": (_NETWORKS[2],),
-    "motion._increments": ("tests/motion",),
-    "motion._propagation": ("tests/motion",),
-    "motion._regression": ("tests/motion",),
-    "motion._spline": ("tests/motion",),
-    "motion._fit": ("tests/motion",),
-    "theory._closed_forms": (*_THEORY, "tests/theory/test_linear_noise.py"),
-    "theory._response_table": _THEORY,
-    "theory._ensembles": _THEORY,
-    "theory._stationary": ("tests/theory/test_linear_noise.py",),
-    "theory._shift": ("tests/theory/test_linear_noise.py",),
-    "models._linalg": ("tests/models/test_linalg.py",),
-    "models._two_layer": _MODELS,
-    "models._matrix_dyson": (*_MODELS, "tests/theory/test_linear_noise.py"),
-    "models._teacher_student": (*_MODELS, "tests/theory/test_linear_noise.py"),
-    "models._rbm_chains": ("tests/models/test_rbm_chains.py",),
+    "inference._level_groups": _GROUPS,
+    "inference.temperature._groups": _GROUPS,
+    "inference.temperature._remarks": _GROUPS,
+    "inference.temperature._spectrum": _GROUPS,
+    "inference.relative._variances": _RELATIVE,
+    "inference.relative._levels": _RELATIVE,
+    "inference.relative._fixed_point": _RELATIVE,
+    "inference.relative._agreement": _RELATIVE,
+    "inference.recordings._combine": _RECORDINGS,
+    "inference.recordings._noise_scale": _RECORDINGS,
+    "inference.recordings._rescale": _RECORDINGS,
+    "inference.recordings._verdict": _RECORDINGS,
+    "motion._stationarity": ("tests/motion/test_stationarity.py",),
+    "motion._level_noise": _MATRIX,
+    "motion._groups": _MATRIX,
+    "motion._moves_of_levels": _MATRIX,
+    "motion._increments": _MOTION,
+    "motion._propagation": _MOTION,
+    "motion._regression": _MOTION,
+    "motion._spline": _MOTION,
+    "motion._fit": _MOTION,
     "ensembles._dyson": ("tests/ensembles/test_dyson.py",),
-    "ensembles._repulsion": ("tests/ensembles/test_dyson.py",),
-    "ensembles._beta": ("tests/ensembles/test_beta.py",),
+    "ensembles._repulsion": _of(
+        "ensembles/test_dyson",
+        "force_and_curvature_are_derivatives_of_the_barrier",
+        "the_proximal_step_solves_its_equation_from_any_point",
+    ),
     "ensembles._dense": ("tests/ensembles/test_dense.py",),
-    "ensembles._tridiagonal": ("tests/ensembles/test_tridiagonal.py", "tests/ensembles/test_beta.py"),
+    "ensembles._tridiagonal": ("tests/ensembles/test_tridiagonal.py",),
     "ensembles._density": ("tests/ensembles/test_density.py",),
-    "laws._pair": ("tests/laws/test_pair.py", *_LAWS),
-    "laws._spacing": ("tests/laws/test_spacing.py", *_LAWS),
-    "laws._rice": ("tests/laws/test_spacing.py", "tests/laws/test_pair.py"),
+    "ensembles._coordinates": _of("ensembles/test_gas", "coordinates_invert_and_their_volume_is_the_jacobian"),
+    "ensembles._beta": _of(
+        "ensembles/test_beta",
+        "goe_mean_spacing_at_unit_off_diagonal_variance",
+        "any_beta_has_the_exact_second_moment",
+        "laguerre_of_one_level_is_chi_squared",
+        "jacobi_agrees_with_a_dense_manova",
+    ),
+    "ensembles._chi": _of(
+        "ensembles/test_beta",
+        "any_beta_has_the_exact_second_moment",
+        "laguerre_of_one_level_is_chi_squared",
+        "jacobi_agrees_with_a_dense_manova",
+    ),
+    "models._targets": _of("models/test_models", "free_scalar_field_degeneracies", "bad_arguments_are_named"),
+    "models._linalg": ("tests/models/test_linalg.py",),
+    "models._random": ("tests/models/test_random.py",),
+    "models._rbm_chains": _of("models/test_rbm_chains", "collapsed_step_is_the_power_series"),
+    "models._matrix_dyson": _of(
+        "models/test_models",
+        "bad_arguments_are_named",
+        "protocol[matrix-dyson1]",
+        "gradient_vanishes_on_average_at_the_fixed_point[matrix-dyson1]",
+    ),
+    "models._teacher_student": _of(
+        "models/test_models",
+        "bad_arguments_are_named",
+        "protocol[teacher-student1]",
+        "gradient_vanishes_on_average_at_the_fixed_point[teacher-student1]",
+        "teacher_student_states_the_derived_width_and_scatter",
+    ),
+    "models._rbm": _of(
+        "models/test_models",
+        "bad_arguments_are_named",
+        "rbm_leaves_its_domain",
+        "fewer_hidden_units_learn_the_smallest_kappas",
+        "gradient_vanishes_on_average_at_the_fixed_point[rbm2]",
+    ),
+    "models._two_layer": (*_FORMS[:1], *_of("models/test_models", "protocol[two-layer1]")),
+    "laws._pair": (
+        *_of("laws/test_pair", "pair_density_is_the_marginal_of_the_joint_law", "binder_cumulant_of_the_pair"),
+        *_protocol("pair"),
+    ),
+    "laws._two_species": (
+        *_of("laws/test_pair", "two_species_joint_law_has_unit_mass"),
+        *_protocol("two species spacing"),
+    ),
+    "laws._two_species_density": _of(
+        "laws/test_pair",
+        "two_species_density_is_the_marginal_of_the_joint_law",
+        "two_species_cdf_with_very_different_widths",
+    ),
+    "laws._spacing": (
+        *_of("laws/test_spacing", "surmise_is_a_chi_law", "static_and_traced_beta_agree"),
+        *_protocol("surmise traced beta"),
+    ),
+    "laws._rice": (*_of("laws/test_spacing", "rice_is_scipys", "rice_at_no_gap_is_the_surmise"), *_protocol("rice")),
+    "laws._reference": (*_of("laws/test_spacing", "brody_is_a_weibull_law"), *_protocol("brody")),
     "laws._bulk": ("tests/laws/test_bulk.py",),
-    "laws._block": ("tests/laws/test_block.py",),
-    "laws._tails": ("tests/laws/test_tracy_widom.py",),
+    "laws._tracy_widom": _of("laws/test_tracy_widom", "published_quantiles_of_beta_1", "published_mean_and_variance"),
+    "laws._partition": _of("laws/test_coulomb_gas", "quadrature_gives_mehtas_constant"),
+    "laws._block": _of(
+        "laws/test_block",
+        "one_level_is_gaussian_and_two_are_the_pair",
+        "gaussian_block_has_unit_mass",
+        "laguerre_block_has_unit_mass",
+    ),
+    "laws._exact_partition": _of("laws/test_exact_partition", "gaussian_and_laguerre_weights_are_selbergs_integrals"),
+    "theory._closed_forms": _FORMS,
+    "theory._response_table": _FORMS,
+    "theory._stationary": _MATRICES,
+    "theory._shift": _LINEAR,
+    "theory._fixed_point": (*_MATRICES, *_LINEAR[:1]),
+    "theory._moments": _LINEAR,
+    "theory._levels": _MATRICES,
+    "theory._gauge": _MATRICES,
+    "theory._optimizer_map": _MATRICES,
+    "theory._linear_noise": _LINEAR,
+    "inference._grid": ("tests/inference/test_grid.py",),
+    "inference.scaling._exact": _of("inference/test_scaling", "independent_draws_have_the_posterior_of_the_program"),
+    "inference.scaling._rule": _EXACT,
+    "inference.spacing_laws._criticism": _EXACT,
+    "inference.spacing_laws._compare": _EXACT,
 }
 """Module below ``coulombgas`` → the tests that claim it."""
+
+LIMITS = {"spectra": 5, "networks": 5}
+"""Mutants of each module in packages whose tests compile little; 3 in the others."""
+REASONS: dict[tuple[str, str], str] = {
+    ("spectra._unfold._kernel", "np.sqrt(x.size) / 2 → np.sqrt(x.size) * 2"):
+        "the width of a kernel where none is given, at most 20 spacings: a choice",
+    ("spectra._unfold._kernel", "1 → 2"): "half the window of a local mean in spectra below 14 levels: a choice",
+    ("spectra._unfold._spline", "64 → 65"): "the largest number of knots where none is given: a choice",
+    ("spectra._vectors._upper_quantile", "0 → 1"):
+        "from which of neighbouring order statistics the tail is continued: within their scatter",
+    ("spectra._entries._shuffled", "-1 → +1"):
+        "open: only matrices with two levels of exactly zero would tell",
+    ("networks._trajectory.spike_births", "1 → 2"):
+        "how many spikes the last record but one has instead of the last: one seen at the last only is not born anyway",
+    ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",
+    ("networks._bulk._Problem._log_marginal", "effective - n - 1 → effective - n + 1"):
+        "adds a constant to the logarithm of a density that is normalised",
+}  # fmt: skip
+"""(function, change) of a mutant that survives → why."""

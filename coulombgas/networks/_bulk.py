@@ -140,8 +140,9 @@ def _effect(levels: np.ndarray, rows: int, kurtosis: float, entries: Entries | N
     shuffled = None if entries is None else entries.shuffled
     if shuffled is None:
         shift = (_log_bias(rows / 2) - _log_bias(rows / (2 + shape))) * columns
-        own, half = 2 + shape, 3 + shape
-        spread = (own**2 - 4) / 2 * columns / rows**2 * (1 + columns / rows) + (half**2 - 9) / 2 * columns**2 / rows**3
+        # Σ log x is that of the squared lengths of columns, of relative variance (2 + κ)/M, and of their cosines u, for
+        # which ⟨u⁴⟩ − ⟨u²⟩² changes by κ²/M³: lengths do not enter, so no term linear in κ is of order N²/M³
+        spread = ((2 + shape) ** 2 - 4) / 2 * columns / rows**2 + shape**2 / 2 * columns**2 / rows**3
     else:
         shift, spread = shuffled.log_mean - mean, shuffled.log_sd**2 - variance
     # single large entries widen the total as well

@@ -12,7 +12,7 @@ from coulombgas.networks import Dynamics, analyse_layer, find_spikes, fit_repuls
 from coulombgas.networks._edge import edge_quantile, edge_scale
 from coulombgas.networks._repulsion import _log_likelihood
 from coulombgas.networks._spikes import outlier_sd
-from coulombgas.networks._trajectory import spike_births
+from coulombgas.networks._trajectory import _follow_layer, spike_births
 from coulombgas.spectra import layer_spectrum
 
 KEYS = {"name", "shape", "bulk", "num_spikes", "spikes", "tail", "spacing", "warnings"}
@@ -47,6 +47,19 @@ def test_a_planted_signal_is_found():
     assert layer.stable_rank is not None
     assert layer.stable_rank.lower < layer.spectrum.stable_rank < layer.stable_rank.upper
     json.dumps(layer.record())
+
+
+def test_levels_beside_spikes_unfold_by_the_law_that_the_bulk_was_fitted_with():
+    """The places of the levels under that law are known to a level; with rows that spikes have taken they are not."""
+    rng = np.random.default_rng(5)
+    left, right = np.linalg.qr(rng.normal(size=(90, 12)))[0], np.linalg.qr(rng.normal(size=(60, 12)))[0]
+    layer = analyse_layer(layer_spectrum("w", rng.normal(size=(90, 60)) + 40 * left @ right.T))
+    assert layer.spikes is not None
+    assert layer.spikes.bulk.num_spikes == 12
+    assert layer.unfolding is not None
+    assert layer.unfolding.method == "marchenko-pastur"
+    off = np.abs(layer.unfolding.levels - np.arange(48) - 0.5).max()
+    assert off == pytest.approx(layer.spikes.bulk.distance, abs=0.1)
 
 
 @pytest.mark.parametrize("q", [0.0, 0.5, 1.0, 2.0])
@@ -205,6 +218,15 @@ def test_births_count_only_what_lasts():
         (2, 30, 40),
         (3, 30, 40),
     ]
+
+
+def test_matrices_too_small_for_a_bulk_have_no_spikes_and_no_births():
+    rng = np.random.default_rng(11)
+    layers = [analyse_layer(layer_spectrum("w", rng.normal(size=(3, 3)), step=step)) for step in (0, 10, 20)]
+    found = _follow_layer(layers, None, None, None)
+    assert found.num_spikes.tolist() == [0, 0, 0]
+    assert found.births == ()
+    assert found.temperature is None
 
 
 def test_temperature_only_where_its_assumptions_hold():

@@ -105,6 +105,17 @@ def test_outliers_are_spikes_or_levels_of_large_entries():
     assert len(fit.outliers) == len(fit.spikes) + len(fit.from_entries)
 
 
+@pytest.mark.parametrize("planted", [1, 2, 5])
+def test_entries_far_beyond_the_tail_of_the_others_are_signals_and_do_not_continue_their_law(planted):
+    """A Gaussian tail ends near 4σ; a Student tail with three degrees of freedom reaches 15σ by itself."""
+    rng = np.random.default_rng(planted)
+    matrix = rng.normal(size=(128, 64))
+    matrix[np.arange(planted), np.arange(planted)] = 40.0 + np.arange(planted)
+    own, heavy = (layer_spectrum("w", one).entries for one in (matrix, rng.standard_t(3, size=(128, 64))))
+    assert own.large == ()
+    assert len(heavy.large) > 3
+
+
 STRUCTURES = {
     "rows are correlated": lambda rng: autoregressive(rng, (256, 64)),
     "columns are correlated": lambda rng: autoregressive(rng, (64, 256)).T,
@@ -132,6 +143,20 @@ def test_independent_entries_are_not_called_something_else(law):
     """30 matrices at 1%: more than 4 with probability 2e-5 (4e-4 at 2%)."""
     found = [independence(spectrum, fit.bulk) for spectrum, fit in fits(law, (200, 50), 30, seed=5)]
     assert sum(not one.holds for one in found) <= 4
+
+
+def test_correlations_between_any_rows_leave_fewer_of_them():
+    """Rows mixed in directions of their own, so that neither neighbours nor single rows tell. Control: unmixed."""
+    rng = np.random.default_rng(9)
+    noise = rng.normal(size=(256, 64))
+    axes = np.linalg.qr(rng.normal(size=(256, 256)))[0]
+    mixed = axes @ (np.sqrt(np.linspace(0.05, 1.95, 256))[:, None] * noise)
+    for matrix, holds in ((noise, True), (mixed, False)):
+        spectrum = layer_spectrum("w", matrix)
+        found = independence(spectrum, find_spikes(spectrum.eigenvalues, 256, entries=spectrum.entries).bulk)
+        assert 0 <= found.p_values["number of rows"] <= 1
+        assert (found.p_values["number of rows"] > 0.01) == holds
+        assert any("independent rows" in line for line in found.departures) != holds
 
 
 def test_a_strong_signal_is_no_structure():

@@ -131,3 +131,11 @@ def test_edge_table_is_tracy_widom():
     assert edge_quantile(0.05) == pytest.approx(0.9793, abs=1e-3)  # Bejan 2005, table of quantiles
     assert edge_quantile(0.01) == pytest.approx(2.0234, abs=1e-3)
     assert np.all(np.diff(edge_log_survival(np.linspace(0, 40, 100))) < 0)
+
+
+@pytest.mark.parametrize("s", [12.1, 14.0, 30.0])
+def test_beyond_the_table_the_edge_falls_off_as_tracy_widom_does(s):
+    """1 − F₁ → exp(−2s^{3/2}/3)/(4√π s^{3/4}), to relative corrections s^{−3/2}; the density is √s times that."""
+    tail = -2 / 3 * s**1.5 - 0.75 * np.log(s) - np.log(4 * np.sqrt(np.pi))
+    assert float(edge_log_survival(s)) == pytest.approx(tail, abs=1.5 * 12**-1.5)
+    assert float(edge_log_density(s)) == pytest.approx(tail + 0.5 * np.log(s), abs=1.5 * 12**-1.5)

@@ -2,9 +2,23 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from coulombgas.spectra import level_groups, number_variance, rigidity, spacing_ratio, weights_to_levels
+from coulombgas import InputError
+from coulombgas.spectra import (
+    level_groups,
+    mp_cdf,
+    mp_edges,
+    number_variance,
+    number_variance_curve,
+    rigidity,
+    rigidity_curve,
+    spacing_ratio,
+    weights_to_levels,
+)
+from coulombgas.spectra._smoothing import diagnose_smoothing
 from coulombgas.spectra._unfold import isolated_levels
+from coulombgas.spectra._vectors import _upper_quantile
 
 
 def poisson_levels(seed: int, num: int, size: int) -> np.ndarray:
@@ -44,6 +58,15 @@ def test_the_error_of_a_spacing_ratio_knows_that_ratios_share_spacings(kind):
     assert stated == pytest.approx(scatter, rel=4.5 / np.sqrt(2 * 3000))
 
 
+def test_ratios_that_alternate_leave_the_mean_no_less_than_half_the_error_of_independent_ones():
+    """Ratios 0.2, 0.9, 0.2, …, whose first covariances sum to a negative variance."""
+    found = spacing_ratio(np.cumsum(np.tile([1.0, 0.2, 0.18, 0.9], 500)))
+    independent = 0.35 / np.sqrt(found.num_ratios)
+    assert 0.5 < found.error / independent < 0.6
+    low, high = found.interval
+    assert stats.norm.cdf([low, high], found.mean, found.error) == pytest.approx([0.025, 0.975], abs=1e-4)
+
+
 def test_nearness_of_negative_levels_is_relative_to_their_size():
     assert [group.modes for group in level_groups(np.array([-5.0, -5.0, -1.0]))] == [(0, 1), (2,)]
     assert [group.modes for group in level_groups(np.array([-5.0, -4.996, -4.0]))] == [(0, 1), (2,)]
@@ -56,6 +79,64 @@ def test_a_level_stands_apart_by_the_spacings_inside_and_not_by_its_own(gap, apa
     even = np.arange(100.0)
     assert isolated_levels(np.insert(even, 0, -gap)) == (apart, 0)
     assert isolated_levels(np.append(even, 99 + gap)) == (0, apart)
+
+
+def test_windows_reach_to_half_of_the_spectrum():
+    for statistic in (number_variance, rigidity):
+        statistic(np.arange(9.0), [4.0])
+        with pytest.raises(InputError, match="half of the spectrum"):
+            statistic(np.arange(9.0), [4.01])
+
+
+@pytest.mark.parametrize("octaves", [1, 2, 3, 4])
+def test_fluctuations_are_reliable_up_to_half_the_wavelength_of_the_slowest_that_is_left(octaves):
+    """Independent levels (a random walk about the ramp, closed to a ring) without their slowest modes."""
+    size, rng = 2000, np.random.default_rng(octaves)
+    walk = np.cumsum(rng.standard_normal(size))
+    waves = np.fft.rfft(walk - np.linspace(0.0, walk[-1], size))
+    waves[: 2**octaves] = 0.0
+    ring = np.fft.irfft(waves, size)
+    start = int(np.argmin(np.abs(ring - np.roll(ring, 1))))  # begin where the ring closes best
+    found = diagnose_smoothing(np.arange(size) + np.roll(ring, -start))
+    assert found.reliable_length == pytest.approx(size / (2 * (2**octaves - 1)))
+
+
+def test_slow_fluctuations_of_independent_levels_have_the_power_that_fast_ones_predict():
+    """Median of 60 random walks. The slope of the fast ones is known to 0.2: a factor of 3 five e-folds away."""
+    walks = np.cumsum(np.random.default_rng(8).standard_normal((60, 1000)), axis=1)
+    found = [diagnose_smoothing(np.arange(1000) + walk).low_frequency_power for walk in walks]
+    assert 0.5 < np.median(found) < 4
+
+
+def test_rigidity_is_the_integral_of_the_number_variance():
+    """Δ₃(L) = 2/L⁴ ∫₀ᴸ (L³ − 2L²r + r³) Σ²(r) dr; L/15 for independent levels, whose Σ² is r."""
+    for beta in (0, 1, 2, 4):
+        for length in (0.5, 3.0, 20.0):
+            r = (np.arange(100_000) + 0.5) / 100_000 * length
+            weight = 2 / length**4 * (length**3 - 2 * length**2 * r + r**3) * length / 100_000
+            expected = weight @ number_variance_curve(r, beta)
+            assert rigidity_curve(length, beta) == pytest.approx(expected, rel=1e-4)
+    assert number_variance_curve(3.0, 0) == 3.0
+
+
+def test_localisation_of_random_vectors_has_the_quantiles_of_their_law():
+    """log Σv⁴ of 40 000 Gaussian vectors, to four errors of 2000; it rises beyond them, up to a single component."""
+    square = np.random.default_rng(9).standard_normal((40_000, 50)) ** 2
+    logs = np.log((square**2).sum(axis=1) / square.sum(axis=1) ** 2)
+    for probability in (0.5, 0.2, 0.05):
+        place = _upper_quantile(50, probability, 0)
+        assert np.mean(logs > place) == pytest.approx(probability, rel=4 / np.sqrt(2000 * probability))
+    rare = [_upper_quantile(50, probability, 0) for probability in (1e-2, 1e-4, 1e-6)]
+    assert rare[0] < np.quantile(logs, 0.999) < rare[1] < rare[2]
+    assert np.mean(logs > rare[1]) < 3e-4
+    assert _upper_quantile(2, 1e-12, 0) == 0.0
+
+
+def test_no_level_lies_beyond_the_edges_of_marchenko_pastur():
+    low, high = mp_edges(0.5, 300, 100)
+    assert mp_cdf(np.array([0.5 * low, low, high, 1.2 * high, 9 * high]), 0.5, 300, 100) == pytest.approx(
+        [0, 0, 1, 1, 1]
+    )
 
 
 def test_symmetric_levels_of_many_matrices_are_those_of_each():

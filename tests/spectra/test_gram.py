@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from coulombgas import InputError
 from coulombgas.spectra import layer_spectrum
@@ -59,6 +60,15 @@ def test_kurtosis_is_that_of_the_entries():
     for values, truth in ((rng.normal(size=(700, 300)), 0.0), (rng.uniform(-1, 1, size=(700, 300)), -1.2)):
         for device in ("cpu", "jax"):
             assert layer_spectrum("w", values, device=device).kurtosis == pytest.approx(truth, abs=0.05)
+
+
+def test_kurtosis_without_vectors_is_about_the_mean_and_leaves_out_the_largest_entries():
+    values = np.random.default_rng(1).exponential(size=(300, 200))
+    found = layer_spectrum("w", values, vectors="none").kurtosis
+    assert found == pytest.approx(stats.kurtosis(values, axis=None), rel=1e-9)
+    values[5, 7] = 1e4  # far beyond 0.7 σ (MN)^{1/4}: a level of its own
+    rest = stats.kurtosis(np.delete(values.ravel(), 5 * 200 + 7))
+    assert layer_spectrum("w", values, vectors="none").kurtosis == pytest.approx(rest, rel=1e-9)
 
 
 @pytest.mark.parametrize("device", ["cpu", "jax"])

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from coulombgas import InputError, load_spectra
 from coulombgas.spectra import StoredArray, as_matrices, iterate_matrices
+from coulombgas.spectra._kernels import name_parts
 
 
 def random(*shape, seed=0):
@@ -124,7 +125,33 @@ def test_a_convolutional_lstm_is_cut_and_reshaped(tmp_path):
     np.testing.assert_array_equal(found["c/recurrent_kernel/output"], recurrent[..., 12:].reshape(36, 4))
 
 
+@pytest.mark.parametrize(
+    "names", [("input", "forget", "cell", "output"), ("update", "reset", "candidate")], ids=["LSTM", "GRU"]
+)
+def test_gates_of_a_keras_layer_lie_side_by_side(tmp_path, names):
+    arrays = {"r/kernel:0": random(7, 5 * len(names)), "r/recurrent_kernel:0": random(5, 5 * len(names))}
+    hdf5(tmp_path / "k.h5", arrays)
+    stems = {"r/kernel:0": "r/kernel", "r/recurrent_kernel:0": "r/recurrent_kernel"}
+    same(read(tmp_path / "k.h5"), {
+        f"{stems[key]}/{name}": value[:, 5 * i : 5 * (i + 1)]
+        for key, value in arrays.items() for i, name in enumerate(names)
+    })  # fmt: skip
+
+
 # kernels and stacks
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("kernel.value", ["kernel"]),
+        ("a/b/kernel/0", ["a", "b", "kernel"]),
+        ("value", ["value"]),
+        ("a.0.w", ["a", "0", "w"]),
+    ],
+)
+def test_what_flax_appends_is_no_part_of_a_name(name, parts):
+    assert name_parts(name) == parts
 
 
 @pytest.mark.parametrize(
@@ -313,6 +340,10 @@ def test_dora_needs_the_base(tmp_path):
     whole = base + 3 * B.astype(float) @ A
     truth = whole * (length / np.linalg.norm(whole, axis=1))[:, None]
     same(read(tmp_path / "dora", base=tmp_path / "base.safetensors"), {"a.q.weight": truth})
+    # of a matrix stored as inputs by outputs the same lengths are those of its columns
+    adapter(tmp_path / "turned", arrays, use_dora=True, fan_in_fan_out=True)
+    save_file({"a.q.weight": np.ascontiguousarray(base.T)}, tmp_path / "base.safetensors")
+    same(read(tmp_path / "turned", base=tmp_path / "base.safetensors"), {"a.q.weight": truth.T})
 
 
 @pytest.mark.parametrize(
