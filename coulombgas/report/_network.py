@@ -246,6 +246,8 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
     if layer.independence is not None:
         said = "; ".join(layer.independence.departures) or "nothing speaks against it"
         facts.append(("independent entries of one law", said))
+    if layer.structure is not None:
+        facts.append(("generalised Marchenko-Pastur", layer.structure.statement))
     if spectrum.change is not None:
         moved = f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}"
         facts.append(("distance from initialisation", moved))
