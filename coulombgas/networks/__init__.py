@@ -17,6 +17,7 @@ from ._spikes import Spike as Spike
 from ._spikes import SpikeFit as SpikeFit
 from ._spikes import find_spikes as find_spikes
 from ._structure import StructuredBulk as StructuredBulk
+from ._structure import departing_test as departing_test
 from ._structure import fit_structure as fit_structure
 from ._tail import MODELS as MODELS
 from ._tail import NO_TAIL as NO_TAIL
@@ -49,6 +50,7 @@ __all__ = [
     "Window",
     "analyse",
     "analyse_layer",
+    "departing_test",
     "find_spikes",
     "fit_bulk",
     "fit_repulsion",
