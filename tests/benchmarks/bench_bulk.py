@@ -1,6 +1,6 @@
 """Does the analysis of a matrix hold the truth for entries as they are: light, heavy, sparse, with signals, correlated?
 
-``python tests/benchmarks/bench_bulk.py [PART ...]`` prints one table a part; all take about five minutes.
+``python tests/benchmarks/bench_bulk.py [PART[=NUM] ...]`` prints one table a part, of NUM matrices a cell.
 
 - noise: independent entries of five laws, unit variance, four shapes. The goal of an interval is its nominal rate, 95%;
   that of false spikes and of a false "not independent" 1% each.
@@ -50,9 +50,10 @@ FREEDOM = 2 * (EXPONENT - 1)
 
 
 def main() -> None:
-    """Print the tables of the parts named, or of all."""
-    for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+    """Print the tables of the parts named, or of all; ``PART=NUM`` takes NUM matrices a cell."""
+    for word in sys.argv[1:] or PARTS:
+        part, _, number = word.partition("=")
+        PARTS[part](*([int(number)] if number else []))
 
 
 def generator(*cell: object) -> np.random.Generator:
