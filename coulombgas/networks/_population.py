@@ -12,7 +12,7 @@ edges.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -86,7 +86,7 @@ def generalised_law(population: Population, rows: int, columns: int, *, of_rows:
     return GeneralisedLaw(lower * unit, upper * unit, ends * unit, middle * unit, mass / total)
 
 
-def _inverse(population: Population, ratio: float, m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _inverse(population: Population, ratio: float, m: np.ndarray) -> tuple[Any, Any]:
     """z(m) + 1/m and z′(m), shape of m."""
     share = population.nodes / (1 + np.multiply.outer(m, population.nodes))
     return ratio * (share @ population.weights), 1 / m**2 - ratio * (share**2 @ population.weights)

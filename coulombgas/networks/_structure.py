@@ -20,7 +20,6 @@ from ._population import AUTOREGRESSIVE, LOG_NORMAL, Family, GeneralisedLaw, gen
 
 _DRAWS = 64
 _LARGEST, _ENTRIES = 96, 1 << 17  # columns and entries of the matrices that are drawn; larger ones are extrapolated
-_ROUNDS = 6
 _FIRST = 0.02  # of the squared parameter: 0.14
 _CLEAR = 0.5  # a second departure whose log p exceeds half of that of the first is one of its own
 _TESTS = {
@@ -110,18 +109,35 @@ def fit_structure(
     family, axis = _TESTS[test]
     problem = _Problem(family, max(shape), min(shape), of_rows=(shape[0] >= shape[1]) == (axis == 0))
     levels = np.asarray(eigenvalues, dtype=np.float64)
-    counts, null, fit = [num_spikes], None, None
     try:
-        while len(counts) <= _ROUNDS and levels.size - counts[-1] >= MIN_BULK:
-            fit = problem.fit(levels, counts[-1])
-            null = null or problem.null(fit, np.random.default_rng([seed, 4]))
-            found = int(np.count_nonzero(levels > null.threshold * fit.law.upper * fit.variance))
-            if found in counts:
-                break
-            counts.append(found)
+        fit, null = _settled(problem, levels, num_spikes, np.random.default_rng([seed, 4]))
     except ArithmeticError:
         return None
-    return None if fit is None or null is None else _result(family, ("rows", "columns")[axis], fit, null)
+    return _result(family, ("rows", "columns")[axis], fit, null)
+
+
+def _settled(problem: "_Problem", levels: np.ndarray, count: int, rng: np.random.Generator) -> tuple["_Fit", "_Null"]:
+    """The fit that finds as many levels beyond its threshold as were set aside, and the fewest of those that do.
+
+    A level set aside no longer widens the law, so that it may stay beyond it whether it belongs to the noise or not:
+    one level fewer is tried.
+    """
+    fit = problem.fit(levels, count)
+    null = problem.null(fit, rng)
+
+    def beyond(fit: _Fit) -> int:
+        return min(int(np.count_nonzero(levels > null.threshold * fit.law.upper * fit.variance)), most)
+
+    seen, most = {count}, levels.size - MIN_BULK
+    while (found := beyond(fit)) not in seen:
+        seen.add(found)
+        fit = problem.fit(levels, found)
+    while fit.num_beyond > 0:
+        fewer = problem.fit(levels, fit.num_beyond - 1)
+        if beyond(fewer) > fewer.num_beyond:
+            break
+        fit = fewer
+    return fit, null
 
 
 class _Fit(NamedTuple):
@@ -238,5 +254,5 @@ def _result(family: Family, side: str, fit: _Fit, null: _Null) -> StructuredBulk
         threshold=null.threshold * fit.law.upper * variance,
         num_beyond=fit.num_beyond,
         distance=fit.distance,
-        distance_limit=null.distance,
+        distance_limit=float(null.distance),
     )
