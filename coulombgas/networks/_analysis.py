@@ -48,7 +48,8 @@ class LayerAnalysis:
         independence: tests of independent entries of one law; None without a bulk or full rank.
         structure: bulk of unequal or correlated rows or columns, where one of these tests fails far beyond the others
             and the levels lie where the generalised Marchenko-Pastur law puts them; None elsewhere.
-        tail: tail exponent and model comparison of the levels.
+        tail: tail exponent and model comparison of the levels. The exponent of levels depends on the shape of the
+            matrix (as arXiv:2506.06280 found), and is printed nowhere.
         signal_tail: the same of the squared signal strengths θ² behind the spikes, when there are at least ten. Noise
             pushes an outlier from θ² to about θ² + (M + N)v, which makes the tail of the levels look steeper than
             that of the entries or signals that cause it.
@@ -88,6 +89,15 @@ class LayerAnalysis:
         """Whether the bulk is compatible with noise: Marchenko-Pastur, of independent entries, of full rank."""
         alike = self.independence is not None and self.independence.holds
         return self.spikes is not None and self.spikes.bulk.fits and alike
+
+    @property
+    def tail_exponent(self) -> Interval | None:
+        """The exponent that can be compared between matrices: that of the signals, where there is a tail.
+
+        That of the levels depends on the shape of the matrix, also where the entries follow the same law.
+        """
+        tailed = self.tail is not None and self.tail.preferred != NO_TAIL
+        return self.signal_tail.exponent if tailed and self.signal_tail is not None else None
 
     @property
     def step(self) -> int | None:

@@ -19,7 +19,7 @@ def short_row(layer: Any) -> dict[str, Any]:
             for spike in (layer.spikes.spikes if layer.spikes else ())
         ],
         "tail": {
-            "exponent": _numbers(layer.tail and layer.tail.exponent),
+            "exponent": _numbers(layer.tail_exponent),
             "preferred": layer.tail.preferred if layer.tail else None,
         },
         "spacing": {"brody": _numbers(layer.repulsion and layer.repulsion.brody), "ratio": _ratio(layer.ratio)},

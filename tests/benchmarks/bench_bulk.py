@@ -8,14 +8,13 @@
 - structure: rows or columns that are autoregressive (AR 0.3), and rows or columns of unequal scale (log-normal, 0.3):
   are they declared, and does the generalised Marchenko-Pastur law fit? Two controls that it does not know.
 - tails: exponents at one size and four aspects, of pure noise, of heavy-tailed entries and of signals; that of θ² is
-  2.25 in both. Hill's estimate of the upper half of the levels and the fit of the ``powerlaw`` package beside.
+  2.25 in both. Hill's estimate of the upper half of the levels stands beside, in plain NumPy.
 - many: equal signals of three times the threshold, up to a quarter of the rank: how many are counted?
 
 Each cell of a table has random numbers of its own.
 """
 
 import sys
-import warnings
 import zlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -230,12 +229,12 @@ def tails(num: int = 25) -> None:
             rng = generator("tails", name, shape)
             layers = [analyse_layer(layer_spectrum("w", draw(rng, shape)), seed=seed) for seed in range(num)]
             levels = [layer.spectrum.eigenvalues for layer in layers]
-            others = [np.mean([hill(one) for one in levels]), np.mean([others_fit(one) for one in levels[:5]])]
+            plain = f"{np.mean([hill(one) for one in levels]):.2f}"
             none = percent(layer.tail is not None and layer.tail.preferred == NO_TAIL for layer in layers)
             ours, signal = (exponents(layers, kind, truth) for kind in ("tail", "signal_tail"))
-            rows.append([name, "×".join(map(str, shape)), *(f"{one:.2f}" for one in others), *ours, none, *signal])
+            rows.append([name, "×".join(map(str, shape)), plain, *ours, none, *signal])
             print(*rows[-1], file=sys.stderr, flush=True)
-    header = ["tail of", "shape", "Hill", "powerlaw", "levels", "held, %", "“none”, %", "θ²", "held, %"]
+    header = ["tail of", "shape", "Hill", "levels", "held, %", "“none”, %", "θ²", "held, %"]
     table(rows, header, f"tails: mean exponents, {num} matrices each; that of θ² is {EXPONENT}")
 
 
@@ -253,15 +252,6 @@ def hill(levels: np.ndarray) -> float:
     """Hill's exponent of the upper half of the levels, as arXiv:2506.06280 takes it."""
     half = levels.size // 2
     return 1 + half / float(np.log(levels[-half:] / levels[-half - 1]).sum())
-
-
-def others_fit(levels: np.ndarray) -> float:
-    """The exponent of the powerlaw package, its x_min that of the smallest Kolmogorov distance."""
-    import powerlaw
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return float(powerlaw.Fit(levels, verbose=False).alpha)
 
 
 def heavy_entries(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

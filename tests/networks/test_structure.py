@@ -55,10 +55,11 @@ def test_moments_are_those_of_wick(family, of_rows):
 @pytest.mark.parametrize("of_rows", [True, False])
 @pytest.mark.parametrize("family", [LOG_NORMAL, AUTOREGRESSIVE])
 def test_edges_and_places_are_those_of_matrices(family, of_rows):
-    """Scales fixed at their quantiles, or a Cholesky factor: mean levels of 32 matrices within 0.75 spacings of the law.
+    """Scales fixed at their quantiles, or a Cholesky factor: mean levels of 32 matrices within 0.75 spacings.
 
-    A quarter of a spacing is the 1/N correction of a real matrix; a level scatters by 0.7, its mean by 0.12. The outermost lie within the Tracy-Widom scale, N^{-2/3} of the edge, of the edges. Control: Marchenko-Pastur
-    is off by more than 1.5 spacings.
+    A quarter of a spacing is the 1/N correction of a real matrix; a level scatters by 0.7, its mean by 0.12. The
+    outermost ones lie within the Tracy-Widom scale, N^{-2/3} of the edge, of the edges. Control: Marchenko-Pastur is
+    off by more than 1.5 spacings.
     """
     rows, columns, rng = 300, 100, np.random.default_rng(1)
     number = rows if of_rows else columns
