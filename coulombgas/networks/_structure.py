@@ -21,7 +21,8 @@ from ._population import AUTOREGRESSIVE, LOG_NORMAL, Family, GeneralisedLaw, gen
 _DRAWS = 64
 _LARGEST, _ENTRIES = 96, 1 << 17  # columns and entries of the matrices that are drawn; larger ones are extrapolated
 _FIRST = 0.02  # of the squared parameter: 0.14
-_CLEAR = 0.5  # a second departure whose log p exceeds half of that of the first is one of its own
+_CLEAR = 0.5  # share of log p from which on a second departure is one of its own
+_CAUSED = {"correlated rows": "unequal columns", "correlated columns": "unequal rows"}
 _TESTS = {
     "unequal rows": (LOG_NORMAL, 0), "unequal columns": (LOG_NORMAL, 1), "correlated rows": (AUTOREGRESSIVE, 0),
     "correlated columns": (AUTOREGRESSIVE, 1),
@@ -83,15 +84,20 @@ class StructuredBulk:
 
 
 def departing_test(tests: Independence) -> str | None:
-    """The test of rows or columns that fails far beyond the others; None where none does, or several do alike.
+    """The one test of rows and columns that fails; None where none does, or more than one structure is at work.
 
-    Correlated rows make unequal columns too, but far less clearly than they are seen themselves.
+    Correlated rows make unequal columns too, and correlated columns unequal rows, far less clearly than they are seen
+    themselves.
     """
-    found = sorted((tests.p_values[name], name) for name in _TESTS if name in tests.p_values)
-    failed = [(np.log(max(p_value, 1e-300)), name) for p_value, name in found if p_value < FALSE_ALARM / 5]
-    if not failed or (len(failed) > 1 and failed[1][0] < _CLEAR * failed[0][0]):
-        return None
-    return failed[0][1]
+    failed = [name for name in _TESTS if tests.p_values.get(name, 1.0) < FALSE_ALARM / 5]
+    for name, caused in _CAUSED.items():
+        if name in failed and caused in failed and _log(tests, caused) > _CLEAR * _log(tests, name):
+            failed.remove(caused)
+    return failed[0] if len(failed) == 1 else None
+
+
+def _log(tests: Independence, name: str) -> float:
+    return float(np.log(max(tests.p_values[name], 1e-300)))
 
 
 def fit_structure(

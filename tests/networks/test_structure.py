@@ -53,33 +53,31 @@ def test_moments_are_those_of_wick(family, of_rows):
 
 
 @pytest.mark.parametrize("of_rows", [True, False])
-@pytest.mark.parametrize("family", [LOG_NORMAL, AUTOREGRESSIVE])
-def test_edges_and_places_are_those_of_matrices(family, of_rows):
-    """Scales fixed at their quantiles, or a Cholesky factor: mean levels of 32 matrices within 0.75 spacings.
+@pytest.mark.parametrize("kind", ["scales", "neighbours"])
+def test_edges_and_places_are_those_of_matrices(kind, of_rows):
+    """Rows or columns of fixed scales, or correlated: mean levels of 32 matrices within 0.75 spacings of the law.
 
-    A quarter of a spacing is the 1/N correction of a real matrix; a level scatters by 0.7, its mean by 0.12. The
-    outermost ones lie within the Tracy-Widom scale, N^{-2/3} of the edge, of the edges. Control: Marchenko-Pastur is
-    off by more than 1.5 spacings.
+    A quarter of a spacing is the 1/N correction of a real matrix; a level scatters by 0.7, its mean by 0.12. Between an
+    edge and the mean of the outermost level, 1.2065 Tracy-Widom units away and known to 0.22, there are
+    (2/3π) 1.2065^{3/2} = 0.28 levels. Control: Marchenko-Pastur is off by more than 1.5 spacings.
     """
     rows, columns, rng = 300, 100, np.random.default_rng(1)
     number = rows if of_rows else columns
+    if kind == "scales":
+        square = np.exp(0.6 * norm.ppf((np.arange(number) + 0.5) / number))
+        root = np.diag(np.sqrt(square / square.mean()))
+    else:
+        root = np.linalg.cholesky(0.3 ** np.abs(np.subtract.outer(np.arange(number), np.arange(number))))
     sides = (rows, columns) if of_rows else (columns, rows)
-    scales = np.exp(0.3 * norm.ppf((np.arange(number) + 0.5) / number))
-    scales /= np.sqrt((scales**2).mean())
-    found = []
-    for _ in range(32):
-        if family is LOG_NORMAL:
-            matrix = rng.normal(size=sides) * scales[:, None]
-        else:
-            matrix = chained(rng, *sides)
-        found.append(levels_of(matrix))
-    mean = np.mean(found, axis=0)
-    law = generalised_law(family.population(0.3, number), rows, columns, of_rows=of_rows)
+    mean = np.mean([levels_of(root @ rng.normal(size=sides)) for _ in range(32)], axis=0)
+    population = Population(np.linalg.eigvalsh(root @ root.T), np.full(number, 1 / number))
+    law = generalised_law(population, rows, columns, of_rows=of_rows)
     places = np.arange(columns) + 0.5
     assert np.abs(columns * law.cdf(mean) - places).max() < 0.75
     assert np.abs(columns * mp_cdf(mean, 1.0, rows, columns) - places).max() > 1.5
-    assert abs(mean[-1] / law.upper - 1) < 2.5 * columns ** (-2 / 3)
-    assert abs(mean[0] / law.lower - 1) < 2.5 * columns ** (-2 / 3)
+    assert law.lower < mean[0] < mean[-1] < law.upper
+    assert columns * law.cdf(mean[[0]])[0] == pytest.approx(0.28, abs=0.25)
+    assert columns * (1 - law.cdf(mean[[-1]])[0]) == pytest.approx(0.28, abs=0.25)
 
 
 CASES = {
@@ -135,6 +133,7 @@ def test_one_structure_is_told_from_several():
     assert departing_test(outcome(correlated_rows=1e-40, unequal_columns=1e-6)) == "correlated rows"
     assert departing_test(outcome(correlated_rows=1e-40, unequal_columns=1e-30)) is None
     assert departing_test(outcome(correlated_rows=0.0, unequal_columns=0.0)) is None
+    assert departing_test(outcome(correlated_rows=1e-40, unequal_rows=1e-6)) is None
 
 
 def test_the_analysis_says_what_fits():
