@@ -84,8 +84,8 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
     if not long.any():
         return None
     small = long[np.abs(long) <= cut]
-    central = small - small.mean()
-    kurtosis = float((central**4).mean() / (central**2).mean() ** 2 - 3)
+    square = (small - small.mean()) ** 2
+    kurtosis = float((square**2).mean() / square.mean() ** 2 - 3)
     p_rows, p_columns = _unequal(long if short is None else short), _unequal(long.T)
     along = [_correlation(*signals.pairs(tall, of_rows=of_rows)) for of_rows in (True, False)]
     pair = [(p_rows, along[0]), (p_columns, along[1])]
@@ -172,12 +172,13 @@ def _unequal(part: np.ndarray) -> float:
     square = part**2
     square = np.minimum(square, _CAP * square.mean())
     score = square - square.mean()
-    spread = float((score**2).mean())
+    score_square = score**2
+    spread = float(score_square.mean())
     num, each = part.shape
     if spread <= 0 or num < 2:
         return 1.0
     between = each * float((score.mean(axis=1) ** 2).sum()) / spread * (part.size - 1) / part.size
-    excess = float((score**4).mean()) / spread**2 - 3
+    excess = float((score_square**2).mean()) / spread**2 - 3
     widening = max(1 + excess / (2 * each), 0.5)
     freedom = (num - 1) / widening
     return float(chi2.sf(between / widening, freedom))
