@@ -58,8 +58,8 @@ class StructuredBulk:
 
     @property
     def fits(self) -> bool:
-        """Whether the levels lie where the law puts them."""
-        return self.distance <= self.distance_limit
+        """Whether the levels lie where the law puts them, and their spread asks for a parameter other than 0."""
+        return self.distance <= self.distance_limit and self.parameter.lower > 0
 
     @property
     def statement(self) -> str:
