@@ -35,6 +35,7 @@ MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
 _COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
 _MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
+_MANY = 1 / 10  # of all levels: a sixteenth of equal signals is counted right, an eighth is not (bench_bulk.py many)
 _LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -237,6 +238,11 @@ def _fit_spikes(
         )
     if bulk.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
         warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
+    elif bulk.num_spikes > _MANY * levels.size:
+        warnings.append(
+            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; from "
+            "about a tenth on signals are taken for noise: at least so many, and variance and edge are descriptive"
+        )
     if not fit.converged:
         warnings.append("number of spikes not settled: the smaller of two candidates was taken")
     return fit
