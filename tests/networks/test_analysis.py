@@ -162,7 +162,7 @@ def test_heavy_entries_show_in_the_signals_rather_than_in_the_levels():
 
 
 def test_a_tail_without_signals_prints_no_exponent():
-    """The best exponent at the edge of noise grows with the aspect and is not printed; of heavy entries that of θ² is."""
+    """The best exponent at the edge of noise grows with the aspect and is not printed; of heavy entries θ²'s is."""
     rng = np.random.default_rng(13)
     edges = [analyse_layer(random_layer(rng, rows, columns)) for rows, columns in ((192, 192), (768, 48))]
     assert edges[1].tail.exponent.mean > 1.3 * edges[0].tail.exponent.mean
