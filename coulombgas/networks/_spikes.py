@@ -363,14 +363,17 @@ def _log_ratio(levels: np.ndarray, rank: int, edge: NoiseEdge, fits: _Fits) -> f
 
     As noise, x is the Tracy-Widom largest level, and has its part in the fit of the bulk: over the draws of that fit
 
-    .. math:: 1/p(x \mid \text{below}) = \langle 1/p(x \mid v, \nu)\rangle .
+    .. math:: 1/p(x \mid \text{below}) = \langle 1/p(x \mid \nu)\rangle ,
+
+    with the variance that ν and the sum of the levels give, on which all of them depend alike.
 
     As a spike, it has the density of outliers whose strength ℓ has the density 1/ℓ³ from the threshold on: half of all
     signals are within a factor √2 of the threshold, as they may be without being seen; the mean over the draws of the
     fit without x.
     """
     columns, value = levels.size, float(levels[-1 - rank])
-    variance, rows = _noise_draws(fits(rank), edge, 400)
+    rows = _noise_draws(fits(rank), edge, 400)[1]
+    variance = fits(rank).best_variance * (fits(rank).rows.mean - rank) / (rows - rank)
     centre, scale = edge.scale(variance, rows - rank, columns - rank)
     noise = edge_log_density((value - centre) / scale) - np.log(scale)
     as_noise = np.log(noise.size) - float(logsumexp(-noise))
