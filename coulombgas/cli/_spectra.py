@@ -269,7 +269,7 @@ class _Rows:
             f"{fit.bulk.edge:.3g}" if fit else "–",
             fit.num_spikes if fit else "–",
             f"{layer.stable_rank.mean:.1f}" if layer.stable_rank else "–",
-            _interval(tail.exponent if tail and tail.preferred != "none" else None),
+            _interval(layer.tail_exponent),
             tail.preferred if tail else "–",
             _interval(repulsion and repulsion.brody),
             f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",

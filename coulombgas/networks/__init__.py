@@ -16,6 +16,9 @@ from ._repulsion import fit_repulsion as fit_repulsion
 from ._spikes import Spike as Spike
 from ._spikes import SpikeFit as SpikeFit
 from ._spikes import find_spikes as find_spikes
+from ._structure import StructuredBulk as StructuredBulk
+from ._structure import departing_test as departing_test
+from ._structure import fit_structure as fit_structure
 from ._tail import MODELS as MODELS
 from ._tail import NO_TAIL as NO_TAIL
 from ._tail import TailFit as TailFit
@@ -42,13 +45,16 @@ __all__ = [
     "RepulsionFit",
     "Spike",
     "SpikeFit",
+    "StructuredBulk",
     "TailFit",
     "Window",
     "analyse",
     "analyse_layer",
+    "departing_test",
     "find_spikes",
     "fit_bulk",
     "fit_repulsion",
+    "fit_structure",
     "fit_tail",
     "follow",
     "independence",

@@ -27,6 +27,7 @@ from ._independence import Independence, independence
 from ._layer_rows import full_row, short_row
 from ._repulsion import RepulsionFit, fit_repulsion
 from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
+from ._structure import StructuredBulk, departing_test, fit_structure
 from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
 
 MIN_BULK_LEVELS = 8
@@ -34,6 +35,7 @@ MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
 _COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
 _MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
+_MANY = 1 / 10  # of all levels: a sixteenth of equal signals is counted right, an eighth is not (bench_bulk.py many)
 _LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
@@ -45,7 +47,10 @@ class LayerAnalysis:
         spectrum: the levels it is about.
         spikes: bulk and outliers; None with too few levels.
         independence: tests of independent entries of one law; None without a bulk or full rank.
-        tail: tail exponent and model comparison of the levels.
+        structure: bulk of unequal or correlated rows or columns, where one of these tests fails far beyond the others
+            and the levels lie where the generalised Marchenko-Pastur law puts them; None elsewhere.
+        tail: tail exponent and model comparison of the levels. The exponent of levels depends on the shape of the
+            matrix (as arXiv:2506.06280 found), and is printed nowhere.
         signal_tail: the same of the squared signal strengths θ² behind the spikes, when there are at least ten. Noise
             pushes an outlier from θ² to about θ² + (M + N)v, which makes the tail of the levels look steeper than
             that of the entries or signals that cause it.
@@ -62,6 +67,7 @@ class LayerAnalysis:
     spectrum: LayerSpectrum = field(repr=False)
     spikes: SpikeFit | None = None
     independence: Independence | None = None
+    structure: StructuredBulk | None = None
     tail: TailFit | None = None
     signal_tail: TailFit | None = None
     unfolding: Unfolding | None = field(default=None, repr=False)
@@ -84,6 +90,15 @@ class LayerAnalysis:
         """Whether the bulk is compatible with noise: Marchenko-Pastur, of independent entries, of full rank."""
         alike = self.independence is not None and self.independence.holds
         return self.spikes is not None and self.spikes.bulk.fits and alike
+
+    @property
+    def tail_exponent(self) -> Interval | None:
+        """The exponent that can be compared between matrices: that of the signals, where there is a tail.
+
+        That of the levels depends on the shape of the matrix, also where the entries follow the same law.
+        """
+        tailed = self.tail is not None and self.tail.preferred != NO_TAIL
+        return self.signal_tail.exponent if tailed and self.signal_tail is not None else None
 
     @property
     def step(self) -> int | None:
@@ -176,7 +191,8 @@ def analyse_layer(
     if positive[-1] - positive[0] < 1e-6 * positive[-1]:
         return LayerAnalysis(spectrum=spectrum, warnings=(*warnings, "all levels are equal: nothing to analyse"))
     spikes = _fit_spikes(spectrum, positive, level, seed, warnings)
-    alike = _independence(spectrum, spikes, warnings)
+    alike = _independence(spectrum, spikes)
+    structure = _structure(spectrum, positive, spikes, alike, seed, warnings)
     tail = _fit_tail(positive, spikes, seed, warnings)
     if unfolding == "auto" and abs(spectrum.kurtosis) > _MOST_KURTOSIS:
         unfolding = "spline"
@@ -185,6 +201,7 @@ def analyse_layer(
         spectrum=spectrum,
         spikes=spikes,
         independence=alike,
+        structure=structure,
         tail=tail,
         signal_tail=_fit_signals(positive, spikes, seed),
         localisation=_localisation(spectrum, spikes, level, seed),
@@ -221,21 +238,42 @@ def _fit_spikes(
         )
     if bulk.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
         warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
+    elif bulk.num_spikes > _MANY * levels.size:
+        warnings.append(
+            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; from "
+            "about a tenth on signals are taken for noise: at least so many, and variance and edge are descriptive"
+        )
     if not fit.converged:
         warnings.append("number of spikes not settled: the smaller of two candidates was taken")
     return fit
 
 
-def _independence(spectrum: LayerSpectrum, spikes: SpikeFit | None, warnings: list[str]) -> Independence | None:
-    if spikes is None or spectrum.rank < spectrum.columns:
+def _independence(spectrum: LayerSpectrum, spikes: SpikeFit | None) -> Independence | None:
+    return None if spikes is None or spectrum.rank < spectrum.columns else independence(spectrum, spikes.bulk)
+
+
+def _structure(
+    spectrum: LayerSpectrum,
+    levels: np.ndarray,
+    spikes: SpikeFit | None,
+    found: Independence | None,
+    seed: int,
+    warnings: list[str],
+) -> StructuredBulk | None:
+    """The generalised Marchenko-Pastur bulk where it fits; says what is wrong with the entries, and what fits."""
+    if spikes is None or found is None or found.holds:
         return None
-    found = independence(spectrum, spikes.bulk)
-    if not found.holds:
-        warnings.append(
-            f"entries are not independent draws of one law: {'; '.join(found.departures)}; variance, rows, edge and "
-            "spikes, which assume it, are descriptive"
-        )
-    return found
+    test = departing_test(found)
+    fit = None
+    if test is not None:
+        fit = fit_structure(levels, spectrum.shape, test, num_spikes=spikes.bulk.num_spikes, seed=seed)
+    fits = fit is not None and fit.fits
+    said = fit.statement if fit is not None and fits else "no generalised Marchenko-Pastur law was found to fit"
+    warnings.append(
+        f"entries are not independent draws of one law: {'; '.join(found.departures)}; variance, rows, edge and "
+        f"spikes, which assume it, are descriptive; {said}"
+    )
+    return fit if fits else None
 
 
 def _fit_tail(levels: np.ndarray, spikes: SpikeFit | None, seed: int, warnings: list[str]) -> TailFit | None:

@@ -19,7 +19,7 @@ def short_row(layer: Any) -> dict[str, Any]:
             for spike in (layer.spikes.spikes if layer.spikes else ())
         ],
         "tail": {
-            "exponent": _numbers(layer.tail and layer.tail.exponent),
+            "exponent": _numbers(layer.tail_exponent),
             "preferred": layer.tail.preferred if layer.tail else None,
         },
         "spacing": {"brody": _numbers(layer.repulsion and layer.repulsion.brody), "ratio": _ratio(layer.ratio)},
@@ -60,6 +60,7 @@ def _bulk(layer: Any) -> dict[str, Any]:
         "aspect": _numbers(bulk and bulk.aspect),
         "lower_edge": bulk.lower_edge if bulk else None,
         "independence": layer.independence.as_dict() if layer.independence else None,
+        "structure": layer.structure.as_dict() if layer.structure else None,
         "marchenko_pastur": {"distance": bulk.distance, "limit": bulk.distance_limit} if bulk else None,
         "num_spikes_probability": (
             dict(zip(map(str, spikes.candidates), spikes.probabilities.tolist(), strict=True)) if spikes else None

@@ -12,10 +12,10 @@ belongs to the noise is not certain, and the posterior of variance and rows is t
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import logsumexp, ndtr
 
 from coulombgas._checks import check_in_interval
 from coulombgas._interval import Interval, summarise
@@ -26,11 +26,12 @@ from ._edge import TRACY_WIDOM_SD, NoiseEdge, edge_log_density, edge_log_surviva
 
 LEVEL = 0.01
 _MAX_ROUNDS = 30
-_LARGEST_STRENGTH = 1e4
+_LARGEST_STRENGTH = 1e4  # of a signal, in units of the threshold
 _CANDIDATES = 12
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 _NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
 _RARE = 0.01  # numbers of spikes less probable than that are left out of the average
+_CERTAIN, _NEGLIGIBLE = -25.0, 12.0
 _TOGETHER = 3.0  # a pair of equal signals is closer than that in 90% of cases
 
 
@@ -132,12 +133,13 @@ def find_spikes(
         if found in seen:
             break
     converged = bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
-    number = _number_posterior(levels, bulk, most, edge)
+    fits = _Fits(levels, rows, {bulk.num_spikes: bulk}, options)
+    number = _number_posterior(levels, bulk, most, edge, fits)
     threshold = _threshold(bulk, level, edge)
     p_values = _p_values(levels, bulk, count, edge)
     if entries is not None and entries.large and entries.shuffled is None:
         p_values = _with_entries(levels, bulk, p_values, edge, entries, level)
-    bulk = _averaged(levels, rows, bulk, number, options)
+    bulk = _averaged(bulk, number, fits, seed)
     outliers = _spikes(levels, bulk, p_values, seed)
     spikes = tuple(one for one in outliers if one.p_value < level)
     return SpikeFit(
@@ -145,15 +147,28 @@ def find_spikes(
     )
 
 
-def _averaged(levels: np.ndarray, rows: int, bulk: BulkFit, number: dict[str, Any], options: dict[str, Any]) -> BulkFit:
+class _Fits(NamedTuple):
+    """Bulks with any number of levels set aside, each fitted once."""
+
+    levels: np.ndarray
+    rows: int
+    known: dict[int, BulkFit]
+    options: dict[str, Any]
+
+    def __call__(self, count: int) -> BulkFit:
+        if count not in self.known:
+            self.known[count] = fit_bulk(self.levels, self.rows, num_spikes=count, **self.options)
+        return self.known[count]
+
+
+def _averaged(bulk: BulkFit, number: dict[str, np.ndarray], fits: _Fits, seed: int) -> BulkFit:
     """The bulk with draws from its posterior under each number of spikes, as often as that number is probable."""
     likely = number["probabilities"] >= _RARE
     weights = number["probabilities"][likely] / number["probabilities"][likely].sum()
     counts = number["candidates"][likely].tolist()
     if counts == [bulk.num_spikes]:
         return bulk
-    fits = [bulk if k == bulk.num_spikes else fit_bulk(levels, rows, num_spikes=k, **options) for k in counts]
-    return mixed(bulk, fits, weights, options["seed"])
+    return mixed(bulk, [fits(count) for count in counts], weights, seed)
 
 
 def _with_entries(
@@ -219,7 +234,7 @@ def signal_squares(levels: np.ndarray, fit: SpikeFit) -> np.ndarray:
     return spike_strength(top, variance, np.asarray(rows), levels.size) * rows * variance
 
 
-def outlier_sd(strength: Numeric, variance: float, rows: float, columns: int) -> Any:
+def outlier_sd(strength: Numeric, variance: Numeric, rows: Numeric, columns: int) -> Any:
     """Standard deviation of an outlier eigenvalue with signal strength ℓ = θ²/(M v) above the threshold √r."""
     ratio = columns / rows
     ell = np.maximum(strength, np.sqrt(ratio) * (1 + 1e-6))
@@ -265,14 +280,19 @@ def _robust_count(levels: np.ndarray, rows: int, level: float, edge: NoiseEdge) 
 def _p_values(levels: np.ndarray, bulk: BulkFit, count: int, edge: NoiseEdge) -> np.ndarray:
     """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it."""
     ranks = np.arange(count)
-    draws = slice(None, None, max(bulk.variance_draws.size // 100, 1))
-    variance, rows = bulk.variance_draws[draws, None], bulk.rows_draws[draws, None]
-    if edge.rows is not None:
-        rows = np.array([[float(edge.rows)]])
-        variance = bulk.best_variance * (bulk.rows.mean - bulk.num_spikes) / (rows - bulk.num_spikes)
+    variance, rows = _noise_draws(bulk, edge, 100)
     centre, scale = edge.scale(variance, rows - ranks, levels.size - ranks)
     standard = (levels[::-1][:count] - centre) / scale
     return np.exp(edge_log_survival(standard)).mean(axis=0)
+
+
+def _noise_draws(bulk: BulkFit, edge: NoiseEdge, num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of variance and rows, shape (draw, 1); the best variance alone where the edge was simulated."""
+    if edge.rows is not None:
+        rows = np.array([[float(edge.rows)]])
+        return bulk.best_variance * (bulk.rows.mean - bulk.num_spikes) / (rows - bulk.num_spikes), rows
+    draws = slice(None, None, max(bulk.variance_draws.size // num, 1))
+    return bulk.variance_draws[draws, None], bulk.rows_draws[draws, None]
 
 
 def _threshold(bulk: BulkFit, level: float, edge: NoiseEdge) -> float:
@@ -311,30 +331,59 @@ def _num_near(positions: np.ndarray, sd: np.ndarray) -> np.ndarray:
     return np.bincount(group)[group]
 
 
-def _number_posterior(levels: np.ndarray, bulk: BulkFit, most: int, edge: NoiseEdge) -> dict[str, np.ndarray]:
+def _number_posterior(
+    levels: np.ndarray, bulk: BulkFit, most: int, edge: NoiseEdge, fits: _Fits
+) -> dict[str, np.ndarray]:
     r"""Posterior of the number of spikes k, from the ratio of two densities for each level from the top down.
 
-    As a spike, a level has the density of outliers whose strength ℓ has the density 1/ℓ³ from the threshold to 10⁴:
-    half of all signals are within a factor √2 of the threshold, as they may be without being seen. As noise, that of
-    Tracy-Widom. The prior of k is (1/2)^{k+1}.
+    The prior of k is (1/2)^{k+1}. Levels that noise reaches with probability e⁻²⁵ at the most are spikes.
     """
     start = max(bulk.num_spikes - _CANDIDATES // 2, 0)
-    candidates = np.arange(start, min(start + _CANDIDATES, most) + 1)
-    ranks = candidates[:-1]
-    rows, columns, variance = bulk.rows.mean, levels.size, bulk.best_variance
-    top = levels[::-1][ranks]
-    centre, scale = edge.scale(np.asarray(variance), rows - ranks, columns - ranks)
-    as_noise = edge_log_density((top - centre) / scale) - np.log(scale)
-    threshold = np.sqrt(columns / rows)
-    ell = np.geomspace(threshold * (1 + 1e-4), _LARGEST_STRENGTH, 400)
+    ranks = np.arange(start, min(start + _CANDIDATES, most))
+    variance, rows = _noise_draws(bulk, edge, 100)
+    centre, scale = (part.mean(axis=0) for part in edge.scale(variance, rows - ranks, levels.size - ranks))
+    certain = edge_log_survival((levels[::-1][ranks] - centre) / scale) < _CERTAIN
+    start += int(np.argmin(np.append(certain, False)))
+    log_mass, least = [0.0], np.inf
+    for rank, middle in zip(ranks.tolist(), centre.tolist(), strict=True):
+        if rank < start:
+            continue
+        ratio = _log_ratio(levels, rank, edge, fits)
+        # below the edge the kernels' tails, heavier than Tracy-Widom's, must not win
+        least = min(least, ratio)
+        log_mass.append(log_mass[-1] + (least if levels[-1 - rank] < middle else ratio) - np.log(2))
+        if log_mass[-1] < max(log_mass) - _NEGLIGIBLE:
+            break
+    mass = np.exp(np.array(log_mass) - max(log_mass))
+    return {"candidates": start + np.arange(mass.size), "probabilities": mass / mass.sum()}
+
+
+def _log_ratio(levels: np.ndarray, rank: int, edge: NoiseEdge, fits: _Fits) -> float:
+    r"""log of p(x | the levels below, x a spike) / p(x | the levels below, x noise), with ``rank`` levels above x.
+
+    As noise, x is the Tracy-Widom largest level, and has its part in the fit of the bulk: over the draws of that fit
+
+    .. math:: 1/p(x \mid \text{below}) = \langle 1/p(x \mid \nu)\rangle ,
+
+    with the variance that ν and the sum of the levels give, on which all of them depend alike.
+
+    As a spike, it has the density of outliers whose strength ℓ has the density 1/ℓ³ from the threshold on: half of all
+    signals are within a factor √2 of the threshold, as they may be without being seen; the mean over the draws of the
+    fit without x.
+    """
+    columns, value = levels.size, float(levels[-1 - rank])
+    rows = _noise_draws(fits(rank), edge, 400)[1]
+    variance = fits(rank).best_variance * (fits(rank).rows.mean - rank) / (rows - rank)
+    centre, scale = edge.scale(variance, rows - rank, columns - rank)
+    noise = edge_log_density((value - centre) / scale) - np.log(scale)
+    as_noise = np.log(noise.size) - float(logsumexp(-noise))
+    variance, rows = _noise_draws(fits(rank + 1), edge, 50)
+    scale = edge.scale(variance, rows - rank, columns - rank)[1]
+    growth = np.geomspace(1 + 1e-4, _LARGEST_STRENGTH, 200)
+    ell = np.sqrt(columns / rows) * growth
     position = variance * rows * (1 + ell) * (1 + columns / rows / ell) * edge.stretch
-    sd = np.maximum(outlier_sd(ell, variance, rows, columns), scale.mean() if scale.size else 1.0)
-    kernel = np.exp(-(((top[:, None] - position) / sd) ** 2) / 2) / (np.sqrt(2 * np.pi) * sd)
-    weight = 1 / ell**2  # on a geometric grid: density 1/ℓ³
-    as_spike = np.log(np.maximum(kernel @ weight / weight.sum(), 1e-300))
-    ratio = as_spike - as_noise
-    inside = top < centre  # below the edge the kernels' tails, heavier than Tracy-Widom's, must not win
-    ratio = np.where(inside, np.minimum.accumulate(ratio), ratio)
-    log_mass = np.concatenate([[0.0], np.cumsum(ratio)]) - candidates * np.log(2)
-    mass = np.exp(log_mass - log_mass.max())
-    return {"candidates": candidates, "probabilities": mass / mass.sum()}
+    sd = np.maximum(outlier_sd(ell, variance, rows, columns), scale)
+    kernel = np.exp(-(((value - position) / sd) ** 2) / 2) / (np.sqrt(2 * np.pi) * sd)
+    weight = 1 / growth**2  # on a geometric grid: density 1/ℓ³
+    as_spike = float((kernel @ weight).mean() / weight.sum())
+    return float(np.log(max(as_spike, 1e-300))) - as_noise

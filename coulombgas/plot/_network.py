@@ -133,7 +133,8 @@ def _tail(axis, layer: LayerAnalysis) -> None:
         grid, mean, low, high = tail_curve(layer)
         axis.fill_between(grid, low, high, color=BAND, alpha=0.5, lw=0)
         axis.plot(grid, mean, color=MODEL)
-        axis.set_title(f"Tail: {layer.tail.preferred}, exponent {layer.tail.exponent.mean:.2f}")
+        exponent = f", exponent of the signals {layer.tail_exponent.mean:.2f}" if layer.tail_exponent else ""
+        axis.set_title(f"Tail: {layer.tail.preferred}{exponent}")
         axis.set_ylim(bottom=0.5 / layer.spectrum.columns)
 
 

@@ -103,8 +103,8 @@ def _tail(layer: LayerAnalysis) -> tuple[str, str]:
     chart.dots(x[chosen], y[chosen], SERIES[0], 1.7)
     if layer.tail is not None and fitted:
         chart.line(*tail_curve(layer)[:2])
-        exponent = layer.tail.exponent
-        chart.note(f"exponent {exponent.mean:.2f} [{exponent.lower:.2f}, {exponent.upper:.2f}]")
+        if (exponent := layer.tail_exponent) is not None:
+            chart.note(f"exponent of the signals {exponent.mean:.2f} [{exponent.lower:.2f}, {exponent.upper:.2f}]")
     return chart.svg(caption), caption + "."
 
 
@@ -165,11 +165,7 @@ def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
 
 
 def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
-    found = [
-        (index, *layer.tail.exponent[:3])
-        for index, layer in enumerate(layers)
-        if layer.tail is not None and layer.tail.preferred != NO_TAIL
-    ]
+    found = [(index, *layer.tail_exponent[:3]) for index, layer in enumerate(layers) if layer.tail_exponent is not None]
     if not found:
         return None
     index, mean, low, high = np.array(found).T
@@ -178,7 +174,7 @@ def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
     for x, a, b in zip(index, low, high, strict=True):
         chart.line(np.full(2, x), np.minimum([a, b], top), BAND, thickness=1.6)
     chart.dots(index, np.minimum(mean, top), MODEL, 2.0)
-    return chart.svg("exponents"), "Tail exponent with its 95% interval, matrices with a tail beyond noise."
+    return chart.svg("exponents"), "Tail exponent of the signals with its 95% interval, matrices with ten or more."
 
 
 def _all_histories(trajectories: Sequence[LayerTrajectory]) -> tuple[str, str]:

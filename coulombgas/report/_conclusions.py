@@ -96,21 +96,22 @@ def _bulks(layers: Sequence[LayerAnalysis]) -> str:
 
 def _tails(layers: Sequence[LayerAnalysis]) -> str:
     fitted = [(layer, layer.tail) for layer in layers if layer.tail is not None]
-    heavy = [(layer, tail.exponent.mean) for layer, tail in fitted if tail.preferred == "power law"]
+    heavy = [layer for layer, tail in fitted if tail.preferred == "power law"]
     if not fitted:
         return ""
     if not heavy:
         other = sum(tail.preferred != NO_TAIL for _, tail in fitted)
         rest = f"a log-normal or exponential describes {other}, the rest have none"
         return f"No power-law tail in {_of(len(fitted))}: {rest}."
-    values = sorted(value for _, value in heavy)
+    said = f"A power law describes the tail best in {len(heavy)} of {_of(len(fitted))}"
+    known = [(layer, layer.tail_exponent.mean) for layer in heavy if layer.tail_exponent is not None]
+    if not known:
+        return f"{said}; there are too few signals beyond the noise for an exponent."
+    values = sorted(value for _, value in known)
     span = f"{values[0]:.2g}" if len(values) == 1 else f"{values[0]:.2g} to {values[-1]:.2g}"
-    odd = [layer.name for layer, value in heavy if not _USUAL_EXPONENTS[0] <= value <= _USUAL_EXPONENTS[1]]
+    odd = [layer.name for layer, value in known if not _USUAL_EXPONENTS[0] <= value <= _USUAL_EXPONENTS[1]]
     outside = f"; outside of that {'lies' if len(odd) == 1 else 'lie'} {named(odd)}" if odd else ""
-    return (
-        f"A power law describes the tail best in {len(heavy)} of {_of(len(fitted))}, with exponent {span} ({_SOURCE}"
-        f"{outside})."
-    )
+    return f"{said}, with exponent {span} of the signals, freed of the noise ({_SOURCE}{outside})."
 
 
 def _ranks(layers: Sequence[LayerAnalysis]) -> str:

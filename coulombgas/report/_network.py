@@ -8,7 +8,7 @@ import numpy as np
 
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
-from coulombgas.networks import NO_TAIL, LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
+from coulombgas.networks import LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
 from coulombgas.plot import layer_charts, overview_charts, thumbnail
 from coulombgas.spectra import package_versions, printable
 
@@ -166,10 +166,8 @@ def _cells(layer: LayerAnalysis) -> list[_Cell]:
         if layer.stable_rank
         else _Cell(text="–")
     )
-    if tail and tail.preferred != NO_TAIL:
-        cells += [_interval_cell(tail.exponent), _Cell(text=tail.preferred, value=tail.preferred)]
-    else:
-        cells += [_Cell(text="–"), _Cell(text="none" if tail else "–")]
+    cells.append(_interval_cell(layer.tail_exponent) if layer.tail_exponent else _Cell(text="–"))
+    cells.append(_Cell(text=tail.preferred, value=tail.preferred) if tail else _Cell(text="–"))
     cells.append(_interval_cell(repulsion.brody) if repulsion else _Cell(text="–"))
     cells.append(
         _Cell(text=f"{ratio.mean:.3f}", value=ratio.mean, small=f"± {ratio.error:.3f}") if ratio else _Cell(text="–")
@@ -246,6 +244,8 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
     if layer.independence is not None:
         said = "; ".join(layer.independence.departures) or "nothing speaks against it"
         facts.append(("independent entries of one law", said))
+    if layer.structure is not None:
+        facts.append(("generalised Marchenko-Pastur", layer.structure.statement))
     if spectrum.change is not None:
         moved = f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}"
         facts.append(("distance from initialisation", moved))

@@ -25,7 +25,10 @@ _MAX_LARGE = 64
 _HILL = 20
 _OUTLYING = 1e-3  # false-alarm rate of the largest gap between the largest entries
 _MAX_SHUFFLES, _MIN_SHUFFLES = 60, 20
-_SHUFFLE_WORK = 3e9  # multiplications in all shuffles of a matrix, about a second
+_MORE_SHUFFLES = 240  # where the first leave a doubt
+_DOUBTFUL = (1.5, 5.0)  # standard deviations of the largest level above its mean where that is so
+_CLOSE = 1.4  # ratio of a displacement to its limit, or of the limit to it
+_SHUFFLE_WORK = 3e9  # multiplications in all shuffles of a matrix: about a second
 _FAR = 0.1  # error of the edge to first order in κ₄/√(MN) that needs no shuffles, in units of the edge's width
 
 
@@ -82,8 +85,8 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
     if not long.any():
         return None
     small = long[np.abs(long) <= cut]
-    central = small - small.mean()
-    kurtosis = float((central**4).mean() / (central**2).mean() ** 2 - 3)
+    square = (small - small.mean()) ** 2
+    kurtosis = float((square**2).mean() / square.mean() ** 2 - 3)
     p_rows, p_columns = _unequal(long if short is None else short), _unequal(long.T)
     along = [_correlation(*signals.pairs(tall, of_rows=of_rows)) for of_rows in (True, False)]
     pair = [(p_rows, along[0]), (p_columns, along[1])]
@@ -91,7 +94,7 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
         pair.reverse()
     tests = (pair[0][0], pair[1][0], pair[0][1][1], pair[1][1][1])
     large = _large(tall, cut)
-    shuffled = _shuffled(long, max((cut, *large)), kurtosis, seed) if step == 1 else None
+    shuffled = _shuffled(long, max((cut, *large)), kurtosis, signals.weak(levels), seed) if step == 1 else None
     return Entries(kurtosis, large, tests, (pair[0][1][0], pair[1][1][0]), shuffled)
 
 
@@ -124,6 +127,7 @@ class _Signals:
             strong = strong[(right[:, strong - (columns - count)] ** 2).max(axis=0, initial=0.0) < _LOCALISED]
         self._vectors = np.zeros((columns, 0)) if right is None else right[:, strong - (columns - count)]
         rest = float(np.delete(levels, strong).mean()) if strong.size < levels.size else 0.0
+        self._strong = strong
         self._taken = 1 - np.sqrt(rest / levels[strong])
 
     def rest(self, tall: np.ndarray, rows: Any, columns: Any) -> np.ndarray:
@@ -134,6 +138,10 @@ class _Signals:
             along = np.concatenate([block @ self._vectors for block in blocks(tall[rows])])
             part = part - (along * self._taken) @ self._vectors[columns].T
         return part - part.mean()
+
+    def weak(self, levels: np.ndarray) -> np.ndarray:
+        """The levels without those of the strong signals."""
+        return np.delete(levels, self._strong)
 
     def pairs(self, tall: np.ndarray, *, of_rows: bool) -> tuple[np.ndarray, np.ndarray]:
         """Rows (or columns) and their neighbours, with the same number of entries each."""
@@ -167,12 +175,13 @@ def _unequal(part: np.ndarray) -> float:
     square = part**2
     square = np.minimum(square, _CAP * square.mean())
     score = square - square.mean()
-    spread = float((score**2).mean())
+    score_square = score**2
+    spread = float(score_square.mean())
     num, each = part.shape
     if spread <= 0 or num < 2:
         return 1.0
     between = each * float((score.mean(axis=1) ** 2).sum()) / spread * (part.size - 1) / part.size
-    excess = float((score**4).mean()) / spread**2 - 3
+    excess = float((score_square**2).mean()) / spread**2 - 3
     widening = max(1 + excess / (2 * each), 0.5)
     freedom = (num - 1) / widening
     return float(chi2.sf(between / widening, freedom))
@@ -199,8 +208,12 @@ def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:
     return tuple(top[first:num].tolist())
 
 
-def _shuffled(long: np.ndarray, cut: float, kurtosis: float, seed: int) -> ShuffledLevels | None:
-    """Levels of the entries in random order, up to the cut or, where they continue their law, beyond it."""
+def _shuffled(long: np.ndarray, cut: float, kurtosis: float, own: np.ndarray, seed: int) -> ShuffledLevels | None:
+    """Levels of the entries up to the cut or, where they continue their law, beyond it, in random order.
+
+    Sixty orders leave the edge and the limit of the displacement uncertain by a tenth of their scatter, which makes
+    false alarms more frequent; more are drawn where the matrix's ``own`` levels lie close enough for that to matter.
+    """
     rows, columns = long.shape
     number = min(_MAX_SHUFFLES, int(_SHUFFLE_WORK / (rows * columns**2)))
     upper = mp_edges(1.0, rows, columns)[1]
@@ -211,21 +224,41 @@ def _shuffled(long: np.ndarray, cut: float, kurtosis: float, seed: int) -> Shuff
     rng = np.random.default_rng(seed)
     small = np.where(np.abs(long) <= cut, long, 0.0)
     mean_square = float((small**2).mean())
-    found = []
-    for _ in range(number):
-        mixed = rng.permutation(small.ravel()).reshape(rows, columns)
-        levels = np.linalg.eigvalsh(mixed.T @ mixed) / mean_square
-        if levels[0] > 1e-13 * levels[-1]:
-            found.append(levels)
-    return _summary(np.array(found), rows) if len(found) >= _MIN_SHUFFLES // 2 else None
+    found = _orders(small, number, rng) / mean_square
+    if len(found) < _MIN_SHUFFLES // 2:
+        return None
+    summary = _summary(found, rows)
+    if number == _MAX_SHUFFLES and _doubtful(own / mean_square, summary, rows):
+        summary = _summary(np.concatenate([found, _orders(small, _MORE_SHUFFLES, rng) / mean_square]), rows)
+    return summary
+
+
+def _orders(small: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Levels of the entries in random order, those of full rank; shape (order, column)."""
+    found = np.empty((number, small.shape[1]))
+    for index in range(number):
+        mixed = rng.permutation(small.ravel()).reshape(small.shape)
+        found[index] = np.linalg.eigvalsh(mixed.T @ mixed)
+    return found[found[:, 0] > 1e-13 * found[:, -1]]
+
+
+def _doubtful(own: np.ndarray, summary: ShuffledLevels, rows: int) -> bool:
+    """Whether more orders may tell noise from signal, or the law of the bulk from another."""
+    columns = len(summary.levels)
+    top = (own[-1] - summary.edge_mean) / summary.edge_sd
+    low = min(own.size, columns)
+    place = mp_cdf(np.array(summary.levels[:low]), 1.0, rows, columns)
+    moved = columns * float(np.abs(mp_cdf(own[:low], 1.0, rows, columns) - place).max())
+    near = (_DOUBTFUL[0] < top < _DOUBTFUL[1], 1 / _CLOSE < moved / summary.distance < _CLOSE)
+    return any(near)
 
 
 def _summary(levels: np.ndarray, rows: int) -> ShuffledLevels:
-    columns = levels.shape[1]
+    number, columns = levels.shape
     logs = columns * np.log(levels.mean(axis=1)) - np.log(levels).sum(axis=1)
     edges, mean = levels[:, -1], levels.mean(axis=0)
     moved = columns * np.abs(mp_cdf(levels, 1.0, rows, columns) - mp_cdf(mean, 1.0, rows, columns)).max(axis=1)
-    # 2.7: the 99% quantile of a law between Gaussian and Gumbel
-    distance = moved.mean() + 2.7 * moved.std(ddof=1)
+    # a matrix that has no part in the mean lies further from it than those that have; 2.7: between Gaussian and Gumbel
+    distance = (moved.mean() + 2.7 * moved.std(ddof=1)) * np.sqrt((number + 1) / (number - 1))
     spread = (float(logs.mean()), float(logs.std(ddof=1)), float(edges.mean()), float(edges.std(ddof=1)))
     return ShuffledLevels(*spread, tuple(mean.tolist()), float(distance))

@@ -6,11 +6,16 @@ troubles both alike. CPU seconds stand beside the wall times. ``analyse`` is the
 does with a matrix: posterior of the bulk, spikes, tail, spacings. Peak memory is that of this process, in units of the
 float64 Gram matrix, above what it held before.
 
-    python tests/benchmarks/bench_large_matrices.py [SIZE ...]
+``estimate`` is about a model of 7 billion weights: do the costs that the command line goes by tell, from its first
+matrix, the CPU time of the others? It computes the matrices of one of 32 layers; ``estimate=4`` those of a quarter of
+the sides.
+
+    python tests/benchmarks/bench_large_matrices.py [SIZE ... | estimate[=DIVISOR]]
 """
 
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -20,13 +25,16 @@ import numpy as np
 from _timing import table
 
 from coulombgas.networks import analyse
-from coulombgas.spectra import layer_spectrum
+from coulombgas.spectra import SpectraPlan, layer_spectrum
 
 GOAL = 1.5
 
 
 def main() -> None:
-    """Print one table for each size."""
+    """Print one table for each size, or that of the estimate."""
+    if sys.argv[1:] and sys.argv[1].startswith("estimate"):
+        table(*estimate(int(sys.argv[1].partition("=")[2] or 1)))
+        return
     for size in [int(word) for word in sys.argv[1:]] or [1024, 2048, 4096]:
         table(*measure(size, repeat=1 if size > 3000 else 4))
 
@@ -67,6 +75,34 @@ def measure(size: int, repeat: int) -> tuple[list, list[str], str]:
         rows.append([name, wall, cpu, wall / base[0], cpu / base[1], memory[name]])
     header = ["job", "seconds", "CPU", "of the first", "of its CPU", "memory, N² float64"]
     return rows, header, f"{size}×{size}, float32, {os.environ.get('OPENBLAS_NUM_THREADS', 'all')} threads"
+
+
+def estimate(divisor: int) -> tuple[list, list[str], str]:
+    """CPU seconds of the first layer, predicted from its first matrix and measured."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "spectra"))
+    from test_large_file import PROJECTIONS, write_sparse
+
+    rows, seconds = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        write_sparse(path, divisor, len(PROJECTIONS))
+        plan = SpectraPlan(path, vectors="none", device="cpu")
+        for index in range(len(PROJECTIONS)):
+            cpu = time.process_time()
+            with Peak() as peak:
+                plan.compute(index)
+            seconds.append(time.process_time() - cpu)
+            task = plan.tasks[index]
+            said = seconds[0] * task.cost / plan.tasks[0].cost
+            memory = [peak.bytes / 2**20, task.memory / 2**20]
+            rows.append([task.matrix.name, "×".join(map(str, task.matrix.shape)), seconds[-1], said, *memory])
+    cost = [task.cost for task in plan.tasks]
+    layer = len(PROJECTIONS)
+    rest = seconds[0] * sum(cost[1:layer]) / cost[0]
+    rows.append(["the others of the layer", "", sum(seconds[1:]), rest, "", ""])
+    rows.append(["all 224", "", "–", seconds[0] * sum(cost) / cost[0], "", ""])
+    header = ["matrix", "shape", "CPU seconds", "predicted from the first", "MiB", "predicted"]
+    return rows, header, f"a model of 7 billion weights, sides divided by {divisor}"
 
 
 class Peak:

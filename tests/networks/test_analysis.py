@@ -30,7 +30,8 @@ def test_a_random_matrix_is_recognised():
     assert set(row["bulk"]) == {"variance", "edge"}
     assert set(row["tail"]) == {"exponent", "preferred"}
     assert set(row["spacing"]) == {"brody", "ratio"}
-    for interval in (row["bulk"]["variance"], row["tail"]["exponent"], *row["spacing"].values()):
+    assert row["tail"]["exponent"] == {"mean": None, "lower": None, "upper": None}  # the edge of noise is no tail
+    for interval in (row["bulk"]["variance"], *row["spacing"].values()):
         assert set(interval) == {"mean", "lower", "upper"}
         assert interval["lower"] < interval["mean"] < interval["upper"]
     assert row["bulk"]["variance"]["lower"] < 0.05**2 < row["bulk"]["variance"]["upper"]
@@ -171,6 +172,27 @@ def test_heavy_entries_show_in_the_signals_rather_than_in_the_levels():
     assert sum(layer.tail.exponent.contains(2.25) for layer in layers) < 10
     assert layers[0].record()["signal_tail"]["num_signals"] >= 10
     assert analyse_layer(random_layer(rng)).signal_tail is None
+
+
+def test_a_tail_without_signals_prints_no_exponent():
+    """The best exponent at the edge of noise grows with the aspect and is not printed; of heavy entries θ²'s is."""
+    rng = np.random.default_rng(13)
+    edges = [analyse_layer(random_layer(rng, rows, columns)) for rows, columns in ((192, 192), (768, 48))]
+    assert edges[1].tail.exponent.mean > 1.3 * edges[0].tail.exponent.mean
+    assert [layer.as_dict()["tail"]["exponent"]["mean"] for layer in edges] == [None, None]
+    heavy = analyse_layer(layer_spectrum("w", rng.standard_t(2.0, size=(256, 256)), vectors=False))
+    assert heavy.tail_exponent == heavy.signal_tail.exponent
+    assert heavy.as_dict()["tail"]["exponent"]["mean"] == heavy.signal_tail.exponent.mean
+
+
+def test_too_many_spikes_are_said():
+    """A sixteenth of equal signals is counted; an eighth is not, and the analysis says so."""
+    rng = np.random.default_rng(14)
+    for number, said in ((16, False), (32, True)):
+        left, right = (np.linalg.qr(rng.normal(size=(256, number)))[0] for _ in range(2))
+        layer = analyse_layer(layer_spectrum("w", rng.normal(size=(256, 256)) + np.sqrt(3 * 256) * left @ right.T))
+        assert any("too many spikes to count" in line for line in layer.warnings) == said
+        assert (layer.spikes.num_spikes == number) != said
 
 
 def trajectory(signal, steps=range(0, 1201, 100), decay=0.0, **options):
