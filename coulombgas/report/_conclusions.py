@@ -147,7 +147,7 @@ def _repulsion(layers: Sequence[LayerAnalysis]) -> str:
             f"independent levels {_POISSON:.3f})."
         )
     if len(other) > _NAMED:
-        parts.append(f"So do those of {len(other) - _NAMED} more.")
+        parts.append(f"{len(other) - _NAMED} more are not like random matrices.")
     if not parts:
         return f"The spacings are too few to tell how neighbouring levels repel each other ({_ratio(rated)})."
     return " ".join(parts) if strong else " ".join(["Spacings of neighbouring levels:", *parts])

@@ -31,8 +31,8 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with prose, tables, figures and groups of small SVG charts, each with a name, under it; ``folded`` hides
-    it behind its heading."""
+    """A heading with prose, tables, figures and named groups of small SVG charts under it; ``folded`` hides it behind
+    its heading."""
 
     heading: str
     text: Sequence[str] = ()
