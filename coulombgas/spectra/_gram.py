@@ -5,6 +5,7 @@ reflections make it tridiagonal in place, T = Qᵀ G Q, which is nearly all of t
 the vector of a level costs N² more: that of T, by inverse iteration, turned by Q.
 """
 
+import functools
 import importlib.metadata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -52,8 +53,12 @@ def use_jax(device: str) -> bool:
         InputError: for a word that is no device.
     """
     check_choice("device", device, DEVICES)
-    if device != "auto":
-        return device == "jax"
+    return device == "jax" if device != "auto" else _accelerated()
+
+
+@functools.cache
+def _accelerated() -> bool:
+    """Looked up once: the list of installed packages takes longer to read than a small matrix to solve."""
     if not importlib.metadata.entry_points(group="jax_plugins"):  # none of its accelerators is installed
         return False
     import jax
