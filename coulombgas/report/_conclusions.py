@@ -136,7 +136,7 @@ def _repulsion(layers: Sequence[LayerAnalysis]) -> str:
     parts = []
     if strong:
         parts.append(
-            f"Neighbouring levels repel each other as in random matrices in {_share(len(random), len(rated))} "
+            f"Neighbouring levels repel each other as in random matrices in {len(random)} of {_of(len(rated))} "
             f"({_ratio(random)}). Almost every dense matrix does that, trained or not, whatever the shape of its "
             "spectrum: it is no sign of learning."
         )
@@ -162,10 +162,6 @@ def _pooled(rated: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
 def _ratio(rated: Sequence[tuple[str, float, float]]) -> str:
     mean, error = _pooled(rated)
     return f"⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices {_RANDOM:.3f}, independent levels {_POISSON:.3f}"
-
-
-def _share(some: int, whole: int) -> str:
-    return _all(whole) if some == whole else f"{some} of {_of(whole)}"
 
 
 def _all(count: int) -> str:

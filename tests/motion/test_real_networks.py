@@ -59,13 +59,15 @@ def test_noise_of_a_small_network(kind, size):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [convolutional, transformer], ids=["cnn", "transformer"])
 def test_noise_at_six_settings(kind, reduced):
-    """Six settings: ratios in 0.7-1.4, 85% of the intervals hold, isotropy refused."""
+    """Six settings: ratios in 0.7-1.4, 85% of the intervals hold, isotropy refused; in the transformer, where levels
+
+    relax and their noise is known less well, in 95 of 100 matrices."""
     if reduced:
         pytest.skip("the reduced form is test_noise_of_a_small_network")
     ratios, held, isotropic = ratios_to_truth(kind, SETTINGS[kind], warm=3000, steps=800, every=5)
     assert np.mean((ratios > 0.7) & (ratios < 1.4)) > 0.97, ratios
     assert held.mean() >= 0.85
-    assert not any(isotropic)
+    assert np.mean(isotropic) <= 0.05 * (kind is transformer)
 
 
 def taught(seed, *, spread=1.0, size=24, rate=0.02, batch=16, every=4, num=80):
