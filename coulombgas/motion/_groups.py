@@ -21,11 +21,12 @@ _WEAK = 0.2  # errors of log noise beyond which equality says little
 
 
 class Group(NamedTuple):
-    """Levels that belong together, and moves twice as long that show what they forget."""
+    """Levels that belong together, moves twice as long that show what they forget, and what they do."""
 
     name: str
     modes: np.ndarray
     longer: MatrixMoves | None = None
+    forgotten: float = 0.0
 
     def parts(self, num: int) -> list["Group"]:
         """Classes of its levels by rank."""
@@ -103,35 +104,31 @@ def log_interval(mean: float, error: float, freedom: float) -> Interval:
 def isotropy(moves: MatrixMoves, leading: Group, bulk: Group) -> Isotropy | None:
     """Welch's analysis of variance of log noise between classes of levels, and between single levels.
 
-    Classes are the leading levels and parts of the bulk by rank; the p-value is twice the smaller of both. Where levels
-    forget (``longer``), which single ones are too noisy to show, classes alone are compared.
+    Classes are the leading levels and parts of the bulk by rank; the p-value is twice the smaller of both. What one
+    level forgets is too noisy to be seen: it is taken to be that of its group, with as much for its error.
     What neighbours and relaxation leave uncorrected counts as 10% more error of each class, so that the false-alarm
     rate stays below 1% for long recordings.
     """
     classes = bulk.parts(min(_CLASSES, max(1, bulk.modes.size // _LEVELS_A_CLASS)))
     many = not classes and leading.modes.size >= 2 * _LEVELS_A_CLASS
     classes += leading.parts(2 if many else 1)
-    found = _known(moves, classes)
+    known = [(part, group_noise(moves, part)) for part in classes]
+    found = tuple(noise for _, noise in known if noise is not None)
     if len(found) < 2:
         return None
-    p_value = _equal(moves, found)
-    if leading.longer is None and bulk.longer is None:
-        single = [one for each in classes for one in each.parts(each.modes.size)]
-        p_value = min(1.0, 2 * min(p_value, _equal(moves, _known(moves, single))))
+    single = [one._replace(longer=None) for part, noise in known if noise for one in part.parts(part.modes.size)]
+    levels = [noise for noise in (group_noise(moves, one) for one in single) if noise is not None]
+    shifts = np.array([one.forgotten for one in single])
+    p_value = min(1.0, 2 * min(_equal(moves, found, np.zeros(len(found))), _equal(moves, levels, shifts)))
     strong = max(each.log_error for each in found) < _WEAK
     ratio = float(np.exp(np.ptp(np.log([each.noise.mean for each in found]))))
     return Isotropy(p_value=p_value, ratio=ratio, accepted=p_value > FALSE_ALARM and strong, classes=found)
 
 
-def _known(moves: MatrixMoves, groups: Sequence[Group]) -> tuple[GroupNoise, ...]:
-    found = [group_noise(moves, group) for group in groups]
-    return tuple(noise for noise in found if noise is not None)
-
-
-def _equal(moves: MatrixMoves, parts: Sequence[GroupNoise]) -> float:
-    """p-value of equal noise."""
-    logs = np.log([each.noise.mean for each in parts])
-    errors = np.hypot([each.log_error for each in parts], _ALLOWED)
+def _equal(moves: MatrixMoves, parts: Sequence[GroupNoise], forgotten: np.ndarray) -> float:
+    """p-value of equal noise, where what each part forgets is known to a factor of itself."""
+    logs = np.log([each.noise.mean for each in parts]) + forgotten
+    errors = np.hypot(np.hypot([each.log_error for each in parts], _ALLOWED), forgotten)
     return _welch(logs, errors, len(moves.change) // (_MOVES_A_BLOCK * moves.span))
 
 

@@ -170,7 +170,8 @@ def _summary(moves: MatrixMoves, longer: MatrixMoves | None, num_leading: int, r
     for index, (group, part) in enumerate(zip(groups, parts, strict=True)):
         if part is not None:
             levels[group.modes] = moves.noise[group.modes] * np.exp(part.forgotten)
-            groups[index] = group if part.forgotten else group._replace(longer=None)
+            kept = group.longer if part.forgotten else None
+            groups[index] = group._replace(longer=kept, forgotten=part.forgotten)
         elif group.modes.size:
             remark += f"; {group.name} levels relax between records {moves.updates} updates apart: record more often"
             groups[index] = Group(group.name, group.modes[:0])

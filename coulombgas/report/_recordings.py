@@ -55,9 +55,9 @@ def _cards(rule: ScalingRule) -> list[Card]:
     word = {True: "holds", False: "does not hold", None: "cannot be told"}[rule.holds]
     cards = [Card(label="linear scaling rule", value=word, note=f"from {len(rule.runs)} runs")]
     if rule.scaling is not None:
-        named = (("learning rate", rule.scaling.alpha_exponent), ("1/batch size", rule.scaling.batch_exponent))
+        named = (("the learning rate", rule.scaling.alpha_exponent), ("1/batch size", rule.scaling.batch_exponent))
         cards += [
-            Card(label=f"exponent of the {name}", value=f"{e.mean:.2f}", note=f"95%: {e.lower:.2f} to {e.upper:.2f}")
+            Card(label=f"exponent of {name}", value=f"{e.mean:.2f}", note=f"95%: {e.lower:.2f} to {e.upper:.2f}")
             for name, e in named
             if e is not None
         ]
