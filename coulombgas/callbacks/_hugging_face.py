@@ -5,6 +5,7 @@ from typing import Any
 from transformers import TrainerCallback  # pyright: ignore[reportMissingImports]
 
 from coulombgas._types import PathType
+from coulombgas.networks import motion_numbers
 from coulombgas.training import SpectrumRecorder
 
 from ._numbers import new_numbers
@@ -21,7 +22,9 @@ class TrainerSpectra(TrainerCallback):
         trainer.train()
 
     Learning rate and optimiser are read from the optimiser at every record, the batch size from the arguments:
-    ``train_batch_size``, times accumulated batches and processes. Only the first process records.
+    ``train_batch_size``, times accumulated batches and processes. The numbers hold noise, temperature and equilibrium
+    of leading levels and bulk, as :func:`coulombgas.networks.motion_numbers` finds them, unless ``measure`` says
+    otherwise. Only the first process records.
     """
 
     def __init__(self, out: PathType, *, resume: bool = False, **options: Any):
@@ -36,7 +39,7 @@ class TrainerSpectra(TrainerCallback):
         Raises:
             InputError: as the recorder.
         """
-        self.recorder = SpectrumRecorder(out, resume=resume, **options)
+        self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
         self._resume = resume
         self._batch_size = options.get("batch_size")
         self._trainer: Any = None

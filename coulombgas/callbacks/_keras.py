@@ -7,6 +7,7 @@ import numpy as np
 
 from coulombgas._checks import InputError
 from coulombgas._types import PathType
+from coulombgas.networks import motion_numbers
 from coulombgas.training import SpectrumRecorder
 
 from ._numbers import new_numbers
@@ -20,8 +21,10 @@ class KerasSpectra(keras.callbacks.Callback):
         model.fit(x, y, batch_size=32, callbacks=[KerasSpectra("run.zarr", every=100, batch_size=32)])
 
     Names are the paths of the variables without the model's own name, joined by dots. Learning rate and optimiser are
-    read at every record; Keras does not tell a callback the batch size, so give it. The numbers of the last record of
-    an epoch join its logs, before those callbacks that come later in the list, such as ``TensorBoard``.
+    read at every record; Keras does not tell a callback the batch size, so give it. The latest numbers join the logs of
+    each epoch, before those callbacks that come later in the list, such as ``TensorBoard``; noise, temperature and
+    equilibrium of leading levels and bulk among them, as :func:`coulombgas.networks.motion_numbers` finds them, unless
+    ``measure`` says otherwise.
     """
 
     def __init__(self, out: PathType, *, resume: bool = False, **options: Any):
@@ -36,10 +39,11 @@ class KerasSpectra(keras.callbacks.Callback):
             InputError: as the recorder.
         """
         super().__init__()
-        self.recorder = SpectrumRecorder(out, resume=resume, **options)
+        self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
         self._resume = resume
         self._own = {word: word in options for word in ("learning_rate", "optimizer")}
         self._batches, self._begun = 0, 0
+        self._latest: dict[str, float] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Count on from the updates that the optimiser has made."""
@@ -74,10 +78,11 @@ class KerasSpectra(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Put the numbers of the last record among those of the epoch."""
-        self.recorder.flush()
-        found = new_numbers(self.recorder)
-        if found and logs is not None:
-            logs.update(found[-1][1])
+        self.recorder.flush(measure=epoch + 1 == (self.params or {}).get("epochs"))
+        for _, numbers in new_numbers(self.recorder):
+            self._latest |= numbers
+        if logs is not None:
+            logs.update(self._latest)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Finish the last record."""

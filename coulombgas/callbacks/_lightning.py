@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from coulombgas._checks import InputError
 from coulombgas._types import PathType
+from coulombgas.networks import motion_numbers
 from coulombgas.training import SpectrumRecorder
 
 from ._numbers import new_numbers
@@ -23,8 +24,9 @@ class LightningSpectra(Callback):
         trainer = lightning.Trainer(callbacks=[LightningSpectra("run.zarr", select="*.weight", every=100)])
 
     Learning rate and optimiser are read from the optimiser at every record, the batch size from the data loader:
-    its own, times devices and accumulated batches. Numbers go to all loggers of the trainer under ``coulombgas/``.
-    Only the first process records.
+    its own, times devices and accumulated batches. Numbers go to all loggers of the trainer under ``coulombgas/``:
+    noise, temperature and equilibrium of leading levels and bulk, as :func:`coulombgas.networks.motion_numbers` finds
+    them, unless ``measure`` says otherwise. Only the first process records.
     """
 
     def __init__(self, out: PathType, *, optimizer_index: int | None = None, resume: bool = False, **options: Any):
@@ -40,7 +42,7 @@ class LightningSpectra(Callback):
         Raises:
             InputError: as the recorder.
         """
-        self.recorder = SpectrumRecorder(out, resume=resume, **options)
+        self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
         self._index, self._resume = optimizer_index, resume
         self._batch_size = options.get("batch_size")
         self._handle: Any = None

@@ -12,8 +12,9 @@ class Report:
     """Write one HTML page about weight matrices or about a temperature.
 
     PATH is a checkpoint (.safetensors, .npz, .npy, .h5, .zarr, an Orbax directory, .pt or .pth without pickled
-    objects), several of them or a recording of spectra, which form a trajectory; or an ensemble written by `coulombgas
-    simulate`, or the directory written by `coulombgas fit --out`. The page needs no network.
+    objects), several of them or a recording of spectra, which form a trajectory; several recordings, which are compared
+    as by `coulombgas rule`; an ensemble written by `coulombgas simulate`, or the directory written by `coulombgas fit
+    --out`. The page needs no network.
     """
 
     paths: Paths
@@ -63,7 +64,9 @@ class Report:
         if len(kinds) > 1:
             raise InputError(f"`paths` are of different kinds ({', '.join(sorted(kinds))}): report them one at a time.")
         kind = kinds.pop()
-        if kind == "network":
+        if kind == "network" and len(self.paths) > 1 and _all_recordings(self.paths):
+            self._recordings()
+        elif kind == "network":
             self._network()
         else:
             self._ensemble(kind)
@@ -97,6 +100,14 @@ class Report:
                 progress=progress,
                 **heading,
             )
+
+    def _recordings(self) -> None:
+        from coulombgas.inference import scaling_rule
+        from coulombgas.report import recordings_report
+
+        rule = scaling_rule(self.paths, select=self.select, replica=self.replica, seed=self.seed)
+        heading: dict[str, Any] = {} if self.title is None else {"title": self.title}
+        recordings_report(rule, self.out, overwrite=self.overwrite, **heading)
 
     def _ensemble(self, kind: str) -> None:
         from coulombgas._checks import fail
@@ -135,6 +146,12 @@ def kind_of(path: str) -> str:
         if {"eigenvalue", "learning_rate"} <= names or {"W", "lr", "batch_size", "noise"} <= names:
             return "ensemble"
     return "network"
+
+
+def _all_recordings(paths: tuple[str, ...]) -> bool:
+    from coulombgas.training import recording_in
+
+    return all(Path(path).is_dir() and recording_in(path) is not None for path in paths)
 
 
 def _fit_file(path: str) -> Path:

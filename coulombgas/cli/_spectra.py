@@ -280,13 +280,16 @@ class _Rows:
 
 
 def _show_motion(analysis) -> None:
-    """Results from the motion of the levels, for each matrix of a trajectory."""
-    from coulombgas.networks import follow
+    """Temperature of a trajectory, and the results from the motion of the levels of each matrix."""
+    from coulombgas.networks import common_temperature, follow
     from coulombgas.spectra import printable
 
     if len(analysis.steps) > 1:
-        print()
-        for found in follow(analysis):
+        trajectories = follow(analysis)
+        heat = common_temperature([found.motion for found in trajectories])
+        none = "none: no group of levels is in equilibrium at a known learning rate"
+        print(f"\ntemperature, units of the loss: {none if heat is None else _interval(heat)}")
+        for found in trajectories:
             print(f"{printable(found.name)}: {found.statement}; {found.motion.statement}.")
 
 

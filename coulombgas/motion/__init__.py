@@ -4,6 +4,7 @@ from ._fit import Band as Band
 from ._fit import FixedPoint as FixedPoint
 from ._fit import MotionFit as MotionFit
 from ._fit import temperature_from_motion as temperature_from_motion
+from ._groups import FALSE_ALARM as FALSE_ALARM
 from ._groups import GroupNoise as GroupNoise
 from ._groups import Isotropy as Isotropy
 from ._groups import log_interval as log_interval
@@ -13,6 +14,7 @@ from ._stationarity import Stationarity as Stationarity
 from ._stationarity import stationarity as stationarity
 
 __all__ = [
+    "FALSE_ALARM",
     "Band",
     "FixedPoint",
     "GroupNoise",

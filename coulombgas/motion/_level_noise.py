@@ -14,7 +14,8 @@ moves is
 
 free of the drift, and of a restoring force to the next order in h. The bracket is exact for moves with the memory m of
 a momentum, s_i² being what an update adds in the long run: (1 − m)^{-2} times that of one gradient. Only h beyond
-3/(1 − m) is used. Derived here; held to per-sample gradients of networks by the tests.
+3/(1 − m) is used. What the levels forget within h updates is put back from moves over 2h (``_relaxation``). Derived
+here; held to per-sample gradients of networks by the tests.
 """
 
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ def _estimate(singular: np.ndarray, steps: np.ndarray, num_leading: int, momentu
     if found is None or reason:
         return _none(singular, found, _remedy(reason, found, said if memory else "", memory, steps))
     remark = f"from moves over {found.updates} updates, beyond {said}" if memory else ""
-    return _summary(found, num_leading, remark)
+    return _summary(found, moves_of(singular, steps, 2 * found.span, memory), num_leading, remark)
 
 
 def _memory(singular: np.ndarray, steps: np.ndarray) -> float:
@@ -154,17 +155,28 @@ def _remedy(reason: str, moves: MatrixMoves | None, said: str, memory: float, st
     return reason
 
 
-def _summary(moves: MatrixMoves, num_leading: int, remark: str) -> LevelNoise:
-    size = moves.noise.size
+def _summary(moves: MatrixMoves, longer: MatrixMoves | None, num_leading: int, remark: str) -> LevelNoise:
+    size, levels = moves.noise.size, np.full(moves.noise.size, np.nan)
     known = np.flatnonzero(np.isfinite(moves.noise))
-    leading = Group("leading", known[known >= size - num_leading])
     followed = not moves.move(num_leading) > LONGEST_MOVE
-    bulk = Group("bulk", known[(known < size - num_leading) & followed])
+    near = None if longer is None or longer.move(num_leading) > LONGEST_MOVE else longer
+    groups = [
+        Group("leading", known[known >= size - num_leading], longer),
+        Group("bulk", known[(known < size - num_leading) & followed], near),
+    ]
     if not followed:
         remark += f"; bulk levels move too far between records to be followed, {moves.move(num_leading):.2g} spacings"
-    parts = [group_noise(moves, group) if group.modes.size else None for group in (leading, bulk)]
+    parts = [group_noise(moves, group) if group.modes.size else None for group in groups]
+    for index, (group, part) in enumerate(zip(groups, parts, strict=True)):
+        if part is not None:
+            levels[group.modes] = moves.noise[group.modes] * np.exp(part.forgotten)
+            kept = group.longer if part.forgotten else None
+            groups[index] = group._replace(longer=kept, forgotten=part.forgotten)
+        elif group.modes.size:
+            remark += f"; {group.name} levels relax between records {moves.updates} updates apart: record more often"
+            groups[index] = Group(group.name, group.modes[:0])
     return LevelNoise(
-        levels=moves.noise, leading=parts[0], bulk=parts[1], isotropy=isotropy(moves, leading, bulk),
+        levels=levels, leading=parts[0], bulk=parts[1], isotropy=isotropy(moves, groups[0], groups[1]),
         span=moves.updates, move=moves.move(num_leading), reason=remark.removeprefix("; "),
     )  # fmt: skip
 

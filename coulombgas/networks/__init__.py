@@ -10,7 +10,10 @@ from ._independence import Independence as Independence
 from ._independence import independence as independence
 from ._layer_noise import GroupMotion as GroupMotion
 from ._layer_noise import LayerMotion as LayerMotion
+from ._layer_noise import common_temperature as common_temperature
 from ._layer_noise import layer_motion as layer_motion
+from ._motion_numbers import motion_numbers as motion_numbers
+from ._motion_numbers import num_leading as num_leading
 from ._repulsion import RepulsionFit as RepulsionFit
 from ._repulsion import fit_repulsion as fit_repulsion
 from ._spikes import Spike as Spike
@@ -50,6 +53,7 @@ __all__ = [
     "Window",
     "analyse",
     "analyse_layer",
+    "common_temperature",
     "departing_test",
     "find_spikes",
     "fit_bulk",
@@ -59,5 +63,7 @@ __all__ = [
     "follow",
     "independence",
     "layer_motion",
+    "motion_numbers",
+    "num_leading",
     "window",
 ]

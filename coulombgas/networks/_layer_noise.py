@@ -7,12 +7,13 @@ make :math:`T = s^2/2\alpha_e` the temperature of a group of levels in units of 
 (:func:`coulombgas.motion.stationarity`) there is none, and the state of the group is stated instead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from coulombgas._interval import Interval
-from coulombgas.motion import GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
+from coulombgas.motion import FALSE_ALARM, GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
 
 from ._training import Dynamics
 
@@ -52,6 +53,8 @@ class LayerMotion:
         temperature: s²/2α of that noise; None unless isotropic and in equilibrium.
         move: root mean square motion of a bulk level between two records, in mean spacings.
         statement: all of it, or why there is no noise, in one sentence.
+        steps: of the records used, (record,).
+        singular: singular values at these records, (record, mode).
     """
 
     levels: LevelNoise = field(repr=False)
@@ -62,6 +65,8 @@ class LayerMotion:
     temperature: Interval | None
     move: float
     statement: str
+    steps: np.ndarray = field(repr=False)
+    singular: np.ndarray = field(repr=False)
 
     @property
     def groups(self) -> tuple[tuple[str, GroupMotion], ...]:
@@ -93,10 +98,11 @@ def layer_motion(
         InputError: for arrays that do not fit.
     """
     found = level_noise(levels, steps, num_leading=num_leading, momentum=dynamics.memory)
+    path = {"steps": np.asarray(steps), "singular": np.sqrt(levels)}
     if not found.known:
         return LayerMotion(
             levels=found, leading=None, bulk=None, isotropic=False, noise=None, temperature=None, move=found.move,
-            statement=f"no noise estimate: {found.reason}",
+            statement=f"no noise estimate: {found.reason}", **path,
         )  # fmt: skip
     span = max(1, found.span)
     leading, bulk = (
@@ -108,8 +114,28 @@ def layer_motion(
     return LayerMotion(
         levels=found, leading=leading, bulk=bulk, isotropic=isotropic,
         noise=None if whole is None else whole.noise, temperature=None if whole is None else whole.temperature,
-        move=found.move, statement=_statement(found, leading, bulk, whole, dynamics),
+        move=found.move, statement=_statement(found, leading, bulk, whole, dynamics), **path,
     )  # fmt: skip
+
+
+def common_temperature(motions: Sequence[LayerMotion]) -> Interval | None:
+    """s²/2α of the leading levels that are in equilibrium, averaged over them, in units of the loss; of the bulk ones
+    where no leading level is, None where nothing is.
+
+    Args:
+        motions: of the matrices of one run.
+    """
+    for kind in ("leading", "bulk"):
+        groups = [getattr(motion, kind) for motion in motions]
+        known = [group for group in groups if group is not None and group.temperature is not None]
+        if known:
+            weight = np.array([float(len(group.modes)) for group in known])
+            weight /= weight.sum()
+            table = np.array([tuple(group.temperature) for group in known])
+            mean = float(weight @ table[:, 0])
+            down, up = (float(np.sqrt(weight**2 @ (table[:, end] - table[:, 0]) ** 2)) for end in (1, 2))
+            return Interval(mean, max(mean - down, 0.0), mean + up, float(np.sqrt(weight**2 @ table[:, 3] ** 2)))
+    return None
 
 
 def _group(group: GroupNoise, state: Stationarity, dynamics: Dynamics) -> GroupMotion:
@@ -171,7 +197,7 @@ def _statement(
 def _anisotropy(found: LevelNoise) -> str:
     if found.isotropy is None:
         return "too few levels to tell whether the noise is isotropic, so nothing is said of an entry"
-    if found.isotropy.p_value > 0.01:
+    if found.isotropy.p_value > FALSE_ALARM:
         return (
             "the levels are too few or too noisy to tell whether the noise is isotropic, so nothing is said of an entry"
         )

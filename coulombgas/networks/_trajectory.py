@@ -19,7 +19,7 @@ from coulombgas.spectra import RecordedTraining
 
 from ._analysis import LayerAnalysis, NetworkAnalysis
 from ._layer_noise import LayerMotion, layer_motion
-from ._training import window
+from ._training import Dynamics, window
 
 _MIN_STEPS = 6
 _FORGOTTEN = 0.05
@@ -53,6 +53,7 @@ class LayerTrajectory:
         drift: change of the log of the bulk variance over the later half of the steps; None for fewer than three
             records there.
         motion: noise, temperature and equilibrium of leading levels and bulk, from the motion of the levels.
+        dynamics: learning rate, batch size and optimiser during the records used for it.
         temperature: effective temperature in units of the loss; None where the layer has none.
         statement: the temperature, or why there is none, in one sentence.
     """
@@ -68,6 +69,7 @@ class LayerTrajectory:
     births: tuple[SpikeBirth, ...]
     drift: Interval | None
     motion: LayerMotion
+    dynamics: Dynamics
     temperature: Interval | None
     statement: str
 
@@ -118,6 +120,7 @@ def _follow_layer(
     ])  # fmt: skip
     drift = _drift(steps, variance[:, 0], layers)
     temperature, statement = _temperature(layers, steps, drift, learning_rate, weight_decay)
+    motion, dynamics = _motion(layers, steps, num_spikes, training, learning_rate)
     return LayerTrajectory(
         name=layers[0].name,
         steps=steps,
@@ -129,7 +132,8 @@ def _follow_layer(
         ratio=np.array([layer.ratio[:2] if layer.ratio else (np.nan, np.nan) for layer in layers]),
         births=spike_births(steps, num_spikes),
         drift=drift,
-        motion=_motion(layers, steps, num_spikes, training, learning_rate),
+        motion=motion,
+        dynamics=dynamics,
         temperature=temperature,
         statement=statement,
     )
@@ -141,7 +145,7 @@ def _motion(
     num_spikes: np.ndarray,
     training: RecordedTraining | None,
     learning_rate: float | Sequence[float] | None,
-) -> LayerMotion:
+) -> tuple[LayerMotion, Dynamics]:
     """Motion over the records of the last setting, the spikes of any of them being the leading levels."""
     if len(steps) < 3:
         chosen = window(np.arange(3), training=None)
@@ -150,7 +154,8 @@ def _motion(
     levels, part = _levels(layers), chosen.records
     few = layers[-1].spikes is None
     num_leading = levels.shape[1] if few else min(int(num_spikes[part].max(initial=0)), levels.shape[1])
-    return layer_motion(levels[part], steps[part], num_leading=num_leading, dynamics=chosen.dynamics)
+    motion = layer_motion(levels[part], steps[part], num_leading=num_leading, dynamics=chosen.dynamics)
+    return motion, chosen.dynamics
 
 
 def _levels(layers: list[LayerAnalysis]) -> np.ndarray:

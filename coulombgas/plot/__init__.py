@@ -13,6 +13,8 @@ from ._inference import predictive as predictive
 from ._inference import ranks as ranks
 from ._language import losses as losses
 from ._language import spectra as spectra
+from ._motion_charts import motion_charts as motion_charts
+from ._motion_charts import rule_charts as rule_charts
 from ._network import evolution as evolution
 from ._network import layer as layer
 from ._network import long_range as long_range
@@ -41,11 +43,13 @@ __all__ = [
     "long_range",
     "losses",
     "motion",
+    "motion_charts",
     "new_figure",
     "overview_charts",
     "pairs_of",
     "predictive",
     "ranks",
+    "rule_charts",
     "scaling",
     "scaling_axes",
     "spacing",

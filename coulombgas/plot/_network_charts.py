@@ -165,16 +165,24 @@ def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
 
 
 def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
-    found = [(index, *layer.tail_exponent[:3]) for index, layer in enumerate(layers) if layer.tail_exponent is not None]
+    found = [
+        (index, layer.tail is not None and layer.tail.preferred == "power law", *layer.tail_exponent[:3])
+        for index, layer in enumerate(layers)
+        if layer.tail_exponent is not None
+    ]
     if not found:
         return None
-    index, mean, low, high = np.array(found).T
+    index, power, mean, low, high = np.array(found).T
     top = float(min(np.quantile(high, 0.9) * 1.2, 12.0))
     chart = _by_matrix(layers, (1.0, max(top, 2.0)), "exponent")
-    for x, a, b in zip(index, low, high, strict=True):
-        chart.line(np.full(2, x), np.minimum([a, b], top), BAND, thickness=1.6)
-    chart.dots(index, np.minimum(mean, top), MODEL, 2.0)
-    return chart.svg("exponents"), "Tail exponent of the signals with its 95% interval, matrices with ten or more."
+    for x, law, a, b in zip(index, power, low, high, strict=True):
+        chart.line(np.full(2, x), np.minimum([a, b], top), BAND if law else DATA, thickness=1.6)
+    for law, color in ((0.0, DATA), (1.0, MODEL)):
+        chart.dots(index[power == law], np.minimum(mean, top)[power == law], color, 2.0)
+    return chart.svg("exponents"), (
+        "Tail exponent of the signals with its 95% interval, matrices with ten or more signals: red where a power law "
+        "describes the tail best, grey where another law does and the exponent is no more than a number."
+    )
 
 
 def _all_histories(trajectories: Sequence[LayerTrajectory]) -> tuple[str, str]:

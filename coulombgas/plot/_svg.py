@@ -13,7 +13,7 @@ from ._style import BAND, DATA, INK, MODEL
 
 _SOFT = "#829ab1"
 _MARGIN = (36.0, 12.0, 20.0, 30.0)  # left, right, top, bottom
-_NAMES = 92.0  # room below for rotated names
+_NAMES = 30.0, 3.6, 92.0  # room below for names written aslant: with none, for each letter, at most
 _GRID = "#e4e9ef"
 
 
@@ -95,7 +95,10 @@ class Chart:
     def _margin(self) -> tuple[float, float, float, float]:
         if self.bare:
             return (1.0, 1.0, 2.0, 1.0)
-        return (*_MARGIN[:3], _NAMES) if self.x_names else _MARGIN
+        if not self.x_names:
+            return _MARGIN
+        least, letter, most = _NAMES
+        return (*_MARGIN[:3], min(least + letter * max(len(name) for name in self.x_names), most))
 
     @property
     def _floor(self) -> float:

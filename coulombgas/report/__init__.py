@@ -7,6 +7,7 @@ from ._html import Table as Table
 from ._html import render_page as render_page
 from ._language import language_report as language_report
 from ._network import network_report as network_report
+from ._recordings import recordings_report as recordings_report
 from ._write import write_report as write_report
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ensemble_report",
     "language_report",
     "network_report",
+    "recordings_report",
     "render_page",
     "write_report",
 ]

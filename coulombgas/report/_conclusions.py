@@ -8,11 +8,10 @@ from coulombgas.networks import NO_TAIL, LayerAnalysis
 from coulombgas.spectra import RATIO_MEANS, printable
 
 _POISSON, _RANDOM = RATIO_MEANS[0], RATIO_MEANS[1]
-_USUAL_EXPONENTS = (2.0, 6.0)
-_SOURCE = (
-    "most layers of published networks have 2 to 6, Martin, Peng and Mahoney, Nature Communications 12, 4122 (2021)"
-)
+_SPURIOUS = 8.0
+_SOURCE = "the documentation of WeightWatcher 0.7.7 reports values near 2 in the best layers and discards those above 8"
 _NAMED = 3  # matrices that a sentence names
+_REACH = 3.0  # standard errors
 _LOW_RANK = 0.05  # of the rank: a stable rank that is worth a sentence
 
 
@@ -109,8 +108,8 @@ def _tails(layers: Sequence[LayerAnalysis]) -> str:
         return f"{said}; there are too few signals beyond the noise for an exponent."
     values = sorted(value for _, value in known)
     span = f"{values[0]:.2g}" if len(values) == 1 else f"{values[0]:.2g} to {values[-1]:.2g}"
-    odd = [layer.name for layer, value in known if not _USUAL_EXPONENTS[0] <= value <= _USUAL_EXPONENTS[1]]
-    outside = f"; outside of that {'lies' if len(odd) == 1 else 'lie'} {named(odd)}" if odd else ""
+    odd = [layer.name for layer, value in known if value > _SPURIOUS]
+    outside = f", as here {named(odd)}" if odd else ""
     return f"{said}, with exponent {span} of the signals, freed of the noise ({_SOURCE}{outside})."
 
 
@@ -128,20 +127,42 @@ def _ranks(layers: Sequence[LayerAnalysis]) -> str:
 
 
 def _repulsion(layers: Sequence[LayerAnalysis]) -> str:
-    ratios = np.array([layer.ratio[:2] for layer in layers if layer.ratio is not None])
-    if not len(ratios):
+    """Matrix by matrix, so that one with many equal levels does not decide for all."""
+    rated = [(layer.name, *layer.ratio[:2]) for layer in layers if layer.ratio is not None]
+    if not rated:
         return ""
-    weight = 1 / ratios[:, 1] ** 2
-    mean, error = float(weight @ ratios[:, 0] / weight.sum()), float(weight.sum() ** -0.5)
-    number = f"⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices {_RANDOM:.3f}, independent levels {_POISSON:.3f}"
-    if abs(mean - _RANDOM) <= 3 * error < _RANDOM - _POISSON:
-        return (
-            f"Neighbouring levels repel each other as in random matrices ({number}). Almost every dense matrix does "
-            "that, trained or not, whatever the shape of its spectrum: it is no sign of learning."
+    random = [each for each in rated if abs(each[1] - _RANDOM) <= _REACH * each[2]]
+    other = [each for each in rated if each not in random]
+    strong = bool(random) and _REACH * _pooled(random)[1] < _RANDOM - _POISSON
+    parts = []
+    if strong:
+        parts.append(
+            f"Neighbouring levels repel each other as in random matrices in {len(random)} of {_of(len(rated))} "
+            f"({_ratio(random)}). Almost every dense matrix does that, trained or not, whatever the shape of its "
+            "spectrum: it is no sign of learning."
         )
-    if abs(mean - _POISSON) <= 3 * error:
-        return f"Neighbouring levels lie as if independent ({number}): the matrices fall into blocks."
-    return f"Neighbouring levels are spaced neither as in random matrices nor independently ({number})."
+    for name, mean, error in other[:_NAMED]:
+        lie = "as if independent: it falls into blocks" if abs(mean - _POISSON) <= _REACH * error else "in neither way"
+        parts.append(
+            f"In {printable(name)} they lie {lie} (⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices {_RANDOM:.3f}, "
+            f"independent levels {_POISSON:.3f})."
+        )
+    if len(other) > _NAMED:
+        parts.append(f"{len(other) - _NAMED} more are not like random matrices.")
+    if not parts:
+        return f"The spacings are too few to tell how neighbouring levels repel each other ({_ratio(rated)})."
+    return " ".join(parts) if strong else " ".join(["Spacings of neighbouring levels:", *parts])
+
+
+def _pooled(rated: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
+    means, errors = np.array([[mean, error] for _, mean, error in rated]).T
+    weight = errors**-2.0
+    return float(weight @ means / weight.sum()), float(weight.sum() ** -0.5)
+
+
+def _ratio(rated: Sequence[tuple[str, float, float]]) -> str:
+    mean, error = _pooled(rated)
+    return f"⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices {_RANDOM:.3f}, independent levels {_POISSON:.3f}"
 
 
 def _all(count: int) -> str:

@@ -31,12 +31,14 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with prose, tables and figures under it; ``folded`` hides it behind its heading."""
+    """A heading with prose, tables, figures and named groups of small SVG charts under it; ``folded`` hides it behind
+    its heading."""
 
     heading: str
     text: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[tuple[Figure, str]] = ()
+    charts: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     folded: bool = False
 
 
@@ -53,6 +55,7 @@ def render_page(
         provenance: where the numbers come from: versions, seeds, sources.
     """
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("coulombgas.report", "templates"),
@@ -62,6 +65,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters["inline"] = inline_svg
+    environment.filters["chart"] = Markup  # made by this package, with its labels escaped
     return environment.get_template(TEMPLATE).render(
         title=title, lead=lead, cards=cards, sections=sections, provenance=provenance
     )

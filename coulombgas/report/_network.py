@@ -9,11 +9,12 @@ import numpy as np
 from coulombgas._files import atomic_file
 from coulombgas._types import PathType, Progress
 from coulombgas.networks import LayerAnalysis, LayerTrajectory, NetworkAnalysis, follow
-from coulombgas.plot import layer_charts, overview_charts, thumbnail
+from coulombgas.plot import layer_charts, motion_charts, overview_charts, thumbnail
 from coulombgas.spectra import package_versions, printable
 
 from ._conclusions import conclusions, remarks
 from ._html import Card
+from ._motion import Moving, headline, isotropy, motion_cards, motion_conclusions
 
 TEMPLATE = "network.html.j2"
 _COLUMNS = (
@@ -49,7 +50,7 @@ def network_report(
     path: PathType,
     *,
     overwrite: bool = False,
-    title: str = "What the weight matrices look like",
+    title: str | None = None,
     learning_rate: float | Sequence[float] | None = None,
     weight_decay: float | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -64,7 +65,7 @@ def network_report(
         analysis: what :func:`coulombgas.analyse` returned.
         path: file to write.
         overwrite: replace an existing file.
-        title: heading.
+        title: heading; by default what the page is about.
         learning_rate, weight_decay: of the run, for :func:`coulombgas.networks.follow`.
         provenance: what else to say about the origin of the numbers.
         progress: called with (matrices drawn, matrices in all).
@@ -89,7 +90,7 @@ def network_report(
 def render_network(
     analysis: NetworkAnalysis,
     *,
-    title: str,
+    title: str | None,
     learning_rate: float | Sequence[float] | None = None,
     weight_decay: float | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -108,6 +109,7 @@ def render_network(
     )
     moving = len(analysis.steps) > 1
     trajectories = follow(analysis, learning_rate=learning_rate, weight_decay=weight_decay) if moving else ()
+    motions = [Moving(each.name, each.motion, each.dynamics) for each in trajectories]
     shown = [trajectory.layers[-1] for trajectory in trajectories] if moving else list(analysis)
     rows = []
     for index, layer in enumerate(shown):
@@ -115,11 +117,11 @@ def render_network(
         if progress is not None:
             progress(index + 1, len(shown))
     return environment.get_template(TEMPLATE).render(
-        title=title,
-        lead=_lead(analysis, shown),
-        conclusions=[] if moving else conclusions(shown, level=analysis.level),
+        title=title or ("How hot was this training?" if moving else "What the weight matrices look like"),
+        lead=f"{headline(motions)} {_lead(analysis, shown)}" if moving else _lead(analysis, shown),
+        conclusions=motion_conclusions(motions) if moving else conclusions(shown, level=analysis.level),
         remarks=remarks(shown),
-        cards=_cards(analysis, shown),
+        cards=[*(motion_cards(motions) if moving else []), *_cards(analysis, shown)],
         overview=[(Markup(chart), caption) for chart, caption in overview_charts(shown, trajectories)],
         columns=_COLUMNS,
         rows=rows,
@@ -138,11 +140,16 @@ def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) 
         "tags": tags,
         "thumbnail": markup(thumbnail(layer)),
         "cells": _cells(layer),
-        "charts": [(markup(chart), caption) for chart, caption in layer_charts(layer, trajectory)],
+        "charts": [(markup(chart), caption) for chart, caption in _charts(layer, trajectory)],
         "facts": _facts(layer, trajectory),
         "statement": f"{trajectory.statement}; {trajectory.motion.statement}" if trajectory else "",
         "warnings": layer.warnings,
     }
+
+
+def _charts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tuple[str, str]]:
+    """Of a trajectory first what moves."""
+    return [*(motion_charts(trajectory.motion) if trajectory else []), *layer_charts(layer, trajectory)]
 
 
 def _cells(layer: LayerAnalysis) -> list[_Cell]:
@@ -270,7 +277,7 @@ def _motion_facts(trajectory: LayerTrajectory) -> list[tuple[str, str]]:
             facts.append((f"temperature, {name}", f"{_text(group.temperature)}, units of the loss"))
     if motion.levels.isotropy is not None:
         ratio, p_value = motion.levels.isotropy.ratio, motion.levels.isotropy.p_value
-        said = "isotropic" if motion.isotropic else "not isotropic"
+        said = {"yes": "isotropic", "no": "not isotropic", "–": "cannot be told"}[isotropy(motion)]
         facts.append(("isotropy of the noise", f"{said}: factor {ratio:.3g} between levels, p = {p_value:.1g}"))
     if motion.noise is not None:
         facts.append(("noise of one update, variance an entry", _text(motion.noise)))
@@ -319,10 +326,9 @@ def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Ca
         Card(label="power-law tails", value=str(heavy), note="preferred to log-normal and exponential"),
     ]
     if len(ratios):
-        weight = 1 / ratios[:, 1] ** 2
-        mean, error = float(weight @ ratios[:, 0] / weight.sum()), float(weight.sum() ** -0.5)
-        value, note = f"{mean:.3f} ± {error:.3f}", "random matrices 0.531, independent 0.386"
-        cards.append(Card(label="spacing ratio ⟨r⟩", value=value, note=note))
+        of = f"median of {len(ratios)} matrices; " if len(ratios) > 1 else ""
+        note = f"{of}random matrices 0.531, independent 0.386"
+        cards.append(Card(label="spacing ratio ⟨r⟩", value=f"{np.median(ratios[:, 0]):.3f}", note=note))
     return cards
 
 

@@ -5,6 +5,7 @@ reflections make it tridiagonal in place, T = Qᵀ G Q, which is nearly all of t
 the vector of a level costs N² more: the vector of T, by inverse iteration, multiplied by Q.
 """
 
+import functools
 import importlib.metadata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -52,9 +53,13 @@ def use_jax(device: str) -> bool:
         InputError: for an unknown device.
     """
     check_choice("device", device, DEVICES)
-    if device != "auto":
-        return device == "jax"
-    if not importlib.metadata.entry_points(group="jax_plugins"):  # no accelerator is available
+    return device == "jax" if device != "auto" else _accelerated()
+
+
+@functools.cache
+def _accelerated() -> bool:
+    """Looked up once: the list of installed packages takes longer to read than a small matrix to solve."""
+    if not importlib.metadata.entry_points(group="jax_plugins"):  # none of its accelerators is installed
         return False
     import jax
 

@@ -1,6 +1,7 @@
 """Numbers of each record for a framework's logger, during training."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from coulombgas.spectra import LayerSpectrum, NetworkSpectra, RecordedTraining
 
 from ._recording import RecordRow, TrainingRecord
 from ._recording_reader import read_recording
+
+_SHARE = 50  # times as long as a call of `measure` took pass before the next: at most 2% of a core
 
 
 class Metrics(NamedTuple):
@@ -28,14 +31,20 @@ class Monitor:
     def __init__(self, path: Path, measure: Callable[[NetworkSpectra], Mapping[str, float]] | None):
         self._path, self._measure = path, measure
         self._remarks: list[str] = []
+        self._next = 0.0
+        self._unseen: int | None = None
 
-    def measured(self, rows: Sequence[RecordRow]) -> list[Metrics]:
-        """Numbers of the records on disk; the last includes those of ``measure``."""
-        found: list[Metrics] = []
-        for row in rows:
-            values = {**training_numbers(row.training), **spectral_numbers(row.spectra)}
-            values |= self._own() if row is rows[-1] else {}
-            found.append(Metrics(row.step, {name: value for name, value in values.items() if math.isfinite(value)}))
+    def measured(self, rows: Sequence[RecordRow], *, last: bool = False) -> list[Metrics]:
+        """Numbers of records that are on disk; those of ``measure``, where it is time or nothing follows, with the
+        last of them."""
+        found = [_finite(row.step, {**training_numbers(row.training), **spectral_numbers(row.spectra)}) for row in rows]
+        self._unseen = rows[-1].step if rows else self._unseen
+        if self._unseen is not None and (last or time.monotonic() >= self._next):
+            own = _finite(self._unseen, self._own())
+            if found:
+                found[-1].values.update(own.values)
+            elif own.values:
+                found.append(own)
         return found
 
     def remark(self, text: str) -> None:
@@ -47,6 +56,7 @@ class Monitor:
         return [self._remarks.pop(0) for _ in range(len(self._remarks))]
 
     def _own(self) -> dict[str, float]:
+        start, self._unseen = time.monotonic(), None
         if self._measure is None:
             return {}
         try:
@@ -57,6 +67,13 @@ class Monitor:
             self._measure = None
             self.remark(f"`measure` failed and is not called again: {type(error).__name__}: {str(error)[:200]}")
             return {}
+        finally:
+            now = time.monotonic()
+            self._next = now + _SHARE * (now - start)
+
+
+def _finite(step: int, values: Mapping[str, float]) -> Metrics:
+    return Metrics(step, {name: value for name, value in values.items() if math.isfinite(value)})
 
 
 def training_numbers(training: TrainingRecord) -> dict[str, float]:

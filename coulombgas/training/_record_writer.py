@@ -85,15 +85,17 @@ class RecordWriter:
         self._recording = recording
         self.write()
 
-    def write(self) -> None:
-        """Write the waiting records."""
-        if self._recording is None or not self._pending:
+    def write(self, *, last: bool = False) -> None:
+        """Write what waits; ``last`` where nothing follows soon."""
+        if self._recording is None:
             return
         rows, self._pending = self._pending, []
-        for word, step in self._recording.extend(rows).items():
-            self._monitor.remark(f"{word} changed before step {step}: the recording calls it unknown.")
-        self._written = time.monotonic()
-        self.measured.extend(self._monitor.measured(rows))
+        if rows:
+            for word, step in self._recording.extend(rows).items():
+                self._monitor.remark(f"{word} changed before step {step}: the recording calls it unknown.")
+            self._written = time.monotonic()
+        if rows or last:
+            self.measured.extend(self._monitor.measured(rows, last=last))
 
     def _add(
         self, recording: Recording, job: Job, weights: Mapping[str, np.ndarray], spectra: dict[str, list[LayerSpectrum]]

@@ -87,9 +87,10 @@ class SpectrumRecorder:
             replica_axis: whether every parameter has a leading axis of replicas.
             resume: continue an existing recording.
             strict: raise on failure instead of warning and continuing without a recording.
-            measure: called in the recorder's thread with all records so far (of the first replica), after each; its
-                numbers are added to those of :meth:`metrics`. It may raise :class:`InputError` while there are too few
-                records.
+            measure: called in the recorder's thread with all records so far (of the first replica) when records are
+                written, for at most 2% of the time of a core, and at the end; its numbers are added to those of
+                :meth:`metrics`. It may raise :class:`InputError` while there are too few records.
+                :func:`coulombgas.networks.motion_numbers` gives noise, temperature and equilibrium.
             attrs: further attributes to store, JSON-able.
 
         Raises:
@@ -110,7 +111,7 @@ class SpectrumRecorder:
         )
         self._error: tuple[int, BaseException] | None = None
         self._begun, self._failed, self._stopped = False, False, ""
-        self._queue: queue.Queue[Job | Literal["write"] | None] = queue.Queue(maxsize=_QUEUE)
+        self._queue: queue.Queue[Job | Literal["write", "measure"] | None] = queue.Queue(maxsize=_QUEUE)
         self._thread: threading.Thread | None = None
 
     @property
@@ -169,10 +170,10 @@ class SpectrumRecorder:
         self._queue.put(job)
         return True
 
-    def flush(self) -> None:
-        """Wait until every record so far is on disk."""
+    def flush(self, *, measure: bool = True) -> None:
+        """Wait until every record so far is on disk and, unless told otherwise, measured."""
         if self._thread is not None:
-            self._queue.put("write")
+            self._queue.put("measure" if measure else "write")
             self._queue.join()
         self._settle()
 
@@ -277,7 +278,7 @@ class SpectrumRecorder:
             if isinstance(job, Job):
                 self._guarded(job.step, lambda job=job: self._writer.take(job))
             else:
-                self._guarded(self._writer.step, self._writer.write)
+                self._guarded(self._writer.step, lambda last=job != "write": self._writer.write(last=last))
             self._queue.task_done()
             if job is None:
                 return

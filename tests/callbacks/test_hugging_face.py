@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
+from coulombgas.networks import motion_numbers
 from coulombgas.training import read_recording
 
 torch = pytest.importorskip("torch")
@@ -71,6 +72,17 @@ def test_numbers_reach_the_log(tmp_path):
     assert [entry["coulombgas/step"] for entry in found] == [4, 8]
     expected = read_recording(tmp_path / "s.zarr").training.nominal_temperature
     np.testing.assert_allclose([entry["coulombgas/temperature"] for entry in found], expected)
+
+
+def test_motion_reaches_the_log(tmp_path):
+    spectra = TrainerSpectra(tmp_path / "r.zarr", select="*c_fc.weight", every=1)
+    run = trainer(tmp_path, optim="sgd", max_steps=60, gradient_accumulation_steps=1, lr_scheduler_type="constant")
+    run.add_callback(spectra.log_to(run))
+    run.train()
+    expected = motion_numbers(read_recording(tmp_path / "r.zarr"))
+    assert any(name.startswith("noise/") for name in expected)
+    logged = {name: value for entry in run.state.log_history for name, value in entry.items()}  # the last of each
+    assert {name: logged[f"coulombgas/{name}"] for name in expected} == pytest.approx(expected)
 
 
 def test_numbers_reach_tensorboard(tmp_path):

@@ -19,7 +19,10 @@ def test_the_package_loads_no_framework():
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_what_is_missing_is_named(monkeypatch, name):
     for module in list(sys.modules):
-        if module.startswith("coulombgas.callbacks._") or module.split(".")[0] == "pytorch_lightning":
+        if module.startswith("coulombgas.callbacks._") or module.split(".")[0] in (
+            "pytorch_lightning",
+            FRAMEWORKS[name],
+        ):
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, FRAMEWORKS[name], None)
     with pytest.raises(ImportError, match=rf"{name} needs {FRAMEWORKS[name]}.*: pip install coulombgas\[callbacks\]"):

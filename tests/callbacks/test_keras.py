@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
+from coulombgas.networks import motion_numbers
 from coulombgas.training import read_recording
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -78,6 +79,14 @@ def test_schedules_and_other_optimisers(tmp_path):
 def test_numbers_join_the_logs_of_the_epoch(tmp_path):
     history = fit(built(), KerasSpectra(tmp_path / "r.zarr", every=2, batch_size=16))
     np.testing.assert_allclose(history.history["coulombgas/temperature"], [0.1 / 16 / (1 - 0.9)] * 2, rtol=1e-5)
+
+
+def test_motion_joins_the_logs_of_the_last_epoch(tmp_path):
+    spectra = KerasSpectra(tmp_path / "r.zarr", select="a.*", every=1, batch_size=16)
+    history = fit(built(keras.optimizers.SGD(0.1)), spectra, epochs=20)
+    expected = motion_numbers(read_recording(tmp_path / "r.zarr"))
+    assert any(name.startswith("noise/a.kernel/") for name in expected)
+    assert {name: history.history[f"coulombgas/{name}"][-1] for name in expected} == pytest.approx(expected)
 
 
 def test_a_run_goes_on(tmp_path):

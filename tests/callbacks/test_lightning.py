@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import coulombgas as cg
+from coulombgas.networks import motion_numbers
 from coulombgas.training import read_recording
 
 torch = pytest.importorskip("torch")
@@ -120,6 +121,22 @@ def test_numbers_reach_tensorboard(tmp_path):
     )
     measured = {one.step: one.value for one in events.Scalars("coulombgas/records")}
     assert (measured[2], measured[8]) == (1, 4)  # once for those that were written together
+
+
+def test_motion_reaches_the_loggers(tmp_path):
+    """Noise and equilibrium of leading levels and bulk: the last value is that of the whole recording."""
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    logger = TensorBoardLogger(tmp_path, name="log")
+    spectra = LightningSpectra(tmp_path / "r.zarr", select="net.0.*", every=2)
+    trainer(tmp_path, spectra, logger=logger, max_steps=200).fit(Module(momentum=0.0), loader())
+    events = event_accumulator.EventAccumulator(logger.log_dir)
+    events.Reload()
+    expected = motion_numbers(read_recording(tmp_path / "r.zarr"))
+    assert any(name.startswith("noise/net.0.weight/") for name in expected)
+    for name, value in expected.items():
+        assert events.Scalars(f"coulombgas/{name}")[-1].value == pytest.approx(value, rel=1e-6)
 
 
 def test_weights_that_blow_up_do_not_end_the_training(tmp_path):

@@ -183,7 +183,9 @@ def test_a_checkpoint_says_first_what_it_means(tmp_path):
         assert re.findall(r'font-size="9.5"[^>]*>([^<]+)<', chart) == ["0", "2"]
     remark = text[text.index("Remarks") :]
     assert '<a href="#m1" class="to">net.2.weight</a>' in remark
-    assert "What this says" not in render(network(2, steps=(0, 10, 20)), tmp_path / "moving.html")
+    moving = render(network(2, steps=(0, 10, 20)), tmp_path / "moving.html")
+    assert "No noise could be measured in 2 of 2 matrices; in layer.0.weight: fewer than three records" in moving
+    assert "None of this is a temperature" not in moving
 
 
 def test_short_names():

@@ -1,6 +1,7 @@
 """What a recording knows of its training: rates, batch sizes, optimisers and the noise of the gradient."""
 
 import errno
+import time
 
 import jax
 import jax.numpy as jnp
@@ -467,6 +468,29 @@ def test_numbers_for_a_logger(tmp_path):
     recorder.close()
     assert seen == [(1,), (1, 2), (1, 2, 3)]
     assert read_recording(tmp_path / "r.zarr").steps == (1, 2, 3, 4)
+
+
+def test_measuring_takes_a_fiftieth_of_the_time(tmp_path):
+    """After a call of 40 ms the next is 2 s later at the soonest, or when it is asked for, or at the end."""
+    seen = []
+
+    def measure(network):
+        time.sleep(0.04)
+        seen.append(len(network.steps))
+        return {"records": len(network.steps)}
+
+    with SpectrumRecorder(tmp_path / "r.zarr", every=1, measure=measure) as recorder:
+        for step in range(1, 6):
+            recorder(step, {"w": W})
+            recorder.flush(measure=False)
+        assert seen == [1]
+        recorder.flush()
+        assert seen == [1, 5]
+        assert [found.values.get("records") for found in recorder.metrics()] == [1.0, None, None, None, None, 5.0]
+        recorder.flush()
+        recorder(6, {"w": W})
+    assert seen == [1, 5, 6]
+    assert recorder.metrics()[-1].values["records"] == 6.0
 
 
 # PyTorch

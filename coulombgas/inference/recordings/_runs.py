@@ -8,12 +8,19 @@ import numpy as np
 
 from coulombgas._checks import InputError
 from coulombgas._interval import Interval
-from coulombgas.networks import ADAPTIVE, Dynamics, LayerMotion, Window, find_spikes, layer_motion, window
+from coulombgas.networks import (
+    ADAPTIVE,
+    Dynamics,
+    LayerMotion,
+    Window,
+    common_temperature,
+    layer_motion,
+    num_leading,
+    window,
+)
 from coulombgas.spectra import NetworkSpectra
 
 from ._noise_scale import NoiseScale, noise_scale
-
-_FEWEST_LEVELS = 12  # fewer levels do not show which of them form a bulk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +103,7 @@ def measure_runs(
     counts: dict[str, int] = {}
     for spectra, tables in zip(recordings, paths, strict=True):
         for name, (levels, _) in tables.items():
-            counts[name] = max(counts.get(name, 0), _num_leading(levels[-1], _rows(spectra, name)))
+            counts[name] = max(counts.get(name, 0), num_leading(levels[-1], _rows(spectra, name)))
     return tuple(
         _run(spectra, chosen, tables, counts)
         for spectra, chosen, tables in zip(recordings, windows, paths, strict=True)
@@ -108,12 +115,13 @@ def _run(
 ) -> RecordedRun:
     layers = []
     for name, (levels, steps) in tables.items():
-        num_leading = min(counts[name], levels.shape[1])
-        motion = layer_motion(levels, steps, num_leading=num_leading, dynamics=chosen.dynamics)
+        count = min(counts[name], levels.shape[1])
+        motion = layer_motion(levels, steps, num_leading=count, dynamics=chosen.dynamics)
         layers.append(RecordedLayer(name=name, motion=motion))
     return RecordedRun(
-        path=", ".join(spectra.source) or "memory", dynamics=chosen.dynamics, temperature=_temperature(layers),
-        layers=tuple(layers), noise_scale=noise_scale(spectra.training, chosen.records), remark=chosen.remark,
+        path=", ".join(spectra.source) or "memory", dynamics=chosen.dynamics,
+        temperature=common_temperature([layer.motion for layer in layers]), layers=tuple(layers),
+        noise_scale=noise_scale(spectra.training, chosen.records), remark=chosen.remark,
     )  # fmt: skip
 
 
@@ -148,28 +156,6 @@ def _trajectory(spectra: NetworkSpectra, name: str, chosen: Window) -> tuple[np.
 
 def _rows(spectra: NetworkSpectra, name: str) -> int:
     return max(next(layer.shape for layer in spectra if layer.name == name))
-
-
-def _num_leading(levels: np.ndarray, rows: int) -> int:
-    """Number of spikes beyond the noise bulk of the last record; all levels if they are too few for a bulk."""
-    positive = levels[levels > 1e-12 * levels[-1]]
-    if positive.size < _FEWEST_LEVELS:
-        return levels.size
-    return int(find_spikes(positive, rows).num_spikes)
-
-
-def _temperature(layers: Sequence[RecordedLayer]) -> Interval | None:
-    for kind in ("leading", "bulk"):
-        found = [getattr(layer.motion, kind) for layer in layers]
-        known = [group for group in found if group is not None and group.temperature is not None]
-        if known:
-            weight = np.array([float(len(group.modes)) for group in known])
-            weight /= weight.sum()
-            table = np.array([tuple(group.temperature) for group in known])
-            mean = float(weight @ table[:, 0])
-            down, up = (float(np.sqrt(weight**2 @ (table[:, end] - table[:, 0]) ** 2)) for end in (1, 2))
-            return Interval(mean, max(mean - down, 0.0), mean + up, float(np.sqrt(weight**2 @ table[:, 3] ** 2)))
-    return None
 
 
 def adaptive(run: RecordedRun) -> bool:
