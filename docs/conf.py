@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sphinx.util.fileutil import copy_asset
 
-from coulombgas import __version__
+from coulombgas import _EXPORTS, __version__
 
 # progress bars without widgets are plain text, and pages say nothing of it
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
@@ -37,7 +37,10 @@ nb_merge_streams = True
 autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -60,12 +63,54 @@ def _plain_formulas(app, what, name, obj, options, lines):
     lines[:] = "".join(pieces).split("\n")
 
 
+# "edge, lower_edge: text" in a list of attributes or arguments: napoleon would take the first name for a type
+_SEVERAL = re.compile(r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<text>.+(?:\n(?P=indent) +.+)*)$", re.MULTILINE)
+_DOTTED = re.compile(r"(?<![\w.~])[a-z_]\w*\.[\w.]*\w")
+
+
+def _one_name_each(app, what, name, obj, options, lines):
+    def repeat(entry: re.Match[str]) -> str:
+        return "\n".join(f"{entry['indent']}{each}: {entry['text']}" for each in entry["names"].split(", "))
+
+    lines[:] = _SEVERAL.sub(repeat, "\n".join(lines)).split("\n")
+
+
+def _short_types(app, what, name, obj, options, lines):
+    """The types of attributes by their last name; where a name is also one of the package itself, say so."""
+    for number, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[number] = _DOTTED.sub(r"~\g<0>", line)
+    package, _, own = name.rpartition(".")
+    if package == f"coulombgas.{_EXPORTS.get(own)}":
+        end = lines.index("") if "" in lines else len(lines)
+        lines[end:end] = ["", f"Also ``cg.{own}``.", ""]
+
+
+def _public_bases(app, name, obj, options, bases):
+    """Bases that a reader can look up; ``object`` stands for the others."""
+    bases[:] = [base for base in bases if "._" not in f"{getattr(base, '__module__', '')}"] or [object]
+
+
+def _own_name(app, env, node, contnode):
+    """``coulombgas.fit_temperature`` is documented as ``coulombgas.inference.fit_temperature``."""
+    own = node.get("reftarget", "").removeprefix("coulombgas.")
+    if node.get("refdomain") != "py" or own.split(".")[0] not in _EXPORTS:
+        return None
+    target = f"coulombgas.{_EXPORTS[own.split('.')[0]]}.{own}"
+    docname = node.get("refdoc", env.docname)
+    return env.get_domain("py").resolve_xref(env, docname, app.builder, node["reftype"], target, node, contnode)
+
+
 def _ship_mathjax(app, exception):
     if exception is None and app.builder.format == "html":
         copy_asset(str(_MATHJAX), str(Path(app.outdir) / "_static" / "mathjax"))
 
 
 def setup(app):
-    """Escape formulas before napoleon reads the sections; ship the typesetting of formulas."""
+    """Escape formulas before napoleon reads the sections, mend types after it; ship the typesetting of formulas."""
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
+    app.connect("autodoc-process-docstring", _one_name_each, priority=410)
+    app.connect("autodoc-process-docstring", _short_types, priority=600)
+    app.connect("autodoc-process-bases", _public_bases)
+    app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)
