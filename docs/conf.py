@@ -5,6 +5,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.util.fileutil import copy_asset
 
 from coulombgas import _EXPORTS, __version__
@@ -21,6 +22,7 @@ exclude_patterns = ["_build", "_template.md", "**/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"coulombgas {__version__}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # the typesetting of formulas is shipped in the site, so that it works without a network; the package is used for its
 # files alone, because as an extension it does not say that pages may be read in parallel
@@ -35,7 +37,7 @@ nb_execution_timeout = 600  # seconds a cell, two pages at a time
 nb_merge_streams = True
 
 autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -47,7 +49,10 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 suppress_warnings = ["mystnb.unknown_mime_type", "config.cache", "ref.python"]  # attributes of many classes share names
 
-_MARKUP = re.compile(r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2})", re.DOTALL)
+_MARKUP = re.compile(
+    r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2}|^ *\.\. math::[^\n]*(?:\n(?: {3,}[^\n]*| *(?=\n)))*)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def _escape(text: str) -> str:
@@ -77,6 +82,8 @@ def _one_name_each(app, what, name, obj, options, lines):
 
 def _short_types(app, what, name, obj, options, lines):
     """The types of attributes by their last name; where a name is also one of the package itself, say so."""
+    if lines and lines[0].startswith("Alias for field number"):  # what a named tuple says of itself
+        lines[:] = []
     for number, line in enumerate(lines):
         if line.startswith(":vartype "):
             lines[number] = _DOTTED.sub(r"~\g<0>", line)
@@ -86,9 +93,38 @@ def _short_types(app, what, name, obj, options, lines):
         lines[end:end] = ["", f"Also ``cg.{own}``.", ""]
 
 
-def _public_bases(app, name, obj, options, bases):
-    """Bases that a reader can look up; ``object`` stands for the others."""
-    bases[:] = [base for base in bases if "._" not in f"{getattr(base, '__module__', '')}"] or [object]
+# what Sphinx writes for types and defaults, and what a reader is told
+_SHORTER = [
+    (re.compile(pattern), short)
+    for pattern, short in (
+        (r"~?(?:jax\.)?jaxlib\._jax\.Array", "~jax.Array"),
+        (r"~jaxtyping\.Shaped\[~jax\.Array, ' '\](?: \| ~jaxtyping\.Shaped\[~jax\.Array, ' \d'\])+", "Key"),
+        (
+            r"float \| int \| ~jaxtyping\.Float\[~jax\.Array, ''\] \| ~numpy\.number"
+            r"(?: \| ~jaxtyping\.Float\[~jax\.Array, '\.\.\.'\] \| ~jaxtyping\.Float\[ndarray, '\.\.\.'\])?",
+            "float | ~jax.Array",
+        ),
+        (r"\bxr\.", "~xarray."),
+        (r"<factory>", "..."),
+        (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
+    )
+]
+
+
+def _short_signature(app, what, name, obj, options, signature, returns):
+    def shorten(text: str | None) -> str | None:
+        for pattern, short in _SHORTER:
+            text = text and pattern.sub(short, text)
+        return text
+
+    return shorten(signature), shorten(returns)
+
+
+def _short_annotations(app, domain, objtype, content):
+    """The same for the annotations of attributes, which are no signatures."""
+    for text in list(content.parent.children[0].findall(nodes.Text)):
+        if text == "jaxlib._jax.Array":
+            text.parent.replace(text, nodes.Text("Array"))
 
 
 def _own_name(app, env, node, contnode):
@@ -111,6 +147,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
     app.connect("autodoc-process-docstring", _one_name_each, priority=410)
     app.connect("autodoc-process-docstring", _short_types, priority=600)
-    app.connect("autodoc-process-bases", _public_bases)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("object-description-transform", _short_annotations)
     app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)
