@@ -1,6 +1,7 @@
 """The reference pages name everything that a package exports, once, by the path a user imports it by."""
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -58,3 +59,20 @@ def test_a_missing_or_repeated_name_is_noticed(spoil):
     assert text.count(line) == 1
     wrong = documented(text.replace(line, spoil(line)), "inference")
     assert sorted(wrong) != sorted(cg.inference.__all__)
+
+
+def shown(text):
+    """Functions of ``coulombgas.plot`` that a page calls."""
+    return set(re.findall(r"cg\.plot\.(\w+)\(", text))
+
+
+def test_the_gallery_shows_every_figure():
+    """Control: without one of its cells it does not."""
+    figures = {name for name in cg.plot.__all__ if _returns_a_figure(getattr(cg.plot, name))}
+    text = (PAGES.parent / "gallery.md").read_text(encoding="utf-8")
+    assert figures <= shown(text)
+    assert not figures <= shown(text.replace("cg.plot.density(", ""))
+
+
+def _returns_a_figure(function):
+    return getattr(inspect.signature(function).return_annotation, "__name__", "") == "Figure"
