@@ -21,9 +21,13 @@ class Interval(NamedTuple):
     """Mean and 95% highest-density interval of a posterior, with its standard deviation."""
 
     mean: float
+    """Posterior mean."""
     lower: float
+    """Lower end of the interval."""
     upper: float
+    """Upper end of the interval."""
     sd: float
+    """Posterior standard deviation."""
 
     def __repr__(self) -> str:
         """``0.00832 [0.00796, 0.00868]``: the half-width is resolved to two digits."""

@@ -5,9 +5,10 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.util.fileutil import copy_asset
 
-from coulombgas import __version__
+from coulombgas import _EXPORTS, __version__
 
 # progress bars without widgets are plain text, and pages say nothing of it
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
@@ -21,6 +22,7 @@ exclude_patterns = ["_build", "_template.md", "**/.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"coulombgas {__version__}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # the typesetting of formulas is shipped in the site, so that it works without a network; the package is used for its
 # files alone, because as an extension it does not say that pages may be read in parallel
@@ -35,16 +37,22 @@ nb_execution_timeout = 600  # seconds a cell, two pages at a time
 nb_merge_streams = True
 
 autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 suppress_warnings = ["mystnb.unknown_mime_type", "config.cache", "ref.python"]  # attributes of many classes share names
 
-_MARKUP = re.compile(r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2})", re.DOTALL)
+_MARKUP = re.compile(
+    r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2}|^ *\.\. math::[^\n]*(?:\n(?: {3,}[^\n]*| *(?=\n)))*)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def _escape(text: str) -> str:
@@ -60,12 +68,86 @@ def _plain_formulas(app, what, name, obj, options, lines):
     lines[:] = "".join(pieces).split("\n")
 
 
+# "edge, lower_edge: text" in a list of attributes or arguments: napoleon would take the first name for a type
+_SEVERAL = re.compile(r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<text>.+(?:\n(?P=indent) +.+)*)$", re.MULTILINE)
+_DOTTED = re.compile(r"(?<![\w.~])[a-z_]\w*\.[\w.]*\w")
+
+
+def _one_name_each(app, what, name, obj, options, lines):
+    def repeat(entry: re.Match[str]) -> str:
+        return "\n".join(f"{entry['indent']}{each}: {entry['text']}" for each in entry["names"].split(", "))
+
+    lines[:] = _SEVERAL.sub(repeat, "\n".join(lines)).split("\n")
+
+
+def _short_types(app, what, name, obj, options, lines):
+    """The types of attributes by their last name; where a name is also one of the package itself, say so."""
+    if lines and lines[0].startswith("Alias for field number"):  # what a named tuple says of itself
+        lines[:] = []
+    for number, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[number] = _DOTTED.sub(r"~\g<0>", line)
+    package, _, own = name.rpartition(".")
+    if package == f"coulombgas.{_EXPORTS.get(own)}":
+        end = lines.index("") if "" in lines else len(lines)
+        lines[end:end] = ["", f"Also ``cg.{own}``.", ""]
+
+
+# what Sphinx writes for types and defaults, and what a reader is told
+_SHORTER = [
+    (re.compile(pattern), short)
+    for pattern, short in (
+        (r"~?(?:jax\.)?jaxlib\._jax\.Array", "~jax.Array"),
+        (r"~jaxtyping\.Shaped\[~jax\.Array, ' '\](?: \| ~jaxtyping\.Shaped\[~jax\.Array, ' \d'\])+", "Key"),
+        (
+            r"float \| int \| ~jaxtyping\.Float\[~jax\.Array, ''\] \| ~numpy\.number"
+            r"(?: \| ~jaxtyping\.Float\[~jax\.Array, '\.\.\.'\] \| ~jaxtyping\.Float\[ndarray, '\.\.\.'\])?",
+            "float | ~jax.Array",
+        ),
+        (r"\bxr\.", "~xarray."),
+        (r"<factory>", "..."),
+        (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
+    )
+]
+
+
+def _short_signature(app, what, name, obj, options, signature, returns):
+    def shorten(text: str | None) -> str | None:
+        for pattern, short in _SHORTER:
+            text = text and pattern.sub(short, text)
+        return text
+
+    return shorten(signature), shorten(returns)
+
+
+def _short_annotations(app, domain, objtype, content):
+    """The same for the annotations of attributes, which are no signatures."""
+    for text in list(content.parent.children[0].findall(nodes.Text)):
+        if text == "jaxlib._jax.Array":
+            text.parent.replace(text, nodes.Text("Array"))
+
+
+def _own_name(app, env, node, contnode):
+    """``coulombgas.fit_temperature`` is documented as ``coulombgas.inference.fit_temperature``."""
+    own = node.get("reftarget", "").removeprefix("coulombgas.")
+    if node.get("refdomain") != "py" or own.split(".")[0] not in _EXPORTS:
+        return None
+    target = f"coulombgas.{_EXPORTS[own.split('.')[0]]}.{own}"
+    docname = node.get("refdoc", env.docname)
+    return env.get_domain("py").resolve_xref(env, docname, app.builder, node["reftype"], target, node, contnode)
+
+
 def _ship_mathjax(app, exception):
     if exception is None and app.builder.format == "html":
         copy_asset(str(_MATHJAX), str(Path(app.outdir) / "_static" / "mathjax"))
 
 
 def setup(app):
-    """Escape formulas before napoleon reads the sections; ship the typesetting of formulas."""
+    """Escape formulas before napoleon reads the sections, mend types after it; ship the typesetting of formulas."""
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
+    app.connect("autodoc-process-docstring", _one_name_each, priority=410)
+    app.connect("autodoc-process-docstring", _short_types, priority=600)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("object-description-transform", _short_annotations)
+    app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)

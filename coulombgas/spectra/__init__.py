@@ -62,6 +62,7 @@ from ._vectors import localisation as localisation
 
 __all__ = [
     "ENTRY_TESTS",
+    "EVERY_CHUNK",
     "FORMATS",
     "RATIO_MEANS",
     "Change",
@@ -83,6 +84,7 @@ __all__ = [
     "Unfolding",
     "as_matrices",
     "assumed",
+    "check_coordinates",
     "find_checkpoints",
     "group_freedom",
     "group_levels",
@@ -117,4 +119,5 @@ __all__ = [
     "unit_spacings",
     "validate_spectra",
     "weights_to_levels",
+    "write_store",
 ]

@@ -144,6 +144,8 @@ __all__ = [
     "persistent_chain_step",
     "poisson",
     "polynomial_spectrum",
+    "rbm_chain_mean_eigenvalue",
+    "rbm_chain_variance",
     "rbm_drift",
     "rbm_finite_rate_width2",
     "rbm_mean_eigenvalue",
