@@ -119,10 +119,12 @@ class Report:
 
         heading: dict[str, Any] = {} if self.title is None else {"title": self.title}
         if kind == "fit":
-            fits = {path: load_fit(_fit_file(path)) for path in self.paths}
-            for path, fit in fits.items():
+            fits: dict[str, TemperatureFit] = {}
+            for path in self.paths:
+                fit = load_fit(_fit_file(path))
                 if not isinstance(fit, TemperatureFit):
                     fail("paths", "must hold fits of temperatures: there is no report for a law of spacings", path)
+                fits[path] = fit
             found = fits[self.paths[0]] if len(fits) == 1 else fits
         else:
             spectra = [read_spectra(path) for path in self.paths]
