@@ -50,7 +50,7 @@ napoleon_use_rtype = False
 suppress_warnings = ["mystnb.unknown_mime_type", "config.cache", "ref.python"]  # attributes of many classes share names
 
 _MARKUP = re.compile(
-    r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2}|^ *\.\. math::[^\n]*(?:\n(?: {3,}[^\n]*| *(?=\n)))*)",
+    r"(``.+?``|:[a-z:]+:`.+?`|`.+?`_{0,2}|^ *\.\. (?:math|code-block)::[^\n]*(?:\n(?: {3,}[^\n]*| *(?=\n)))*)",
     re.DOTALL | re.MULTILINE,
 )
 

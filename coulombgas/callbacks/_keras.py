@@ -18,7 +18,8 @@ class KerasSpectra(keras.callbacks.Callback):
 
     .. code-block:: python
 
-        model.fit(x, y, batch_size=32, callbacks=[KerasSpectra("run.zarr", every=100, batch_size=32)])
+        spectra = KerasSpectra("run.zarr", every=100, batch_size=32)
+        model.fit(x, y, batch_size=32, callbacks=[spectra])
 
     Names are the paths of the variables without the model's own name, joined by dots. Learning rate and optimiser are
     read at every record; Keras does not tell a callback the batch size, so give it. The latest numbers join the logs of

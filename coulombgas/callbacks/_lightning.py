@@ -21,7 +21,8 @@ class LightningSpectra(Callback):
 
     .. code-block:: python
 
-        trainer = lightning.Trainer(callbacks=[LightningSpectra("run.zarr", select="*.weight", every=100)])
+        spectra = LightningSpectra("run.zarr", select="*.weight", every=100)
+        trainer = lightning.Trainer(callbacks=[spectra])
 
     Learning rate and optimiser are read from the optimiser at every record, the batch size from the data loader:
     its own, times devices and accumulated batches. Numbers go to all loggers of the trainer under ``coulombgas/``:
