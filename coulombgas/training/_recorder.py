@@ -40,8 +40,8 @@ class SpectrumRecorder:
 
     Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots,
     without ``module.`` and ``_orig_mod.`` of PyTorch's wrappers. A call copies the selected matrices and returns; a
-    thread computes and, every two seconds, writes. Fused query-key-value matrices are cut and convolution kernels
-    reshaped by the rules of :mod:`coulombgas.spectra`.
+    thread computes and, every two to ten seconds, writes. Fused query-key-value matrices are cut and convolution
+    kernels reshaped by the rules of :mod:`coulombgas.spectra`.
 
     A recorder never ends a training: weights that are NaN, a full disk or any other failure after the first record are
     told once, as :class:`RecordingStopped`, and recording stops. What cannot work from the start is an error at once.
