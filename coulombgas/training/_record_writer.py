@@ -1,4 +1,4 @@
-"""The recorder's background thread: spectra and noise of the copied matrices, written together every two seconds."""
+"""The recorder's background thread: spectra and noise of the copied matrices, written together every few seconds."""
 
 import time
 from collections import deque
@@ -16,7 +16,8 @@ from ._metrics import Metrics, Monitor
 from ._parameters import matrices_of, to_numpy
 from ._recording import Recording, RecordRow, TrainingRecord
 
-_SECONDS = 2.0  # between two writes, each of which takes 20 ms of a core however little it writes
+_SECONDS, _MOST_SECONDS = 2.0, 10.0  # between two writes, each of which takes 20 to 50 ms whatever it holds
+_SHARE = 100  # times as long as a write took pass before the next
 _TOGETHER = 256  # records at most
 _KEPT = 1000  # records whose numbers wait to be logged
 
@@ -41,13 +42,13 @@ class RecordWriter:
         self._path, self._replica_axis, self._attrs, self._monitor = path, replica_axis, attrs, monitor
         self._recording: Recording | None = None
         self._pending: list[RecordRow] = []
-        self._written = 0.0
+        self._next = 0.0
         self.measured: deque[Metrics] = deque(maxlen=_KEPT)
 
     @property
     def wait(self) -> float | None:
         """Seconds until computed records must be written; None if there are none."""
-        return max(self._written + _SECONDS - time.monotonic(), 0.0) if self._pending else None
+        return max(self._next - time.monotonic(), 0.0) if self._pending else None
 
     @property
     def step(self) -> int:
@@ -91,9 +92,11 @@ class RecordWriter:
             return
         rows, self._pending = self._pending, []
         if rows:
+            start = time.monotonic()
             for word, step in self._recording.extend(rows).items():
                 self._monitor.remark(f"{word} changed before step {step}: the recording calls it unknown.")
-            self._written = time.monotonic()
+            now = time.monotonic()
+            self._next = now + min(max(_SECONDS, _SHARE * (now - start)), _MOST_SECONDS)
         if rows or last:
             self.measured.extend(self._monitor.measured(rows, last=last))
 

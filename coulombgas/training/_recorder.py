@@ -41,8 +41,8 @@ class SpectrumRecorder:
 
     Parameters are any pytree of arrays (JAX, Equinox, Flax) or a ``torch.nn.Module``. Names are paths joined by dots,
     without ``module.`` and ``_orig_mod.`` of PyTorch's wrappers. A call copies the selected matrices and returns; a
-    thread computes and, every two seconds, writes. Fused query-key-value matrices are split and convolution kernels
-    reshaped by the rules of :mod:`coulombgas.spectra`.
+    thread computes and, every two to ten seconds, writes. Fused query-key-value matrices are split and convolution
+    kernels reshaped by the rules of :mod:`coulombgas.spectra`.
 
     A recorder never stops training: NaN weights, a full disk or any other failure after the first record is reported
     once, as :class:`RecordingStopped`, and recording stops. Whatever cannot work from the start raises an error at
