@@ -77,7 +77,7 @@ def generalised_law(population: Population, rows: int, columns: int, *, of_rows:
     centre, half = (lower + upper) / 2, (upper - lower) / 2
     angle = (np.arange(_ANGLES) + 0.5) * np.pi / _ANGLES
     middle = centre - half * np.cos(angle)
-    density = _solve(population, ratio, middle).imag / np.pi / min(ratio, 1.0)
+    density = np.imag(_solve(population, ratio, middle)) / np.pi / min(ratio, 1.0)
     mass = density * half * np.sin(angle) * np.pi / _ANGLES
     total = float(mass.sum())
     if not abs(total - 1) < 0.01:
@@ -99,7 +99,7 @@ def _edges(population: Population, ratio: float) -> tuple[float, float]:
     def place(m: float) -> float:
         return float(_inverse(population, ratio, np.array(m))[0]) - 1 / m
 
-    upper = minimize_scalar(lambda u: place(-u / largest), bounds=(1e-6, 1 - 1e-9), method="bounded")
+    upper: Any = minimize_scalar(lambda u: place(-u / largest), bounds=(1e-6, 1 - 1e-9), method="bounded")
     if abs(ratio - 1) < 1e-9:
         return 0.0, float(upper.fun)
 
@@ -107,7 +107,8 @@ def _edges(population: Population, ratio: float) -> tuple[float, float]:
     def below(log: float) -> float:
         return -place(np.exp(log) if ratio > 1 else -(1 + np.exp(log)) / smallest)
 
-    return -float(minimize_scalar(below, bounds=(-12.0, 12.0), method="bounded").fun), float(upper.fun)
+    lower: Any = minimize_scalar(below, bounds=(-12.0, 12.0), method="bounded")
+    return -float(lower.fun), float(upper.fun)
 
 
 def _solve(population: Population, ratio: float, x: np.ndarray) -> np.ndarray:

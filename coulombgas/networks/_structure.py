@@ -196,7 +196,8 @@ class _Problem:
                 upper *= 2
                 if upper > self.family.most**2:
                     raise ArithmeticError("the levels are spread more than those of the family")
-            u = float(brentq(short, upper / 2 if upper > _FIRST else 0.0, upper, xtol=1e-5, rtol=1e-4))
+            found: Any = brentq(short, upper / 2 if upper > _FIRST else 0.0, upper, xtol=1e-5)
+            u = float(found)
         law, variance = self.law(u, beyond), float(bulk.mean()) / (self.rows - beyond)
         place = np.arange(bulk.size) + 0.5
         distance = float(np.abs(bulk.size * law.cdf(bulk / variance) - place).max())

@@ -150,7 +150,7 @@ def autoregressive(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarr
 
 STRUCTURES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
     "rows AR 0.3": autoregressive,
-    "columns AR 0.3": lambda rng, shape: autoregressive(rng, shape[::-1]).T,
+    "columns AR 0.3": lambda rng, shape: autoregressive(rng, (shape[1], shape[0])).T,
     "row scales log-normal 0.3": lambda rng, shape: (
         rng.normal(size=shape) * np.exp(rng.normal(0, 0.3, size=(shape[0], 1)))
     ),

@@ -80,7 +80,7 @@ def measure(size: int, repeat: int) -> tuple[list, list[str], str]:
 def estimate(divisor: int) -> tuple[list, list[str], str]:
     """CPU seconds of the first layer, predicted from its first matrix and measured."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "spectra"))
-    from test_large_file import PROJECTIONS, write_sparse
+    from test_large_file import PROJECTIONS, write_sparse  # pyright: ignore[reportMissingImports]
 
     rows, seconds = [], []
     with tempfile.TemporaryDirectory() as folder:

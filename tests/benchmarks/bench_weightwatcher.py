@@ -97,7 +97,7 @@ def measure(number: int, size: int) -> tuple[list, list[str], str]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.npz"
-        np.savez(path, **state)
+        np.savez(path, allow_pickle=False, **state)
         for name, (interpreter, setup, job) in ways.items():
             rows.append([name, *run(interpreter, FRAME.format(setup=setup, job=job), path)])
     base = rows[0][3]
