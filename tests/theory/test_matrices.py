@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from coulombgas.theory._fixed_point import pseudo_inverse
+from coulombgas.theory._fixed_point import _is_fixed, pseudo_inverse
 from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
 from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
 from coulombgas.theory._moments import BLOCKS, Slope
@@ -125,6 +125,16 @@ def test_the_inverse_leaves_out_what_its_noise_hides():
     none = blocks_of(left @ np.diag([3.0, 2.0, 1.0, 1e-2, 1e-7]) @ right - np.diag([decay] * 3 + [-1] * 2))
     expected = np.linalg.pinv(left @ np.diag([3.0, 2.0, 1.0, 1e-2, 0.0]) @ right, rcond=1e-5)
     np.testing.assert_allclose(pseudo_inverse(none, 3, decay), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shift", "fixed"), [(0.0, True), (1.5, False)])
+def test_a_point_is_fixed_where_its_mean_update_is_zero_within_the_noise(monkeypatch, shift, fixed):
+    """500 weights with means of eight blocks, off by 1.5 errors or by none; weights that never move are at zero."""
+    kicks = random(BLOCKS, 500, seed=14) + shift / np.sqrt(BLOCKS)
+    for still, holds in ((0.0, fixed), (1e-9, False)):
+        blocks = np.concatenate([kicks, np.full((BLOCKS, 3), still)], axis=1)
+        monkeypatch.setattr("coulombgas.theory._fixed_point._residual", lambda *_, blocks=blocks: blocks)
+        assert _is_fixed(SimpleNamespace(num_weights=503), None, 0.0, 0) == holds
 
 
 def test_the_width_of_a_group_is_that_of_its_gaussian_matrix():
