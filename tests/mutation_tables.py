@@ -262,6 +262,7 @@ _RECORDINGS = _of(
     "inference/test_recordings", "laws_of_equal_temperature", "the_rule_is_told_from_others",
     "what_cannot_be_told_says_what_would_tell", "the_noise_scale_has_an_interval_that_holds",
     "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
+    "groups_that_differ_by_more_than_their_errors_widen_them_by_as_much",
 )  # fmt: skip
 _EXACT = ("tests/inference/test_exact_posteriors.py",)
 _SMALL = ("tests/motion/test_small_data.py",)
