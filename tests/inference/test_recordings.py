@@ -159,6 +159,8 @@ def test_laws_of_equal_temperature():
     json.dumps(linear.record())
     with pytest.raises(InputError, match="`beta1` has no counterpart"):
         cg.rescale(learning_rate=1e-3, batch_size=8, to_batch_size=256, optimizer="adam", beta1=0.9)
+    with pytest.raises(InputError, match="`beta2` must"):
+        cg.rescale(learning_rate=1e-3, batch_size=8, to_batch_size=16, optimizer="adam", beta2=1.0)
     with pytest.raises(InputError, match="`momentum` is of momentum and nesterov"):
         cg.rescale(learning_rate=0.1, batch_size=32, to_batch_size=64, momentum=0.9)
     with pytest.raises(InputError, match="`to_batch_size` must be at least 1"):

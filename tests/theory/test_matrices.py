@@ -202,7 +202,12 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     weights = random(10, seed=13)
     more = list(_families(pair, weights))
     assert [family.shape[1] for family in more] == [4, 3, 7, 1, 5]
-    assert [family.shape[1] for family in _families(pair, 1e6 * weights)] == [4, 3, 7, 1, 5]
+
+    def thin(w):  # a hidden layer of one unit: its length is free, at any scale
+        return jnp.reshape(w[:2], (2, 1)) @ jnp.reshape(w[2:], (1, 3))
+
+    one = SimpleNamespace(num_weights=5, matrix=thin, model=SimpleNamespace(level_kind=kind))
+    assert [next(_families(one, scale * weights[:5])).shape[1] for scale in (1e-6, 1.0, 1e6)] == [1, 1, 1]
     cases = [(point.ravel(), families, lambda w: w.reshape(2, 3)), (weights, more, lambda w: np.asarray(product(w)))]
     for at, found, matrix in cases:
         for family in found:
