@@ -5,6 +5,7 @@
     python tests/mutation_numerical.py --named                each mutant of ``NAMED`` against the test that kills it
     python tests/mutation_numerical.py --quick                those of the modules that are tested within seconds
     python tests/mutation_numerical.py --named --out FILE     the table as Markdown
+    python tests/mutation_numerical.py --log FILE             in parts: what stands in the file is not run again
 
 Beside operators, signs, whole numbers and arguments, decimal numbers and comparisons change too. ``NAMED`` holds the
 mutants that once survived every test: a wrong degree of freedom, a missing error, the wrong side of a matrix.
@@ -106,7 +107,9 @@ def run_named(quick: bool) -> list[tuple[Named, bool]]:
     return rows
 
 
-def run_plan(modules: Sequence[str], limit: int | None, log: Path) -> dict[str, list[tuple[Mutant, bool]]]:
+def run_plan(
+    modules: Sequence[str], limit: int | None, log: Path, *, report: bool = False
+) -> dict[str, list[tuple[Mutant, bool]]]:
     """A sample of each module's mutants against the tests that claim it, after a look whether these hold without."""
     results: dict[str, list[tuple[Mutant, bool]]] = {}
     for tests in dict.fromkeys(PLAN[module] for module in modules):
@@ -117,11 +120,11 @@ def run_plan(modules: Sequence[str], limit: int | None, log: Path) -> dict[str, 
                 cases[f"{module} {mutant}" + f" ({same + 1})" * (same > 0)] = module, mutant
         known = _known(log)
         left = {name: mutant for name, (_, mutant) in cases.items() if name not in known}
-        if left and not _try(left, tests, log):
+        if left and not report and not _try(left, tests, log):
             _tell(f"LEFT OUT {', '.join(tests)}: these fail, or take too long, without any mutant")
             continue
         known = _known(log)
-        for name, (module, mutant) in cases.items():
+        for name, (module, mutant) in ((name, case) for name, case in cases.items() if name in known):
             results.setdefault(module, []).append((mutant, known[name]))
             _tell(f"{_word(known[name])} {mutant}")
     return results
@@ -244,11 +247,11 @@ def named_table(rows: Sequence[tuple[Named, bool]]) -> str:
 def plan_table(results: dict[str, list[tuple[Mutant, bool]]]) -> str:
     """The score of each package and module, and the survivors with what is known of them, as Markdown."""
     every = [item for rows in results.values() for item in rows]
-    lines = [f"**{_share(every)} mutants are noticed ({100 - 100 * _alive(every) / max(len(every), 1):.0f}%)**", ""]
+    lines = [f"**{_share(every)} mutants are noticed ({100 - 100 * _alive(every) / max(len(every), 1):.1f}%)**", ""]
     lines += ["| package | mutants noticed | modules |", "| --- | --- | --- |"]
     for package in dict.fromkeys(module.partition(".")[0] for module in results):
         own = {name: rows for name, rows in results.items() if name.startswith(f"{package}.")}
-        modules = ", ".join(f"`{name.partition('.')[2]}` {_share(rows)}" for name, rows in own.items())
+        modules = ", ".join(f"`{name.partition('.')[2]}` {_share(rows, '/')}" for name, rows in own.items())
         lines.append(f"| `{package}` | {_share([item for rows in own.values() for item in rows])} | {modules} |")
     lines += ["", "Survivors:", ""]
     for mutant in (mutant for mutant, alive in every if alive):
@@ -257,8 +260,8 @@ def plan_table(results: dict[str, list[tuple[Mutant, bool]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _share(rows: Sequence[tuple[Mutant, bool]]) -> str:
-    return f"{len(rows) - _alive(rows)} of {len(rows)}"
+def _share(rows: Sequence[tuple[Mutant, bool]], word: str = " of ") -> str:
+    return f"{len(rows) - _alive(rows)}{word}{len(rows)}"
 
 
 def _alive(rows: Sequence[tuple[Mutant, bool]]) -> int:
@@ -273,6 +276,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="those of them that are tested within seconds")
     parser.add_argument("--limit", type=int, help="mutants for each module (default: 3, or 5 where tests are fast)")
     parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
+    parser.add_argument("--report", action="store_true", help="what the log holds; nothing is run")
     parser.add_argument("--out", type=Path, help="write the table there as Markdown")
     options = parser.parse_args(argv)
     start = time.perf_counter()
@@ -284,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         with tempfile.TemporaryDirectory() as folder:
             log = options.log or Path(folder) / "log"
-            results = run_plan(options.modules or tuple(PLAN), options.limit, log)
+            results = run_plan(options.modules or tuple(PLAN), options.limit, log, report=options.report)
         every = [alive for found in results.values() for _, alive in found]
         text, good = plan_table(results), sum(every) <= 0.1 * len(every)
     _tell(text + f"\n{time.perf_counter() - start:.0f} s")

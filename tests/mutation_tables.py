@@ -262,6 +262,7 @@ _RECORDINGS = _of(
     "inference/test_recordings", "laws_of_equal_temperature", "the_rule_is_told_from_others",
     "what_cannot_be_told_says_what_would_tell", "the_noise_scale_has_an_interval_that_holds",
     "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
+    "groups_that_differ_by_more_than_their_errors_widen_them_by_as_much",
 )  # fmt: skip
 _EXACT = ("tests/inference/test_exact_posteriors.py",)
 _SMALL = ("tests/motion/test_small_data.py",)
@@ -483,7 +484,13 @@ REASONS: dict[tuple[str, str], str] = {
     ("networks._trajectory.spike_births", "1 → 2"):
         "how many spikes the last record but one has instead of the last: one seen at the last only is not born anyway",
     ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",
-    ("networks._bulk._Problem._log_marginal", "effective - n - 1 → effective - n + 1"):
-        "adds a constant to the logarithm of a density that is normalised",
+    ("models._linalg.matmul", "inner <= _FUSE_UP_TO → inner > _FUSE_UP_TO"):
+        "which of two ways to the same product is taken: speed alone",
+    ("theory._levels.level_curvature", "1 → 2"):
+        "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
+    ("motion._groups.group_noise", "_MOVES_A_BLOCK * moves.span → _MOVES_A_BLOCK / moves.span"):
+        "open: the length of the blocks that errors come from where momentum makes moves span several records",
+    ("networks._spikes._with_entries", "(place - value) / sd → (place - value) * sd"):
+        "open: `test_large_entries_are_no_spikes` counts these chances; it is too slow for the plan and was not tried",
 }  # fmt: skip
 """(function, change) of a mutant that survives → why."""

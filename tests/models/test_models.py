@@ -136,6 +136,9 @@ def test_free_scalar_field_degeneracies():
     assert levels[0] == 4.0
     assert levels[-1] == 8.0
     assert (levels[1:9:2] == levels[2:10:2]).all()
+    for sites in range(2, 80):  # to the last bit
+        assert np.unique(free_scalar_field(sites)).size == sites // 2 + 1
+    np.testing.assert_array_equal(GaussianRBM().fixed_point, 9 - levels[::-1])  # the ten units of ALP24
 
 
 def test_fewer_hidden_units_learn_the_smallest_kappas():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from coulombgas.theory._fixed_point import pseudo_inverse
+from coulombgas.theory._fixed_point import _is_fixed, pseudo_inverse
 from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
 from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
 from coulombgas.theory._moments import BLOCKS, Slope
@@ -127,6 +127,16 @@ def test_the_inverse_leaves_out_what_its_noise_hides():
     np.testing.assert_allclose(pseudo_inverse(none, 3, decay), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("shift", "fixed"), [(0.0, True), (1.5, False)])
+def test_a_point_is_fixed_where_its_mean_update_is_zero_within_the_noise(monkeypatch, shift, fixed):
+    """500 weights with means of eight blocks, off by 1.5 errors or by none; weights that never move are at zero."""
+    kicks = random(BLOCKS, 500, seed=14) + shift / np.sqrt(BLOCKS)
+    for still, holds in ((0.0, fixed), (1e-9, False)):
+        blocks = np.concatenate([kicks, np.full((BLOCKS, 3), still)], axis=1)
+        monkeypatch.setattr("coulombgas.theory._fixed_point._residual", lambda *_, blocks=blocks: blocks)
+        assert _is_fixed(SimpleNamespace(num_weights=503), None, 0.0, 0) == holds
+
+
 def test_the_width_of_a_group_is_that_of_its_gaussian_matrix():
     """⟨S_ab S_cd⟩ = s²(δ_ac δ_bd + δ_ad δ_bc)/2, and a common shift of all levels that does not count."""
     for size in (1, 2, 3):
@@ -192,7 +202,12 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     weights = random(10, seed=13)
     more = list(_families(pair, weights))
     assert [family.shape[1] for family in more] == [4, 3, 7, 1, 5]
-    assert [family.shape[1] for family in _families(pair, 1e6 * weights)] == [4, 3, 7, 1, 5]
+
+    def thin(w):  # a hidden layer of one unit: its length is free, at any scale
+        return jnp.reshape(w[:2], (2, 1)) @ jnp.reshape(w[2:], (1, 3))
+
+    one = SimpleNamespace(num_weights=5, matrix=thin, model=SimpleNamespace(level_kind=kind))
+    assert [next(_families(one, scale * weights[:5])).shape[1] for scale in (1e-6, 1.0, 1e6)] == [1, 1, 1]
     cases = [(point.ravel(), families, lambda w: w.reshape(2, 3)), (weights, more, lambda w: np.asarray(product(w)))]
     for at, found, matrix in cases:
         for family in found:
