@@ -41,7 +41,9 @@ def provenance(*parts: str) -> Markdown:
         versions = ", ".join(f"{name} {machine[name]}" for name in ("coulombgas", "jax", "numpy"))
         size = [config.get("replicas", "–"), config.get("steps", "–"), config.get("seed", "–")]
         resumed = " (resumed)" if took["resumed"] else ""
-        body.append([part, *size, took["cpu"], f"{took['wall']}{resumed}", machine["cores"], versions])
+        body.append(
+            [part, *size, took.get("cpu", "–"), f"{took.get('wall', '–')}{resumed}", machine["cores"], versions]
+        )
     return rows(header, body)
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from coulombgas._types import Progress
 from coulombgas.models import GaussianRBM, free_scalar_field
 from coulombgas.spectra import level_groups
-from coulombgas.symbolic import rbm_mean_eigenvalue
+from coulombgas.symbolic import rbm_chain_mean_eigenvalue, rbm_mean_eigenvalue
 from coulombgas.training import train
 
 PAPER_SETTINGS = (
@@ -66,6 +66,13 @@ def pairs_and_singles(spectra: xr.Dataset) -> tuple[list[tuple[float, tuple[int,
     pairs = [(group.center, group.modes) for group in groups if group.size == 2 and group.center > 0]
     singles = [(group.center, group.modes[0]) for group in groups if group.size == 1 and group.center > 0]
     return pairs, singles
+
+
+def chain_means(fixed_point: np.ndarray, mu2: float, temperature: float, gibbs_steps: int) -> np.ndarray:
+    """As :func:`predicted_means`, with the memory that persistent chains of so many Gibbs steps have."""
+    levels = [float(value) for value in np.round(fixed_point, 9)]
+    found = [rbm_chain_mean_eigenvalue(i, levels, mu2, temperature, gibbs_steps) for i in range(len(levels))]
+    return np.array([float(value) for value in found])
 
 
 def predicted_means(fixed_point: np.ndarray, mu2: float, temperature: float) -> np.ndarray:

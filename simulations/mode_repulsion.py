@@ -2,7 +2,8 @@
 prediction.
 
 <x_i> = x_i + m_i + Σ v_ij/(x_i − x_j), v_ij = T (x_i + x_j)/2: the repulsion between modes at half the strength of the
-eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i of the non-linear drift.
+eigenvalue equation (9), because eigenvectors fluctuate too, and the shift m_i of the non-linear drift. The memory of
+persistent chains of a few Gibbs steps is added by ``symbolic.rbm_chain_mean_eigenvalue``.
 """
 
 import sys
@@ -14,11 +15,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
+from coulombgas.models import GaussianRBM
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import healthy, level_groups
 
 from ._experiment import Outcome, main, mean_of, num_failed
-from ._rbm import PAPER_SETTINGS, RBMConfig, predicted_means
+from ._rbm import PAPER_SETTINGS, RBMConfig, chain_means, predicted_means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,12 @@ FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=4, i
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, average, compare."""
-    return analyse(config.train(progress, store, statistics=("gram",)), config.mu2)
+    return analyse(config.train(progress, store, statistics=("gram",)), config.model())
 
 
-def analyse(spectra: xr.Dataset, mu2: float) -> Outcome:
+def analyse(spectra: xr.Dataset, model: GaussianRBM) -> Outcome:
     """Mean levels and variances of matrix elements, from spectra recorded with their Gram matrices."""
-    settings = []
+    settings, fixed = [], spectra.fixed_point.values
     for index in range(spectra.sizes["setting"]):
         temperature = float(spectra.learning_rate[index] / spectra.batch_size[index])
         settings.append({
@@ -50,14 +52,20 @@ def analyse(spectra: xr.Dataset, mu2: float) -> Outcome:
             "batch_size": int(spectra.batch_size[index]),
             "temperature": temperature,
             "elements": _elements(spectra, index, temperature),
-            "levels": _levels(spectra, index, predicted_means(spectra.fixed_point.values, mu2, temperature)),
+            "levels": _levels(
+                spectra, index, chain_means(fixed, model.mu2, temperature, model.gibbs_steps),
+                predicted_means(fixed, model.mu2, temperature),
+            ),
         })  # fmt: skip
     numbers = {"settings": settings, "num_failed": num_failed(spectra)}
-    return Outcome(numbers=numbers, figure=draw(spectra, settings, mu2), stores={"spectra": spectra})
+    return Outcome(numbers=numbers, figure=draw(spectra, settings, model), stores={"spectra": spectra})
 
 
-def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray) -> list[dict]:
-    """<x>/x_s of every level group, highest first; the second half of the records."""
+def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray, memoryless: np.ndarray) -> list[dict]:
+    """<x>/x_s of every level group, highest first; the second half of the records.
+
+    Predicted with the memory of the persistent chains; beside it without, which is the limit of many Gibbs steps.
+    """
     levels = spectra.eigenvalue.values[index, healthy(spectra)[index]].astype(float)
     levels = levels[:, levels.shape[1] // 2 :]
     groups = [group for group in level_groups(spectra.fixed_point.values) if group.center > 0]
@@ -67,6 +75,7 @@ def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray) -> list[dict
             "ratio": mean_of(
                 levels[..., list(group.modes)] / group.center, predicted[list(group.modes)].mean() / group.center
             ),
+            "without_memory": float(memoryless[list(group.modes)].mean() / group.center),
         }
         for group in groups[::-1]
     ]
@@ -88,12 +97,12 @@ def _elements(spectra: xr.Dataset, index: int, temperature: float) -> dict[str, 
     }
 
 
-def draw(spectra: xr.Dataset, settings: list[dict], mu2: float) -> Figure:
+def draw(spectra: xr.Dataset, settings: list[dict], model: GaussianRBM) -> Figure:
     """<x>/x_s against T, points and parameter-free lines."""
     temperature = np.array([setting["temperature"] for setting in settings])
     grid = np.array([0.0, 1.1 * temperature.max()])
     fixed = spectra.fixed_point.values
-    lines = np.stack([predicted_means(fixed, mu2, t) for t in grid])
+    lines = np.stack([chain_means(fixed, model.mu2, t, model.gibbs_steps) for t in grid])
     with house_style():
         figure, axes = new_figure(width=6.4, height=4.4)
         for place, level in enumerate(settings[0]["levels"]):

@@ -6,7 +6,7 @@ replicas, in one background run.
 A part trains once and serves several figures: ``spectra`` (Figs 2-5 and the learning curves: the full 100 000 updates
 from a random start), ``scaling`` (Figs 6 and 7: all ten settings from the fixed point), ``wells`` (Fig. 8),
 ``students`` (Fig. 9) and ``layers`` (PFLA24). Each writes ``PART.json`` (numbers, settings with their seed, relaxation
-times trained, seconds of CPU and wall time of this call, versions, machine) and its figures as PNG to DIR, from which
+times trained, seconds of CPU and wall time of the training, versions, machine) and its figures as PNG to DIR, from which
 the page "The papers at full size" is built. Training goes through stores in the work folder, so a second call continues
 where the first was stopped.
 """
@@ -82,8 +82,8 @@ def scaling(sizes: Sizes, work: Path, progress: Any) -> Part:
     config = sizes.scaling
     store = config.train(progress, work / "scaling.zarr", statistics=("gram",))
     outcomes = {
-        "mode_repulsion": mode_repulsion.analyse(store, config.mu2),
-        "rbm_scaling": rbm_scaling.analyse(store, sizes.fit_draws),
+        "mode_repulsion": mode_repulsion.analyse(store, config.model()),
+        "rbm_scaling": rbm_scaling.analyse(store, config.model(), sizes.fit_draws),
     }
     return Part(config=config, outcomes=outcomes, relaxations=_relaxations(config))
 
@@ -127,8 +127,15 @@ def run(names: Sequence[str], sizes: Sizes, out: Path, work: Path) -> None:
         with progress_bar(name) as progress:
             part = PARTS[name](sizes, work, progress)
         seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        _save(name, part, out, {**seconds, "resumed": resumed})
+        _save(name, part, out, _trained(out / f"{name}.json", part) if resumed else {**seconds, "resumed": False})
         print(f"{name}: {seconds['wall']:.0f} s, {seconds['cpu']:.0f} CPU s", flush=True)
+
+
+def _trained(kept: Path, part: Part) -> dict[str, float | bool]:
+    """What the call took that trained the same settings and stored them; unknown where it was interrupted."""
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    same = before.get("config") == json.loads(json.dumps(dataclasses.asdict(part.config), default=plain))
+    return before["took"] if same else {"resumed": True}
 
 
 def _save(name: str, part: Part, out: Path, took: dict[str, float | bool]) -> None:

@@ -15,8 +15,10 @@ from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
 from coulombgas.inference import fit_temperature
+from coulombgas.models import GaussianRBM
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import healthy
+from coulombgas.theory import find_theory
 
 from ._experiment import Outcome, main, mean_of, measured, num_failed, std_of
 from ._rbm import PAPER_SETTINGS, RBMConfig, pairs_and_singles
@@ -49,19 +51,22 @@ FULL = Config(settings=PAPER_SETTINGS, replicas=7500, steps=100_000, record=20, 
 
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Train, fit, draw."""
-    return analyse(config.train(progress, store), config.fit_draws)
+    return analyse(config.train(progress, store), config.model(), config.fit_draws)
 
 
-def analyse(spectra: xr.Dataset, draws: int) -> Outcome:
+def analyse(spectra: xr.Dataset, model: GaussianRBM, draws: int) -> Outcome:
     """Coefficients of every setting and at T = 0; the fit with ``draws`` draws of each of two chains, 0 for none."""
+    pairs, singles = (leading_coefficients(model, size) for size in (2, 1))
     settings = [setting_numbers(spectra, index) for index in range(spectra.sizes["setting"])]
     fit = fit_temperature(spectra, num_chains=2, num_warmup=draws, num_draws=draws) if draws else None
     numbers = {
         "settings": settings,
-        "spacing_coefficient": at_zero_temperature(settings, "spacing_coefficient", SPACING_COEFFICIENT),
-        "width_coefficient": at_zero_temperature(settings, "width_coefficient", WIDTH_COEFFICIENT),
+        "spacing_coefficient": at_zero_temperature(settings, "spacing_coefficient", pairs),
+        "width_coefficient": at_zero_temperature(settings, "width_coefficient", singles),
         "num_failed": num_failed(spectra),
         "fit": None if fit is None else [setting.record()["temperature"] for setting in fit.settings],
+        "fit_consistent": None if fit is None else [setting.consistent for setting in fit.settings],
+        "fit_warnings": None if fit is None else [list(setting.warnings) for setting in fit.settings],
         "scaling": None if fit is None or fit.scaling is None else fit.scaling.record(),
     }
     return Outcome(numbers=numbers, figure=draw(spectra, settings), stores={"spectra": spectra})
@@ -89,15 +94,33 @@ def setting_numbers(spectra: xr.Dataset, index: int) -> dict[str, Any]:
     }
 
 
-def at_zero_temperature(settings: list[dict[str, Any]], name: str, predicted: float) -> dict[str, float]:
-    """Weighted straight line through the coefficients against T ≤ ``LOW``, at T = 0 (a mean if only one T is low)."""
+def leading_coefficients(model: GaussianRBM, size: int) -> list[float]:
+    """<S> of pairs (size 2) or standard deviation of single modes, in units of sqrt(T x_s), for T and α → 0.
+
+    The memory of the persistent chains is in them; without it they are ``SPACING_COEFFICIENT`` and
+    ``WIDTH_COEFFICIENT``.
+    """
+    theory = find_theory(model, learning_rate=1e-6, batch_size=16)
+    groups = zip(theory.groups, theory.width2_per_temperature, strict=True)
+    factor = np.pi if size == 2 else 1.0
+    return [float(np.sqrt(factor * width2 / group.center)) for group, width2 in groups if group.size == size]
+
+
+def at_zero_temperature(settings: list[dict[str, Any]], name: str, predicted: list[float]) -> dict[str, float]:
+    """Weighted straight line through the coefficients against T ≤ ``LOW``, at T = 0 (a mean if only one T is low).
+
+    ``predicted`` holds that of each pair or mode at T = 0; the prediction is the same line through these.
+    """
     low = [s for s in settings if s["temperature"] <= LOW] or [min(settings, key=lambda s: s["temperature"])]
-    points = [(s["temperature"], number["value"], number["error"]) for s in low for number in s[name]]
-    temperature, value, error = np.array(points).T
+    points = [
+        (s["temperature"], number["value"], number["error"], own)
+        for s in low for number, own in zip(s[name], predicted, strict=True)
+    ]  # fmt: skip
+    temperature, value, error, expected = np.array(points).T
     powers = np.vander(temperature, 2 if np.ptp(temperature) > 0 else 1, increasing=True)
     covariance = np.linalg.inv((powers / error[:, None] ** 2).T @ powers)
-    coefficients = covariance @ (powers.T @ (value / error**2))
-    return measured(coefficients[0], np.sqrt(covariance[0, 0]), predicted)
+    found, line = (covariance @ (powers.T @ (column / error**2)) for column in (value, expected))
+    return measured(found[0], np.sqrt(covariance[0, 0]), line[0])
 
 
 def draw(spectra: xr.Dataset, settings: list[dict[str, Any]]) -> Figure:
@@ -122,7 +145,7 @@ def draw(spectra: xr.Dataset, settings: list[dict[str, Any]]) -> Figure:
             end = 1.05 * max(max(s["pair_units"] + s["single_units"]) for s in settings)
             axis.plot([0, end], [0, slope * end], "k-", lw=1, label=f"no free parameter: slope {name}")
             axis.set(xlabel=r"$\sqrt{T\,\kappa^2\Omega}$", xlim=(0, end), ylim=(0, None))
-            axis.legend()
+            axis.legend(loc="upper left", fontsize="x-small")
         axes[0, 0].set(title="degenerate pairs", ylabel=r"mean spacing $\langle S\rangle$")
         axes[0, 1].set(title="single modes", ylabel="standard deviation")
     return figure

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from coulombgas._files import check_output
+from coulombgas.spectra import level_groups
 from simulations import (
     fokker_planck,
     learning_curves,
@@ -45,7 +46,8 @@ def test_the_six_mean_levels_of_the_rbm(cold_rbm):
     expected = (1.0060, 0.9970, 0.9947, 0.9915, 0.9844, 0.9696)
     assert len(setting["levels"]) == 6
     for level, value in zip(setting["levels"], expected, strict=True):
-        assert level["ratio"]["predicted"] == pytest.approx(value, abs=1e-4)
+        assert level["without_memory"] == pytest.approx(value, abs=1e-4)
+        assert level["ratio"]["predicted"] == pytest.approx(level["without_memory"], abs=2e-3)
         assert _agrees(level["ratio"])
     assert any(_excludes(level["ratio"], 1.0) for level in setting["levels"][1:])
 
@@ -63,13 +65,24 @@ def test_the_variances_of_the_matrix_elements(cold_rbm):
 def test_spacing_and_width_coefficients(cold_rbm):
     """<S> = 2.507 and a single mode's standard deviation = √2, in units of sqrt(T x_s)."""
     setting = rbm_scaling.setting_numbers(cold_rbm.stores["spectra"], 0)
-    spacing = rbm_scaling.at_zero_temperature([setting], "spacing_coefficient", rbm_scaling.SPACING_COEFFICIENT)
-    width = rbm_scaling.at_zero_temperature([setting], "width_coefficient", rbm_scaling.WIDTH_COEFFICIENT)
+    spacing = rbm_scaling.at_zero_temperature([setting], "spacing_coefficient", 4 * [rbm_scaling.SPACING_COEFFICIENT])
+    width = rbm_scaling.at_zero_temperature([setting], "width_coefficient", 2 * [rbm_scaling.WIDTH_COEFFICIENT])
     assert spacing["predicted"] == pytest.approx(2.507, abs=1e-3)
     assert _agrees(spacing)
     assert _agrees(width)
     assert _excludes(spacing, np.pi / 2 * 1.2533)  # the paper's other normalisation
     assert _excludes(width, 1.0)
+
+
+def test_leading_coefficients_know_the_memory_of_the_chains():
+    """s²/(2Tx) = (1 + ρ)/(1 − ρ) with ρ = (x/μ²)^{2k}: persistent chains act as momentum ρ does."""
+    model = RBMConfig().model()
+    for size, bare in ((2, rbm_scaling.SPACING_COEFFICIENT), (1, rbm_scaling.WIDTH_COEFFICIENT)):
+        centers = [group.center for group in level_groups(model.fixed_point) if group.size == size and group.center > 0]
+        memory = (np.array(centers) / model.mu2) ** (2 * model.gibbs_steps)
+        expected = bare * np.sqrt((1 + memory) / (1 - memory))
+        np.testing.assert_allclose(rbm_scaling.leading_coefficients(model, size), expected, rtol=1e-4)
+        assert (np.abs(expected / bare - 1) > 1e-3).any()
 
 
 @pytest.mark.slow
