@@ -481,6 +481,8 @@ REASONS: dict[tuple[str, str], str] = {
         "from which of neighbouring order statistics the tail is continued: within their scatter",
     ("spectra._entries._shuffled", "-1 → +1"):
         "open: only matrices with two levels of exactly zero would tell",
+    ("networks._trajectory._follow_layer", "0 → 1"):
+        "the step of a record without one, which `follow` refuses",
     ("networks._trajectory.spike_births", "1 → 2"):
         "how many spikes the last record but one has instead of the last: one seen at the last only is not born anyway",
     ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",

@@ -1,7 +1,6 @@
 """Stated errors and probabilities of one matrix against simulations and quadrature."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from scipy import integrate, special
 from coulombgas import InputError
 from coulombgas._interval import Interval
 from coulombgas.motion._groups import GroupNoise
+from coulombgas.motion._stationarity import Stationarity
 from coulombgas.networks import Dynamics, find_spikes, fit_bulk, fit_repulsion
 from coulombgas.networks._bulk import _effect, log_ratio_moments, mixed
 from coulombgas.networks._layer_noise import _group, _mix, _pooled, _range, layer_motion
@@ -124,17 +124,21 @@ def test_groups_of_levels_mix_on_the_logarithmic_scale():
     assert _range((3, 4, 5, 7, 9, 10)) == "3-5, 7, 9-10"
 
 
+def _state(name):
+    return Stationarity(state=name, p_drift=0.5, p_force=0.5, relaxation=None, updates=10, statement="")
+
+
 def test_a_temperature_is_the_noise_over_twice_the_rate_and_groups_pool_by_their_errors():
     noise = (Interval(2e-4, 1e-4, 4e-4, 6e-5), Interval(3e-4, 2.5e-4, 3.6e-4, 3e-5))
     groups = [
         GroupNoise(modes=(k,), noise=one, log_error=e) for k, (one, e) in enumerate(zip(noise, (0.3, 0.1), strict=True))
     ]
-    still = SimpleNamespace(state="equilibrium", stationary=True)
+    still = _state("equilibrium")
     dynamics = Dynamics(optimizer="momentum", learning_rate=0.02, memory=0.9)  # 0.2 in the long run
     own = [_group(group, still, dynamics) for group in groups]
     assert [one.temperature.mean for one in own] == pytest.approx([5e-4, 7.5e-4])
     assert own[0].temperature.upper == pytest.approx(1e-3)
-    assert _group(groups[0], SimpleNamespace(state="flat", stationary=False), dynamics).temperature is None
+    assert _group(groups[0], _state("flat"), dynamics).temperature is None
     both = _pooled(*own)
     assert both.log_error == pytest.approx((0.3**-2 + 0.1**-2) ** -0.5)
     assert np.log(both.noise.mean) == pytest.approx(np.average(np.log([2e-4, 3e-4]), weights=[1 / 0.09, 1 / 0.01]))

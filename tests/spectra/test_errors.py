@@ -83,9 +83,9 @@ def test_a_level_stands_apart_by_the_spacings_inside_and_not_by_its_own(gap, apa
 
 def test_windows_reach_to_half_of_the_spectrum():
     for statistic in (number_variance, rigidity):
-        statistic(np.arange(9.0), [4.0])
+        statistic(np.arange(9.0), np.array([4.0]))
         with pytest.raises(InputError, match="half of the spectrum"):
-            statistic(np.arange(9.0), [4.01])
+            statistic(np.arange(9.0), np.array([4.01]))
 
 
 @pytest.mark.parametrize("octaves", [1, 2, 3, 4])

@@ -7,15 +7,32 @@ import numpy as np
 import pytest
 from scipy import linalg
 
+from coulombgas.spectra import LevelGroup
 from coulombgas.theory._fixed_point import _is_fixed, pseudo_inverse
 from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
 from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
 from coulombgas.theory._moments import BLOCKS, Slope
 from coulombgas.theory._optimizer_map import optimizer_map
 from coulombgas.theory._stationary import assemble, coordinates, covariance, epoch_noise, lyapunov, split
+from coulombgas.theory._update import FlatUpdate
 from coulombgas.training import Optimizer
 
 ALPHA = 0.2
+
+
+class Fake(FlatUpdate):
+    """An update of which only what is given is known."""
+
+    num_weights, matrix, model = None, None, None
+
+    def __new__(cls, **known):
+        one = tuple.__new__(cls, (None,) * len(FlatUpdate._fields))
+        one.__dict__.update(known)
+        return one
+
+
+def fake(**known):
+    return Fake(**known)
 
 
 def random(*shape, seed=0):
@@ -134,7 +151,7 @@ def test_a_point_is_fixed_where_its_mean_update_is_zero_within_the_noise(monkeyp
     for still, holds in ((0.0, fixed), (1e-9, False)):
         blocks = np.concatenate([kicks, np.full((BLOCKS, 3), still)], axis=1)
         monkeypatch.setattr("coulombgas.theory._fixed_point._residual", lambda *_, blocks=blocks: blocks)
-        assert _is_fixed(SimpleNamespace(num_weights=503), None, 0.0, 0) == holds
+        assert _is_fixed(fake(num_weights=503), np.zeros(503), 0.0, 0) == holds
 
 
 def test_the_width_of_a_group_is_that_of_its_gaussian_matrix():
@@ -148,7 +165,7 @@ def test_the_width_of_a_group_is_that_of_its_gaussian_matrix():
 
 def plain(shape, kind):
     """An update that shows its weights as they are."""
-    return SimpleNamespace(
+    return fake(
         num_weights=shape[0] * shape[1], matrix=lambda w: jnp.reshape(w, shape), model=SimpleNamespace(level_kind=kind)
     )
 
@@ -165,7 +182,7 @@ def test_levels_bend_by_second_order_perturbation_theory(kind):
     """Second differences of exact levels at another step; the first derivative is the diagonal of S."""
     shape = (3, 3) if kind == "eigenvalues" else (3, 4)
     point, ways = random(*shape, seed=8), random(2, shape[0] * shape[1], seed=9)
-    update, groups = plain(shape, kind), (SimpleNamespace(modes=(0,)), SimpleNamespace(modes=(1, 2)))
+    update, groups = plain(shape, kind), (LevelGroup(0.0, (0,)), LevelGroup(0.0, (1, 2)))
     found = level_curvature(update, point.ravel(), ways, groups)
     observable = observe(update, point.ravel())
     slopes = observable.jacobian.reshape(3, 3, -1)
@@ -181,11 +198,11 @@ def test_groups_are_as_wide_as_six_errors_of_the_fixed_point():
     assert [group.modes for group in find_groups(levels, 0.01, 0.001)] == [(0, 1), (2,)]
     assert [group.modes for group in find_groups(levels, 0.008, 0.001)] == [(0,), (1,), (2,)]
     assert [group.modes for group in find_groups(levels, 0.0, 0.03)] == [(0, 1), (2,)]
-    observable = SimpleNamespace(jacobian=random(4, 3, seed=10))
-    root = random(3, 6, seed=11)
+    observable = observe(plain((2, 2), "eigenvalues"), random(4, seed=10))
+    root = random(4, 6, seed=11)
     expected = np.sqrt(np.diag(observable.jacobian @ root @ root.T @ observable.jacobian.T)).max()
     assert level_error(observable, root) == pytest.approx(expected)
-    assert level_error(observable, np.zeros((3, 0))) == 0.0
+    assert level_error(observable, np.zeros((4, 0))) == 0.0
 
 
 def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
@@ -198,7 +215,7 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     def product(w):
         return jnp.reshape(w[:4], (2, 2)) @ jnp.reshape(w[4:], (2, 3))
 
-    pair = SimpleNamespace(num_weights=10, matrix=product, model=SimpleNamespace(level_kind=kind))
+    pair = fake(num_weights=10, matrix=product, model=SimpleNamespace(level_kind=kind))
     weights = random(10, seed=13)
     more = list(_families(pair, weights))
     assert [family.shape[1] for family in more] == [4, 3, 7, 1, 5]
@@ -206,7 +223,7 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     def thin(w):  # a hidden layer of one unit: its length is free, at any scale
         return jnp.reshape(w[:2], (2, 1)) @ jnp.reshape(w[2:], (1, 3))
 
-    one = SimpleNamespace(num_weights=5, matrix=thin, model=SimpleNamespace(level_kind=kind))
+    one = fake(num_weights=5, matrix=thin, model=SimpleNamespace(level_kind=kind))
     assert [next(_families(one, scale * weights[:5])).shape[1] for scale in (1e-6, 1.0, 1e6)] == [1, 1, 1]
     cases = [(point.ravel(), families, lambda w: w.reshape(2, 3)), (weights, more, lambda w: np.asarray(product(w)))]
     for at, found, matrix in cases:
