@@ -6,7 +6,7 @@ replicas, in one background run.
 A part trains once and serves several figures: ``spectra`` (Figs 2-5 and the learning curves: the full 100 000 updates
 from a random start), ``scaling`` (Figs 6 and 7: all ten settings from the fixed point), ``wells`` (Fig. 8),
 ``students`` (Fig. 9) and ``layers`` (PFLA24). Each writes ``PART.json`` (numbers, settings with their seed, relaxation
-times trained, seconds of CPU and wall time of the training, versions, machine) and its figures as PNG to DIR, from which
+times trained, CPU and wall seconds of the training, versions, machine) and its figures as PNG to DIR, from which
 the page "The papers at full size" is built. Training goes through stores in the work folder, so a second call continues
 where the first was stopped.
 """

@@ -259,8 +259,8 @@ _DATA = _of(
 _GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
 _RELATIVE = ("tests/inference/test_relative.py",)
 _RECORDINGS = _of(
-    "inference/test_recordings", "laws_of_equal_temperature", "the_rule_is_told_from_others",
-    "what_cannot_be_told_says_what_would_tell", "the_noise_scale_has_an_interval_that_holds",
+    "inference/test_recordings", "laws_of_equal_temperature", "the_linear_rule_is_distinguished_from_others",
+    "an_undecided_rule_names_the_data_that_would_decide", "the_noise_scale_has_an_interval_that_holds",
     "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
     "groups_that_differ_by_more_than_their_errors_widen_them_by_as_much",
 )  # fmt: skip

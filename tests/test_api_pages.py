@@ -34,7 +34,7 @@ def test_a_page_documents_every_public_name_of_its_package_once(package):
 
 
 def test_every_package_has_a_page():
-    assert {path.stem for path in PAGES.glob("*.md")} == {*PACKAGES, "coulombgas"}
+    assert {path.stem for path in PAGES.glob("*.md")} == {*PACKAGES, "coulombgas", "stability"}
 
 
 def test_the_page_of_the_package_itself_leads_to_each_of_its_names():

@@ -53,10 +53,14 @@ def test_rescale_prints_law_and_assumption(runs, capsys):
     assert "`to_batch_size` must be at least 1" in capsys.readouterr().err
 
 
-def test_recordings_are_never_analysed_as_weights(runs, capsys):
-    for command in ("spectra", "report"):
-        assert main([command, *runs[:2]]) == 2
-        assert "`coulombgas rule` compares several recordings" in capsys.readouterr().err
+def test_recordings_are_never_analysed_as_weights(runs, capsys, tmp_path):
+    assert main(["spectra", *runs[:2]]) == 2
+    assert "`coulombgas rule` compares several recordings" in capsys.readouterr().err
+    page = tmp_path / "rule.html"
+    assert main(["report", *runs[:2], "--out", str(page)]) == 0  # compared, as by the rule
+    text = page.read_text(encoding="utf-8")
+    assert "temperature" in text
+    assert "Marchenko-Pastur" not in text
     with pytest.raises(InputError, match="holds eigenvalues"):
         load_spectra(runs[0])
     with pytest.raises(InputError, match="holds eigenvalues"):

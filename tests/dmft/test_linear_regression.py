@@ -127,7 +127,7 @@ def test_one_pass_is_exact_at_small_size(reduced):
         ({"learning_rate": 0.6, "method": "nesterov", "momentum": 0.5}, "must be below 0.514719"),
         ({"samples_per_dimension": 0.0}, "samples_per_dimension"),
         ({"noise_variance": -0.1}, "noise_variance"),
-        ({"momentum": 0.5}, "does nothing with method 'gd'"),
+        ({"momentum": 0.5}, "has no effect with method 'gd'"),
         ({"momentum": 1.0, "method": "nesterov"}, r"\[0, 1\)"),
         ({"mass": 1.0}, "belongs to method 'gradient-flow'"),
         ({"batch_fraction": 0.05, "learning_rate": 0.5}, "must exceed 0.1798.*diverges"),

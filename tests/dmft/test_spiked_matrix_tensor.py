@@ -171,7 +171,7 @@ def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n(reduced):
         ({"matrix_noise": float("nan")}, "above 0"),
         ({"initial_overlap": 1.5}, "between -1 and 1"),
         ({"learning_rate": 0.0}, "learning_rate"),
-        ({"momentum": 0.5}, "does nothing with method 'gd'"),
+        ({"momentum": 0.5}, "has no effect with method 'gd'"),
         ({"ridge": 1.0}, "needs constraint 'ridge'"),
         ({"matrix_noise": float("inf"), "tensor_noise": float("inf")}, "cannot both be infinite"),
     ],

@@ -143,11 +143,11 @@ def test_two_replicas_give_a_wide_interval_and_say_so(teacher_student):
 @pytest.mark.parametrize("replicas", [2, 3, 10])
 def test_an_outlier_among_few_replicas_is_reported_or_left_out(teacher_student, replicas):
     spectra = teacher_student(replicas=replicas)
-    assert not any("proportion" in warning for warning in fit_temperature(spectra).settings[0].warnings)
+    assert not any("far from all others" in warning for warning in fit_temperature(spectra).settings[0].warnings)
     values = spectra.eigenvalue.values.copy()
     values[0, 1, 0, 1] += 1000 * 0.008
     only = fit_temperature(changed(spectra, values)).settings[0]
-    assert any("proportion" in warning or "left out" in warning for warning in only.warnings)
+    assert any("far from all others" in warning or "left out" in warning for warning in only.warnings)
 
 
 def test_zero_replicas_are_left_out_when_few_and_refused_when_many(teacher_student):

@@ -132,7 +132,7 @@ def _own(given: Mapping[str, Sequence[Any]], index: int) -> dict[str, Any]:
 def _window(spectra: NetworkSpectra, after: int | None, given: dict[str, Any]) -> Window:
     if len(spectra.steps) < 3:
         where = ", ".join(spectra.source) or "a recording"
-        raise InputError(f"{where}: {len(spectra.steps)} records at known steps, at least three are needed.")
+        raise InputError(f"{where}: {len(spectra.steps)} of the records have known steps, at least three are needed.")
     steps = np.array(spectra.steps)
     chosen = window(steps, spectra.training, after=after, learning_rate=given.get("learning_rate"))
     own = chosen.dynamics
