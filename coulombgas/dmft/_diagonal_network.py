@@ -26,10 +26,10 @@ class DiagonalNetwork(System):
 
     with :math:`R_r = (1 + R_w/\alpha)^{-1}`, :math:`C_r = R_r(C_w + \sigma^2J)R_r^\top` and the averages C_w, R_w of
     w = β - β* over paths (arXiv:2510.01930 in the convention of this project). ``gradient-flow`` is the implicit
-    trapezoidal rule, of second order and stable at any time step; ``mirror-descent`` is :math:`\theta_{n+1} = \theta_n
-    - \eta v_n` of learning rate ``time_step`` (u and v multiplied by :math:`e^{\mp\eta v_n}`), solved exactly. Large a
-      is lazy
-    (linear regression), a → 0 rich (minimum ℓ1 norm). The law of β* is discrete, hence bounded.
+    trapezoidal rule, of second order and stable at any time step; ``mirror-descent`` is
+    :math:`\theta_{n+1} = \theta_n - \eta v_n` of learning rate ``time_step`` (u and v multiplied by
+    :math:`e^{\mp\eta v_n}`), solved exactly. Large a is lazy (linear regression), a → 0 rich (minimum ℓ1 norm). The
+    law of β* is discrete, hence bounded.
 
     Raises:
         InputError: for values out of range; a teacher law whose probabilities do not add up to 1; a learning rate at
