@@ -52,7 +52,7 @@ def test_a_sound_page_has_no_error(checker, tmp_path):
         ("other.html#there", "gone.html", "is not there"),
         ("a.png", "https://cdn.example/a.png", "fetches"),
         ('<img src="a.png"/>', "", "without a picture"),
-        ("T = 0.01", "x" * 89, "cuts a line of"),
+        ("x_$i$</code>", "x</code><pre>" + "x" * 89 + "</pre>", "cuts a line of"),
     ],
 )
 def test_each_fault_is_found(checker, tmp_path, old, new, said):

@@ -17,7 +17,9 @@ PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.
 def shown(page):
     """Command lines in the fenced blocks of a page, continuation lines joined, comments and shell words cut off."""
     for block in re.findall(r"^```[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        variables = dict(re.findall(r'^(\w+) = "([^"]*)"$', block, re.M))
         for line in block.replace("\\\n", " ").splitlines():
+            line = re.sub(r"(?<!\$)\{(\w+)\}", lambda found, known=variables: known.get(found[1], ""), line)
             if found := re.match(r"^(?:[!$] ?|srun |taskset -c \S+ )*coulombgas (?!: )(\S.*)$", line.strip()):
                 yield found.group(1)
 
