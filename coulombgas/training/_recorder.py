@@ -34,7 +34,7 @@ class SpectrumRecorder:
     .. code-block:: python
 
         training = {"learning_rate": 0.1, "batch_size": 32}
-        with SpectrumRecorder("run.zarr", select="*.attn.key", every=100, **training) as recorder:
+        with SpectrumRecorder("run.zarr", select="*.key", every=100, **training) as recorder:
             for step in range(steps):
                 params = update(params)
                 recorder(step + 1, params)
