@@ -50,6 +50,8 @@ def errors_of(page: Path, site: Path) -> Iterator[str]:
     yield from _formulas(article)
     yield from _links(page, site)
     yield from _wide(article)
+    if any("| --- |" in paragraph.get_text() for paragraph in article.find_all("p")):
+        yield "shows a table as it was typed"
     if page.parent.name == "tutorials" and not article.find("img"):
         yield "is a tutorial without a picture"
 

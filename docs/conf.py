@@ -35,6 +35,7 @@ nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds a cell, two pages at a time
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables too
 
 autodoc_mock_imports = ["keras", "lightning", "transformers"]  # the callbacks are documented where these are missing
 autodoc_default_options = {"members": True}

@@ -48,6 +48,7 @@ def test_a_sound_page_has_no_error(checker, tmp_path):
         ("runs/run.zarr", "/home/somebody/run.zarr", "path of the machine"),
         ("A level", "A level \\frac{a}{b}", "formula as it was typed"),
         ("A level", "A level $x_i$", "formula as it was typed"),
+        ("A level", "| a | b | | --- | --- | A level", "table as it was typed"),
         ("#there", "#nowhere", "no such anchor"),
         ("other.html#there", "gone.html", "is not there"),
         ("a.png", "https://cdn.example/a.png", "fetches"),
