@@ -215,7 +215,9 @@ def _but(file: str, *tests: str) -> tuple[str, ...]:
 
 
 def _protocol(law: str) -> tuple[str, ...]:
-    names = ("unit_mass_and_moments", "cdf_is_the_integral_and_icdf_inverts_it")
+    names = (
+        "unit_mass_and_moments", "cdf_is_the_integral_and_icdf_inverts_it", "samples_follow_the_law_and_not_another",
+    )  # fmt: skip
     return _of("laws/test_protocol", *(f"{name}[{law}]" for name in names))
 
 
@@ -440,7 +442,11 @@ PLAN: dict[str, tuple[str, ...]] = {
         *_of("laws/test_spacing", "surmise_is_a_chi_law", "static_and_traced_beta_agree"),
         *_protocol("surmise traced beta"),
     ),
-    "laws._rice": (*_of("laws/test_spacing", "rice_is_scipys", "rice_at_no_gap_is_the_surmise"), *_protocol("rice")),
+    "laws._rice": (
+        *_of("laws/test_spacing", "rice_is_scipys", "rice_at_no_gap_is_the_surmise"),
+        *_protocol("rice"),
+        *_of("laws/test_protocol", "cdf_and_icdf_are_differentiable[rice]"),
+    ),
     "laws._reference": (*_of("laws/test_spacing", "brody_is_a_weibull_law"), *_protocol("brody")),
     "laws._bulk": ("tests/laws/test_bulk.py",),
     "laws._tracy_widom": _of("laws/test_tracy_widom", "published_quantiles_of_beta_1", "published_mean_and_variance"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from coulombgas._checks import InputError, check_choice
 from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit
@@ -49,6 +49,7 @@ def temperature(fit: TemperatureFit) -> Figure:
     axes[0, 1].axhline(1.0, color=TRUTH, lw=1, ls="--")
     axes[0, 1].set(xscale="log", title="Ratio", ylabel=r"inferred / true", xlim=span)
     for ax in axes[0]:
+        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels than these run into each other
         ax.set_xlabel("ratio of learning rate / batch size" if relative else r"true $T$")
     axes[0, 0].legend()
     return figure
