@@ -32,7 +32,7 @@ test: $(STAMP)  ## the test suite, statistical checks in their reduced form
 test-full: $(STAMP)  ## the statistical checks at full size (hours; PARTS="theory dmft" for some)
 	WORKERS=$(WORKERS) $(BIN)/python tests/full.py $(PARTS)
 
-mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (an hour)
+mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (long)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py --named
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py
 
