@@ -52,8 +52,8 @@ def test_anisotropic_noise_is_refused():
 def test_a_factor_two_between_levels_is_not_called_isotropic():
     """42 records, where a factor two between neighbouring levels is refused now and then.
 
-    It is called isotropic at most once in 20, three of eight times with probability 6e-3. Without that factor the same records establish isotropy, in all but one of
-    eight; fewer establish nothing, where a factor two passes the test at 1% too.
+    It is called isotropic at most once in 20, three of eight times with probability 6e-3. Without that factor the same
+    records establish isotropy in all but one of eight; fewer establish nothing, and do not refuse a factor two at 1%.
     """
     first, factor = np.eye(60, 40) * (10.0 + np.arange(40)), np.where(np.arange(40) % 2, np.sqrt(2), 1.0)
 
