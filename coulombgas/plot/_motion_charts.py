@@ -119,10 +119,11 @@ def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
     for index, (low, high) in enumerate(ends):
         chart.line(np.full(2, float(index)), np.array([low, high]), DATA, thickness=2.2)
     chart.dots(np.arange(len(names)), means, MODEL, 3.0)
+    beyond = "" if found.verdict == "anisotropic" else f", beyond a factor {found.below:.2g} excluded"
     said = {"isotropic": "one noise for all", "anisotropic": "not isotropic", "unknown": "cannot be told"}
     return chart.svg("isotropy"), (
         f"Isotropy: noise of classes of levels with 95% interval, their mean dashed: {said[found.verdict]}, "
-        f"factor {found.ratio:.3g}, p = {found.p_value:.2g}, beyond a factor {found.below:.2g} excluded."
+        f"factor {found.ratio:.3g}, p = {found.p_value:.2g}{beyond}."
     )
 
 

@@ -32,7 +32,8 @@ from coulombgas.training._language import LanguageTrainer
 EVERY, GOAL = 100, 0.05
 BATCH, STEPS, RECORDS = 2, 3, 4
 PERCEPTRONS, TORCH_STEPS, ROUNDS = ((64, 64), (256, 64), (256, 512)), 2000, 3
-FEW, MANY, BETWEEN_WRITES = 40, 160, 10.0
+ONE, MANY, BETWEEN_WRITES = 1, 100, 10.0
+PARTS = 9  # rounds
 
 
 def main() -> None:
@@ -128,8 +129,8 @@ def _shares(loop: Callable[[], None], optimizer: object, model: object) -> tuple
 
 
 def _parts(model: object) -> tuple[float, float]:
-    """CPU time of one record and of one write, from few and many records that are written once."""
-    costs: dict[int, list[float]] = {FEW: [], MANY: []}
+    """CPU time of one record and of one write, from one and many records that are written once."""
+    costs: dict[int, list[float]] = {ONE: [], MANY: []}
     with (
         tempfile.TemporaryDirectory() as folder,
         SpectrumRecorder(Path(folder) / "r.zarr", select="*.weight", every=1) as recorder,
@@ -137,7 +138,7 @@ def _parts(model: object) -> tuple[float, float]:
         recorder(0, model)
         recorder.flush()
         first = 1
-        for _ in range(ROUNDS):
+        for _ in range(PARTS):
             for count, found in costs.items():
 
                 def record(first=first, count=count) -> None:
@@ -147,9 +148,9 @@ def _parts(model: object) -> tuple[float, float]:
 
                 found.append(_measure(record)[1])
                 first += count
-    few, many = median(costs[FEW]), median(costs[MANY])
-    each = (many - few) / (MANY - FEW)
-    return each, max(few - FEW * each, 0.0)
+    one, many = median(costs[ONE]), median(costs[MANY])
+    each = (many - one) / (MANY - ONE)
+    return each, max(one - each, 0.0)
 
 
 def _measure(job: Callable[[], object]) -> tuple[float, float]:

@@ -293,6 +293,26 @@ def test_noise_of_a_wishart_matrix_of_eight_rows():
     assert np.mean(off) < -0.02
 
 
+def test_noise_of_updates_that_go_far_is_that_of_the_updates():
+    """One column: the exact variance of an update, 4(1 − α)²σ²x + 2Mσ⁴, lies in the bands as it should.
+
+    Four sets, whose covered fraction varies by 0.03 around 0.97. Control: its limit at α → 0, in them by 0.8 ± 0.1.
+    """
+    exact, limit = [], []
+    for seed in range(4):
+        rng, size = np.random.default_rng(seed), 0.3 * np.sqrt(2 * ALPHA)
+        vectors, found = size / np.sqrt(1 - (1 - ALPHA) ** 2) * rng.standard_normal((60, 8)), []
+        for _ in range(101):
+            found.append((vectors**2).sum(axis=1))
+            vectors = (1 - ALPHA) * vectors + size * rng.standard_normal(vectors.shape)
+        fit = temperature_from_motion(as_spectra(np.stack(found, axis=1)[..., None]))
+        variance = 4 * (1 - ALPHA) ** 2 * size**2 * fit.grid + 2 * 8 * size**4
+        exact.append(covered(fit.noise, variance / (2 * ALPHA)).mean())
+        limit.append(covered(fit.noise, 4 * 0.3**2 * fit.grid).mean())
+    assert np.mean(exact) > 0.9
+    assert np.mean(limit) < 0.9
+
+
 def test_noise_between_two_levels_of_a_wishart_matrix():
     """WᵀW, W 3×3 with additive noise: g² = 4 D x, so that levels differ and the element between has their mean.
 
