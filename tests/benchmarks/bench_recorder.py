@@ -10,8 +10,9 @@ The second table is the hardest case: multilayer perceptrons in PyTorch on one c
 millisecond, with the hook of `attach`. Wall and CPU time of the same loop with and without the recorder, in turn, the
 last write included and the first record (0.2 s once) not; shares of the loop without it, medians over rounds. The loop
 lasts a few seconds, in which files are written once or twice, so the parts of the cost are measured apart as well: CPU
-time of a record and of a write, which a long run makes every ten seconds or, where it is quick, for half a percent of the
-time. "long run" is the share of both, and "from" the step time at which it falls to 5%. The table is left out where PyTorch is not installed.
+time of a record and of a write, which a long run makes every ten seconds or, where it is quick, for half a percent of
+the time. "long run" is the share of both, and "from" the step time at which it falls to 5%. The table is left out where
+PyTorch is not installed.
 """
 
 import importlib.util
