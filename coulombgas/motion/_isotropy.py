@@ -92,11 +92,13 @@ def isotropy(moves: MatrixMoves, leading: Group, bulk: Group) -> Isotropy | None
 def _between_classes(moves: MatrixMoves, parts: Sequence[GroupNoise]) -> float:
     """Upper end of the largest difference of log noise between two classes."""
     logs = np.log([each.noise.mean for each in parts])
-    errors = np.hypot([each.log_error for each in parts], _ALLOWED)
-    reach = float(stats.t.ppf(PROBABILITY, num_blocks(moves) - 1))
-    return float(
-        (np.abs(logs[:, None] - logs) + reach * np.hypot(errors[:, None], errors))[np.triu_indices(len(logs), 1)].max()
-    )
+    own = np.array([each.log_error for each in parts]) ** 2
+    first, second = np.triu_indices(len(logs), 1)
+    variance = own[first] + own[second] + 2 * _ALLOWED**2
+    # Welch and Satterthwaite: what is allowed for is no estimate
+    freedom = variance**2 * (num_blocks(moves) - 1) / (own[first] ** 2 + own[second] ** 2)
+    reach = stats.t.ppf(PROBABILITY, freedom) * np.sqrt(variance)
+    return float((np.abs(logs[first] - logs[second]) + reach).max())
 
 
 def _between_halves(moves: MatrixMoves, logs: np.ndarray, shifts: np.ndarray) -> float:
