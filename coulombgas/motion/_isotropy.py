@@ -12,9 +12,9 @@ the larger of two upper ends of 95%:
   that Gaussian moves allow. What levels forget between records may differ from one to the next by as much as was put
   back on average, which is added to τ.
 
-Below two, isotropy is established: noise that differs by a factor two or more passes at most once in 20. Singular
-values move by u_iᵀEv_i alone: a noise that differs between entries but not between these is isotropic here, and what is
-said of an entry is the mean over all of them.
+Below two, isotropy is established: classes or halves whose noise differs by a factor two or more pass at most once in
+20; a few odd levels of a class may be missed. Singular values move by u_iᵀEv_i alone: a noise that differs between
+entries but not between these is isotropic here, and what is said of an entry is the mean over all of them.
 """
 
 from collections.abc import Sequence
