@@ -81,6 +81,7 @@ def write_document(path: str, document: dict, *, overwrite: bool) -> None:
 
 
 def _show(found) -> None:
+    """Print the verdict, a table of all matrices of all runs, what has no numbers, and warnings."""
     from coulombgas.spectra import printable
 
     from ._console import print_table

@@ -153,6 +153,8 @@ def padded_size(num: int) -> int:
 
 @lru_cache(maxsize=64)
 def _compiled(model: Model, lanes: int, options: _Options):
+    """The program that runs ``lanes`` chains, (key, index, data, initial) to draws; one for each model."""
+
     def chain(key, index, data, initial):
         own = jax.random.fold_in(jax.random.fold_in(key, index[0]), index[1])
         return _chain(model, own, data, initial, options)

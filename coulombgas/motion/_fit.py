@@ -164,6 +164,7 @@ def temperature_from_motion(
 
 
 def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarray, alpha: float) -> MotionFit:
+    """Bands of drift, potential and noise on a grid, from draws of the spline coefficients."""
     low, high = np.quantile(moves.start, [0.002, 0.998])
     grid = np.linspace(low, high, _GRID)
     design = found.basis.design(grid)
@@ -187,6 +188,7 @@ def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarr
 
 
 def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: float) -> Iterator[str]:
+    """What a reader of drift and noise must know, one sentence each."""
     if fixed is None:
         yield "the drift has no stable zero in the data: no fixed point, no single temperature"
     elif fixed.rate.mean * alpha * moves.updates > 1:

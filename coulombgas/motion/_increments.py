@@ -90,6 +90,7 @@ def collect_moves(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | No
 
 
 def _moves(levels: np.ndarray, chosen: tuple[int, ...], lag: int, updates: int) -> Moves:
+    """Levels before and after each move of ``lag`` records, with those that are strays marked."""
     before, after = levels[:, :-lag:lag], levels[:, lag::lag]
     before = before[:, : after.shape[1]].astype(np.float64)
     after = after.astype(np.float64)

@@ -156,6 +156,7 @@ class _Search:
             )
 
     def _improve(self, state: _State) -> _Found:
+        """One step for drift and one for noise, and how far they moved, in standard deviations."""
         grid, path, kicks, weight = self.grid, state.path, state.kicks, self.weight(state)
         if np.mean(kicks.keep) < _FEWEST_KEPT:
             raise InputError(
@@ -258,6 +259,7 @@ def _noise_of_others(moves: Moves) -> np.ndarray:
 
 
 def _kicks(moves: Moves, grid: Grid, path: Flow, others: np.ndarray, beta: float, mean: str) -> _Kicks:
+    """Shift and share of the variance that repulsion by the neighbours gives each move, and crowded moves."""
     shape = moves.start.shape
     place, variance = moves.before.copy(), others.copy()
     place[..., list(moves.modes)] = grid.at_data(path.mean).reshape(shape)

@@ -180,6 +180,7 @@ def _statement(
     found: LevelNoise, leading: GroupMotion | None, bulk: GroupMotion | None, whole: GroupMotion | None,
     dynamics: Dynamics,
 ) -> str:  # fmt: skip
+    """The noise of the groups, or of an entry where it is isotropic, in a sentence."""
     if whole is not None:
         parts = [f"one update adds {_text(whole.noise)} to the variance of an entry{_heat(whole, dynamics)}"]
     else:
@@ -195,6 +196,7 @@ def _statement(
 
 
 def _anisotropy(found: LevelNoise) -> str:
+    """Why nothing is said of the noise of an entry."""
     if found.isotropy is None:
         return "too few levels to tell whether the noise is isotropic, so nothing is said of an entry"
     if found.isotropy.p_value > FALSE_ALARM:

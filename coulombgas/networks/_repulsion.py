@@ -94,6 +94,7 @@ def _log_likelihood(spacings: np.ndarray, repulsion: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _compiled():
+    """Brody's log likelihood, compiled: (spacings, weights, exponents) to one number for each exponent."""
     import jax
     import jax.numpy as jnp
 

@@ -112,6 +112,7 @@ def _follow_layer(
     learning_rate: float | Sequence[float] | None,
     weight_decay: float | None,
 ) -> LayerTrajectory:
+    """One matrix through training, from the analyses of its records."""
     steps = np.array([layer.step or 0 for layer in layers])
     num_spikes = np.array([layer.spikes.num_spikes if layer.spikes else 0 for layer in layers])
     variance = np.array([_triple(layer.spikes.bulk.variance if layer.spikes else None) for layer in layers])

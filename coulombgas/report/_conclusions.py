@@ -52,6 +52,7 @@ def named(names: Sequence[str]) -> str:
 
 
 def _signals(layers: Sequence[LayerAnalysis], level: float) -> str:
+    """How many directions stand out of the noise, and the strongest; empty without a fitted bulk."""
     fitted = [(layer, layer.spikes) for layer in layers if layer.spikes is not None]
     if not fitted:
         return ""
@@ -72,6 +73,7 @@ def _signals(layers: Sequence[LayerAnalysis], level: float) -> str:
 
 
 def _bulks(layers: Sequence[LayerAnalysis]) -> str:
+    """In how many matrices the bulk is that of noise, and where it is least; empty without a fitted bulk."""
     fitted = [(layer, layer.spikes.bulk) for layer in layers if layer.spikes is not None]
     if not fitted:
         return ""
@@ -94,6 +96,7 @@ def _bulks(layers: Sequence[LayerAnalysis]) -> str:
 
 
 def _tails(layers: Sequence[LayerAnalysis]) -> str:
+    """How many tails are power laws, and with which exponents; empty without tails."""
     fitted = [(layer, layer.tail) for layer in layers if layer.tail is not None]
     heavy = [layer for layer, tail in fitted if tail.preferred == "power law"]
     if not fitted:
@@ -114,6 +117,7 @@ def _tails(layers: Sequence[LayerAnalysis]) -> str:
 
 
 def _ranks(layers: Sequence[LayerAnalysis]) -> str:
+    """The matrix that one direction dominates most; empty where none does."""
     ranked = [(layer.stable_rank.mean / layer.spectrum.columns, layer) for layer in layers if layer.stable_rank]
     if not ranked:
         return ""

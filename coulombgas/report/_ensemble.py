@@ -62,6 +62,7 @@ def inside(setting: SettingFit) -> bool:
 
 
 def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str:
+    """The result in one or two sentences."""
     temperatures = [setting.known.mean for setting in settings]
     if any(setting.temperature is None for setting in settings):
         return (
@@ -95,6 +96,7 @@ def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str
 
 
 def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -> list[Card]:
+    """The numbers at the top of the page."""
     replicas = sum(setting.num_replicas for setting in settings)
     copies = Card(label="Trained copies", value=f"{replicas}", note=f"in {len(settings)} settings")
     if len(settings) == 1:
@@ -118,6 +120,7 @@ def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -
 
 
 def _scaling_cards(fit: TemperatureFit, prefix: str) -> list[Card]:
+    """A number for each exponent of the scaling rule."""
     if fit.scaling is None:
         return []
     named = (
@@ -132,6 +135,7 @@ def _scaling_cards(fit: TemperatureFit, prefix: str) -> list[Card]:
 
 
 def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[Section]:
+    """Temperatures first, then each fit, then widths and method."""
     settings = tuple(setting for each in fits.values() for setting in each.settings)
     merged = TemperatureFit(settings=settings, scaling=None, method="")
     sections = [
@@ -148,6 +152,7 @@ def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[
 
 
 def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
+    """The scaling rule of one fit, and its settings with degenerate pairs."""
     sections = []
     if fit.scaling is not None and (axes := plot.scaling_axes(fit.scaling)):
         text = (
@@ -217,6 +222,7 @@ _TEMPERATURE_HEADER = (
 
 
 def _temperature_table(settings: Sequence[SettingFit]) -> Table:
+    """A row for each setting, flagged where there are warnings or the truth is outside the interval."""
     rows = []
     for s in settings:
         t, true = s.known, s.nominal if s.temperature is not None else s.nominal / settings[0].nominal
@@ -232,6 +238,7 @@ def _temperature_table(settings: Sequence[SettingFit]) -> Table:
 
 
 def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Section:
+    """Spacings and levels of the degenerate pairs of one setting."""
     setting = fit.settings[index]
     return Section(
         heading=f"Level repulsion: {setting.model}, {setting.label}",
@@ -251,6 +258,7 @@ def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Sectio
 
 
 def _widths_section(settings: Sequence[SettingFit]) -> Section:
+    """A table of the widths of all level groups, folded."""
     rows = []
     for setting in settings:
         for level in setting.levels:
@@ -274,6 +282,7 @@ def _widths_section(settings: Sequence[SettingFit]) -> Section:
 
 
 def _method_section() -> Section:
+    """What the numbers mean, folded."""
     return Section(
         heading="How to read this",
         folded=True,

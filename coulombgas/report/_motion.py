@@ -104,6 +104,7 @@ def _noises(groups: Sequence[tuple[str, GroupMotion, Moving]]) -> str:
 
 
 def _isotropy(layers: Sequence[Moving]) -> str:
+    """In how many matrices the noise of the levels is one, and where it differs most."""
     uneven = [layer for layer in layers if isotropy(layer.motion) == "no"]
     even = sum(isotropy(layer.motion) == "yes" for layer in layers)
     if not uneven:
@@ -118,6 +119,7 @@ def _isotropy(layers: Sequence[Moving]) -> str:
 
 
 def _states(groups: Sequence[tuple[str, GroupMotion, Moving]]) -> str:
+    """How many groups of levels are in each state, and which."""
     by_state: dict[str, list[str]] = {}
     for kind, group, layer in groups:
         by_state.setdefault(group.state.state, []).append(_place(kind, layer))

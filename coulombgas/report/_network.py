@@ -132,6 +132,7 @@ def render_network(
 
 
 def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) -> dict[str, Any]:
+    """What the template needs for one matrix."""
     tags = ["spikes"] if layer.spikes and layer.spikes.num_spikes else []
     tags += ["misfit"] if not layer.is_noise else []
     tags += ["warned"] if layer.warnings else []
@@ -153,6 +154,7 @@ def _charts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tu
 
 
 def _cells(layer: LayerAnalysis) -> list[_Cell]:
+    """The cells of one matrix in the table, each with the value it is sorted by."""
     fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
     rows, columns = layer.spectrum.shape
     cells = [_Cell(text=f"{rows}×{columns}", value=rows * columns)]
@@ -198,6 +200,7 @@ def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tup
 
 
 def _spike_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    """Names and numbers of the bulk and the first five spikes."""
     fit = layer.spikes
     if fit is None:
         return []
@@ -307,6 +310,7 @@ def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
 
 
 def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Card]:
+    """The numbers at the top of the page."""
     fitted = [layer.spikes for layer in shown if layer.spikes is not None]
     ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
     heavy = sum(layer.tail is not None and layer.tail.preferred == "power law" for layer in shown)

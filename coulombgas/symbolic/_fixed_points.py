@@ -172,6 +172,7 @@ def first_correction(drift: Any, amplitude: Any, variable: Any, point: FixedPoin
 
 
 def _oscillator_correction(point: FixedPoint, a: Any, b: Any, c0: Any, c1: Any, n: Any) -> Any:
+    """Second-order correction to level n of the oscillator at a fixed point, by perturbation theory."""
     omega = point.curvature
     w = sp.Abs(omega) if point.kind == "undecided" else (omega if point.kind == "minimum" else -omega)
     p, q = -omega * a / 4, (a - omega * c0) / 2  # odd part of the perturbation: p y³ + q y

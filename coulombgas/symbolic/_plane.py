@@ -166,6 +166,7 @@ def _bernoulli(u: Any) -> Any:
 
 
 def _mesh(drift: Any, diffusion: Any, box: Any, cells: int) -> _Mesh:
+    """The generator on cells by Scharfetter and Gummel's exponential fluxes, exact for constant drift."""
     edges = tuple(np.linspace(low, high, cells + 1) for low, high in box)
     centres = [(e[1:] + e[:-1]) / 2 for e in edges]
     steps = [e[1] - e[0] for e in edges]

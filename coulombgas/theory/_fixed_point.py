@@ -107,6 +107,7 @@ def _is_fixed(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) ->
 
 
 def _newton(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) -> FixedPoint:
+    """Fixed point of the mean update by Newton's method with measured slopes, and its error."""
     num = update.num_weights
     state = _settle_memory(update, state, seed)
     scale = max(float(np.abs(state[:num]).max()), 1e-3)

@@ -141,6 +141,7 @@ def linear_noise(
 
 @lru_cache(maxsize=64)
 def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: int) -> Moments:
+    """Everything that is measured at a fixed point, with 4^level times the samples."""
     model, grow = key.model, 4**level
     update = _measurable(key, check_count("batch_size", batch_size), decay, seed)
     point = _point(key, batch_size, decay, seed)

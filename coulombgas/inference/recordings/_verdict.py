@@ -37,6 +37,7 @@ def judge(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], fit: Scaling
 def _by_exponents(
     fit: ScalingFit, known: dict[str, Interval], settings: int, missing: list[str]
 ) -> tuple[bool | None, str]:
+    """Whether the linear rule holds (None: cannot be told), and a sentence, from exponents and scatter."""
     shown = ", ".join(f"{name} {_text(value)}" for name, value in known.items())
     shown = f"exponents of 1 are the linear rule, found are {shown}, scatter {_text(fit.scatter)}"
     p_value = _distance(fit)

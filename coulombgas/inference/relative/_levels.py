@@ -89,6 +89,7 @@ def name_levels(which: np.ndarray) -> str:
 
 
 def _checked(setting: LevelData) -> LevelData:
+    """The setting with checked numbers and shape; errors name its source."""
     path = str(setting.path)
     try:
         learning_rate = check_positive("learning_rate", setting.learning_rate)

@@ -100,6 +100,7 @@ def _mean(matrices: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
 
 
 def _setting(levels: np.ndarray, own: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unbiased log variances of the levels of one setting, and their covariance."""
     num = len(levels)
     shape = (num * own + _POOLED_REPLICAS * pooled) / (num + _POOLED_REPLICAS)
     # a setting that happens to lack the rare large deviations takes the pooled shape
