@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_in_interval
 from coulombgas._interval import Interval, summarise
+from coulombgas._results import to_dataset
 from coulombgas._types import Progress
 from coulombgas.spectra import (
     LayerSpectrum,
@@ -25,6 +27,7 @@ from coulombgas.spectra import (
 
 from ._independence import Independence, independence
 from ._layer_rows import full_row, short_row
+from ._layer_table import layer_table
 from ._repulsion import RepulsionFit, fit_repulsion
 from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
 from ._structure import StructuredBulk, departing_test, fit_structure
@@ -141,8 +144,32 @@ class NetworkAnalysis(Sequence):
         """Training steps of a trajectory, ascending; empty for a single checkpoint."""
         return self.spectra.steps
 
+    def table(self) -> str:
+        """One line of text for each matrix, as ``coulombgas spectra`` prints."""
+        return layer_table(self.layers)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each matrix, with all statistics."""
+        return [layer.record() for layer in self.layers]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over the dimension ``matrix``: a variable for each number, ``_lower`` and ``_upper`` its ends."""
+        return to_dataset(
+            self.records(), "matrix", coords=("name", "step"), source=list(self.spectra.source), level=self.level
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document that ``coulombgas spectra --out`` writes: source, records, and what was left out."""
+        return {
+            "source": list(self.spectra.source),
+            "level": self.level,
+            "matrices": self.records(),
+            "skipped": list(self.spectra.skipped),
+            "problems": list(self.spectra.problems),
+        }
+
     def as_dicts(self) -> list[dict[str, Any]]:
-        """One JSON-able row for each matrix."""
+        """The short row of each matrix that ``coulombgas spectra --json`` prints."""
         return [layer.as_dict() for layer in self.layers]
 
 
@@ -223,6 +250,7 @@ def _network(spectra: Any) -> NetworkSpectra:
 def _fit_spikes(
     spectrum: LayerSpectrum, levels: np.ndarray, level: float, seed: int, warnings: list[str]
 ) -> SpikeFit | None:
+    """Spikes and bulk, with warnings where they describe a matrix that is not noise; None for few levels."""
     if levels.size < MIN_BULK_LEVELS:
         warnings.append(f"{levels.size} levels are too few for a bulk")
         return None
@@ -299,6 +327,7 @@ def _fit_signals(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> Tail
 def _spacings(
     levels: np.ndarray, spikes: SpikeFit | None, method: str, seed: int, warnings: list[str]
 ) -> dict[str, Any]:
+    """Statistics of the unfolded bulk by name; empty, with a warning, where there are too few levels."""
     outside = spikes.bulk.num_spikes if spikes else 0
     bulk = np.sqrt(levels[: levels.size - outside])
     if bulk.size < MIN_SPACING_LEVELS:
@@ -342,6 +371,7 @@ def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -
 def _localisation(
     spectrum: LayerSpectrum, spikes: SpikeFit | None, level: float, seed: int
 ) -> tuple[Localisation, Localisation] | None:
+    """Localisation of vectors of the longer and the shorter side: of all, or of the spikes where only those exist."""
     found = spectrum.participation
     if found is None or spectrum.columns < 2:
         return None

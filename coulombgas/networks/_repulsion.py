@@ -10,7 +10,7 @@ from coulombgas._interval import Interval, summarise
 from coulombgas._precision import x64
 
 LARGEST_REPULSION = 4.0
-_NUM_NODES = 24
+_NUM_NODES = 24  # of Chebyshev: errors of the log likelihood are 1e-9, 1e-8, 1e-7 for 20, 200, 2000 spacings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ _SCALING_DRAWS = 256  # in each block, for the total variance only
 _SCALING_ALLOWED = 5.0  # standard errors of the total variance
 _ROUNDS = 3  # each with four times the samples of the previous one
 _WANTED_ERROR = 0.03  # relative, of s² of any group; the error of the temperature, over all groups, is smaller
-_MULTIPLICATIVE_DRAWS = 2**15
+_MULTIPLICATIVE_DRAWS = 2**15  # a variance from so many has a relative error of √(2/2¹⁵) = 0.8%
 _MULTIPLICATIVE_ROUNDS = 12  # at most: the series in T is geometric, and grows where it has not settled by then
 _SLOW = 1.0  # times the norm of the difference of two halves of the draws: rates below are examined one by one
 _FLAT = 5.0  # standard deviations by which the rate of a flat direction may differ from zero

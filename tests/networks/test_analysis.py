@@ -7,9 +7,8 @@ import pytest
 
 from coulombgas import InputError, analyse
 from coulombgas._precision import x64
-from coulombgas.laws import Brody, PoissonSpacing, WignerSurmise
+from coulombgas.laws import Brody, PoissonSpacing, WignerSurmise, edge_quantile, wishart_edge
 from coulombgas.networks import Dynamics, analyse_layer, find_spikes, fit_repulsion, follow, layer_motion
-from coulombgas.networks._edge import edge_quantile, edge_scale
 from coulombgas.networks._repulsion import _log_likelihood
 from coulombgas.networks._spikes import outlier_sd
 from coulombgas.networks._trajectory import _follow_layer, spike_births
@@ -219,7 +218,7 @@ def test_spikes_are_born_where_the_signal_crosses_the_threshold():
     theta = np.linspace(variance**0.5 * (rows * columns) ** 0.25, 2.0, 2000)
     outlier = (theta**2 + rows * variance) * (theta**2 + columns * variance) / theta**2
     low = outlier - 3 * outlier_sd(theta**2 / (rows * variance), variance, float(rows), columns)
-    centre, scale = edge_scale(np.array(variance), rows, columns)
+    centre, scale = wishart_edge(np.array(variance), rows, columns)
     passed = theta[np.argmax(low > centre + edge_quantile(0.01) * scale)]
     assert len(found.births) == 1
     assert found.births[0].previous_step is not None

@@ -20,6 +20,7 @@ from scipy import optimize, special
 # measured variance of u² of one Gaussian level has the relative error √(14/replicas), about 1/2 at 50
 _GAUSSIAN_REPLICAS = 50
 _POOLED_REPLICAS = 100
+# below, a variance of u² under the Gaussian value 2 may be chance, and at least 2 is taken
 _FEW_REPLICAS = 50
 # shrinkage of correlations before weights are chosen, per mode and replica: weights must not fit noise
 _CAUTION = 10.0
