@@ -59,7 +59,7 @@ STATUSES = {
 }
 """Status → what it means; printed in the README and in the documentation."""
 DIGITS = 50
-"""Decimal digits of numerical comparisons: far beyond a coincidence, and beyond any float constant left in a formula."""
+"""Decimal digits of numerical comparisons: beyond coincidence, and beyond any float left in a formula."""
 POINTS = 20
 """Random points of a comparison: two formulas that agree on part of the ranges only would differ at some of them."""
 TOLERANCE = DIGITS - 8

@@ -10,8 +10,8 @@ from coulombgas._checks import InputError, fail
 from ._potential import antiderivative
 
 _MAX_CLOSED_DEGREE = 4  # radicals exist up to here
-# Operations in a root: 11 for a quadratic, 17 for a biquadratic, 29 to 57 for x³ + bx + c and ax³ − bx + c; a cubic with
-# four parameters has 96 to 112 and a quartic 1064, which nobody reads.
+# Operations in a root: 12 for a quadratic, 17 for a biquadratic, 29 to 57 for x³ + bx + c and ax³ − bx + c; a cubic
+# with four parameters has 96 to 112 and a quartic 1064, which nobody reads.
 _MAX_OPERATIONS = 60
 _MAX_DEGREE = 30  # of a polynomial with numbers; beyond it zeros are found by sign changes
 

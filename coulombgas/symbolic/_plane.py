@@ -23,8 +23,8 @@ _COARSE = 2 / 3  # cells of the second mesh over those of the first
 _ZOOM_CELLS = 48  # while the box is sought, where only the support counts
 _LARGEST_BOX = 2.0**24  # a drift that does not point inwards by then does not confine
 _ZOOMS = 60  # at most: the loop ends when no side shrinks by more than a tenth
-# A rotation ω times as fast as the decay leaves the share (1 + 1/ω)/2 of an edge inward, below 0.6 from ω = 5 on; by then
-# the mesh does not hold the law either (from ω = 2.5 on it asks for more cells than 96).
+# A rotation ω times as fast as the decay leaves the share (1 + 1/ω)/2 of an edge inward, below 0.6 from ω = 5 on; by
+# then the mesh does not hold the law either (from ω = 2.5 on it asks for more cells than 96).
 _INWARD = 0.6
 _ALONG_EDGE = 41  # points, the middle of the edge among them
 _EDGE = 1e-12  # of the mass, per cell: less does not count as the law's support
@@ -115,8 +115,8 @@ def _find_box(equation: Any, drift: Any, diffusion: Any) -> list[tuple[float, fl
         size *= 2
         if size > _LARGEST_BOX:
             raise InputError(
-                "the drift does not confine the variables, so that the spectrum is continuous, or rotates them about five "
-                "times as fast as it draws them in, or faster, which no mesh here resolves."
+                "the drift does not confine the variables, so that the spectrum is continuous, or rotates them about "
+                "five times as fast as it draws them in, or faster, which no mesh here resolves."
             )
     for _ in range(_ZOOMS):
         mesh = _mesh(drift, diffusion, box, _ZOOM_CELLS)
