@@ -64,7 +64,7 @@ class LayerAnalysis:
         localisation: of the vectors of the longer and of the shorter side: of all, or of the spikes where the spectrum
             has only their vectors.
         stable_rank, participation_ratio: ‖W‖²_F/‖W‖² and (Σx)²/Σx², with the spread that the noise gives them.
-        warnings: what a reader of the numbers must know, one sentence each.
+        warnings: what to know before using the numbers, one sentence each.
     """
 
     spectrum: LayerSpectrum = field(repr=False)
@@ -258,21 +258,24 @@ def _fit_spikes(
     fit = find_spikes(levels, spectrum.rows, level=level, seed=seed, **known)
     bulk = fit.bulk
     if spectrum.rank < spectrum.columns:
-        warnings.append("no matrix of independent entries, because it lacks rank: variance and edge are descriptive")
+        warnings.append("rank too low for independent entries: variance and edge only describe the levels")
     elif not bulk.fits:
         warnings.append(
             f"bulk is not Marchenko-Pastur: the levels are displaced by up to {bulk.distance:.1f} mean spacings "
-            f"(random: {bulk.distance_limit:.1f}); variance and edge are descriptive"
+            f"(random matrices: {bulk.distance_limit:.1f}); variance and edge only describe the levels"
         )
     if bulk.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
-        warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
+        warnings.append("half of the levels lie beyond the noise edge: no bulk remains")
     elif bulk.num_spikes > _MANY * levels.size:
         warnings.append(
-            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; from "
-            "about a tenth on signals are taken for noise: at least so many, and variance and edge are descriptive"
+            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; above "
+            "about a tenth, some signals are taken for noise, so the number is a lower bound, and variance and "
+            "edge only describe the levels"
         )
     if not fit.converged:
-        warnings.append("number of spikes not settled: the smaller of two candidates was taken")
+        warnings.append(
+            "number of spikes uncertain: counting and fitting did not agree, and the smaller of two numbers was taken"
+        )
     return fit
 
 
@@ -299,7 +302,7 @@ def _structure(
     said = fit.statement if fit is not None and fits else "no generalised Marchenko-Pastur law was found to fit"
     warnings.append(
         f"entries are not independent draws of one law: {'; '.join(found.departures)}; variance, rows, edge and "
-        f"spikes, which assume it, are descriptive; {said}"
+        f"spikes, which assume that, only describe the levels; {said}"
     )
     return fit if fits else None
 
@@ -337,8 +340,8 @@ def _spacings(
     together = np.count_nonzero(gaps < _COINCIDENT * gaps.mean())
     if together > 0.02 * gaps.size:
         warnings.append(
-            f"{together} of {bulk.size} bulk levels coincide with the next: a symmetry or repeated entries, "
-            "not repulsion, decides their spacings"
+            f"{together} of {bulk.size} bulk levels coincide with the next: their spacings come from a symmetry or "
+            "repeated entries, not from repulsion"
         )
     unfolded = _unfold(bulk, spikes, method)
     if unfolded is None:

@@ -1,4 +1,4 @@
-"""The report of several recordings: does the scaling rule hold, how hot was each run, and what each matrix shows."""
+"""The report of several recordings: the scaling rule, the temperature of each run, and each matrix."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def recordings_report(
         path: file to write.
         overwrite: replace an existing file.
         title: heading.
-        provenance: what else to say about the origin of the numbers.
+        provenance: further facts about the origin of the numbers.
 
     Raises:
         InputError: when the file exists or cannot be written.
@@ -53,7 +53,7 @@ def recordings_report(
 
 def _cards(rule: ScalingRule) -> list[Card]:
     """The numbers at the top of the page: verdict, exponents, temperatures, groups in equilibrium."""
-    word = {True: "holds", False: "does not hold", None: "cannot be told"}[rule.holds]
+    word = {True: "holds", False: "does not hold", None: "undecided"}[rule.holds]
     cards = [Card(label="linear scaling rule", value=word, note=f"from {len(rule.runs)} runs")]
     if rule.scaling is not None:
         named = (("the learning rate", rule.scaling.alpha_exponent), ("1/batch size", rule.scaling.batch_exponent))

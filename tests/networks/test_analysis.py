@@ -98,7 +98,7 @@ UNUSUAL = {
     "diagonal": (np.diag(np.arange(1.0, 60)), "not Marchenko-Pastur"),
     "heavy": (RNG.standard_cauchy((80, 50)), "not Marchenko-Pastur"),
     "antisymmetric": ((a := RNG.normal(size=(60, 60))) - a.T, "30 of 60 bulk levels coincide"),
-    "adapter": (RNG.normal(size=(90, 12)) @ RNG.normal(size=(12, 80)), "it lacks rank"),
+    "adapter": (RNG.normal(size=(90, 12)) @ RNG.normal(size=(12, 80)), "rank too low"),
     "scaled": (1e-18 * RNG.normal(size=(5, 4)), "too few"),
 }  # fmt: skip
 
