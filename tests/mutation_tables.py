@@ -336,6 +336,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "networks._trajectory": _TRAJECTORY,
     "networks._analysis": _ANALYSIS,
+    "networks._spacings": _ANALYSIS,
     "networks._training": ("tests/networks/test_window.py",),
     "inference._data_checks": _DATA,
     "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),

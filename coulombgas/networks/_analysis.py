@@ -19,27 +19,21 @@ from coulombgas.spectra import (
     SpacingRatio,
     Unfolding,
     localisation,
-    number_variance,
-    rigidity,
-    spacing_ratio,
-    unfold,
 )
 
 from ._independence import Independence, independence
 from ._layer_rows import full_row, short_row
 from ._layer_table import layer_table
-from ._repulsion import RepulsionFit, fit_repulsion
+from ._repulsion import RepulsionFit
+from ._spacings import spacing_statistics
 from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
 from ._structure import StructuredBulk, departing_test, fit_structure
 from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
 
 MIN_BULK_LEVELS = 8
-MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
-_COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
 _MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
 _MANY = 1 / 10  # of all levels: a sixteenth of equal signals is counted right, an eighth is not (bench_bulk.py many)
-_LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +217,7 @@ def analyse_layer(
     tail = _fit_tail(positive, spikes, seed, warnings)
     if unfolding == "auto" and abs(spectrum.kurtosis) > _MOST_KURTOSIS:
         unfolding = "spline"
-    spacing = _spacings(positive, spikes, unfolding, seed, warnings)
+    spacing = spacing_statistics(positive, spikes, unfolding, seed, warnings)
     return LayerAnalysis(
         spectrum=spectrum,
         spikes=spikes,
@@ -325,50 +319,6 @@ def _fit_signals(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> Tail
     if squares.size < MIN_TAIL or not np.ptp(squares) > 0:
         return None
     return fit_tail(np.sort(squares), seed=seed)
-
-
-def _spacings(
-    levels: np.ndarray, spikes: SpikeFit | None, method: str, seed: int, warnings: list[str]
-) -> dict[str, Any]:
-    """Statistics of the unfolded bulk by name; empty, with a warning, where there are too few levels."""
-    outside = spikes.bulk.num_spikes if spikes else 0
-    bulk = np.sqrt(levels[: levels.size - outside])
-    if bulk.size < MIN_SPACING_LEVELS:
-        warnings.append(f"{bulk.size} bulk levels are too few for spacings")
-        return {}
-    gaps = np.diff(bulk)
-    together = np.count_nonzero(gaps < _COINCIDENT * gaps.mean())
-    if together > 0.02 * gaps.size:
-        warnings.append(
-            f"{together} of {bulk.size} bulk levels coincide with the next: their spacings come from a symmetry or "
-            "repeated entries, not from repulsion"
-        )
-    unfolded = _unfold(bulk, spikes, method)
-    if unfolded is None:
-        warnings.append("spacings not analysed: the levels cannot be unfolded")
-        return {}
-    warnings.extend(unfolded.warnings)
-    longest = min(unfolded.diagnosis.reliable_length, unfolded.levels.size / 4)
-    lengths = np.array([length for length in _LENGTHS if length <= longest])
-    return {
-        "unfolding": unfolded,
-        "repulsion": fit_repulsion(unfolded.spacings, seed=seed),
-        "ratio": spacing_ratio(bulk),
-        "number_variance": number_variance(unfolded.levels, lengths) if lengths.size else None,
-        "rigidity": rigidity(unfolded.levels, lengths) if lengths.size else None,
-    }
-
-
-def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -> Unfolding | None:
-    analytic = method == "marchenko-pastur" or (method == "auto" and spikes is not None and spikes.bulk.fits)
-    try:
-        if analytic and spikes is not None:
-            bulk = spikes.bulk
-            law = {"variance": bulk.best_variance, "rows": bulk.rows.mean - bulk.num_spikes, "columns": bulk.num_levels}
-            return unfold(singular_values**2, method="marchenko-pastur", outliers=(0, 0), **law)
-        return unfold(singular_values, method="spline" if method == "auto" else method)
-    except InputError:
-        return None
 
 
 def _localisation(
