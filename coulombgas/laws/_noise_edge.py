@@ -54,4 +54,5 @@ def _bounded(s: Numeric) -> Any:
 def edge_quantile(probability: float) -> float:
     """s beyond which the largest level lies with this probability, from 1e-300 to 1 − 1e-15."""
     # P = 1e-300 is reached at s = 102, 1 − P = 1e-15 at s = −9
-    return float(brentq(lambda s: edge_log_survival(s) - np.log(probability), -10.0, 110.0, xtol=1e-12))
+    found: Any = brentq(lambda s: edge_log_survival(s) - np.log(probability), -10.0, 110.0, xtol=1e-12)
+    return float(found)

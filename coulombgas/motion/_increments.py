@@ -81,7 +81,7 @@ def collect_moves(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | No
         raise InputError(f"`lag` must be at most half of the {len(steps)} recorded moves, got {lag}.")
     levels = dataset.eigenvalue.values[setting][healthy(dataset)[setting]]
     if len(levels) < _MIN_REPLICAS:
-        raise InputError(f"`spectra` has {len(levels)} trajectories of use, at least 8 replicas are needed for errors.")
+        raise InputError(f"`spectra` has {len(levels)} usable trajectories, at least 8 replicas are needed for errors.")
     num = levels.shape[-1]
     chosen = tuple(range(num)) if modes is None else tuple(modes)
     if not chosen or min(chosen) < 0 or max(chosen) >= num or len(set(chosen)) < len(chosen):
