@@ -73,7 +73,7 @@ def analysed():
 def test_the_dataset_of_a_network_is_its_records(analysed):
     rows, found = analysed.records(), analysed.dataset()
     assert json.dumps(json.loads(json.dumps(rows))) == json.dumps(rows)
-    assert analysed.as_dict()["matrices"] == rows
+    assert json.dumps(analysed.as_dict()["matrices"]) == json.dumps(rows)
     assert (found.sizes, list(found.name.values)) == ({"matrix": 2}, ["first", "small"])
     for end, suffix in (("mean", ""), ("lower", "_lower"), ("upper", "_upper")):
         wanted = [row["bulk"]["variance"][end] for row in rows]

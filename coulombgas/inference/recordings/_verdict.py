@@ -20,7 +20,7 @@ def judge(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], fit: Scaling
     if runs and all(adaptive(run) for run in runs):
         return None, (
             "undecided: Adam divides each gradient by its own size, so that these trainings have no temperature α/B "
-            "that could follow a linear rule; for Adam the rule is α ∝ √B, which `coulombgas rescale` uses"
+            "that could follow a linear rule; the rule of Adam is the square root, α ∝ √B: see `coulombgas rescale`"
         )
     settings = {(run.dynamics.effective_rate, run.dynamics.batch_size) for run in used}
     if len(settings) < 2:
