@@ -11,7 +11,7 @@ QUICK := tests/test_layers.py tests/test_checks.py tests/test_files.py tests/tes
          tests/symbolic/test_parse.py tests/report/test_ensemble.py tests/hostile/test_exploits.py \
          tests/hostile/test_stores.py
 
-.PHONY: demo test test-full mutants lint house types bench bench-check docs newest oldest clean help
+.PHONY: demo test test-full durations mutants lint house types bench bench-check docs newest oldest clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,6 +31,9 @@ test: $(STAMP)  ## the test suite, statistical checks in their reduced form
 
 test-full: $(STAMP)  ## the statistical checks at full size (hours; PARTS="theory dmft" for some)
 	WORKERS=$(WORKERS) $(BIN)/python tests/full.py $(PARTS)
+
+durations: $(STAMP)  ## the test suite once more, and where its time goes; kept in docs/benchmarks/durations.json
+	WORKERS=$(WORKERS) $(BIN)/python tests/durations.py $(LABEL)
 
 mutants: $(STAMP)  ## how many changes of the numerical code its tests notice (long)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation_numerical.py --named

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from coulombgas import _EXPORTS, __version__
 
 # progress bars without widgets are plain text, and pages say nothing of it
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
+# the pages call the command line, which is installed beside this Python, whether or not that is on the path
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 project = "coulombgas"
 author = "The coulombgas developers"

@@ -57,3 +57,14 @@ def benchmark(name: str, title: str = "", columns: Sequence[str] | None = None) 
     body = [[row[index] for index in kept] for row in found["rows"]]
     grid = rows([found["header"][index] for index in kept], body)
     return Markdown("\n\n".join(part for part in (f"**{found['title']}**", grid.data, source) if part.strip("*")))
+
+
+def durations(label: str) -> Markdown:
+    """The longest tests and the total of one run of ``tests/durations.py``."""
+    run = json.loads((HERE / "benchmarks" / "durations.json").read_text(encoding="utf-8"))[label]
+    said = (
+        f"{run['tests']} tests, {run['cpu_s']} s of CPU time, of which {run['compiling_s']} s compiled (counted by the "
+        f"clock), {run['wall_s']} s by the clock with {run['workers']} workers on {run['cores']} cores; {run['date']}."
+    )
+    grid = rows(["CPU s", "test"], [[f"{seconds:.1f}", f"`{name}`"] for name, seconds in run["longest"]])
+    return Markdown(f"{said}\n\n{grid.data}")

@@ -42,6 +42,7 @@ def test_a_sound_page_has_no_error(checker, tmp_path):
     [
         ("Levels<a", "Title<a", "has no title"),
         ("T = 0.01", "Traceback (most recent call last)", "a traceback"),
+        ("T = 0.01", "/bin/sh: 1: coulombgas: not found", "a command that was not found"),
         ("T = 0.01", "UserWarning: cold", "a warning"),
         ("T = 0.01", "&lt;Figure size 9x2 with 2 Axes&gt;", "a representation of a figure"),
         ("T = 0.01", "&lt;a.B object at 0x7f&gt;", "the address of an object"),

@@ -9,7 +9,8 @@ import numpyro.distributions as dist
 from jaxtyping import Bool, Float
 
 WIDE = 10.0
-"""Standard deviation of the logarithm of a scale under its prior: twenty orders of magnitude either way."""
+"""Standard deviation of the logarithm of a scale under its prior, 95% of which lies within eight orders of magnitude
+either way."""
 
 
 class SettingEnergies(NamedTuple):

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from abc import abstractmethod
-from functools import partial
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -138,11 +138,27 @@ class Model(eqx.Module):
         return 1
 
 
-def abstract_start(model: Model, batch_size: int = 1) -> tuple[PyTree, PyTree]:
-    """Shapes and dtypes of one replica's weights and memory."""
-    setting = Setting(learning_rate=jnp.float32(0.0), key=jnp.zeros(2, jnp.uint32), batch_size=batch_size)
-    key = jnp.zeros(2, jnp.uint32) if model.trailing_replicas else jax.random.key(0)
-    return jax.eval_shape(partial(model.start, key=key, setting=setting, init="random", dtype=jnp.float32))
+def abstract_start(model: Model, batch_size: int = 1, dtype: Any = jnp.float32) -> tuple[PyTree, PyTree]:
+    """Shapes and dtypes of one replica's weights and memory; traced once for equal models, if they can be hashed."""
+    arguments = model, batch_size, np.dtype(dtype), bool(jax.config.jax_enable_x64)
+    try:
+        return _remembered_start(*arguments)
+    except TypeError:  # a model of the user's own that holds arrays; an error of its method comes again below
+        return _traced_start(*arguments)
+
+
+def _traced_start(model: Model, batch_size: int, dtype: np.dtype, x64: bool) -> tuple[PyTree, PyTree]:
+    del x64  # integers without a dtype depend on it
+    key = np.zeros(2, np.uint32) if model.trailing_replicas else jax.random.key(0)
+
+    def start(key: Any, learning_rate: Any, shared: Any) -> tuple[PyTree, PyTree]:
+        setting = Setting(learning_rate=learning_rate, key=shared, batch_size=batch_size)
+        return model.start(key=key, setting=setting, init="random", dtype=dtype)
+
+    return jax.eval_shape(start, key, np.zeros((), dtype), np.zeros(2, np.uint32))
+
+
+_remembered_start = lru_cache(maxsize=256)(_traced_start)
 
 
 def check_model(model: Any) -> None:

@@ -8,6 +8,7 @@ any device and after resuming.
 
 import math
 import zlib
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,7 @@ def fold(key: Array, data: Array | int) -> Array:
     return jnp.stack(jnp.broadcast_arrays(first, second))
 
 
+@partial(jax.jit, inline=True)  # traced once for each shape: its hundred operations are most of a model's trace
 def threefry(key0: Array, key1: Array, counter0: Array, counter1: Array) -> tuple[Array, Array]:
     """One block: 64 bits of counter to 64 random bits, as two 32-bit words."""
     keys = (key0, key1, key0 ^ key1 ^ jnp.uint32(_PARITY))

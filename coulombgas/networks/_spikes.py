@@ -129,23 +129,21 @@ def find_spikes(
     edge = noise_edge(rows, levels.size, kurtosis, entries)
     most = max((levels.size - MIN_BULK) // 2, 0)
     count, seen = min(_robust_count(levels, rows, level, edge), most), []
-    bulk = fit_bulk(levels, rows, num_spikes=count, **options)
+    fits = _Fits(levels, rows, {}, options)
     while len(seen) < _MAX_ROUNDS:
-        p_values = _p_values(levels, bulk, min(count + _CANDIDATES, most), edge)
+        p_values = _p_values(levels, fits, count, min(count + _CANDIDATES, most), edge)
         found = int(np.argmax(np.append(p_values >= level, True)))
         seen.append(count)
         if found == count:
             break
         # a cycle: settle for the smaller number, which claims less
         count = found if found not in seen else min(found, count)
-        bulk = fit_bulk(levels, rows, num_spikes=count, **options)
         if found in seen:
             break
-    converged = bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
-    fits = _Fits(levels, rows, {bulk.num_spikes: bulk}, options)
+    bulk, converged = fits(count), bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
     number = _number_posterior(levels, bulk, most, edge, fits)
     threshold = _threshold(bulk, level, edge)
-    p_values = _p_values(levels, bulk, count, edge)
+    p_values = _p_values(levels, fits, count, count, edge)
     if entries is not None and entries.large and entries.shuffled is None:
         p_values = _with_entries(levels, bulk, p_values, edge, entries, level)
     bulk = _averaged(bulk, number, fits, seed)
@@ -286,10 +284,16 @@ def _robust_count(levels: np.ndarray, rows: int, level: float, edge: NoiseEdge) 
     return count
 
 
-def _p_values(levels: np.ndarray, bulk: BulkFit, count: int, edge: NoiseEdge) -> np.ndarray:
-    """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it."""
+def _p_values(levels: np.ndarray, fits: "_Fits", aside: int, count: int, edge: NoiseEdge) -> np.ndarray:
+    """For the j-th largest level, the probability that the top of the noise left after j − 1 spikes lies beyond it.
+
+    The noise is that of the fit with ``aside`` levels set aside. Where the edge was simulated, its place is in units of
+    the mean square of all entries: the last level set aside, which is noise if it is no signal, has its part in that.
+    """
     ranks = np.arange(count)
-    variance, rows = _noise_draws(bulk, edge, 100)
+    variance, rows = _noise_draws(fits(aside), edge, 100)
+    if edge.rows is not None and aside:
+        variance = np.where(ranks == aside - 1, _noise_draws(fits(aside - 1), edge, 100)[0], variance)
     centre, scale = edge.scale(variance, rows - ranks, levels.size - ranks)
     standard = (levels[::-1][:count] - centre) / scale
     return np.exp(edge_log_survival(standard)).mean(axis=0)

@@ -202,8 +202,8 @@ def _sensitivity_table(scaling: ScalingFit) -> Table:
 def _temperature_prior(fits: Sequence[TemperatureFit]) -> str:
     shift = max((value for fit in fits for value in prior_sensitivity(fit)), default=0.0)
     return (
-        "The prior of log T is Normal(0, 10), twenty orders of magnitude either way. If it were squared, no log T "
-        f"would move by more than {shift:.2g} posterior standard deviations."
+        "The prior of log T is Normal(0, 10): 95% of it lies within eight orders of magnitude either way. If it "
+        f"were squared, no log T would move by more than {shift:.2g} posterior standard deviations."
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
-from coulombgas.models import Model, Setting
+from coulombgas.models import Model, abstract_start
 
 from ._layout import choose_layout
 
@@ -46,15 +46,8 @@ def on_mesh(mesh: Mesh | None, function: Callable[[PyTree, PyTree], PyTree], sha
 def chunk_size(model: Model, replicas: int, batch_size: int, dtype: Any) -> int:
     """Replicas computed together: as many as a cache (CPU) or a share of the memory (accelerator) holds, split
     evenly."""
-    words = np.zeros(2, np.uint32)
-    key = words if model.trailing_replicas else jax.random.key(0)
-
-    def start(key: Any, rate: Any, shared: Any) -> PyTree:
-        setting = Setting(learning_rate=rate, key=shared, batch_size=batch_size)
-        return model.start(key=key, setting=setting, init="random", dtype=dtype)
-
     with jax.enable_x64(np.dtype(dtype) == np.float64):
-        state = jax.eval_shape(start, key, np.zeros((), dtype), words)
+        state = abstract_start(model, batch_size, dtype)
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     cpu = jax.default_backend() == "cpu"
     devices = len(jax.local_devices())

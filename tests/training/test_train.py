@@ -90,6 +90,29 @@ def test_own_model_for_one_replica_is_batched_by_the_engine():
     assert abs(found[0] - 1) < 4 * error[0]
 
 
+class Counted(Ring):
+    """Counts how often its start is run by Python, once for each trace."""
+
+    width: int = 1
+    traces: ClassVar[list[int]] = []
+
+    def start(self, *, key, setting, init, dtype):
+        self.traces.append(setting.batch_size)
+        return super().start(key=key, setting=setting, init=init, dtype=dtype)
+
+
+def test_a_second_training_of_an_equal_model_hardly_traces_it():
+    run = {**RUN, "batch_size": (2, 4, 8)}
+    first = train(Counted(), **run)
+    once, Counted.traces[:] = len(Counted.traces), []
+    assert once >= 3
+    again = train(Counted(), **run, seed=0)
+    assert len(Counted.traces) <= 1  # the shapes of what is recorded
+    np.testing.assert_array_equal(again.eigenvalue.values, first.eigenvalue.values)
+    train(Counted(width=2), **run)
+    assert len(Counted.traces) > 3  # another model
+
+
 def test_optimisers_and_schedules():
     model = TeacherStudent(inputs="fresh")
     plain = train(model, **RUN).eigenvalue.values
