@@ -21,7 +21,7 @@ _WEAK = 0.2  # errors of log noise beyond which equality says little
 
 
 class Group(NamedTuple):
-    """Levels that belong together, moves twice as long that show what they forget, and what they do."""
+    """Levels of one group, their moves over twice the time, and the correction for relaxation that these give."""
 
     name: str
     modes: np.ndarray
@@ -68,7 +68,7 @@ class Isotropy:
 
 
 def group_noise(moves: MatrixMoves, group: Group) -> GroupNoise | None:
-    """Mean over the levels of a group, with what they forget between records put back (``_relaxation``).
+    """Mean over the levels of a group, corrected for relaxation between records (``_relaxation``).
 
     Its error is from blocks of time, no less than that of Gaussian moves. None where they forget too much.
     """
@@ -126,14 +126,14 @@ def isotropy(moves: MatrixMoves, leading: Group, bulk: Group) -> Isotropy | None
 
 
 def _equal(moves: MatrixMoves, parts: Sequence[GroupNoise], forgotten: np.ndarray) -> float:
-    """p-value of equal noise, where what each part forgets is known to a factor of itself."""
+    """p-value of equal noise, where the relaxation of each part is known up to a factor."""
     logs = np.log([each.noise.mean for each in parts]) + forgotten
     errors = np.hypot(np.hypot([each.log_error for each in parts], _ALLOWED), forgotten)
     return _welch(logs, errors, len(moves.change) // (_MOVES_A_BLOCK * moves.span))
 
 
 def _welch(means: np.ndarray, errors: np.ndarray, num_blocks: int) -> float:
-    """p-value of equal means (Welch, Biometrika 38 (1951) 330), the errors having ``num_blocks`` − 1 freedoms."""
+    """p-value of equal means (Welch, Biometrika 38 (1951) 330), errors of ``num_blocks`` − 1 degrees of freedom."""
     freedom = max(min(_MOST_BLOCKS, num_blocks), _FEWEST_BLOCKS) - 1
     weight, num = errors**-2.0, len(means)
     total = weight.sum()
