@@ -122,7 +122,8 @@ def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
     for index, (low, high) in enumerate(ends):
         chart.line(np.full(2, float(index)), np.array([low, high]), DATA, thickness=2.2)
     chart.dots(np.arange(len(names)), means, MODEL, 3.0)
-    verdict = "the same noise for all" if motion.isotropic else "not isotropic" if found.p_value < 0.01 else "undecided"
+    unequal = "not isotropic" if found.p_value < 0.01 else "cannot be told"
+    verdict = "the same noise for all" if motion.isotropic else unequal
     return chart.svg("isotropy"), (
         f"Isotropy: noise of classes of levels with 95% interval, their mean dashed: {verdict}, factor "
         f"{found.ratio:.3g}, p = {found.p_value:.2g}."

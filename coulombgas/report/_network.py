@@ -280,7 +280,7 @@ def _motion_facts(trajectory: LayerTrajectory) -> list[tuple[str, str]]:
             facts.append((f"temperature, {name}", f"{_text(group.temperature)}, units of the loss"))
     if motion.levels.isotropy is not None:
         ratio, p_value = motion.levels.isotropy.ratio, motion.levels.isotropy.p_value
-        said = {"yes": "isotropic", "no": "not isotropic", "–": "undecided"}[isotropy(motion)]
+        said = {"yes": "isotropic", "no": "not isotropic", "–": "cannot be told"}[isotropy(motion)]
         facts.append(("isotropy of the noise", f"{said}: factor {ratio:.3g} between levels, p = {p_value:.1g}"))
     if motion.noise is not None:
         facts.append(("noise of one update, variance an entry", _text(motion.noise)))

@@ -53,7 +53,7 @@ def recordings_report(
 
 def _cards(rule: ScalingRule) -> list[Card]:
     """The numbers at the top of the page: verdict, exponents, temperatures, groups in equilibrium."""
-    word = {True: "holds", False: "does not hold", None: "undecided"}[rule.holds]
+    word = {True: "holds", False: "does not hold", None: "cannot be told"}[rule.holds]
     cards = [Card(label="linear scaling rule", value=word, note=f"from {len(rule.runs)} runs")]
     if rule.scaling is not None:
         named = (("the learning rate", rule.scaling.alpha_exponent), ("1/batch size", rule.scaling.batch_exponent))

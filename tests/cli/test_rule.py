@@ -36,7 +36,7 @@ def test_rule_prints_the_verdict_and_the_document(runs, capsys, tmp_path):
     assert "exists" in capsys.readouterr().err
     assert main(["rule", *runs[:2]]) == 0
     shown = capsys.readouterr().out
-    assert "Linear scaling rule, T ∝ α/B: undecided" in shown
+    assert "Linear scaling rule, T ∝ α/B: cannot be told" in shown
     assert "α = 0.02, B = 256" in shown
 
 

@@ -115,7 +115,7 @@ def test_an_undecided_rule_names_the_data_that_would_decide():
     assert "all runs have one setting" in same.verdict
     rates = cg.scaling_rule([levels_of(rate, 32, seed=i) for i, rate in enumerate((0.01, 0.03, 0.1, 0.3, 0.9))])
     assert rates.holds is None
-    assert "undecided in the batch size" in rates.verdict
+    assert "cannot be told in the batch size" in rates.verdict
     assert rates.document()["scaling"]["batch_exponent"] is None
     adam = cg.scaling_rule([levels_of(0.1, 32, optimizer="adam"), levels_of(0.1, 64, optimizer="adam")])
     assert (adam.holds, adam.scaling) == (None, None)

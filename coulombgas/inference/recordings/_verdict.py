@@ -1,4 +1,4 @@
-"""One plain sentence: T ∝ α/B holds, does not hold, or is undecided, and which data would decide."""
+"""One plain sentence: T ∝ α/B holds, does not hold, or cannot be told, and which data would tell."""
 
 from collections.abc import Sequence
 
@@ -19,23 +19,23 @@ def judge(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], fit: Scaling
     """Whether the linear rule holds (None if undecided), and the sentence that says so."""
     if runs and all(adaptive(run) for run in runs):
         return None, (
-            "undecided: Adam divides each gradient by its own size, so that these trainings have no temperature α/B "
-            "that could follow a linear rule; the rule of Adam is the square root, α ∝ √B: see `coulombgas rescale`"
+            "cannot be told: Adam divides each gradient by its own size, so that these trainings have no temperature "
+            "α/B that could follow a linear rule; the rule of Adam is the square root, α ∝ √B: see `coulombgas rescale`"
         )
     settings = {(run.dynamics.effective_rate, run.dynamics.batch_size) for run in used}
     if len(settings) < 2:
-        return None, f"undecided: {_missing(runs, used, len(settings))}"
+        return None, f"cannot be told: {_missing(runs, used, len(settings))}"
     if fit is None:
         return (
             None,
-            "undecided: no group of levels has its noise measured in all runs; the statement of each layer says why",
+            "cannot be told: no group of levels has its noise measured in all runs; each layer's statement says why",
         )
     exponents = {"learning rate": fit.alpha_exponent, "batch size": fit.batch_exponent}
     known = {name: value for name, value in exponents.items() if value is not None}
     if not known:
         return (
             None,
-            "undecided: learning rate and batch size change together; vary one of them alone in at least one run",
+            "cannot be told: learning rate and batch size change together; vary one of them alone in at least one run",
         )
     return _by_exponents(fit, known, len(settings), [name for name in exponents if name not in known])
 
@@ -55,12 +55,12 @@ def _by_exponents(
     if wide:
         need = " and ".join(wide)
         return None, (
-            f"undecided: {shown}; {settings} settings do not exclude another rule for the {need}: more settings, a "
-            f"wider range of {need} (a factor of at least 8) or longer recordings would decide"
+            f"cannot be told: {shown}; {settings} settings do not exclude another rule for the {need}: more settings, "
+            f"a wider range of {need} (a factor of at least 8) or longer recordings would decide"
         )
     if missing:
         return None, (
-            f"holds in the {next(iter(known))}, undecided in the {missing[0]}: {shown}; vary the {missing[0]} too"
+            f"holds in the {next(iter(known))}, cannot be told in the {missing[0]}: {shown}; vary the {missing[0]} too"
         )
     return True, f"holds: {shown}"
 
