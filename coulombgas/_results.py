@@ -22,6 +22,9 @@ def to_dataset(rows: Sequence[Mapping[str, Any]], dim: str, *, coords: Sequence[
     """
     flat = [dict(_flat(row)) for row in rows]
     names = dict.fromkeys(name for row in flat for name in row)
+    # a mapping that some rows lack, None there, has only its parts as variables
+    whole = {name for row in flat for name, value in row.items() if value is not None}
+    names = [name for name in names if name in whole or not any(other.startswith(f"{name}_") for other in whole)]
     columns = {name: (dim, _column([row.get(name) for row in flat])) for name in names}
     return xr.Dataset(columns, attrs=attrs).set_coords([name for name in coords if name in columns])
 

@@ -59,8 +59,11 @@ STATUSES = {
 }
 """Status → what it means; printed in the README and in the documentation."""
 DIGITS = 50
+"""Decimal digits of numerical comparisons: beyond coincidence, and beyond any float left in a formula."""
 POINTS = 20
+"""Random points of a comparison: two formulas that agree on part of the ranges only would differ at some of them."""
 TOLERANCE = DIGITS - 8
+"""Digits that must agree: up to eight are left to cancellation."""
 _HEAD = re.compile(r"^(?P<paper>[A-Z]+\d*|derived here)(?: \((?P<number>[0-9A-Z.]+)\))?: ", re.S)
 
 

@@ -25,6 +25,7 @@ from ._experiment import Outcome, main
 METHODS = {"gd": ("o", 7), "heavy-ball": ("s", 4), "nesterov": ("x", 5)}
 """Marker and size of each."""
 AGEING = 2 / 3
+"""Power of time with which mean-field descent approaches a marginal state; measured, see above."""
 
 
 @dataclass(frozen=True, kw_only=True)

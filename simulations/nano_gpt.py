@@ -21,10 +21,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from coulombgas._types import Progress
+from coulombgas.laws import mp_density
 from coulombgas.models import gpt_size, read_corpus
 from coulombgas.networks import MODELS, NetworkAnalysis, analyse
 from coulombgas.plot import house_style, new_figure
-from coulombgas.spectra import RATIO_MEANS, LayerSpectrum, mp_density
+from coulombgas.spectra import RATIO_MEANS, LayerSpectrum
 from coulombgas.training import LanguageRun, LanguageTraining, read_recording, train_language_model
 
 from ._experiment import Outcome, main, measured

@@ -289,15 +289,6 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._spacings": (*_SPECTRA, *_of("spectra/test_statistics", "spacing_ratio_of_exact_samples")),
     "spectra._unfold": (*_SPECTRA, *_UNFOLD),
     "spectra._rigidity": (*_SPECTRA, *_RIGIDITY),
-    "spectra._marchenko_pastur": (
-        *_SPECTRA,
-        *_of(
-            "spectra/test_statistics",
-            "edges_of_the_key_matrix_of_the_papers",
-            "marchenko_pastur_unfolding_is_analytic",
-            "marchenko_pastur_functions_agree_with_each_other_and_with_the_law",
-        ),
-    ),
     "spectra._reference_curves": (*_SPECTRA, *_of("spectra/test_statistics", "reference_curves_at_known_points")),
     "spectra._smoothing": (*_SPECTRA, *_UNFOLD),
     "spectra._vectors": (
@@ -315,14 +306,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._gates": _FILES,
     "spectra._adapters": _FILES,
     "networks._spikes": (*_ERRORS, *_SPIKES),
-    "networks._edge": (
-        *_of(
-            "networks/test_spikes",
-            "edge_table_is_tracy_widom",
-            "beyond_the_table_the_edge_falls_off_as_tracy_widom_does",
-        ),
-        *_SPIKES,
-    ),
+    "networks._edge": _SPIKES,
     "networks._tail": _TAIL,
     "networks._independence": _ENTRIES,
     "networks._bulk": (
@@ -353,6 +337,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "networks._trajectory": _TRAJECTORY,
     "networks._analysis": _ANALYSIS,
+    "networks._spacings": _ANALYSIS,
     "networks._training": ("tests/networks/test_window.py",),
     "inference._data_checks": _DATA,
     "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
@@ -451,6 +436,8 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "laws._reference": (*_of("laws/test_spacing", "brody_is_a_weibull_law"), *_protocol("brody")),
     "laws._bulk": ("tests/laws/test_bulk.py",),
+    "laws._marchenko_pastur": ("tests/laws/test_noise.py",),
+    "laws._noise_edge": ("tests/laws/test_noise.py",),
     "laws._tracy_widom": _of("laws/test_tracy_widom", "published_quantiles_of_beta_1", "published_mean_and_variance"),
     "laws._partition": _of("laws/test_coulomb_gas", "quadrature_gives_mehtas_constant"),
     "laws._block": _of(
@@ -493,7 +480,6 @@ REASONS: dict[tuple[str, str], str] = {
         "the step of a record without one, which `follow` refuses",
     ("networks._trajectory.spike_births", "1 → 2"):
         "how many spikes the last record but one has instead of the last: one seen at the last only is not born anyway",
-    ("networks._edge._table", "12.0 → 18.0"): "where the table ends; the asymptotic tail that follows holds at both",
     ("models._linalg.matmul", "inner <= _FUSE_UP_TO → inner > _FUSE_UP_TO"):
         "which of two ways to the same product is taken: speed alone",
     ("theory._levels.level_curvature", "1 → 2"):

@@ -242,6 +242,12 @@ def test_parameters_of_mean_field_theory_load_without_jax():
     assert "jax" in _modules_after("from coulombgas import dmft; dmft.solve(dmft.GOEDynamics(steps=2))")
 
 
+def test_spectra_and_their_noise_load_without_jax():
+    light = "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)"
+    assert not _modules_after(light) & {"jax", "numpyro", "sympy"}
+    assert "jax" in _modules_after("from coulombgas.laws import TracyWidom")
+
+
 def test_using_a_name_loads_it():
     """Control for the tests above."""
     assert "xarray" in _modules_after("import coulombgas; coulombgas.read_spectra")

@@ -7,10 +7,10 @@ import pytest
 import xarray as xr
 
 import coulombgas as cg
-from coulombgas import dmft, inference, motion, theory
+from coulombgas import dmft, inference, motion, networks, theory
 from coulombgas._checks import InputError
 from coulombgas._results import to_dataset
-from coulombgas.spectra import make_spectra
+from coulombgas.spectra import layer_spectrum, make_spectra
 
 RESULTS = (
     theory.Theory,
@@ -21,6 +21,7 @@ RESULTS = (
     inference.ScalingRule,
     inference.Rescaling,
     motion.MotionFit,
+    networks.NetworkAnalysis,
     dmft.Comparison,
 )
 
@@ -50,6 +51,43 @@ def test_rows_become_variables():
     np.testing.assert_array_equal(found.w, [np.nan, 0.5])
     assert (found.n.dtype.kind, found.ok.dtype.kind) == ("i", "b")
     assert (list(found.name.values), found.attrs) == (["a", "b"], {"source": "hand"})
+
+
+def test_parts_that_some_rows_lack_are_missing_there():
+    rows = [{"bulk": {"edge": 2.0}, "nothing": None}, {"bulk": None, "nothing": None}]
+    found = to_dataset(rows, "row")
+    assert set(found.data_vars) == {"bulk_edge", "nothing"}
+    np.testing.assert_array_equal(found.bulk_edge, [2.0, np.nan])
+
+
+@pytest.fixture(scope="module")
+def analysed():
+    """A matrix of noise with one strong signal, and one too small for a bulk."""
+    rng = np.random.default_rng(11)
+    matrix = rng.standard_normal((60, 40))
+    matrix[0, 0] += 60.0
+    layers = [layer_spectrum("first", matrix), layer_spectrum("small", rng.standard_normal((6, 4)))]
+    return networks.analyse(layers)
+
+
+def test_the_dataset_of_a_network_is_its_records(analysed):
+    rows, found = analysed.records(), analysed.dataset()
+    assert json.dumps(json.loads(json.dumps(rows))) == json.dumps(rows)
+    assert json.dumps(analysed.as_dict()["matrices"]) == json.dumps(rows)
+    assert (found.sizes, list(found.name.values)) == ({"matrix": 2}, ["first", "small"])
+    for end, suffix in (("mean", ""), ("lower", "_lower"), ("upper", "_upper")):
+        wanted = [row["bulk"]["variance"][end] for row in rows]
+        np.testing.assert_array_equal(found[f"bulk_variance{suffix}"], np.array(wanted, dtype=float))
+    np.testing.assert_array_equal(found.num_spikes, [rows[0]["num_spikes"], np.nan])
+    assert "independence" not in found
+
+
+def test_the_table_of_a_network_has_a_line_for_each_matrix(analysed):
+    header, first, small = analysed.table().splitlines()
+    assert header.split()[:2] == ["matrix", "shape"]
+    assert first.split()[:2] == ["first", "60×40"]
+    assert small.split()[:3] == ["small", "6×4", "–"]
+    assert first.index("60×40") == small.index("6×4") == header.index("shape")
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from ._owner import identity_of as identity_of
 from ._owner import mark_output as mark_output
 from ._owner import remove_partial as remove_partial
 from ._owner import sweep_partial_files as sweep_partial_files
+from ._regular import check_not_empty as check_not_empty
 from ._regular import check_size as check_size
 from ._regular import check_tree as check_tree
 from ._regular import links_stay_in as links_stay_in

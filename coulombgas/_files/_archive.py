@@ -13,7 +13,7 @@ from numpy.lib import format as npy_format
 
 from coulombgas._checks import InputError
 
-from ._regular import check_size, open_regular, reading
+from ._regular import check_not_empty, check_size, open_regular, reading
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -146,6 +146,7 @@ def list_members(path: Path) -> list[str]:
 
 
 def _zip(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
+    check_not_empty(path, file)
     try:
         return zipfile.ZipFile(file)
     except Exception as error:  # damaged directories raise BadZipFile, struct.error, NotImplementedError, …

@@ -8,7 +8,7 @@ from typing import Any
 from coulombgas._checks import InputError
 
 from ._archive import open_member
-from ._regular import check_size, reading, regular_file
+from ._regular import check_not_empty, check_size, open_regular, reading, regular_file
 
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 """deflate, shuffle, fletcher32, szip, nbit, scaleoffset, and h5py's own lzf: all others are plugins, which are code."""
@@ -26,6 +26,8 @@ def open_hdf5(path: Path, member: str | None = None) -> Iterator[Any]:
     import h5py
 
     file = regular_file(path)
+    with open_regular(file) as handle:
+        check_not_empty(file, handle)
     with ExitStack() as stack:
         source = file if member is None else stack.enter_context(open_member(file, member))
         with reading(file):

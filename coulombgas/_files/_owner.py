@@ -134,6 +134,7 @@ def check_ours(directory: Path, argument: str) -> None:
 
 
 def _marker(directory: Path) -> dict[str, Any] | None:
+    """The marker of an output of ours in a directory or store; None where there is none that can be read."""
     in_store = (directory / _STORE).exists()
     file = directory / (_STORE if in_store else MARKER)
     if file.is_symlink() or not file.is_file():

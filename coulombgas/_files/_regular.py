@@ -84,6 +84,16 @@ def open_regular(path: str | os.PathLike[str], *, inside: Path | None = None) ->
         yield handle
 
 
+def check_not_empty(path: str | os.PathLike[str], file: IO[bytes]) -> None:
+    """Check that an open file holds anything at all.
+
+    Raises:
+        InputError: for a file of no bytes, in the same words for every format.
+    """
+    if os.fstat(file.fileno()).st_size == 0:
+        raise InputError(f"{path}: the file is empty: copy or download it again.")
+
+
 def read_text(path: str | os.PathLike[str], *, inside: Path | None = None, limit: int = MAX_METADATA) -> str:
     """The text of a small file in UTF-8.
 

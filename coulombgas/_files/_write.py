@@ -54,6 +54,7 @@ def check_output(
 def _check_existing(
     target: Path, mode: int, *, overwrite: bool, keep: bool, directory: bool | None, argument: str
 ) -> None:
+    """Check that something that exists may be replaced or kept: allowed, of the right kind, and ours."""
     shown = f"`{argument}` {str(target)!r}"
     if not (overwrite or keep):
         raise InputError(f"{shown} exists already: choose another path or give --overwrite.")

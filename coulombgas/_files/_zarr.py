@@ -147,6 +147,7 @@ def _is_array(location: Path, marked: list[str], root: Path) -> bool:
 
 
 def _version_3(location: Path, name: str, metadata: dict[str, Any]) -> StoredGrid:
+    """The description of an array of Zarr format 3, from its checked metadata."""
     if metadata.get("zarr_format") != 3 or metadata.get("node_type") != "array":
         raise InputError(f"{name}: not an array of Zarr format 3: the store is damaged.")
     shape = _sides(name, "shape", metadata.get("shape"))
@@ -177,6 +178,7 @@ def _version_3(location: Path, name: str, metadata: dict[str, Any]) -> StoredGri
 
 
 def _version_2(location: Path, name: str, metadata: dict[str, Any], attributes: dict[str, Any]) -> StoredGrid:
+    """The description of an array of Zarr format 2, from its checked metadata."""
     if metadata.get("zarr_format") != 2:
         raise InputError(f"{name}: not an array of Zarr format 2: the store is damaged.")
     shape = _sides(name, "shape", metadata.get("shape"))

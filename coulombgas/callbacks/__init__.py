@@ -25,6 +25,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _load(name: str) -> Any:
+    """The callback called ``name``; only its own framework is imported."""
     if name == "LightningSpectra":
         from ._lightning import LightningSpectra
 

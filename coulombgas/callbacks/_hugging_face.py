@@ -45,7 +45,7 @@ class TrainerSpectra(TrainerCallback):
         self._trainer: Any = None
 
     def log_to(self, trainer: Any) -> "TrainerSpectra":
-        """Give the numbers to this trainer's log: a callback is not told whose it is."""
+        """Give the numbers to this trainer's log: the trainer does not pass itself to its callbacks."""
         self._trainer = trainer
         return self
 

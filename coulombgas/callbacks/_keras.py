@@ -61,7 +61,7 @@ class KerasSpectra(keras.callbacks.Callback):
             self.recorder.truncate_after(updates)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Where the batch begins: one call may stand for several."""
+        """Note the first batch of a call, which may stand for several."""
         self._begun = batch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

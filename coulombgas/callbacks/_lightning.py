@@ -75,7 +75,7 @@ class LightningSpectra(Callback):
         self._log(trainer)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Finish the last record; the error of the training is the one to tell."""
+        """Finish the last record; the error raised is that of the training."""
         try:
             self._end()
         except InputError as error:

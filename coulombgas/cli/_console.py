@@ -51,6 +51,7 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _lines(description: str) -> Callable[[int, int], None]:
+    """A callable (done, total) that prints a line on stderr every 30 s, with the time left."""
     begun = last = time.monotonic()
 
     def advance(done: int, total: int) -> None:

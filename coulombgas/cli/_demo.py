@@ -86,6 +86,7 @@ def _fit(name: str, spectra: "xr.Dataset", directory: "Path") -> "TemperatureFit
 
 
 def _write_report(fits: dict[str, "TemperatureFit"], ensembles: dict[str, "xr.Dataset"], directory: "Path") -> None:
+    """Write the pictures of each fit, one of all temperatures, and the report into a directory."""
     from coulombgas.inference import TemperatureFit
     from coulombgas.plot import density, scaling, spacing, temperature
     from coulombgas.report import ensemble_report

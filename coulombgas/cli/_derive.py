@@ -118,6 +118,7 @@ def _read_params(items: tuple[str, ...]) -> dict[str, float]:
 
 
 def _symbolic(equation: "FokkerPlanck", *, latex: bool) -> dict[str, Any]:
+    """The closed forms of an equation as text, None where there is none."""
     from coulombgas.symbolic import to_latex, to_plain
 
     show = to_latex if latex else to_plain
@@ -148,6 +149,7 @@ def _optional(make: Any) -> Any:
 
 
 def _numeric(equation: "FokkerPlanck", values: dict[str, float] | None, num: int) -> dict[str, Any]:
+    """Fixed points, levels and rates at numbers of the parameters; None for each without numbers."""
     if values is None:
         return {"params": None, "harmonic_levels": None, "spectrum": None, "gap": None, "small_noise_gap": None}
     # a flat fixed point has no harmonic levels; the spectrum is given nevertheless
@@ -181,6 +183,7 @@ def _save(path: str, equation: "FokkerPlanck", values: dict[str, float], num: in
 
 
 def _print(result: dict[str, Any]) -> None:
+    """Print closed forms, fixed points and, where there are numbers, the spectrum as tables."""
     from ._console import print_table
 
     missing = "no closed form found"

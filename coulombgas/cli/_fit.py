@@ -67,6 +67,7 @@ class Fit:
         return 0
 
     def _write(self, fit) -> None:
+        """Write posterior, JSON and, for a temperature, the report into the directory ``out``, if given."""
         import json
 
         from coulombgas._files import atomic_directory

@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception) -> int:
+    """Say in one line on stderr what went wrong, and return the status: 2 for the user's errors, 1 for ours."""
     if isinstance(error, InputError):
         return complain(_one_line(error), 2)
     if isinstance(error, OSError):
@@ -61,6 +62,7 @@ def _failed(error: Exception) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    """Run the command that the arguments name, or print its help; returns the status."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(()))
         return 0
@@ -113,6 +115,7 @@ def _match(arguments: list[str]) -> tuple[str, ...]:
 
 
 def _build(words: tuple[str, ...], arguments: list[str]):
+    """The command with its fields from the arguments; tyro's framed complaint becomes one line."""
     import tyro
 
     command = COMMANDS[words].load()
@@ -153,6 +156,7 @@ def _plain_complaint(text: str) -> str:
 
 
 def _help(prefix: tuple[str, ...]) -> str:
+    """The commands that begin with these words, one line each."""
     keys = [key for key in COMMANDS if key[: len(prefix)] == prefix]
     width = max((len(" ".join(key)) for key in keys), default=0)
     lines = [f"  {' '.join(key):{width}}  {COMMANDS[key].summary}" for key in keys]

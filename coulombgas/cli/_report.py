@@ -74,6 +74,7 @@ class Report:
         return 0
 
     def _network(self) -> None:
+        """Analyse checkpoints, or a recording, and write their page."""
         from coulombgas.report import network_report
 
         from ._console import progress_bar
@@ -110,6 +111,7 @@ class Report:
         recordings_report(rule, self.out, overwrite=self.overwrite, **heading)
 
     def _ensemble(self, kind: str) -> None:
+        """Load fits, or fit ensembles, and write their page."""
         from coulombgas._checks import fail
         from coulombgas.inference import TemperatureFit, fit_temperature, load_fit
         from coulombgas.report import ensemble_report

@@ -1,4 +1,4 @@
-"""``coulombgas rule``: how hot were these trainings, and does only α/B count?"""
+"""``coulombgas rule``: temperatures of several trainings, and whether T ∝ α/B holds across them."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class Rule:
     """How hot several trainings were, and whether the linear scaling rule T ∝ α/B holds across them.
 
     RUN is a recording of spectra, as `SpectrumRecorder` writes it, or the directory of a run that holds one; or an
-    ensemble written by `coulombgas simulate`. Give runs at several learning rates and batch sizes: a single run has a
-    noise and a temperature, but no rule.
+    ensemble written by `coulombgas simulate`. Give runs at several learning rates and batch sizes: a single run has
+    noise and a temperature, but does not test the rule.
     """
 
     paths: Paths
@@ -86,6 +86,7 @@ def _isotropy(motion) -> str:
 
 
 def _show(found) -> None:
+    """Print the verdict, a table of all matrices of all runs, what has no numbers, and warnings."""
     from coulombgas.spectra import printable
 
     from ._console import print_table

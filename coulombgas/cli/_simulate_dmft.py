@@ -65,6 +65,7 @@ class Command:
         return 0
 
     def _print_json(self, theory: Any, comparison: Any, names: tuple[str, ...]) -> None:
+        """Print curves of the theory, and of finite copies if there are any, as one JSON document."""
         from coulombgas.cli._console import write_json
 
         document: dict[str, Any] = {"step": theory["step"].values}
@@ -81,6 +82,7 @@ class Command:
         write_json(document)
 
     def _print_table(self, theory: Any, comparison: Any, names: tuple[str, ...]) -> None:
+        """Print at most thirteen steps of the theory, and how far finite copies are from it."""
         from coulombgas.cli._console import print_table
 
         num = theory.sizes["step"]

@@ -144,13 +144,15 @@ def read_and_analyse(
     complain(plan.problems)
     from coulombgas.networks import NetworkAnalysis  # only once the files are known to be readable
 
+    from ._console import finite
+
     kept = spectra_store(out, plan, options, resume=resume, overwrite=overwrite) if out is not None else nullcontext()
     with kept as store:
         layers = _each(plan, store, level=level, seed=seed, workers=workers, rows=rows, compared=initial is not None)
         network = plan.network([layer.spectrum for layer in layers])
         analysis = NetworkAnalysis(layers=tuple(layers), spectra=network, level=level)
         if store is not None:
-            store.finish(_document(analysis))
+            store.finish(finite(analysis.as_dict()))
     return analysis
 
 
@@ -185,21 +187,11 @@ def _write(analysis, out, *, overwrite) -> None:
 
     from coulombgas._files import atomic_file
 
-    if out is not None:
-        with atomic_file(out, overwrite=overwrite) as path:
-            path.write_text(json.dumps(_document(analysis), indent=2) + "\n", encoding="utf-8")
-
-
-def _document(analysis):
     from ._console import finite
 
-    return finite({
-        "source": list(analysis.spectra.source),
-        "level": analysis.level,
-        "matrices": [layer.record() for layer in analysis],
-        "skipped": list(analysis.spectra.skipped),
-        "problems": list(analysis.spectra.problems),
-    })  # fmt: skip
+    if out is not None:
+        with atomic_file(out, overwrite=overwrite) as path:
+            path.write_text(json.dumps(finite(analysis.as_dict()), indent=2) + "\n", encoding="utf-8")
 
 
 def _recording(paths):
@@ -236,47 +228,24 @@ class _Rows:
     """The table, row by row: each row is printed after those before it."""
 
     def __init__(self, names, *, steps, compared=False):
-        from coulombgas.spectra import printable
+        from coulombgas.networks import layer_columns
 
         from ._console import RowPrinter
 
-        self._steps, self._compared = steps, compared
-        self._waiting, self._next, self._num = {}, 0, len(names)
-        widest = max(len(printable(name)) for name in names)
-        columns = {"matrix": min(max(widest, 6), 60), **({"step": 9} if steps else {})}
-        columns |= {"shape": 11, "variance [95%]": 24, "edge": 8, "spikes": 6, "stable rank": 11, "exponent [95%]": 18}
-        columns |= {"tail": 12, "Brody q [95%]": 18, "<r>": 15, "notes": 5}
-        self._out = RowPrinter({**columns, **({"moved": 6, "alignment": 9} if compared else {}), "kind": 0})
+        self._shown = {"steps": steps, "compared": compared}
+        self._waiting, self._next = {}, 0
+        self._out = RowPrinter(layer_columns(names, **self._shown))
 
     def add(self, index, layer) -> None:
         """Add a finished matrix; None for one that could not be analysed."""
+        from coulombgas.networks import layer_cells
+
         self._waiting[index] = layer
         while self._next in self._waiting:
             layer = self._waiting.pop(self._next)
             self._next += 1
             if layer is not None:
-                self._out.row(self._cells(layer))
-
-    def _cells(self, layer):
-        from coulombgas.spectra import printable
-
-        fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
-        return [
-            printable(layer.name),
-            *([layer.step] if self._steps else []),
-            "×".join(map(str, layer.spectrum.shape)),
-            _interval(fit and fit.bulk.variance),
-            f"{fit.bulk.edge:.3g}" if fit else "–",
-            fit.num_spikes if fit else "–",
-            f"{layer.stable_rank.mean:.1f}" if layer.stable_rank else "–",
-            _interval(layer.tail_exponent),
-            tail.preferred if tail else "–",
-            _interval(repulsion and repulsion.brody),
-            f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",
-            len(layer.warnings) or "",
-            *(_change(layer.spectrum.change) if self._compared else []),
-            layer.spectrum.kind,
-        ]
+                self._out.row(layer_cells(layer, **self._shown))
 
 
 def _show_motion(analysis) -> None:
@@ -294,6 +263,7 @@ def _show_motion(analysis) -> None:
 
 
 def _footnotes(analysis) -> None:
+    """Print each kind of warning once, with the first matrices that have it, and the number of other arrays."""
     from coulombgas.spectra import printable
 
     found: dict[str, dict[str, None]] = {}
@@ -306,11 +276,6 @@ def _footnotes(analysis) -> None:
         print(f"{len(names)} of {total} matrices: {kind} ({shown}).")
     if analysis.spectra.skipped:
         print(f"{len(analysis.spectra.skipped)} arrays are not weight matrices (vectors, scalars, integers).")
-
-
-def _change(change) -> list[str]:
-    """Distance from initialisation in units of its norm, and the cosine with it."""
-    return [f"{change.relative_distance:.2f}", f"{change.alignment:.2f}"] if change else ["–", "–"]
 
 
 def _interval(interval) -> str:

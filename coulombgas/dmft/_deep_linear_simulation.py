@@ -48,6 +48,7 @@ def simulate_deep_linear(system: DeepLinear, *, key: jax.Array, dimension: int) 
 
 
 def _report(path, readout, top, residual, teacher) -> dict[str, jax.Array]:
+    """Observables of one finite copy over time, named as those of the theory."""
     dimension, width = len(teacher), readout.shape[1]
     return {
         "test_excess": jnp.mean(path**2, axis=1),

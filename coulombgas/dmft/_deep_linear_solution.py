@@ -64,6 +64,7 @@ def solve_deep_linear(system: DeepLinear, progress: Progress | None) -> tuple[di
 
 @jax.jit
 def _report(memory: Memory, problem: Problem) -> dict[str, jax.Array]:
+    """Observables from the converged two-time functions, by name."""
     rest = _close(memory, problem)
     return {
         "test_excess": jnp.diagonal(memory.error),

@@ -26,6 +26,7 @@ def _midpoint_kernels(num: int, time_step: float) -> tuple[Float[Array, " n"], F
 
 @jax.jit
 def _two_time(query, state, shift, initial, time_step):
+    """Correlation and response of states, each (time, time), from power series in the shift of one step."""
     # r(z) solves τ r² - (1 + shift τ) r + τ = 0: the Volterra equation R = T - shift T R + T R R at the midpoints.
     unit = jnp.zeros_like(query).at[0].set(1.0)
     one_plus = unit + shift * query

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from coulombgas._checks import check_in_interval, check_non_negative, check_positive, fail
+from coulombgas.laws import mp_nodes
 
 from ._linear_methods import check_method, check_stable
-from ._marchenko_pastur import marchenko_pastur_nodes
 from ._system import System
 
 
@@ -89,7 +89,7 @@ def mini_batch_gain(system: LinearRegression) -> float:
 
     gd: :math:`(\eta/\alpha)\int\rho\,\lambda/(2-\eta\lambda)`; with momentum from the stationary AR(2) variance.
     """
-    eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, 4000)
+    eigenvalue, weight = mp_nodes(system.samples_per_dimension, 4000)
     beta = 0.0 if system.method == "gd" else system.momentum
     step = system.learning_rate * eigenvalue
     nesterov = system.method == "nesterov"

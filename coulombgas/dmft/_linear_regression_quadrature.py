@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from coulombgas.laws import mp_nodes
+
 from ._linear_regression import LinearRegression
-from ._marchenko_pastur import marchenko_pastur_nodes
 
 
 def marchenko_pastur_quadrature(system: LinearRegression) -> dict[str, np.ndarray]:
@@ -15,7 +16,7 @@ def marchenko_pastur_quadrature(system: LinearRegression) -> dict[str, np.ndarra
     Derived here; it agrees with the two-time equations, which do not diagonalise anything.
     """
     num = 2 * system.steps + 200
-    eigenvalue, weight = marchenko_pastur_nodes(system.samples_per_dimension, num)
+    eigenvalue, weight = mp_nodes(system.samples_per_dimension, num)
     moved = _moved(system, eigenvalue)
     excess, train = _losses(system, eigenvalue, weight, moved)
     if system.batch_fraction < 1:

@@ -48,6 +48,7 @@ def simulate_linear_regression(system: LinearRegression, *, key: jax.Array, dime
 
 
 def _step(system: LinearRegression, gradient, data, noise):
+    """One step of the method for ``lax.scan``: (point, velocity) and a step number to the next point."""
     if system.method == "gradient-flow":
         return _flow_step(system, gradient, data, noise)
     rate, beta = system.learning_rate, system.momentum

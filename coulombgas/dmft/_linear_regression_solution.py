@@ -50,6 +50,7 @@ def decompose_linear_regression(system: LinearRegression) -> dict[str, jax.Array
 
 @partial(jax.jit, static_argnames="noisy")
 def _two_time(query, state, alpha, noise_variance, signal, extra, *, noisy):
+    """Two-time functions of a method whose query and state are power series in the shift of one step."""
     num = len(query)
     unit = jnp.zeros_like(query).at[0].set(1.0)
     # r(z) = R_Δ solves τ r² + (1 + τ/α - τ) r - 1 = 0, the closed form of R_Δ = (1 + (1 + T R_Δ)⁻¹ T/α)⁻¹

@@ -73,6 +73,7 @@ def _look(now: Trajectory, n, ahead) -> Trajectory:
 
 
 def _move(q: Covariance, now: Trajectory, n, rate, momentum, constraint: str, ridge: Any) -> Trajectory:
+    """The trajectory with point n + 1: its row of correlations, responses and overlap, on the constraint."""
     step = jnp.arange(len(now.overlap))
     last, past = jnp.maximum(n - 1, 0), step < n
     momentum = jnp.where(n > 0, momentum, 0.0)

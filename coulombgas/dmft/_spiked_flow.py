@@ -58,6 +58,7 @@ def run_flow(
 
 
 def _slope(q: Covariance, now: Flow, n, weights, time_step, spherical: bool, ridge: Any) -> Slope:
+    """Time derivatives at step n of correlations with earlier times, norm, responses and overlap."""
     step = jnp.arange(len(now.overlap))
     row, kernel = now.state[n], now.response[n]
     known = step <= n

@@ -63,6 +63,7 @@ def _landscape(system: SpikedMatrixTensor, matrix_key, tensor_key, signal):
 
 
 def _run(system: SpikedMatrixTensor, force, start, kick):
+    """The path of one finite copy, (step + 1, N), with a kick to the force at the first step."""
     if system.method == "gradient-flow" and not system.mass:
         return _run_flow(system, force, start, kick)
     constraint, schedule = step_constraint(system), step_schedule(system)

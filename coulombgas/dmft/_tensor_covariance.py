@@ -55,6 +55,7 @@ def planted_fixed_point(power: int, matrix_noise: float, tensor_noise: float) ->
     def gap(m):
         return (1 - m**2) * q.first(m) ** 2 - m**2 * q.first(1.0)
 
+    # the fixed point is the upper end of an interval with a positive gap; one shorter than 5e-5 would be overlooked
     grid = np.linspace(1e-4, 1, 20001)
     above = np.flatnonzero(gap(grid) > 0)
     if not len(above):

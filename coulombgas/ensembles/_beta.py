@@ -138,6 +138,7 @@ def jacobi_eigenvalues(
 
 @functools.partial(jax.jit, static_argnames=("n", "shape"))
 def _jacobi(key: Array, beta: Array, m1: Array, m2: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Diagonals of the tridiagonal model of the Jacobi ensemble, from independent beta variables."""
     index = jnp.arange(n, dtype=beta.dtype)
     half = beta / 2
     a = jnp.concatenate([half * (m1 - index), half * (n - 1 - index[:-1])])

@@ -54,6 +54,7 @@ def _half_line(low: float) -> Coordinates:
 
 
 def _interval(low: float, high: float) -> Coordinates:
+    """Coordinates of ascending levels between two walls: logarithms of gaps over the last gap."""
     length = high - low
 
     def log_shares(u: Array) -> Array:

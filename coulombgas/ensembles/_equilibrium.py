@@ -38,5 +38,6 @@ def whitening(energy: Callable[[Float[Array, " n"]], Float[Array, ""]], at: Floa
     """Matrix L with L Lᵀ = inverse curvature at a point; directions without positive curvature get a small positive
     one."""
     values, vectors = jnp.linalg.eigh(jax.hessian(energy)(at))
+    # a mass matrix only: it decides how fast the chains mix, not what they sample
     floor = 1e-3 * jnp.abs(values).max()
     return vectors / jnp.sqrt(jnp.maximum(values, floor * 1e-3 + jnp.where(values > 0, 0, floor)))

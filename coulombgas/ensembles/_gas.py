@@ -171,6 +171,7 @@ def _chains(
     root: Array,
     keys: Array,
 ) -> tuple[Array, Array, Array]:
+    """NUTS chains of the gas in whitened coordinates: levels, divergences and steps of each draw."""
     from numpyro.infer.hmc import hmc
 
     energy, coordinates = _energy(potential, domain, beta), gap_coordinates(domain)
@@ -194,6 +195,7 @@ def _chains(
 
 
 def _summarise(levels: np.ndarray, diverging: np.ndarray, steps: np.ndarray) -> GasSample:
+    """The sample with diagnostics of each level and of the sum of log distances."""
     from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
     watched = np.concatenate([levels, np.asarray(log_vandermonde(jnp.asarray(levels)))[..., None]], axis=-1)

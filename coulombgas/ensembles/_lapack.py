@@ -64,6 +64,7 @@ def _batched(solve: Callable[..., None], diagonal: np.ndarray, off_diagonal: np.
 
 
 def _solve_rows(solve: Callable[..., None], values: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """Replace each row by its eigenvalues with a LAPACK routine, in place; returns which rows failed."""
     size, info = ctypes.c_int(values.shape[-1]), ctypes.c_int(0)
     work = np.empty(4 * values.shape[-1], values.dtype)
     size_at, info_at, work_at = ctypes.addressof(size), ctypes.addressof(info), work.ctypes.data

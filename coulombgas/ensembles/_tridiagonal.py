@@ -52,6 +52,8 @@ def _solve(host: HostSolver, device: Callable[[Array, Array], Array], diagonal: 
 
 
 def _callback(host: HostSolver) -> Callable[[Array, Array], Array]:
+    """A solver on the host as a function of traced diagonals."""
+
     def call(diagonal: Array, off_diagonal: Array) -> Array:
         dtype, n = diagonal.dtype, diagonal.shape[-1]
 

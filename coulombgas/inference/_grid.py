@@ -123,6 +123,8 @@ def _in_blocks(program: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarra
 
 @lru_cache(maxsize=64)
 def _compiled(model: Model, names: tuple[str, ...]) -> _Program:
+    """Compiled log density in unconstrained space, and the maps to it and back, of a model with these sites."""
+
     def named(x: Any) -> dict[str, Any]:
         return {name: x[i] for i, name in enumerate(names)}
 

@@ -94,6 +94,7 @@ def as_datasets(spectra: Any) -> list[xr.Dataset]:
 
 
 def _records_of(dataset: xr.Dataset, model: Model | None, record: int) -> list[Record]:
+    """A record for each setting of a dataset; errors name its source."""
     dataset = validate_spectra(dataset)
     path = str(dataset.attrs.get("source", "spectra"))
     try:
@@ -124,6 +125,7 @@ def _optimizer(training: dict[str, Any]) -> Optimizer:
 def _record(
     dataset: xr.Dataset, index: int, model: Model | None, config: dict[str, Any], path: str, record: int
 ) -> Record:
+    """One setting of a dataset at a record, with the levels of replicas that did not fail and their history."""
     training, chosen = training_config(dataset), record % dataset.sizes["step"]
     levels = group_levels(dataset, _all_modes(dataset), setting=index, step=record)
     history = None

@@ -153,6 +153,8 @@ def padded_size(num: int) -> int:
 
 @lru_cache(maxsize=64)
 def _compiled(model: Model, lanes: int, options: _Options):
+    """The program that runs ``lanes`` chains, (key, index, data, initial) to draws; one for each model."""
+
     def chain(key, index, data, initial):
         own = jax.random.fold_in(jax.random.fold_in(key, index[0]), index[1])
         return _chain(model, own, data, initial, options)
@@ -204,8 +206,11 @@ def _chain(model: Model, key, data, initial, options: _Options):
 def _stay_if_lost(old: Any, new: Any) -> Any:
     """The new state, or the old one marked divergent if the potential rose by more than any trajectory allows.
 
-    NumPyro was observed to accept such a point in the first step after an adaptation window (four of 400 chains of
-    Brody's law); a chain never returns from there.
+    A step beyond a steep wall gives a momentum r whose kinetic energy r·M⁻¹r/2 overflows. With a dense M⁻¹ its terms
+    have either sign, and where the processor fuses multiplication and addition the sum is −∞ instead of NaN: NumPyro
+    0.22 takes it for the best point of all. It happens in the first step after an adaptation window, which is ten times
+    as long as the one before (two of 400 chains of Brody's law), and a chain never returns.
+    ``docs/developers.md`` has a reproduction in a few lines, and a test tells when NumPyro no longer does it.
     """
     lost = jnp.logical_not(new.potential_energy < old.potential_energy + _IMPOSSIBLE_RISE)
     kept = {

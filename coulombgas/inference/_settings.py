@@ -138,6 +138,7 @@ def _theory(model: Model, record: Record, tolerance: float) -> tuple[Theory, Opt
 
 
 def _setting(record: Record, tolerance: float) -> SettingData:
+    """A record with its theory, level groups and the replicas that count."""
     model = record.model
     if model is None:
         if record.model_name:

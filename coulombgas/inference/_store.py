@@ -153,6 +153,7 @@ def _rebuild(description: dict[str, Any], posterior: xr.Dataset, observed: xr.Da
 
 
 def _posterior(settings: Settings, scaling: ScalingFit | None) -> xr.Dataset:
+    """Draws of temperatures, widths, centres and scaling rule, over chain, draw, setting and level."""
     dims = ("chain", "draw")
     levels = [(index, level) for index, setting in enumerate(settings) for level in setting.levels]
     variables: dict[str, Any] = {
@@ -195,6 +196,7 @@ def _observed(settings: Settings) -> xr.Dataset:
 
 
 def _describe(settings: Settings, scaling: ScalingFit | None, method: str) -> dict[str, Any]:
+    """What a file holds beside arrays, as JSON: settings, level groups, diagnostics, scaling rule."""
     described = []
     for setting in settings:
         names = (
@@ -221,6 +223,7 @@ def _describe(settings: Settings, scaling: ScalingFit | None, method: str) -> di
 
 
 def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, observed: xr.Dataset) -> SettingFit:
+    """One setting from its description and the arrays, which are checked."""
     values, counts = _observations(observed)
     ends, levels = np.cumsum(counts), []
     widths = _numbers(posterior, "width", "chain", "draw", "level", positive=True)
@@ -251,6 +254,7 @@ def _load_setting(meta: dict, index: int, rows: range, posterior: xr.Dataset, ob
 
 
 def _load_scaling(meta: dict | None, posterior: xr.Dataset) -> ScalingFit | None:
+    """The scaling rule from its description and the arrays, which are checked; None where there is none."""
     if meta is None:
         return None
     stored = {name: f"rule_{name}" if name == "temperature" else name for name in meta.pop("sites")}

@@ -104,6 +104,7 @@ def _resample(key: Any, levels: Any, weight: Any) -> Any:
 def _sweeps(
     key: Any, levels: Any, exponent: Any, potentials: Any, temperature: Any, bounds: Any, spread: Any, count: int
 ) -> Any:
+    """Metropolis sweeps over all levels of all particles at one exponent of the repulsion."""
     size = len(potentials)
     identical = len({id(potential) for potential in potentials}) == 1
     branches = [jax.vmap(jax.vmap(potential)) for potential in potentials]
@@ -125,6 +126,7 @@ def _sweeps(
 
 
 def _shift(key: Any, levels: Any, label: Any, exponent: Any, energy: Any, spread: Any) -> Any:
+    """Levels after one Metropolis step of level ``label`` in every particle."""
     key_normal, key_length, key_accept = jax.random.split(key, 3)
     shape, dtype = levels.shape[:-1], levels.dtype
     length = spread[label] * jnp.exp(jax.random.uniform(key_length, shape, dtype, minval=-2.5, maxval=1.0))

@@ -127,8 +127,7 @@ class MarchenkoPastur(Distribution):
     @property
     def edges(self) -> tuple[Any, Any]:
         """x₋ and x₊."""
-        root = jnp.sqrt(self.ratio)
-        return self.mean_eigenvalue * (1 - root) ** 2, self.mean_eigenvalue * (1 + root) ** 2
+        return _bulk_edges(self.ratio, self.mean_eigenvalue)
 
     @property
     def atom(self) -> Any:
@@ -147,7 +146,7 @@ class MarchenkoPastur(Distribution):
         value, ratio, mean = as_floats(value, self.ratio, self.mean_eigenvalue)
         unit = power_of_two(mean)
         x, scaled_mean = value / unit, mean / unit
-        low, high = scaled_mean * (1 - jnp.sqrt(ratio)) ** 2, scaled_mean * (1 + jnp.sqrt(ratio)) ** 2
+        low, high = _bulk_edges(ratio, scaled_mean)
         share = jnp.minimum(1.0, 1 / ratio)
         density = _bulk_log_density(x, ratio, scaled_mean) + jnp.log(share) - jnp.log(unit)
         bulk = inside((x >= low) & (x <= high), density)
@@ -222,9 +221,15 @@ def _semicircle_bracket(u: Any) -> tuple[Any, Any]:
 _SEMICIRCLE = Quantile(_semicircle_log_density, _semicircle_cdf, lambda t: _semicircle_cdf(-t), _semicircle_bracket)
 
 
+def _bulk_edges(ratio: Any, mean: Any) -> tuple[Any, Any]:
+    """x̄(1 ∓ √r)²."""
+    root = jnp.sqrt(ratio)
+    return mean * (1 - root) ** 2, mean * (1 + root) ** 2
+
+
 def _bulk_log_density(x: Any, ratio: Any, mean: Any) -> Any:
     """Log density of the nonzero eigenvalues; at the edges that of the nearest number inside."""
-    low, high = mean * (1 - jnp.sqrt(ratio)) ** 2, mean * (1 + jnp.sqrt(ratio)) ** 2
+    low, high = _bulk_edges(ratio, mean)
     eps = 4 * float(jnp.finfo(x.dtype).eps)
     return closed_form("marchenko_pastur")(
         jnp.clip(x, low + eps * eps * high + eps * low, high * (1 - eps)), ratio, mean
@@ -233,7 +238,7 @@ def _bulk_log_density(x: Any, ratio: Any, mean: Any) -> Any:
 
 def _bulk_cdf(x: Any, ratio: Any) -> Any:
     """Distribution function of the nonzero eigenvalues at unit mean, to rounding of 1."""
-    low, high = (1 - jnp.sqrt(ratio)) ** 2, (1 + jnp.sqrt(ratio)) ** 2
+    low, high = _bulk_edges(ratio, 1.0)
     eps = float(jnp.finfo(x.dtype).eps)
     inner = jnp.clip(x, low + eps * low + eps**2 * high, high * (1 - eps))
     value = closed_form("marchenko_pastur", "cdf")(inner, ratio, jnp.ones_like(inner))
@@ -241,8 +246,8 @@ def _bulk_cdf(x: Any, ratio: Any) -> Any:
 
 
 def _bulk_bracket(u: Any, ratio: Any) -> tuple[Any, Any]:
-    root = jnp.sqrt(ratio)
-    return (1 - root) ** 2 + 0 * u, (1 + root) ** 2 + 0 * u
+    low, high = _bulk_edges(ratio, 1.0)
+    return low + 0 * u, high + 0 * u
 
 
 _BULK = Quantile(

@@ -130,6 +130,7 @@ def _scores(log_density: Callable[[Any, Any], Any], theta: Any, data: Any) -> An
 def _newton(
     log_density: Callable[[Any, Any], Any], data: Any, theta: Any, max_iterations: int
 ) -> tuple[Any, np.ndarray]:
+    """Maximum and information matrix by Newton's method with halved steps; the curvature is made positive."""
     measure = functools.partial(_measure, log_density, data=data)
     value, gradient, information = measure(theta)
     for _ in range(max_iterations):

@@ -243,6 +243,7 @@ class CoulombGas(Distribution):
 
 
 def _wells(potentials: Any, num_levels: int | None) -> tuple[Potential, ...]:
+    """One potential for each level, from a function and a number or from a sequence."""
     if callable(potentials):
         if num_levels is None:
             fail("num_levels", "must be given with a single potential", num_levels)

@@ -51,6 +51,7 @@ def _quantile_jvp(law: Quantile, primals: Any, tangents: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _solve(law: Quantile, u: Any, *parameters: Any) -> Any:
+    """Quantiles by bracketed Newton steps in the logarithm of the nearer tail."""
     lower_half = u <= 0.5
     low, high = law.bracket(u, *parameters)
     tolerance = 2 * jnp.finfo(u.dtype).eps

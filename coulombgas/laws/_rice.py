@@ -99,6 +99,7 @@ class RiceSpacing(Distribution):
 
 
 def _mean_and_variance(gap: Any, width: Any) -> tuple[Any, Any]:
+    """Mean and variance of S; a series in 1/z where Bessel functions would cancel."""
     delta = gap / width
     z = delta**2 / 4
     near = jnp.minimum(z, _LARGE)

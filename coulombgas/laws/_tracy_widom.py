@@ -1,14 +1,11 @@
 """The law of the largest eigenvalue at a soft edge."""
 
 import functools
-import json
 import math
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import validate_sample
 
@@ -17,9 +14,9 @@ from coulombgas._checks import fail
 from ._compiled import compiled
 from ._constraints import finite, finite_positive
 from ._inverse import Quantile, quantile
+from ._noise_edge import wishart_edge
 from ._scaling import as_floats, parameters, reach
-
-_RATES = {1: (0.75, 2 / 3), 2: (1.5, 4 / 3), 4: (3.0, 4 / 3)}  # power and rate of 1 − F in the Painlevé variable
+from ._tracy_widom_series import RATES, evaluate, series_of
 
 
 class TracyWidom(Distribution):
@@ -83,8 +80,8 @@ class TracyWidom(Distribution):
 
         in units of std²: I. M. Johnstone, Ann. Stat. 29 (2001) 295, with the shifts of Z. Ma, Bernoulli 18 (2012) 322.
         """
-        a, b = math.sqrt(num_rows - 0.5), math.sqrt(num_columns - 0.5)
-        return cls(1, std**2 * (a + b) ** 2, std**2 * (a + b) * (1 / a + 1 / b) ** (1 / 3))
+        location, scale = (float(part) for part in wishart_edge(1.0, num_rows, num_columns))
+        return cls(1, std**2 * location, std**2 * scale)
 
     @validate_sample
     @compiled
@@ -118,13 +115,13 @@ class TracyWidom(Distribution):
     @compiled
     def mean(self) -> Any:
         """Location plus scale times −1.2065335745820, −1.7710868074 or −2.3068848932."""
-        return jnp.broadcast_to(self.location + self.scale * _series(self.beta, "density").mean, self.batch_shape)
+        return jnp.broadcast_to(self.location + self.scale * series_of(self.beta, "density").mean, self.batch_shape)
 
     @property
     @compiled
     def variance(self) -> Any:
         """Scale² times 1.6077810346, 0.8131947928 or 0.5177237208."""
-        return jnp.broadcast_to(self.scale**2 * _series(self.beta, "density").variance, self.batch_shape)
+        return jnp.broadcast_to(self.scale**2 * series_of(self.beta, "density").variance, self.batch_shape)
 
     def _standard(self, value: Any) -> tuple[Any, Any]:
         value, location, scale = as_floats(value, self.location, self.scale)
@@ -132,72 +129,17 @@ class TracyWidom(Distribution):
         return jnp.clip(value - location, -far, far) / scale, scale
 
 
-class _Series(NamedTuple):
-    """Chebyshev coefficients of the left tail, the middle and the right tail, and the numbers that go with them."""
-
-    panels: tuple[np.ndarray, np.ndarray, np.ndarray]
-    edges: tuple[float, float]
-    mean: float
-    variance: float
-
-
-@functools.cache
-def _series(beta: int, kind: str) -> _Series:
-    table = json.loads(Path(__file__).with_name("tracy_widom.json").read_text(encoding="utf-8"))[str(beta)]
-    size = max(len(panel) for panel in table[kind])
-    left, middle, right = (np.pad(np.array(panel), (0, size - len(panel))) for panel in table[kind])
-    return _Series((left, middle, right), tuple(table["edges"]), table["mean"], table["variance"])
-
-
-def _evaluate(beta: int, kind: str, x: Any) -> Any:
-    """log density or logit of the cdf in the Painlevé variable."""
-    series = _series(beta, kind)
-    low, high = series.edges
-    left, right = x < low, x > high
-    middle = ~(left | right)
-    distance = jnp.where(left, -x, jnp.where(right, x, 1.0))
-    root = jnp.sqrt(distance)
-    stretch = jnp.where(left, (-low) ** 1.5, high**1.5)
-    argument = jnp.where(middle, (2 * x - low - high) / (high - low), 2 * stretch / (distance * root) - 1)
-    total = _clenshaw(series.panels, left, right, argument)
-    return total + jnp.where(middle, 0.0, _leading(beta, kind, left, distance, root))
-
-
-def _clenshaw(panels: tuple[np.ndarray, ...], left: Any, right: Any, x: Any) -> Any:
-    above = current = jnp.zeros_like(x)
-    for k in range(len(panels[1]) - 1, -1, -1):
-        a, m, b = (float(panel[k]) for panel in panels)
-        outer = jnp.where(left, a, jnp.where(right, b, m)) if a or b else jnp.where(left | right, 0.0, m)
-        factor = 2.0 if k else 1.0
-        current, above = factor * x * current - above + outer, current
-    return current
-
-
-def _leading(beta: int, kind: str, left: Any, distance: Any, root: Any) -> Any:
-    """What ``leading`` of ``derivations/_painleve.py`` subtracted."""
-    log = jnp.log(distance)
-    half, sign = (1.0, 0.0) if beta == 2 else (0.5, 1.0 if beta == 4 else -1.0)
-    power, rate = _RATES[beta]
-    density = kind == "density"
-    three_halves = distance * root
-    in_left = (
-        -half * (distance**3 / 12 + log / 8) + sign / (3 * math.sqrt(2)) * three_halves + (2 * log if density else 0)
-    )
-    in_right = -rate * three_halves - (power - (0.5 if density else 0)) * log
-    return jnp.where(left, in_left, in_right if density else -in_right)
-
-
 def _stretch(beta: int) -> float:
     return math.sqrt(2) if beta == 4 else 1.0
 
 
 def _log_density(beta: int, s: Any) -> Any:
-    return _evaluate(beta, "density", _stretch(beta) * s) + math.log(_stretch(beta))
+    return evaluate(beta, "density", _stretch(beta) * s, jnp) + math.log(_stretch(beta))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _cdf(beta: int, s: Any) -> Any:
-    return jax.nn.sigmoid(_evaluate(beta, "logit", _stretch(beta) * s))
+    return jax.nn.sigmoid(evaluate(beta, "logit", _stretch(beta) * s, jnp))
 
 
 @_cdf.defjvp
@@ -206,7 +148,7 @@ def _cdf_jvp(beta: int, primals: Any, tangents: Any) -> Any:
 
 
 def _sf(beta: int, s: Any) -> Any:
-    return jax.nn.sigmoid(-_evaluate(beta, "logit", _stretch(beta) * s))
+    return jax.nn.sigmoid(-evaluate(beta, "logit", _stretch(beta) * s, jnp))
 
 
 @functools.cache
@@ -222,5 +164,5 @@ def _quantile_of(beta: int) -> Quantile:
 def _bracket(beta: int, u: Any) -> tuple[Any, Any]:
     """From the leading exponents of both tails, with a margin."""
     low = -jnp.cbrt((12 if beta == 2 else 24) * -jnp.log(u)) - 6
-    high = (-jnp.log1p(-u) / _RATES[beta][1]) ** (2 / 3) + 3
+    high = (-jnp.log1p(-u) / RATES[beta][1]) ** (2 / 3) + 3
     return low / _stretch(beta), high / _stretch(beta)

@@ -68,6 +68,7 @@ def find_level_kind(model: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _level_kind(key: _ByIdentity) -> str:
+    """Whether ``matrix`` stays symmetric in a few updates: "eigenvalues" or "squared-singular-values"."""
     model = key.model
     with jax.ensure_compile_time_eval(), jax.enable_x64(False):
         words, setting = jnp.array([1, 2], jnp.uint32), _setting(8, 1e-3)
@@ -130,6 +131,7 @@ def descend(model: Any, *, decay: float = 0.0, batch_size: int = _BATCH, rates: 
 
 
 def _descend_at(model: Any, decay: float, batch_size: int, rate: float) -> PyTree | None:
+    """Weights averaged over the last block of a descent by mean gradients; None if they diverge."""
     words = jnp.array([[11], [12]], jnp.uint32)
     keys = fold(words, jnp.arange(_REPLICAS, dtype=jnp.uint32)).T
     setting = _setting(batch_size, rate)
@@ -160,6 +162,8 @@ def _first(model: Any, keys: Array, setting: Setting) -> tuple[PyTree, PyTree]:
 def _block(
     model: Any, weights: PyTree, memories: PyTree, keys: Array, setting: Setting, decay: Array, block: Array
 ) -> tuple[PyTree, PyTree, PyTree]:
+    """One block of updates by the mean gradient of all replicas: weights, memories, mean of the weights."""
+
     def update(carry: tuple, step: Array) -> tuple:
         weights, memories, total = carry
 

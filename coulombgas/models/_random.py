@@ -98,6 +98,7 @@ def _polar_double(radial: Array, angular: Array) -> tuple[Array, Array]:
 
 
 def _polar_single(radial: Array, angular: Array) -> tuple[Array, Array]:
+    """Two standard normals from two words, by Box and Muller in float32 with polynomials."""
     uniform = ((radial >> jnp.uint32(8)).astype(jnp.int32).astype(jnp.float32) + 0.5) * np.float32(2.0**-24)
     radius = jnp.sqrt(np.float32(-2.0) * _log_single(uniform))
     # bit 31: sign, bit 30: swap sine and cosine, the others: an angle in ±π/4

@@ -105,6 +105,7 @@ class RuleModel(Model):
 
 @lru_cache(maxsize=64)
 def _compile(model: RuleModel) -> _Compiled:
+    """Gradient, covariance of the fields and matrix of a rule at the model's constants, as JAX functions."""
     from coulombgas.symbolic import to_jax
 
     rule, values = model.rule, dict(model.constants)

@@ -71,7 +71,7 @@ class FixedPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class MotionFit:
-    """What trajectories say of the potential and of the noise.
+    """Potential and noise inferred from trajectories.
 
     Attributes:
         grid: x.
@@ -83,7 +83,7 @@ class MotionFit:
         num_close: increments left out because two neighbours at once were within the reach of the noise.
         memory: correlation of the noise of one increment with that of the next; 0 for independent noise.
         dispersion: how much more replicas scatter than their increments tell, ≥ 1; the bands are wider by its root.
-        warnings: what a reader must know.
+        warnings: what to know before using the result, one sentence each.
     """
 
     grid: np.ndarray = field(repr=False)
@@ -171,6 +171,7 @@ def temperature_from_motion(
 
 
 def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarray, alpha: float) -> MotionFit:
+    """Bands of drift, potential and noise on a grid, from draws of the spline coefficients."""
     low, high = np.quantile(moves.start, [0.002, 0.998])
     grid = np.linspace(low, high, _GRID)
     design = found.basis.design(grid)
@@ -203,17 +204,18 @@ def _large_updates(fixed: FixedPoint | None, noise: Band, alpha: float) -> Itera
 
 
 def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: float) -> Iterator[str]:
+    """What to know before using drift and noise, one sentence each."""
     if fixed is None:
-        yield "the drift has no stable zero in the data: no fixed point, no single temperature"
+        yield "the drift has no stable zero within the data, so there is no fixed point and no single temperature"
     elif fixed.rate.mean * alpha * moves.updates > 1:
         yield "records are farther apart than the relaxation time: record more often"
     if found.unsettled:
         yield (
-            f"drift and noise still moved by {found.unsettled:.2g} standard deviations when the search ended: the "
+            f"drift and noise still changed by {found.unsettled:.2g} standard deviations when the search ended: the "
             "bands may be off by as much where data are few"
         )
     if found.num_crowded > 0.5 * moves.start.size:
-        yield "most levels have two close neighbours: record more often"
+        yield "most levels have two neighbours within reach of the noise: record more often"
     if abs(found.memory) > max(_MEMORY, 5 / np.sqrt(moves.start.size)):
         factor = (1 + found.memory) / (1 - found.memory)
         yield (

@@ -17,7 +17,7 @@ _MOVES_A_BLOCK = 4
 
 
 class Group(NamedTuple):
-    """Levels that belong together, moves twice as long that show what they forget, and what they do."""
+    """Levels of one group, their moves over twice the time, and the correction for relaxation that these give."""
 
     name: str
     modes: np.ndarray
@@ -47,7 +47,7 @@ class GroupNoise:
 
 
 def group_noise(moves: MatrixMoves, group: Group) -> GroupNoise | None:
-    """Mean over the levels of a group, with what they forget between records put back (``_relaxation``).
+    """Mean over the levels of a group, corrected for relaxation between records (``_relaxation``).
 
     Its error is from blocks of time, no less than that of Gaussian moves. None where they forget too much.
     """

@@ -81,7 +81,7 @@ def collect_moves(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | No
         raise InputError(f"`lag` must be at most half of the {len(steps)} recorded moves, got {lag}.")
     levels = dataset.eigenvalue.values[setting][healthy(dataset)[setting]]
     if len(levels) < _MIN_REPLICAS:
-        raise InputError(f"`spectra` has {len(levels)} trajectories of use, at least 8 replicas are needed for errors.")
+        raise InputError(f"`spectra` has {len(levels)} usable trajectories, at least 8 replicas are needed for errors.")
     num = levels.shape[-1]
     chosen = tuple(range(num)) if modes is None else tuple(modes)
     if not chosen or min(chosen) < 0 or max(chosen) >= num or len(set(chosen)) < len(chosen):
@@ -90,6 +90,7 @@ def collect_moves(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | No
 
 
 def _moves(levels: np.ndarray, chosen: tuple[int, ...], lag: int, updates: int) -> Moves:
+    """Levels before and after each move of ``lag`` records, with those that are strays marked."""
     before, after = levels[:, :-lag:lag], levels[:, lag::lag]
     before = before[:, : after.shape[1]].astype(np.float64)
     after = after.astype(np.float64)

@@ -112,7 +112,7 @@ def _between_halves(moves: MatrixMoves, logs: np.ndarray, shifts: np.ndarray) ->
 
 
 def _equal(moves: MatrixMoves, parts: Sequence[GroupNoise], forgotten: np.ndarray) -> float:
-    """p-value of equal noise, where what each part forgets is known to a factor of itself."""
+    """p-value of equal noise, where the relaxation of each part is known up to a factor."""
     logs = np.log([each.noise.mean for each in parts]) + forgotten
     errors = np.hypot(np.hypot([each.log_error for each in parts], _ALLOWED), forgotten)
     return _welch(logs, errors, num_blocks(moves) - 1)

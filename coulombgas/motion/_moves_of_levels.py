@@ -1,4 +1,4 @@
-"""Moves of the singular values of one matrix, with the push of neighbours taken out, and the noise of each level."""
+"""Moves of the singular values of one matrix, corrected for repulsion by neighbours, and the noise of each level."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ class MatrixMoves:
         return size / spacing if spacing > 0 else 0.0
 
     def memory(self) -> tuple[float, float]:
-        """Correlation of successive moves, what all moves have in common taken out, and its standard error.
+        """Correlation of successive moves, without the part common to all moves, and its standard error.
 
         The mean over levels, each in units of its own noise, so that no level outweighs the others. A momentum has a
         memory of its own, which is subtracted: only more than that is no diffusion.
@@ -138,7 +138,7 @@ def even_records(steps: np.ndarray) -> np.ndarray:
 
 
 def _interval(steps: np.ndarray) -> float:
-    """The shortest interval that records keep often enough for noise to show in it."""
+    """The shortest interval between records that occurs often enough to measure noise."""
     gaps, counts = np.unique(np.diff(steps), return_counts=True)
     often = counts >= min(2 * MIN_MOVES, counts.max())
     return float(gaps[often][0]) if gaps.size else 1.0

@@ -1,4 +1,4 @@
-r"""What drift, noise and repulsion do between two records.
+r"""The effect of drift, noise and repulsion between two records.
 
 One level: n updates of :math:`x' = x + K(x) + \sqrt2 g(x)\eta` from x give a mean and a variance by the recursion
 

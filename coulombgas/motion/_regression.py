@@ -1,4 +1,4 @@
-"""Drift and noise by turns: weighted regression of the increments, and of the squares of what it leaves."""
+"""Drift and noise in alternation: weighted regression of the increments, then of the squared residuals."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -54,7 +54,7 @@ class _Kicks:
 
 
 def estimate(moves: Moves, num_basis: int, beta: float) -> Estimate:
-    """Alternate drift and noise until both stand still.
+    """Alternate between drift and noise until both have converged.
 
     Where levels repel, the noise of the element between two of them is the geometric or the arithmetic mean of theirs,
     whichever the moves prefer.
@@ -125,7 +125,7 @@ class _Search:
         return state.kicks.keep / self.grid.at_data(state.path.variance)
 
     def run(self, theta: np.ndarray, log_noise: np.ndarray) -> _Found:
-        """From a start to where both stand still, or as far as the rounds go."""
+        """From a start to convergence of both, or to the last round."""
         found, last = self._improve(self.visit(theta, log_noise)), None
         for _ in range(_MAX_ROUNDS):
             if found.distance < _STILL:
@@ -138,11 +138,11 @@ class _Search:
         return found
 
     def check(self, found: _Found) -> None:
-        """Refuse an answer that the data do not give."""
+        """Raise where the data do not determine drift and noise."""
         updates, state = self.moves.updates, found.state
         if not found.distance < _LOST:
             raise InputError(
-                f"`spectra`: drift and noise have no common answer after {_MAX_ROUNDS} rounds: moves over {updates} "
+                f"`spectra`: drift and noise did not converge after {_MAX_ROUNDS} rounds: moves over {updates} "
                 "updates do not tell one from the other; record more often, or with more replicas."
             )
         weight, end = self.weight(state), self.grid.at_data(state.path.mean)
@@ -150,17 +150,18 @@ class _Search:
         known = float(np.sqrt(np.sum(weight * (end - middle) ** 2)))
         if known < _FORGOTTEN:
             raise InputError(
-                f"`spectra`: after {updates} updates the levels have forgotten where they were ({known:.1f} standard "
-                f"errors of memory, {_FORGOTTEN:g} are needed), so that rate and noise are not known apart: record "
-                "several times within the relaxation time."
+                f"`spectra`: over {updates} updates the levels forget where they were ({known:.1f} standard errors of "
+                f"memory, {_FORGOTTEN:g} are needed), so rate and noise cannot be separated: record several times "
+                "within the relaxation time."
             )
 
     def _improve(self, state: _State) -> _Found:
+        """One step for drift and one for noise, and how far they moved, in standard deviations."""
         grid, path, kicks, weight = self.grid, state.path, state.kicks, self.weight(state)
         if np.mean(kicks.keep) < _FEWEST_KEPT:
             raise InputError(
                 f"`spectra`: nearly all levels have two neighbours within reach of the noise of {self.moves.updates} "
-                "updates, too many to tell which level went where: record more often."
+                "updates, too many to follow single levels: record more often."
             )
         drift = _drift_step(grid, path, state.residual, weight, state.theta, self._roughness[0])
         change = path.mean_slope @ (drift.mean - state.theta)
@@ -174,7 +175,7 @@ class _Search:
         return _Found(state, drift, noise, float(max(far.max(), hot.max())))
 
     def _damped(self, state: _State, theta: np.ndarray, log_noise: np.ndarray) -> _State:
-        """The step, halved until it is no leap: a smoother curve may cost deviance, a diverging one costs far more."""
+        """The step, halved until the deviance grows little: smoothing may raise it, divergence raises it far more."""
         keep = state.kicks.keep
         share, limit = 1.0, self.deviance(state, keep) + _ALLOWED * np.count_nonzero(keep)
         for _ in range(_HALVINGS):
@@ -258,6 +259,7 @@ def _noise_of_others(moves: Moves) -> np.ndarray:
 
 
 def _kicks(moves: Moves, grid: Grid, path: Flow, others: np.ndarray, beta: float, mean: str) -> _Kicks:
+    """Shift and share of the variance that repulsion by the neighbours gives each move, and crowded moves."""
     shape = moves.start.shape
     place, variance = moves.before.copy(), others.copy()
     place[..., list(moves.modes)] = grid.at_data(path.mean).reshape(shape)

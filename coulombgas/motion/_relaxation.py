@@ -1,4 +1,4 @@
-r"""What levels forget between two records, from moves over h and over 2h updates.
+r"""Relaxation of levels between two records, from moves over h and over 2h updates.
 
 A restoring force makes the noise q(h)/h seen in moves over h updates smaller than its limit s² at h → 0, which is what
 one update adds. With :math:`D = \log[q(h)/h] - \log[q(2h)/2h]`, and the second differences used here,

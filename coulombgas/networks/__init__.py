@@ -12,6 +12,8 @@ from ._layer_noise import GroupMotion as GroupMotion
 from ._layer_noise import LayerMotion as LayerMotion
 from ._layer_noise import common_temperature as common_temperature
 from ._layer_noise import layer_motion as layer_motion
+from ._layer_table import layer_cells as layer_cells
+from ._layer_table import layer_columns as layer_columns
 from ._motion_numbers import motion_numbers as motion_numbers
 from ._motion_numbers import num_leading as num_leading
 from ._repulsion import RepulsionFit as RepulsionFit
@@ -62,6 +64,8 @@ __all__ = [
     "fit_tail",
     "follow",
     "independence",
+    "layer_cells",
+    "layer_columns",
     "layer_motion",
     "motion_numbers",
     "num_leading",

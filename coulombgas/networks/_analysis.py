@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_in_interval
 from coulombgas._interval import Interval, summarise
+from coulombgas._results import to_dataset
 from coulombgas._types import Progress
 from coulombgas.spectra import (
     LayerSpectrum,
@@ -17,26 +19,21 @@ from coulombgas.spectra import (
     SpacingRatio,
     Unfolding,
     localisation,
-    number_variance,
-    rigidity,
-    spacing_ratio,
-    unfold,
 )
 
 from ._independence import Independence, independence
 from ._layer_rows import full_row, short_row
-from ._repulsion import RepulsionFit, fit_repulsion
+from ._layer_table import layer_table
+from ._repulsion import RepulsionFit
+from ._spacings import spacing_statistics
 from ._spikes import LEVEL, SpikeFit, find_spikes, signal_squares
 from ._structure import StructuredBulk, departing_test, fit_structure
 from ._tail import MIN_TAIL, NO_TAIL, TailFit, fit_tail
 
 MIN_BULK_LEVELS = 8
-MIN_SPACING_LEVELS = 20
 _MIN_TAIL_SPIKES = 5
-_COINCIDENT = 1e-5  # of the mean spacing: GOE levels come that close once in 10⁹, independent ones once in 10⁵
 _MOST_KURTOSIS = 3.2  # of the entries, which displaces levels by κ₄/2π from their Marchenko-Pastur places: half a level
 _MANY = 1 / 10  # of all levels: a sixteenth of equal signals is counted right, an eighth is not (bench_bulk.py many)
-_LENGTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +58,7 @@ class LayerAnalysis:
         localisation: of the vectors of the longer and of the shorter side: of all, or of the spikes where the spectrum
             has only their vectors.
         stable_rank, participation_ratio: ‖W‖²_F/‖W‖² and (Σx)²/Σx², with the spread that the noise gives them.
-        warnings: what a reader of the numbers must know, one sentence each.
+        warnings: what to know before using the numbers, one sentence each.
     """
 
     spectrum: LayerSpectrum = field(repr=False)
@@ -141,8 +138,32 @@ class NetworkAnalysis(Sequence):
         """Training steps of a trajectory, ascending; empty for a single checkpoint."""
         return self.spectra.steps
 
+    def table(self) -> str:
+        """One line of text for each matrix, as ``coulombgas spectra`` prints."""
+        return layer_table(self.layers)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each matrix, with all statistics."""
+        return [layer.record() for layer in self.layers]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over the dimension ``matrix``: a variable for each number, ``_lower`` and ``_upper`` its ends."""
+        return to_dataset(
+            self.records(), "matrix", coords=("name", "step"), source=list(self.spectra.source), level=self.level
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document that ``coulombgas spectra --out`` writes: source, records, and what was left out."""
+        return {
+            "source": list(self.spectra.source),
+            "level": self.level,
+            "matrices": self.records(),
+            "skipped": list(self.spectra.skipped),
+            "problems": list(self.spectra.problems),
+        }
+
     def as_dicts(self) -> list[dict[str, Any]]:
-        """One JSON-able row for each matrix."""
+        """The short row of each matrix that ``coulombgas spectra --json`` prints."""
         return [layer.as_dict() for layer in self.layers]
 
 
@@ -196,7 +217,7 @@ def analyse_layer(
     tail = _fit_tail(positive, spikes, seed, warnings)
     if unfolding == "auto" and abs(spectrum.kurtosis) > _MOST_KURTOSIS:
         unfolding = "spline"
-    spacing = _spacings(positive, spikes, unfolding, seed, warnings)
+    spacing = spacing_statistics(positive, spikes, unfolding, seed, warnings)
     return LayerAnalysis(
         spectrum=spectrum,
         spikes=spikes,
@@ -223,6 +244,7 @@ def _network(spectra: Any) -> NetworkSpectra:
 def _fit_spikes(
     spectrum: LayerSpectrum, levels: np.ndarray, level: float, seed: int, warnings: list[str]
 ) -> SpikeFit | None:
+    """Spikes and bulk, with warnings where they describe a matrix that is not noise; None for few levels."""
     if levels.size < MIN_BULK_LEVELS:
         warnings.append(f"{levels.size} levels are too few for a bulk")
         return None
@@ -230,21 +252,24 @@ def _fit_spikes(
     fit = find_spikes(levels, spectrum.rows, level=level, seed=seed, **known)
     bulk = fit.bulk
     if spectrum.rank < spectrum.columns:
-        warnings.append("no matrix of independent entries, because it lacks rank: variance and edge are descriptive")
+        warnings.append("rank too low for independent entries: variance and edge only describe the levels")
     elif not bulk.fits:
         warnings.append(
             f"bulk is not Marchenko-Pastur: the levels are displaced by up to {bulk.distance:.1f} mean spacings "
-            f"(random: {bulk.distance_limit:.1f}); variance and edge are descriptive"
+            f"(random matrices: {bulk.distance_limit:.1f}); variance and edge only describe the levels"
         )
     if bulk.num_spikes >= (levels.size - MIN_BULK_LEVELS // 2) // 2:
-        warnings.append("half of the levels lie beyond the noise edge: there is no bulk to speak of")
+        warnings.append("half of the levels lie beyond the noise edge: no bulk remains")
     elif bulk.num_spikes > _MANY * levels.size:
         warnings.append(
-            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; from "
-            "about a tenth on signals are taken for noise: at least so many, and variance and edge are descriptive"
+            f"too many spikes to count: {bulk.num_spikes} of {levels.size} levels lie beyond the noise edge; above "
+            "about a tenth, some signals are taken for noise, so the number is a lower bound, and variance and "
+            "edge only describe the levels"
         )
     if not fit.converged:
-        warnings.append("number of spikes not settled: the smaller of two candidates was taken")
+        warnings.append(
+            "number of spikes uncertain: counting and fitting did not agree, and the smaller of two numbers was taken"
+        )
     return fit
 
 
@@ -271,7 +296,7 @@ def _structure(
     said = fit.statement if fit is not None and fits else "no generalised Marchenko-Pastur law was found to fit"
     warnings.append(
         f"entries are not independent draws of one law: {'; '.join(found.departures)}; variance, rows, edge and "
-        f"spikes, which assume it, are descriptive; {said}"
+        f"spikes, which assume that, only describe the levels; {said}"
     )
     return fit if fits else None
 
@@ -296,52 +321,10 @@ def _fit_signals(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> Tail
     return fit_tail(np.sort(squares), seed=seed)
 
 
-def _spacings(
-    levels: np.ndarray, spikes: SpikeFit | None, method: str, seed: int, warnings: list[str]
-) -> dict[str, Any]:
-    outside = spikes.bulk.num_spikes if spikes else 0
-    bulk = np.sqrt(levels[: levels.size - outside])
-    if bulk.size < MIN_SPACING_LEVELS:
-        warnings.append(f"{bulk.size} bulk levels are too few for spacings")
-        return {}
-    gaps = np.diff(bulk)
-    together = np.count_nonzero(gaps < _COINCIDENT * gaps.mean())
-    if together > 0.02 * gaps.size:
-        warnings.append(
-            f"{together} of {bulk.size} bulk levels coincide with the next: a symmetry or repeated entries, "
-            "not repulsion, decides their spacings"
-        )
-    unfolded = _unfold(bulk, spikes, method)
-    if unfolded is None:
-        warnings.append("spacings not analysed: the levels cannot be unfolded")
-        return {}
-    warnings.extend(unfolded.warnings)
-    longest = min(unfolded.diagnosis.reliable_length, unfolded.levels.size / 4)
-    lengths = np.array([length for length in _LENGTHS if length <= longest])
-    return {
-        "unfolding": unfolded,
-        "repulsion": fit_repulsion(unfolded.spacings, seed=seed),
-        "ratio": spacing_ratio(bulk),
-        "number_variance": number_variance(unfolded.levels, lengths) if lengths.size else None,
-        "rigidity": rigidity(unfolded.levels, lengths) if lengths.size else None,
-    }
-
-
-def _unfold(singular_values: np.ndarray, spikes: SpikeFit | None, method: str) -> Unfolding | None:
-    analytic = method == "marchenko-pastur" or (method == "auto" and spikes is not None and spikes.bulk.fits)
-    try:
-        if analytic and spikes is not None:
-            bulk = spikes.bulk
-            law = {"variance": bulk.best_variance, "rows": bulk.rows.mean - bulk.num_spikes, "columns": bulk.num_levels}
-            return unfold(singular_values**2, method="marchenko-pastur", outliers=(0, 0), **law)
-        return unfold(singular_values, method="spline" if method == "auto" else method)
-    except InputError:
-        return None
-
-
 def _localisation(
     spectrum: LayerSpectrum, spikes: SpikeFit | None, level: float, seed: int
 ) -> tuple[Localisation, Localisation] | None:
+    """Localisation of vectors of the longer and the shorter side: of all, or of the spikes where only those exist."""
     found = spectrum.participation
     if found is None or spectrum.columns < 2:
         return None

@@ -30,7 +30,9 @@ from scipy.special import gammaln, polygamma, psi
 
 from coulombgas._checks import InputError, check_choice, check_count, check_finite_array
 from coulombgas._interval import Interval, summarise
-from coulombgas.spectra import Entries, Numeric, mp_angle, mp_cdf, mp_edges
+from coulombgas._types import Numeric
+from coulombgas.laws import mp_angle, mp_cdf, mp_edges
+from coulombgas.spectra import Entries
 
 from ._edge import bulk_kurtosis
 
@@ -134,6 +136,7 @@ class _Effect(NamedTuple):
 
 
 def _effect(levels: np.ndarray, rows: int, kurtosis: float, entries: Entries | None) -> _Effect:
+    """What the kurtosis of the entries, or levels of the same entries in random order, does to the fit."""
     columns, size = levels.size, rows * levels.size
     shape = bulk_kurtosis(rows, columns, kurtosis, entries)
     mean, variance = log_ratio_moments(rows, columns)
@@ -260,6 +263,7 @@ def bulk_potential(strength: Numeric, ratio: Numeric) -> Any:
 
 
 def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit:
+    """The fit from draws of rows and variance."""
     mean_rows = float(nu.mean())
     best_variance = problem.best_variance(mean_rows)
     spikes = problem.spikes.size

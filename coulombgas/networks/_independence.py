@@ -10,7 +10,7 @@ from coulombgas.spectra import ENTRY_TESTS, LayerSpectrum
 from ._bulk import BulkFit
 
 FALSE_ALARM = 0.01
-"""Probability that independent, equally distributed entries are called something else."""
+"""Probability of a departure being reported for independent, equally distributed entries."""
 _SAID = {
     "unequal rows": "the rows differ in scale",
     "unequal columns": "the columns differ in scale",
@@ -23,7 +23,7 @@ class Independence(NamedTuple):
     """Five tests against independent entries of one law.
 
     Row and column are those of the stored matrix. Without the entries only the levels are tested, by the number of
-    independent rows that they tell.
+    independent rows inferred from them.
     """
 
     p_values: dict[str, float]
@@ -31,11 +31,11 @@ class Independence(NamedTuple):
     correlations: dict[str, float]
     """Of neighbouring rows and columns."""
     departures: tuple[str, ...]
-    """What was found, one clause each; empty where nothing speaks against independence."""
+    """What was found, one clause each; empty where independence is not rejected."""
 
     @property
     def holds(self) -> bool:
-        """Whether nothing speaks against independent entries of one law."""
+        """Whether independent entries of one law are not rejected."""
         return not self.departures
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 r"""Noise, temperature and equilibrium of one matrix from the motion of its levels between records.
 
-The noise of real gradients is anisotropic: leading levels and bulk are measured apart
+The noise of real gradients is anisotropic: leading levels and bulk are measured separately
 (:func:`coulombgas.motion.level_noise`), and a statement about an entry of the matrix is made only where all levels have
 the same noise. With the effective learning rate :math:`\alpha_e = \alpha(1 - d)/(1 - m)` fluctuation and dissipation
-make :math:`T = s^2/2\alpha_e` the temperature of a group of levels in units of the loss; without equilibrium
-(:func:`coulombgas.motion.stationarity`) there is none, and the state of the group is stated instead.
+give a group of levels the temperature :math:`T = s^2/2\alpha_e` in units of the loss; a group that is not in
+equilibrium (:func:`coulombgas.motion.stationarity`) has none, and its state is reported instead.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class LayerMotion:
 
     Attributes:
         levels: noise of each level, and how it was measured.
-        leading: the leading levels; None where there are none or nothing can be told.
+        leading: the leading levels; None where there are none or their noise is unknown.
         bulk: the others.
         isotropic: whether the levels are established to have one noise: not refused at 1%, and a difference by a factor
             two excluded. False where it is refused and where it cannot be told; ``levels.isotropy.verdict`` says which.
@@ -77,7 +77,7 @@ class LayerMotion:
 
     @property
     def stationary(self) -> bool | None:
-        """Whether all known groups are in equilibrium; None where that cannot be told."""
+        """Whether all known groups are in equilibrium; None where that is unknown."""
         known = [group.state.stationary for _, group in self.groups]
         if not known or (None in known and False not in known):
             return None
@@ -92,7 +92,7 @@ def layer_motion(
     Args:
         levels: eigenvalues of WᵀW, shape (record, mode), modes ascending.
         steps: training steps of the records, ascending, shape (record,).
-        num_leading: levels at the upper end to be averaged apart, as the spikes.
+        num_leading: number of largest levels to be averaged separately, such as the spikes.
         dynamics: learning rate and memory of the optimiser, as far as known.
 
     Raises:
@@ -181,6 +181,7 @@ def _statement(
     found: LevelNoise, leading: GroupMotion | None, bulk: GroupMotion | None, whole: GroupMotion | None,
     dynamics: Dynamics,
 ) -> str:  # fmt: skip
+    """The noise of the groups, or of an entry where it is isotropic, in a sentence."""
     if whole is not None:
         parts = [f"one update adds {_text(whole.noise)} to the variance of an entry{_heat(whole, dynamics)}"]
         parts += (
@@ -201,16 +202,17 @@ def _statement(
 
 
 def _anisotropy(found: LevelNoise) -> str:
+    """Why no noise of an entry is given."""
     if found.isotropy is None:
-        return "too few levels to tell whether the noise is isotropic, so nothing is said of an entry"
+        return "too few levels to test whether the noise is isotropic, so no noise of an entry is given"
     if found.isotropy.verdict == "unknown":
         return (
-            "the levels are too few or too noisy to tell whether the noise is isotropic: a factor "
-            f"{found.isotropy.below:.2g} between them is not excluded, so nothing is said of an entry"
+            "levels too few or too noisy to decide whether the noise is isotropic: a factor "
+            f"{found.isotropy.below:.2g} between them is not excluded, so no noise of an entry is given"
         )
     return (
         f"the noise is not isotropic (a factor {found.isotropy.ratio:.3g} between levels, "
-        f"p = {found.isotropy.p_value:.1g}), so nothing is said of an entry"
+        f"p = {found.isotropy.p_value:.1g}), so no noise of an entry is given"
     )
 
 

@@ -54,6 +54,7 @@ def full_row(layer: Any) -> dict[str, Any]:
 
 
 def _bulk(layer: Any) -> dict[str, Any]:
+    """What the full row has on the bulk beyond variance and edge."""
     spikes, bulk = layer.spikes, layer.spikes.bulk if layer.spikes else None
     return {
         "rows": _numbers(bulk and bulk.rows),

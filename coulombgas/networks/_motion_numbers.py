@@ -27,7 +27,7 @@ def num_leading(levels: np.ndarray, rows: int) -> int:
 
 
 def motion_numbers(network: NetworkSpectra) -> dict[str, float]:
-    """What the motion of the levels says at present, as ``measure`` of :class:`coulombgas.SpectrumRecorder` takes it.
+    """What the motion of the levels shows so far, for ``measure`` of :class:`coulombgas.SpectrumRecorder`.
 
     By matrix and group (``leading``, ``bulk``), as far as known: ``noise/<matrix>/<group>``, the variance that one
     update adds to u_iᵀ W v_i; ``equilibrium/<matrix>/<group>``, 1 in equilibrium and 0 for levels that drift or diffuse

@@ -10,7 +10,7 @@ from coulombgas._interval import Interval, summarise
 from coulombgas._precision import x64
 
 LARGEST_REPULSION = 4.0
-_NUM_NODES = 24
+_NUM_NODES = 24  # of Chebyshev: errors of the log likelihood are 1e-9, 1e-8, 1e-7 for 20, 200, 2000 spacings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,7 @@ def _log_likelihood(spacings: np.ndarray, repulsion: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _compiled():
+    """Brody's log likelihood, compiled: (spacings, weights, exponents) to one number for each exponent."""
     import jax
     import jax.numpy as jnp
 

@@ -19,10 +19,19 @@ from scipy.special import logsumexp, ndtr
 
 from coulombgas._checks import check_in_interval
 from coulombgas._interval import Interval, summarise
-from coulombgas.spectra import Entries, Numeric, mp_quantile
+from coulombgas._types import Numeric
+from coulombgas.laws import (
+    edge_log_density,
+    edge_log_survival,
+    edge_moments,
+    edge_quantile,
+    mp_quantile,
+    wishart_edge,
+)
+from coulombgas.spectra import Entries
 
 from ._bulk import MIN_BULK, BulkFit, fit_bulk, mixed, spike_strength
-from ._edge import TRACY_WIDOM_SD, NoiseEdge, edge_log_density, edge_log_survival, edge_quantile, edge_scale, noise_edge
+from ._edge import NoiseEdge, noise_edge
 
 LEVEL = 0.01
 _MAX_ROUNDS = 30
@@ -204,7 +213,7 @@ def _entry_levels(
     above = np.maximum(ell, root)
     place = (1 + above) * (1 + ratio / above) * centre / (1 + root) ** 2
     place = np.where(ell < root, centre + scale * (ell / root - 1) * columns ** (1 / 3), place)
-    return place, np.maximum(outlier_sd(above, variance, rows, columns), TRACY_WIDOM_SD * scale)
+    return place, np.maximum(outlier_sd(above, variance, rows, columns), edge_moments()[1] * scale)
 
 
 def strength_draws(eigenvalue: float, bulk: BulkFit, rng: np.random.Generator, num_near: int = 1) -> np.ndarray:
@@ -227,7 +236,7 @@ def signal_squares(levels: np.ndarray, fit: SpikeFit) -> np.ndarray:
     """θ² behind each level beyond the edge of Gaussian noise, ascending, corrected for the noise."""
     bulk, variance = fit.bulk, np.asarray(fit.bulk.best_variance)
     rows = bulk.rows.mean
-    centre, scale = edge_scale(variance, rows - bulk.num_spikes, bulk.num_levels)
+    centre, scale = wishart_edge(variance, rows - bulk.num_spikes, bulk.num_levels)
     top = levels[levels > centre + edge_quantile(fit.level) * scale]
     return spike_strength(top, variance, np.asarray(rows), levels.size) * rows * variance
 
@@ -254,8 +263,8 @@ def level_sds(fit: SpikeFit, *, edge: bool = False) -> Any:
     bulk = fit.bulk
     columns = bulk.num_levels + bulk.num_spikes
     if edge:
-        scale = edge_scale(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)[1]
-        return TRACY_WIDOM_SD * scale
+        scale = wishart_edge(np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)[1]
+        return edge_moments()[1] * scale
     top = np.array([spike.eigenvalue for spike in fit.outliers[::-1]])
     strength = spike_strength(top, np.asarray(bulk.best_variance), np.asarray(bulk.rows.mean), columns)
     return outlier_sd(strength, bulk.best_variance, bulk.rows.mean, columns)
@@ -306,6 +315,7 @@ def _threshold(bulk: BulkFit, level: float, edge: NoiseEdge) -> float:
 
 
 def _spikes(levels: np.ndarray, bulk: BulkFit, p_values: np.ndarray, seed: int) -> tuple[Spike, ...]:
+    """Each outlier with its p-value, the strength of its signal and the overlap of its vectors."""
     rng = np.random.default_rng([seed, 1])
     columns, rows, variance = levels.size, bulk.rows.mean, bulk.best_variance
     top = levels[::-1][: p_values.size]

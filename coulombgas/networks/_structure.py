@@ -12,9 +12,9 @@ import numpy as np
 from scipy.optimize import brentq
 
 from coulombgas._interval import Interval
+from coulombgas.laws import edge_moments, edge_quantile
 
 from ._bulk import MIN_BULK, log_ratio_moments
-from ._edge import TRACY_WIDOM_MEAN, TRACY_WIDOM_SD, edge_quantile
 from ._independence import FALSE_ALARM, Independence
 from ._population import AUTOREGRESSIVE, LOG_NORMAL, Family, GeneralisedLaw, generalised_law
 
@@ -183,6 +183,7 @@ class _Problem:
         return log_ratio_moments(rows, columns)[0] / columns - self.law(0.0, beyond).log_gap()
 
     def fit(self, levels: np.ndarray, beyond: int) -> _Fit:
+        """The parameter whose law has the observed log⟨x⟩ − ⟨log x⟩, and how far the levels are from that law."""
         bulk = levels[: levels.size - beyond]
         gap = float(np.log(bulk.mean()) - np.log(bulk).mean()) - self.excess(beyond)
 
@@ -242,13 +243,15 @@ class _Problem:
 
     def _threshold(self, largest: np.ndarray, part: float) -> float:
         """What the largest level exceeds in 1% of cases, with the shape of the Tracy-Widom law."""
-        own = float(largest.std(ddof=1)) / TRACY_WIDOM_SD
-        place = float(largest.mean()) - TRACY_WIDOM_MEAN * own
+        mean, sd = edge_moments()
+        own = float(largest.std(ddof=1)) / sd
+        place = float(largest.mean()) - mean * own
         shrink = 1.0 if self.family.sampled else part ** (2 / 3)
         return 1 + (place - 1 + edge_quantile(FALSE_ALARM) * own) * shrink
 
 
 def _result(family: Family, side: str, fit: _Fit, null: _Null) -> StructuredBulk:
+    """The fit with intervals and limits from simulated matrices of the fitted parameter."""
     parameter, variance = float(np.sqrt(fit.u)), fit.variance
     reach, factor = 1.96 * null.parameter_sd, float(np.exp(1.96 * null.log_variance_sd))
     return StructuredBulk(

@@ -2,13 +2,13 @@ r"""Tail of a spectrum: posterior of a power-law exponent, and whether a power l
 
 Above x_min the density is (a − 1)/x_min (x/x_min)^{−a}; with y = log(x/x_min) and a prior flat in log(a − 1) the
 posterior of a − 1 is Gamma(n, Σy), without an upper limit on a. x_min minimises the Kolmogorov distance (Clauset,
-Shalizi, Newman, arXiv:0706.1062); how well the data fix it is carried along by a Bayesian bootstrap (Rubin 1981).
+Shalizi, Newman, arXiv:0706.1062); its uncertainty is included by a Bayesian bootstrap (Rubin 1981).
 The three models are compared by their evidences in y with proper priors on the tail above x_min.
 
-The exponent of the levels of a matrix is not that of what causes them, and depends on the shape of the matrix: the edge
-of pure noise has one, and noise moves the level of a signal or entry θ from θ² to θ² + (M + N)v and beyond
-(arXiv:2506.06280 measures the same for Hill's estimate). Exponents are compared between matrices by the strengths θ² of
-their signals, freed of the noise.
+The exponent of the levels differs from that of the signals or entries behind them, and depends on the shape of the
+matrix: the edge of pure noise has one, and noise moves the level of a signal or entry θ from θ² to θ² + (M + N)v and
+beyond (arXiv:2506.06280 measures the same for Hill's estimate). Exponents are compared between matrices by the
+strengths θ² of their signals, corrected for the noise.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class TailFit:
         num_tail: levels at or above it.
         distance: that Kolmogorov distance.
         probabilities: posterior probability of each of MODELS, equal before.
-        preferred: the most probable model, or "none" where the caller found no tail to speak of.
+        preferred: the most probable model, or "none" where the caller found no tail.
     """
 
     exponent: Interval

@@ -1,4 +1,4 @@
-"""What is known of the training behind a trajectory, and which of its records belong to one setting."""
+"""What is known about the training behind a trajectory, and which of its records belong to one setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Dynamics:
     def why_no_rate(self) -> str:
         """Why there is no effective rate."""
         if self.optimizer in ADAPTIVE:
-            return "Adam divides each gradient by its own size, so that α and the noise give none"
+            return "Adam divides each gradient by its own size, so that α and the noise do not determine one"
         if self.optimizer not in (None, *_PLAIN):
             return f"{self.optimizer} is not an optimiser whose temperature is known"
         return "the learning rate is not known"
@@ -92,7 +92,7 @@ def window(
     if constant > first and len(steps) - constant >= _FEWEST:
         first, remark = constant, f"from step {steps[constant]}, where learning rate or batch size last changed"
     elif constant > first:
-        remark = "learning rate or batch size change meanwhile: their means are used"
+        remark = "learning rate or batch size change during these records: their means are used"
     return Window(slice(first, None), _dynamics(training, rates[first:], batches[first:]), remark)
 
 

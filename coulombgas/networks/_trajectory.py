@@ -112,6 +112,7 @@ def _follow_layer(
     learning_rate: float | Sequence[float] | None,
     weight_decay: float | None,
 ) -> LayerTrajectory:
+    """One matrix through training, from the analyses of its records."""
     steps = np.array([layer.step or 0 for layer in layers])
     num_spikes = np.array([layer.spikes.num_spikes if layer.spikes else 0 for layer in layers])
     variance = np.array([_triple(layer.spikes.bulk.variance if layer.spikes else None) for layer in layers])
@@ -201,14 +202,14 @@ def _temperature(
     if last is None:
         return None, "no temperature: too few levels for a bulk"
     if last.bulk.fits and not layers[-1].is_noise:
-        return None, "no temperature: the entries are not independent draws of one law, so the bulk is not noise alone"
+        return None, "no temperature: the entries are not independent draws of one law, so the bulk is not pure noise"
     if not layers[-1].is_noise:
-        return None, "no temperature: the bulk is not Marchenko-Pastur, so its levels are not those of noise alone"
+        return None, "no temperature: the bulk is not Marchenko-Pastur, so it is not pure noise"
     if np.count_nonzero(_later_half(steps)) < _MIN_STEPS or drift is None:
         return None, f"no temperature: fewer than {_MIN_STEPS} records in the later half cannot show equilibrium"
     if abs(drift.mean) > _DRIFT_LIMIT * drift.sd:
         return None, (
-            f"no temperature: the bulk variance still drifts, by {100 * drift.mean:+.1f}% ± {100 * drift.sd:.1f}% "
+            f"no temperature: the bulk variance is still drifting, by {100 * drift.mean:+.1f}% ± {100 * drift.sd:.1f}% "
             "over the later half"
         )
     if weight_decay is None or learning_rate is None:
@@ -220,7 +221,7 @@ def _temperature(
             f"{' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} not given"
         )
     if weight_decay == 0:
-        return None, "no temperature: without weight decay nothing confines the weights against the noise"
+        return None, "no temperature: without weight decay nothing balances the noise"
     rates = np.broadcast_to(np.asarray(learning_rate, dtype=np.float64), (steps.size - 1,))
     memory = float(np.exp(-2 * weight_decay * np.sum(rates * np.diff(steps))))
     if memory > _FORGOTTEN:

@@ -68,6 +68,7 @@ def _clipped(values: Any) -> tuple[float, float]:
 
 
 def _draw_levels(axes: Any, system: Any, x: Any, walls: Any, name: str) -> None:
+    """Draw potential, energies and eigenfunctions of the Hamiltonian."""
     energies = system.energies
     step = float(np.min(np.diff(energies))) if len(energies) > 1 else 1.0
     step = max(step, float(energies[-1]) / (2 * len(energies)), 1e-300)

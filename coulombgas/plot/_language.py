@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from coulombgas.spectra import LayerSpectrum, mp_density
+from coulombgas.laws import mp_density
+from coulombgas.spectra import LayerSpectrum
 from coulombgas.training import LanguageRun
 
 from ._style import SERIES, TRUTH, new_figure, styled

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from coulombgas._precision import x64
+from coulombgas.laws import mp_density, mp_edges
 from coulombgas.networks import LayerAnalysis
-from coulombgas.spectra import mp_density, mp_edges
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def rule_charts(rule: ScalingRule) -> list[tuple[str, str]]:
 
 
 def _levels(motion: LayerMotion) -> tuple[str, str]:
+    """Chart and caption: singular values in time."""
     low, high = float(motion.singular.min()), float(motion.singular.max())
     room = 0.06 * (high - low or 1.0)
     chart = Chart(
@@ -59,6 +60,7 @@ def _levels(motion: LayerMotion) -> tuple[str, str]:
 
 
 def _noise(motion: LayerMotion) -> tuple[str, str]:
+    """Chart and caption: noise of each level, with the mean of its group."""
     values = motion.levels.levels
     known = np.flatnonzero(np.isfinite(values) & (values > 0))
     ends = [end for _, group in motion.groups for end in group.noise[1:3]]
@@ -105,6 +107,7 @@ def _law(motion: LayerMotion) -> tuple[str, str] | None:
 
 
 def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
+    """Chart and caption: noise of classes of levels; None where isotropy was not tested."""
     found = motion.levels.isotropy
     if found is None:
         return None
@@ -120,7 +123,7 @@ def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
         chart.line(np.full(2, float(index)), np.array([low, high]), DATA, thickness=2.2)
     chart.dots(np.arange(len(names)), means, MODEL, 3.0)
     beyond = "" if found.verdict == "anisotropic" else f", beyond a factor {found.below:.2g} excluded"
-    said = {"isotropic": "one noise for all", "anisotropic": "not isotropic", "unknown": "cannot be told"}
+    said = {"isotropic": "the same noise for all", "anisotropic": "not isotropic", "unknown": "cannot be told"}
     return chart.svg("isotropy"), (
         f"Isotropy: noise of classes of levels with 95% interval, their mean dashed: {said[found.verdict]}, "
         f"factor {found.ratio:.3g}, p = {found.p_value:.2g}{beyond}."
@@ -128,6 +131,7 @@ def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
 
 
 def _stationarity(motion: LayerMotion) -> tuple[str, str]:
+    """Chart and caption: mean square displacement over that of free diffusion, by lag."""
     lags = np.unique(np.geomspace(1, max(len(motion.steps) // 2, 2), _LAGS).round().astype(int))
     lags = lags[lags < len(motion.steps)]
     curves = {name: _displacement(motion, group, lags) for name, group in motion.groups}
@@ -183,6 +187,7 @@ def _collapse(rule: ScalingRule) -> tuple[str, str] | None:
 
 
 def _exponents(rule: ScalingRule) -> tuple[str, str] | None:
+    """Chart and caption: exponents of the rule, together and by matrix; None where there are none."""
     if rule.scaling is None:
         return None
     fits = {"all": rule.scaling, **{name: rule.by_layer[name] for name in list(rule.by_layer)[:_NAMED]}}

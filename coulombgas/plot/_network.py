@@ -126,6 +126,7 @@ def _spacing(axis, layer: LayerAnalysis) -> None:
 
 
 def _tail(axis, layer: LayerAnalysis) -> None:
+    """Draw the fraction of levels above each, with the fitted tail."""
     x, y = survival_curve(layer)
     axis.loglog(x, y, ".", ms=4, color=SERIES[0])
     axis.set(xlabel="eigenvalue", ylabel="fraction above", title="Tail")

@@ -49,6 +49,7 @@ def overview_charts(
 
 
 def _density(layer: LayerAnalysis) -> tuple[str, str]:
+    """Chart and caption: histogram of singular values with the fitted bulk."""
     curves = density_curves(layer)
     top = _ceiling(curves.heights, curves.bulk_y)
     chart = Chart((0.0, float(curves.edges[-1])), (0.0, top), x_label="singular value", y_label="density")
@@ -62,6 +63,7 @@ def _density(layer: LayerAnalysis) -> tuple[str, str]:
 
 
 def _spacing(layer: LayerAnalysis) -> tuple[str, str]:
+    """Chart and caption: histogram of unfolded spacings."""
     s = np.linspace(0, 3.5, 120)
     chart = Chart((0.0, 3.5), (0.0, 1.15), x_label="unfolded spacing", y_label="density")
     caption = "Spacings not available: too few bulk levels"
@@ -81,6 +83,7 @@ def _spacing(layer: LayerAnalysis) -> tuple[str, str]:
 
 
 def _tail(layer: LayerAnalysis) -> tuple[str, str]:
+    """Chart and caption: fraction of levels above each, with the band of the fitted tail."""
     x, y = survival_curve(layer)
     if x.size < 2:
         return Chart((0.0, 1.0), (0.0, 1.0), x_label="eigenvalue").svg(), "Tail: fewer than two levels."
@@ -116,6 +119,7 @@ def _evolution(trajectory: LayerTrajectory) -> tuple[str, str]:
 
 
 def _history(trajectory: LayerTrajectory) -> tuple[str, str]:
+    """Chart and caption: variance of the bulk and number of spikes through training."""
     steps = trajectory.steps.astype(float)
     mean, low, high = trajectory.variance.T
     top = float(np.nanmax(high)) if np.isfinite(high).any() else 1.0
@@ -147,6 +151,7 @@ def _all_spikes(layers: Sequence[LayerAnalysis]) -> tuple[str, str]:
 
 
 def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
+    """Chart and caption: spacing ratios of all matrices; None where there are none."""
     found = [(index, *layer.ratio[:2]) for index, layer in enumerate(layers) if layer.ratio is not None]
     if not found:
         return None
@@ -165,6 +170,7 @@ def _all_ratios(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
 
 
 def _all_exponents(layers: Sequence[LayerAnalysis]) -> tuple[str, str] | None:
+    """Chart and caption: tail exponents of all matrices; None where there are none."""
     found = [
         (index, layer.tail is not None and layer.tail.preferred == "power law", *layer.tail_exponent[:3])
         for index, layer in enumerate(layers)

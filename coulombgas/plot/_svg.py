@@ -134,6 +134,7 @@ class Chart:
         return parts
 
     def _axes(self) -> str:
+        """Grid lines, ticks and labels as SVG."""
         left, right, top, bottom = self._margin
         base, parts = self.height - bottom, []
         parts += self._names(base)

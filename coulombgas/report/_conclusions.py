@@ -1,4 +1,4 @@
-"""What the matrices of a checkpoint say, in plain sentences, each with the number that it rests on."""
+"""What the analysis of a checkpoint shows, in sentences that give the numbers they rest on."""
 
 from collections.abc import Sequence
 
@@ -26,8 +26,8 @@ def conclusions(layers: Sequence[LayerAnalysis], *, level: float) -> list[str]:
     said = [sentence for sentence in found if sentence]
     if said:
         said.append(
-            "None of this is a temperature: one checkpoint is a still picture, and the temperature is in the motion. "
-            "Record a training and run `coulombgas rule`."
+            "None of this is a temperature: a temperature needs the motion of the levels, which one checkpoint does "
+            "not show. Record a training and run `coulombgas rule`."
         )
     return said
 
@@ -52,6 +52,7 @@ def named(names: Sequence[str]) -> str:
 
 
 def _signals(layers: Sequence[LayerAnalysis], level: float) -> str:
+    """How many directions stand out of the noise, and the strongest; empty without a fitted bulk."""
     fitted = [(layer, layer.spikes) for layer in layers if layer.spikes is not None]
     if not fitted:
         return ""
@@ -72,6 +73,7 @@ def _signals(layers: Sequence[LayerAnalysis], level: float) -> str:
 
 
 def _bulks(layers: Sequence[LayerAnalysis]) -> str:
+    """In how many matrices the bulk is that of noise, and where it is least; empty without a fitted bulk."""
     fitted = [(layer, layer.spikes.bulk) for layer in layers if layer.spikes is not None]
     if not fitted:
         return ""
@@ -88,12 +90,13 @@ def _bulks(layers: Sequence[LayerAnalysis]) -> str:
     return (
         f"The other levels lie where noise puts them in {len(fitted) - len(shaped)} of {_of(len(fitted))}. They do not "
         f"in {named([one.name for one, _ in shaped])}: in {printable(layer.name)} they are displaced by up to "
-        f"{bulk.distance:.1f} spacings, noise reaches {bulk.distance_limit:.1f}. There more than spikes was learnt, or "
-        "the entries were never independent (sparse, tied or of unequal scale)."
+        f"{bulk.distance:.1f} spacings, noise reaches {bulk.distance_limit:.1f}. Either more than "
+        "spikes was learnt there, or the entries were never independent (sparse, tied or of unequal scale)."
     )
 
 
 def _tails(layers: Sequence[LayerAnalysis]) -> str:
+    """How many tails are power laws, and with which exponents; empty without tails."""
     fitted = [(layer, layer.tail) for layer in layers if layer.tail is not None]
     heavy = [layer for layer, tail in fitted if tail.preferred == "power law"]
     if not fitted:
@@ -110,10 +113,11 @@ def _tails(layers: Sequence[LayerAnalysis]) -> str:
     span = f"{values[0]:.2g}" if len(values) == 1 else f"{values[0]:.2g} to {values[-1]:.2g}"
     odd = [layer.name for layer, value in known if value > _SPURIOUS]
     outside = f", as here {named(odd)}" if odd else ""
-    return f"{said}, with exponent {span} of the signals, freed of the noise ({_SOURCE}{outside})."
+    return f"{said}, with exponent {span} of the signals, corrected for the noise ({_SOURCE}{outside})."
 
 
 def _ranks(layers: Sequence[LayerAnalysis]) -> str:
+    """The matrix that one direction dominates most; empty where none does."""
     ranked = [(layer.stable_rank.mean / layer.spectrum.columns, layer) for layer in layers if layer.stable_rank]
     if not ranked:
         return ""
@@ -138,19 +142,23 @@ def _repulsion(layers: Sequence[LayerAnalysis]) -> str:
     if strong:
         parts.append(
             f"Neighbouring levels repel each other as in random matrices in {len(random)} of {_of(len(rated))} "
-            f"({_ratio(random)}). Almost every dense matrix does that, trained or not, whatever the shape of its "
-            "spectrum: it is no sign of learning."
+            f"({_ratio(random)}). Almost every dense matrix does, trained or not, whatever the shape of its "
+            "spectrum, so this is no sign of learning."
         )
     for name, mean, error in other[:_NAMED]:
-        lie = "as if independent: it falls into blocks" if abs(mean - _POISSON) <= _REACH * error else "in neither way"
+        lie = (
+            "as if independent, so the matrix falls into blocks"
+            if abs(mean - _POISSON) <= _REACH * error
+            else "like neither"
+        )
         parts.append(
-            f"In {printable(name)} they lie {lie} (⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices {_RANDOM:.3f}, "
-            f"independent levels {_POISSON:.3f})."
+            f"In {printable(name)} the levels lie {lie} (⟨r⟩ = {mean:.3f} ± {error:.3f}, random matrices "
+            f"{_RANDOM:.3f}, independent levels {_POISSON:.3f})."
         )
     if len(other) > _NAMED:
         parts.append(f"{len(other) - _NAMED} more are not like random matrices.")
     if not parts:
-        return f"The spacings are too few to tell how neighbouring levels repel each other ({_ratio(rated)})."
+        return f"The spacings are too few to decide how neighbouring levels repel each other ({_ratio(rated)})."
     return " ".join(parts) if strong else " ".join(["Spacings of neighbouring levels:", *parts])
 
 

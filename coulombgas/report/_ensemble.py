@@ -1,4 +1,4 @@
-"""The report of a temperature fit: how hot was this training, with its uncertainty and the evidence."""
+"""The report of a temperature fit, with intervals and the evidence."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def ensemble_report(
     notes: Sequence[str] = (),
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one self-contained HTML page about a fit, or about several under one roof.
+    """Write one self-contained HTML page about a fit, or about several fits.
 
     Args:
         fit: what ``fit_temperature`` returned, or several by name.
@@ -33,7 +33,7 @@ def ensemble_report(
         overwrite: replace an existing file.
         title: heading.
         notes: paragraphs about the data, shown first.
-        provenance: what else to say about the origin of the numbers.
+        provenance: further facts about the origin of the numbers.
 
     Raises:
         InputError: when the file exists or cannot be written.
@@ -62,6 +62,7 @@ def inside(setting: SettingFit) -> bool:
 
 
 def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str:
+    """The result in one or two sentences."""
     temperatures = [setting.known.mean for setting in settings]
     if any(setting.temperature is None for setting in settings):
         return (
@@ -74,27 +75,28 @@ def _lead(settings: Sequence[SettingFit], fits: Sequence[TemperatureFit]) -> str
             return (
                 f"The level groups are inconsistent with one temperature (their mean is {t.mean:.4g}): see the remarks."
             )
-        verdict = "which holds" if inside(settings[0]) else "which misses"
+        verdict = "an interval that contains" if inside(settings[0]) else "an interval that misses"
         return (
-            f"The spectra say T = {t.mean:.4g}, with 95% probability between {t.lower:.4g} and {t.upper:.4g}, "
+            f"The spectra give T = {t.mean:.4g}, with 95% probability between {t.lower:.4g} and {t.upper:.4g}, "
             f"{verdict} {settings[0].formula} = {true:.4g}."
         )
     hits = sum(inside(setting) for setting in settings)
     text = (
         f"{len(settings)} trainings, with temperatures from {min(temperatures):.3g} to {max(temperatures):.3g}, "
-        f"inferred from their eigenvalues alone: {hits} of {len(settings)} intervals (95%) hold the true temperature "
-        f"{' or '.join(dict.fromkeys(setting.formula for setting in settings))}."
+        f"inferred from their eigenvalues alone: {hits} of {len(settings)} intervals (95%) contain the true "
+        f"temperature {' or '.join(dict.fromkeys(setting.formula for setting in settings))}."
     )
     scatter = max((each.scaling.scatter.lower for each in fits if each.scaling is not None), default=0.0)
     if scatter > _VISIBLE_SCATTER:
         text += (
-            f" Between settings T scatters by at least {100 * scatter:.0f}% more than the intervals of single settings "
-            "know; the scaling rule below carries that."
+            f" Between settings, T scatters by at least {100 * scatter:.0f}% more than the intervals of single "
+            "settings account for; the scaling rule below includes this scatter."
         )
     return text
 
 
 def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -> list[Card]:
+    """The numbers at the top of the page."""
     replicas = sum(setting.num_replicas for setting in settings)
     copies = Card(label="Trained copies", value=f"{replicas}", note=f"in {len(settings)} settings")
     if len(settings) == 1:
@@ -118,6 +120,7 @@ def _cards(settings: Sequence[SettingFit], fits: Mapping[str, TemperatureFit]) -
 
 
 def _scaling_cards(fit: TemperatureFit, prefix: str) -> list[Card]:
+    """A number for each exponent of the scaling rule."""
     if fit.scaling is None:
         return []
     named = (
@@ -132,6 +135,7 @@ def _scaling_cards(fit: TemperatureFit, prefix: str) -> list[Card]:
 
 
 def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[Section]:
+    """Temperatures first, then each fit, then widths and method."""
     settings = tuple(setting for each in fits.values() for setting in each.settings)
     merged = TemperatureFit(settings=settings, scaling=None, method="")
     sections = [
@@ -148,6 +152,7 @@ def _sections(fits: Mapping[str, TemperatureFit], notes: Sequence[str]) -> list[
 
 
 def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
+    """The scaling rule of one fit, and its settings with degenerate pairs."""
     sections = []
     if fit.scaling is not None and (axes := plot.scaling_axes(fit.scaling)):
         text = (
@@ -167,8 +172,8 @@ def _fit_sections(name: str, fit: TemperatureFit) -> list[Section]:
 
 _PRIORS = (
     "Before the data the exponents are Normal(1, 1) and the scatter is HalfNormal(0.5): wide, but with few settings "
-    "the posterior leans on them. The table repeats the fit under priors twice as wide and tells by how many posterior "
-    "standard deviations the ends of the interval move; beyond 0.5 the settings are too few to overrule the prior."
+    "the posterior depends on them. The table repeats the fit under priors twice as wide and gives the change of the "
+    "interval in posterior standard deviations; beyond 0.5 the settings are too few to outweigh the prior."
 )
 _SENSITIVITY_HEADER = ("quantity", "mean", "95% interval", "under priors twice as wide", "moves by (sd)")
 
@@ -198,7 +203,7 @@ def _temperature_prior(fits: Sequence[TemperatureFit]) -> str:
     shift = max((value for fit in fits for value in prior_sensitivity(fit)), default=0.0)
     return (
         "The prior of log T is Normal(0, 10): 95% of it lies within eight orders of magnitude either way. If it "
-        f"counted twice, no log T would move by more than {shift:.2g} posterior standard deviations."
+        f"were squared, no log T would move by more than {shift:.2g} posterior standard deviations."
     )
 
 
@@ -217,6 +222,7 @@ _TEMPERATURE_HEADER = (
 
 
 def _temperature_table(settings: Sequence[SettingFit]) -> Table:
+    """A row for each setting, flagged where there are warnings or the truth is outside the interval."""
     rows = []
     for s in settings:
         t, true = s.known, s.nominal if s.temperature is not None else s.nominal / settings[0].nominal
@@ -232,6 +238,7 @@ def _temperature_table(settings: Sequence[SettingFit]) -> Table:
 
 
 def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Section:
+    """Spacings and levels of the degenerate pairs of one setting."""
     setting = fit.settings[index]
     return Section(
         heading=f"Level repulsion: {setting.model}, {setting.label}",
@@ -239,8 +246,8 @@ def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Sectio
         figures=[
             (
                 plot.spacing(fit, setting=index),
-                "Spacings of degenerate pairs with the Wigner surmise at the inferred width (band: 95%); scaled by the "
-                "mean spacing nothing is left to fit.",
+                "Spacings of degenerate pairs with the Wigner surmise at the inferred width (band: 95%); in units of "
+                "the mean spacing no parameter is left.",
             ),
             (
                 plot.density(fit, setting=index),
@@ -251,6 +258,7 @@ def _setting_section(fit: TemperatureFit, index: int, *, folded: bool) -> Sectio
 
 
 def _widths_section(settings: Sequence[SettingFit]) -> Section:
+    """A table of the widths of all level groups, folded."""
     rows = []
     for setting in settings:
         for level in setting.levels:
@@ -274,15 +282,17 @@ def _widths_section(settings: Sequence[SettingFit]) -> Section:
 
 
 def _method_section() -> Section:
+    """What the numbers mean, folded."""
     return Section(
         heading="How to read this",
         folded=True,
         text=(
-            "Stochastic gradient descent shakes a weight matrix; around the minimum its eigenvalues are a Coulomb gas: "
+            "The noise of stochastic gradient descent makes a weight matrix fluctuate around the minimum, where its "
+            "eigenvalues are a Coulomb gas: "
             "levels with the same target repel each other and share a width s with s² proportional to "
             "T = learning rate / batch size (arXiv:2407.16427). The width of each group is sampled by NUTS from the "
             "normalised law of its levels, and T follows from it through the model's own theory.",
-            "Intervals are 95% highest-density intervals. r_hat near 1 says that chains agree, ess is the number of "
-            "independent draws they are worth. A setting whose sampler or data are in doubt carries a remark.",
+            "Intervals are 95% highest-density intervals. r_hat is near 1 where the chains agree; ess is the effective "
+            "number of independent draws. A setting whose sampling or data are doubtful has a remark.",
         ),
     )

@@ -53,6 +53,7 @@ def language_report(run: "LanguageRun", sample: str, path: PathType, *, overwrit
 
 
 def _spectra_section(recording) -> Section:
+    """A table of all recorded matrices, first and last record, with pictures of some."""
     figures: list[tuple[Figure, str]] = []
     rows = []
     for name in recording.names:

@@ -1,4 +1,4 @@
-"""What levels that move say, in plain sentences and headline numbers, each with the number that it rests on."""
+"""What the motion of the levels shows, in sentences and headline numbers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ def why_not(layers: Sequence[Moving]) -> str:
     if "equilibrium" in states:
         return layers[0].dynamics.why_no_rate
     counts = {word: states.count(word) for word in ("drifting", "flat", "unknown") if word in states}
-    said = {"drifting": "still drift", "flat": "diffuse without end", "unknown": "have too few records to tell"}
+    said = {"drifting": "still drift", "flat": "diffuse without end", "unknown": "have too few records"}
     parts = ", ".join(f"{count} {said[word]}" for word, count in counts.items())
     return f"of {len(groups)} groups of levels {parts}, none is in equilibrium"
 
@@ -78,7 +78,7 @@ def motion_conclusions(layers: Sequence[Moving]) -> list[str]:
 
 
 def isotropy(motion: LayerMotion) -> str:
-    """Whether the noise is isotropic: "yes", "no", or "–" where it cannot be told."""
+    """Whether the noise is isotropic: "yes", "no", or "–" where that is undecided."""
     found = motion.levels.isotropy
     return "–" if found is None else {"isotropic": "yes", "anisotropic": "no", "unknown": "–"}[found.verdict]
 
@@ -102,6 +102,7 @@ def _noises(groups: Sequence[tuple[str, GroupMotion, Moving]]) -> str:
 
 
 def _isotropy(layers: Sequence[Moving]) -> str:
+    """In how many matrices the noise of the levels is one, and where it differs most."""
     uneven = [layer for layer in layers if isotropy(layer.motion) == "no"]
     even = sum(isotropy(layer.motion) == "yes" for layer in layers)
     if not uneven:
@@ -113,21 +114,22 @@ def _isotropy(layers: Sequence[Moving]) -> str:
     ratio, worst = max(ratios, key=lambda pair: pair[0])
     return (
         f"The noise is not isotropic in {len(uneven)} of {_count(len(layers))}, tested at 1%: in "
-        f"{printable(worst.name)} it differs by a factor {ratio:.3g} between classes of levels. An entry of such a "
-        "matrix has no noise of its own, and leading levels and bulk are measured apart."
+        f"{printable(worst.name)} it differs by a factor {ratio:.3g} between classes of levels. The entries of "
+        "such a matrix have no common noise, and leading levels and bulk are measured separately."
     )
 
 
 def _states(groups: Sequence[tuple[str, GroupMotion, Moving]]) -> str:
+    """How many groups of levels are in each state, and which."""
     by_state: dict[str, list[str]] = {}
     for kind, group, layer in groups:
         by_state.setdefault(group.state.state, []).append(_place(kind, layer))
     said = {
-        "equilibrium": "in equilibrium, held and without a trend: they have reached what this noise allows, and a "
-        "lower α/B would bring them closer",
-        "drifting": "drifting: they are still on their way, and a decay of the learning rate now would stop them early",
-        "flat": "flat: nothing pulls them back within the records",
-        "unknown": "of unknown state, with too few records",
+        "equilibrium": "in equilibrium, fluctuating without a trend: at this α/B they come no closer to the "
+        "minimum; a lower α/B would bring them closer",
+        "drifting": "drifting: they have not arrived yet, and lowering the learning rate now would stop them early",
+        "flat": "flat: no restoring force is visible within the records",
+        "unknown": "in an unknown state, because there are too few records",
     }
     parts = [
         f"{len(places)} of {len(groups)} groups of levels {'are' if len(places) > 1 else 'is'} {said[state]} "

@@ -25,9 +25,9 @@ _GLOSSARY = (
     ("variance", "variance of the noise entries that explains the bulk, with its 95% interval, from the joint law of "
      "the levels, spikes set aside"),
     ("bulk", "noise-like where the levels below the spikes lie as those of a matrix of independent entries "
-     "(Marchenko-Pastur); shaped where they do not: variance and edge then describe the picture and nothing more. This "
-     "is about where all levels lie; how neighbours repel each other, the last columns, is another matter"),
-    ("spikes", "levels beyond the largest that noise reaches, by the Tracy-Widom law at the level stated below"),
+     "(Marchenko-Pastur); shaped where they do not: variance and edge then only describe the levels. This is about the "
+     "positions of all levels; the repulsion of neighbours, in the last columns, is independent of it"),
+    ("spikes", "levels beyond the edge that noise reaches, by the Tracy-Widom law at the level stated below"),
     ("largest", "strength of the signal behind the largest spike: its singular value, corrected for the noise"),
     ("stable rank", "squared Frobenius norm over squared largest singular value"),
     ("exponent", "power-law exponent of the density beyond the best x_min; the column after it says whether a power "
@@ -67,7 +67,7 @@ def network_report(
         overwrite: replace an existing file.
         title: heading; by default what the page is about.
         learning_rate, weight_decay: of the run, for :func:`coulombgas.networks.follow`.
-        provenance: what else to say about the origin of the numbers.
+        provenance: further facts about the origin of the numbers.
         progress: called with (matrices drawn, matrices in all).
 
     Raises:
@@ -132,6 +132,7 @@ def render_network(
 
 
 def _row(layer: LayerAnalysis, trajectory: LayerTrajectory | None, markup: Any) -> dict[str, Any]:
+    """What the template needs for one matrix."""
     tags = ["spikes"] if layer.spikes and layer.spikes.num_spikes else []
     tags += ["misfit"] if not layer.is_noise else []
     tags += ["warned"] if layer.warnings else []
@@ -153,6 +154,7 @@ def _charts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tu
 
 
 def _cells(layer: LayerAnalysis) -> list[_Cell]:
+    """The cells of one matrix in the table, each with the value it is sorted by."""
     fit, tail, repulsion, ratio = layer.spikes, layer.tail, layer.repulsion, layer.ratio
     rows, columns = layer.spectrum.shape
     cells = [_Cell(text=f"{rows}×{columns}", value=rows * columns)]
@@ -198,6 +200,7 @@ def _facts(layer: LayerAnalysis, trajectory: LayerTrajectory | None) -> list[tup
 
 
 def _spike_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    """Names and numbers of the bulk and the first five spikes."""
     fit = layer.spikes
     if fit is None:
         return []
@@ -249,7 +252,7 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
     if layer.spikes is not None and layer.spikes.from_entries:
         facts.append(("levels of single large entries", str(len(layer.spikes.from_entries))))
     if layer.independence is not None:
-        said = "; ".join(layer.independence.departures) or "nothing speaks against it"
+        said = "; ".join(layer.independence.departures) or "not rejected"
         facts.append(("independent entries of one law", said))
     if layer.structure is not None:
         facts.append(("generalised Marchenko-Pastur", layer.structure.statement))
@@ -307,6 +310,7 @@ def _lead(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> str:
 
 
 def _cards(analysis: NetworkAnalysis, shown: Sequence[LayerAnalysis]) -> list[Card]:
+    """The numbers at the top of the page."""
     fitted = [layer.spikes for layer in shown if layer.spikes is not None]
     ratios = np.array([layer.ratio[:2] for layer in shown if layer.ratio is not None])
     heavy = sum(layer.tail is not None and layer.tail.preferred == "power law" for layer in shown)

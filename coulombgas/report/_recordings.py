@@ -1,4 +1,4 @@
-"""The report of several recordings: does the scaling rule hold, how hot was each run, and what each matrix shows."""
+"""The report of several recordings: the scaling rule, the temperature of each run, and each matrix."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def recordings_report(
         path: file to write.
         overwrite: replace an existing file.
         title: heading.
-        provenance: what else to say about the origin of the numbers.
+        provenance: further facts about the origin of the numbers.
 
     Raises:
         InputError: when the file exists or cannot be written.
@@ -52,6 +52,7 @@ def recordings_report(
 
 
 def _cards(rule: ScalingRule) -> list[Card]:
+    """The numbers at the top of the page: verdict, exponents, temperatures, groups in equilibrium."""
     word = {True: "holds", False: "does not hold", None: "cannot be told"}[rule.holds]
     cards = [Card(label="linear scaling rule", value=word, note=f"from {len(rule.runs)} runs")]
     if rule.scaling is not None:
@@ -75,6 +76,7 @@ def _cards(rule: ScalingRule) -> list[Card]:
 
 
 def _runs_section(rule: ScalingRule) -> Section:
+    """A table of the runs, with why some have no temperature."""
     header = ("run", "optimiser", "learning rate", "batch", "temperature [95%]", "groups in equilibrium", "isotropic")
     rows, remarks = [], []
     for run in rule.runs:
@@ -117,6 +119,7 @@ def _layer_sections(rule: ScalingRule) -> list[Section]:
 
 
 def _layer_section(rule: ScalingRule, name: str, index: int, *, charts: bool) -> Section:
+    """A table of one matrix in all runs, with charts if wanted."""
     header = ("run", "levels", "noise [95%]", "temperature [95%]", "state", "isotropic")
     rows, groups, said = [], [], []
     for run in rule.runs:

@@ -18,12 +18,6 @@ from ._levels import group_levels as group_levels
 from ._levels import level_groups as level_groups
 from ._levels import level_spacings as level_spacings
 from ._levels import weights_to_levels as weights_to_levels
-from ._marchenko_pastur import Numeric as Numeric
-from ._marchenko_pastur import mp_angle as mp_angle
-from ._marchenko_pastur import mp_cdf as mp_cdf
-from ._marchenko_pastur import mp_density as mp_density
-from ._marchenko_pastur import mp_edges as mp_edges
-from ._marchenko_pastur import mp_quantile as mp_quantile
 from ._matrices import as_matrices as as_matrices
 from ._plan import SpectraPlan as SpectraPlan
 from ._read import read_spectra as read_spectra
@@ -72,7 +66,6 @@ __all__ = [
     "Localisation",
     "LongRangeStatistic",
     "NetworkSpectra",
-    "Numeric",
     "Participation",
     "RecordedTraining",
     "ShuffledLevels",
@@ -99,11 +92,6 @@ __all__ = [
     "localisation",
     "make_spectra",
     "model_config",
-    "mp_angle",
-    "mp_cdf",
-    "mp_density",
-    "mp_edges",
-    "mp_quantile",
     "number_variance",
     "number_variance_curve",
     "package_versions",

@@ -70,6 +70,7 @@ def with_adapters(
 
 
 def _pairs(arrays: Sequence[StoredArray | BadArray]) -> tuple[list[_Pair], list[StoredArray | BadArray]]:
+    """Both factors of each LoRA update, and the arrays that are none; a lone factor becomes a bad array."""
     sides: dict[tuple[str, str], dict[str, StoredArray]] = {}
     rest: list[StoredArray | BadArray] = []
     for array in arrays:
@@ -177,6 +178,7 @@ def _flat(name: str) -> str:
 
 
 def _sum(array: StoredArray, pair: _Pair, update, config: Mapping[str, Any], parts) -> StoredArray | BadArray:
+    """The base matrix with its update, and with the column lengths of DoRA where there are any."""
     if isinstance(update, BadArray):
         return update
     turned = bool(config.get("fan_in_fan_out")) and not pair.is_embedding

@@ -99,6 +99,7 @@ def _hdf5(path: Path, member: str | None, config: str) -> Iterator[StoredArray |
 
 
 def _hdf5_entry(path: Path, member: str | None, name: str, dataset: Any) -> StoredArray | BadArray:
+    """One dataset of an HDF5 file, to be read later, or what is wrong with it."""
     if dataset.shape is None:
         return BadArray(name, f"{name}: an empty dataset.")
     try:

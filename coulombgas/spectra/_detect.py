@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from coulombgas._checks import InputError
-from coulombgas._files import list_members, open_regular, read_npy_header
+from coulombgas._files import check_not_empty, list_members, open_regular, read_npy_header
 
 from ._array_files import KERAS_WEIGHTS, read_hdf5, read_keras, read_npy, read_npz
 from ._equinox_files import MAGIC, read_equinox
@@ -81,9 +81,8 @@ def detect(path: Path) -> Format | None:
         InputError: for an empty file, and for a format that is known but not read, with its remedy.
     """
     with open_regular(path) as file:
+        check_not_empty(path, file)
         size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            raise InputError(f"{path}: the file is empty: copy or download it again.")
         head = file.read(_HEAD)
         found = _by_content(path, file, head, size)
     if found is not None:
@@ -95,6 +94,7 @@ def detect(path: Path) -> Format | None:
 
 
 def _by_content(path: Path, file: IO[bytes], head: bytes, size: int) -> Format | None:
+    """The format that the first bytes show; refuses known formats that are not read."""
     if head.startswith(b"PK\x03\x04"):
         return _of_zip(path)
     if head.startswith(LEGACY):
@@ -116,6 +116,7 @@ def _by_content(path: Path, file: IO[bytes], head: bytes, size: int) -> Format |
 
 
 def _of_zip(path: Path) -> Format:
+    """The format of a zip archive, by the names of its members."""
     names = list_members(path)
     last = {name.split("/")[-1] for name in names}
     if KERAS_WEIGHTS in names:
@@ -130,6 +131,7 @@ def _of_zip(path: Path) -> Format:
 
 
 def _one_or_many(path: Path, file: IO[bytes], size: int) -> Format:
+    """Equinox for several arrays in a row, else NumPy: both begin with the same bytes."""
     file.seek(0)
     try:
         shape, dtype = read_npy_header(path.stem, file, size)
@@ -143,6 +145,7 @@ def _one_or_many(path: Path, file: IO[bytes], size: int) -> Format:
 
 
 def _refuse(path: Path, file: IO[bytes], head: bytes, size: int) -> None:
+    """Raise for a format that is known but not read, with the command that converts it."""
     for magic, command in _COMPRESSED.items():
         if head.startswith(magic):
             raise InputError(f"{path}: compressed: {command.format(path.name)}")
@@ -167,6 +170,7 @@ def refuse_tensorflow(path: Path, prefix: str) -> None:
 
 
 def _refuse_pickle(path: Path, file: IO[bytes]) -> None:
+    """Raise, with the first name that a pickle asks for; nothing of it is executed."""
     file.seek(0)
     try:
         names = sorted(global_names(file.read(_HEAD * 16)))

@@ -88,6 +88,7 @@ def read_orbax(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _orbax_entry(tensorstore: Any, directory: Path, name: str, metadata: dict) -> StoredArray | BadArray:
+    """One array of an Orbax checkpoint, to be read later, or what is wrong with it."""
     location = directory / name
     if location.resolve().parent != directory.resolve():
         return BadArray(name, f"{name}: not a plain name inside the checkpoint.")

@@ -12,8 +12,9 @@ import numpy as np
 from scipy.special import erfc
 from scipy.stats import chi2
 
+from coulombgas.laws import mp_cdf, mp_edges, mp_quantile
+
 from ._gram import LARGE, blocks
-from ._marchenko_pastur import mp_cdf, mp_edges, mp_quantile
 
 TESTS: tuple[str, ...] = ("unequal rows", "unequal columns", "correlated rows", "correlated columns")
 _SAMPLE = 1 << 20  # entries that are used: errors of kurtosis and correlations are then below 0.005

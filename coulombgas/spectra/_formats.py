@@ -125,6 +125,7 @@ def _read_index(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _find(path: Path) -> list[Checkpoint]:
+    """The checkpoints at a path: itself, or those inside a directory, folders of steps first."""
     if not path.is_dir():
         regular_file(path)
         if path.name.endswith(INDEX):
@@ -181,6 +182,7 @@ def _own_format(path: Path) -> str:
 
 
 def _single_directory(path: Path, *, child: bool = False) -> Checkpoint | None:
+    """The one checkpoint that a directory is, or None where it may hold several."""
     if is_store(path):
         own = _own_format(path)
         if own and child:

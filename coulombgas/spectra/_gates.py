@@ -30,6 +30,7 @@ def gates_of(array: StoredArray, shapes: Shapes) -> tuple[int, tuple[str, ...]] 
 
 
 def _torch_gates(array: StoredArray, shapes: Shapes) -> tuple[int, tuple[str, ...]] | None:
+    """Axis and names of the gates stacked in a PyTorch recurrent weight; None for any other array."""
     found = _TORCH.fullmatch(array.name)
     if found is None or len(array.shape) != 2:
         return None

@@ -32,6 +32,7 @@ def read_gguf(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _tensor(gguf: Any, path: Path, tensor: Any) -> StoredArray | BadArray:
+    """One tensor of a GGUF file, to be dequantised later, or what is wrong with it."""
     name, word = str(tensor.name), tensor.tensor_type.name
     shape = tuple(int(side) for side in reversed(tensor.shape.tolist()))  # GGUF counts from the fastest axis
     try:

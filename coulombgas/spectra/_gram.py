@@ -16,8 +16,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.linalg import lapack as scipy_lapack
 
 from coulombgas._checks import InputError, check_choice
-
-from ._marchenko_pastur import mp_edges, mp_quantile
+from coulombgas.laws import mp_edges, mp_quantile
 
 _blas: Any = scipy_blas  # a compiled module without annotations
 _lapack: Any = scipy_lapack
@@ -140,6 +139,7 @@ def num_outliers(levels: np.ndarray, rows: int) -> int:
 
 
 def _gram_on_jax(tall: np.ndarray) -> tuple[Any, float, float]:
+    """WᵀW, its trace and the largest entry, summed over blocks of rows on the accelerator."""
     import jax
     import jax.numpy as jnp
 
@@ -155,6 +155,7 @@ def _gram_on_jax(tall: np.ndarray) -> tuple[Any, float, float]:
 
 
 def _on_jax(gram: Any, rows: int, vectors: str) -> Eigensystem:
+    """Levels, and vectors of the largest if wanted, computed on the accelerator."""
     import jax.numpy as jnp
 
     from coulombgas._precision import x64

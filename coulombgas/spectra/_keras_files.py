@@ -50,6 +50,7 @@ def read_layers(config: Any, source: str) -> dict[str, Layer]:
 
 
 def _collect(value: Any, found: dict[str, Layer], depth: int) -> None:
+    """Add class and equation of each layer in a nested configuration to ``found``."""
     if depth > 60:
         return
     if isinstance(value, dict):

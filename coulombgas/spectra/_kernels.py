@@ -104,6 +104,7 @@ def _einsum(array: StoredArray, letters: str, inputs: str) -> StoredArray:
 
 
 def _kind(shape: tuple[int, ...], layout: str) -> str:
+    """What a kernel is, in words: convolution, depthwise, pointwise, attention."""
     if layout.startswith("heads"):
         return "attention kernel"
     if layout == "depthwise-first":

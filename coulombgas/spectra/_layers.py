@@ -189,6 +189,7 @@ def _tall(name: str, matrix: Any) -> np.ndarray:
 
 
 def _participation(tall: np.ndarray, levels: np.ndarray, right: np.ndarray) -> Participation:
+    """Participation numbers 1/Σv⁴ of the vectors of either side, from those of the shorter one."""
     first = levels.size - right.shape[1]
     short = 1.0 / (right**4).sum(axis=0)
     kept = levels[first:]
@@ -203,6 +204,7 @@ def _participation(tall: np.ndarray, levels: np.ndarray, right: np.ndarray) -> P
 
 
 def _change(layer: LayerSpectrum, matrix: Any, initial: Any, device: str) -> Change:
+    """Distances and cosine between a matrix and the one before training."""
     if np.shape(initial) != np.shape(matrix):
         raise InputError(f"{layer.name}: shape {np.shape(matrix)}, but {np.shape(initial)} at initialisation.")
     before = layer_spectrum(layer.name, initial, step=layer.step, vectors="none", device=device)

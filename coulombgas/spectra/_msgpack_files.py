@@ -43,6 +43,7 @@ class _Extension:
         self.code, self.data = code, data
 
     def describe(self, msgpack: Any) -> tuple[tuple[int, ...], np.dtype, bytes]:
+        """Shape, type and bytes of the array that an extension holds."""
         shape, word, content = msgpack.unpackb(self.data, raw=True)
         word = word.decode("ascii")
         if word == "bfloat16" or word.startswith("float8"):
@@ -60,6 +61,7 @@ class _Extension:
 
 
 def _walk(msgpack: Any, name: str, value: Any, depth: int) -> Iterator[StoredArray | BadArray]:
+    """All arrays of a nested document by path."""
     if depth > _MAX_DEPTH:
         yield BadArray(name, f"{name}: nested too deeply: save its parameters alone.")
     elif isinstance(value, _Extension):
@@ -83,6 +85,7 @@ def _chunked(msgpack: Any, name: str, value: dict) -> StoredArray | BadArray:
 
 
 def _array(msgpack: Any, name: str, pieces: list, whole: tuple[int, ...] | None) -> StoredArray | BadArray:
+    """One array from its pieces, to be read later, or what is wrong with it."""
     try:
         described = [piece.describe(msgpack) for piece in pieces]
         shape = described[0][0] if whole is None else whole

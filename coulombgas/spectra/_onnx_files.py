@@ -69,6 +69,7 @@ def _uses(graph: Any) -> dict[str, tuple[str, int, Any]]:
 def _initialiser(
     onnx: Any, path: Path, tensor: Any, use: tuple[str, int, Any] | None, name: str
 ) -> Iterator[StoredArray | BadArray]:
+    """One initialiser, to be read later, split by direction and gate where it is recurrent."""
     shape = tuple(int(side) for side in tensor.dims)
     try:
         word = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name

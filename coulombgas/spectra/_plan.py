@@ -159,6 +159,7 @@ class SpectraPlan:
             )
 
     def _in_parallel(self, todo: Sequence[int], workers: int) -> Iterator[tuple[int, LayerSpectrum | None]]:
+        """Index and spectrum of each task as they finish in other processes, which end with the caller."""
         path, options = self._arguments
         context = multiprocessing.get_context("spawn")
         with _share_of_cores(workers):

@@ -141,6 +141,7 @@ def _awq(array, scales, zeros) -> np.ndarray:
 
 
 def _bitsandbytes(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
+    """A matrix quantised by bitsandbytes to 8 or 4 bits with the arrays it uses; None for any other."""
     del settings
     stem = array.name.removesuffix("weight")
     rows = named.get(f"{stem}SCB")
@@ -166,6 +167,7 @@ def _int8(array: StoredArray, rows: StoredArray) -> np.ndarray:
 
 
 def _four_bits(array: StoredArray, named: _Arrays, document: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """Values of nf4 or fp4 codes, with scales for blocks that may be quantised themselves."""
     packed = _values(array).astype(np.uint8).ravel()
     codes = np.stack([packed >> 4, packed & 15], axis=1).ravel()
     scale = _values(named[f"{array.name}.absmax"])
@@ -223,6 +225,7 @@ def _times(array: StoredArray, scale: StoredArray, block: tuple[int, int]) -> np
 
 
 def _mlx(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
+    """A matrix quantised by MLX with the arrays it uses; None for any other."""
     stem = array.name.removesuffix("weight")
     scales, biases = named.get(f"{stem}scales"), named.get(f"{stem}biases")
     good = array.name.endswith("weight") and array.dtype.lower() in ("u32", "uint32") and len(array.shape) == 2
@@ -243,6 +246,7 @@ def _mlx(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
 
 
 def _mxfp4(array: StoredArray, named: _Arrays, settings: Mapping[str, Any]):
+    """A matrix in MXFP4 (E2M1 codes, one power of two for 32 of them) with its scales; None for any other."""
     del settings
     scales = named.get(array.name.removesuffix("_blocks") + "_scales")
     if not array.name.endswith("_blocks") or array.dtype.lower() not in ("u8", "uint8") or scales is None:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._checks import InputError
-from coulombgas._files import is_store, naming, read_archive, regular_file
+from coulombgas._files import is_store, naming, read_archive
 from coulombgas._types import PathType
 
 from ._released import (
@@ -48,10 +48,9 @@ def read_spectra(path: PathType) -> xr.Dataset:
 
 
 def _read(file: Path) -> xr.Dataset:
+    """Spectra from a store, a directory of runs, released weights or a user's file."""
     if file.is_dir():
         return read_store(file) if is_store(file) else join_runs(list(map(_run, find_runs(file))), str(file))
-    if regular_file(file).stat().st_size == 0:
-        raise InputError(f"{file}: the file is empty.")
     if archived_names(file) >= RBM_FILE:
         return from_rbm(file)
     arrays = read_npz(file)

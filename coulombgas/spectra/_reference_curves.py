@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import sici
 
 from coulombgas._checks import InputError, check_finite_array
-
-from ._marchenko_pastur import Numeric
+from coulombgas._types import Numeric
 
 RATIO_MEANS = {0: 2 * np.log(2) - 1, 1: 0.5307, 2: 0.5996, 4: 0.6744}
 """Mean spacing ratio <r> of large matrices: exact for β = 0, else numerical (Atas et al., arXiv:1212.5611)."""

@@ -56,6 +56,7 @@ def rigidity(unfolded: np.ndarray, length: np.ndarray) -> LongRangeStatistic:
 
 
 def _statistic(unfolded: np.ndarray, length: np.ndarray, blocks) -> LongRangeStatistic:
+    """A long-range statistic at each length with its standard error, from checked spectra."""
     spectra = np.atleast_2d(check_finite_array("unfolded", unfolded))
     if spectra.ndim != 2 or spectra.shape[1] < 8:
         raise InputError(f"`unfolded` must hold spectra of at least 8 levels, got shape {np.shape(unfolded)}.")
@@ -94,6 +95,7 @@ def _range(levels: np.ndarray, length: float) -> tuple[float, float]:
 
 
 def _number_variance_blocks(levels: np.ndarray, length: float) -> np.ndarray:
+    """Mean of (count − L)² over all windows of length L, exactly, in blocks along the spectrum."""
     start, end = _range(levels, length)
     edges = np.linspace(start, end, _num_blocks(end - start, length) + 1)
     arrive, leave = levels[levels > start + length] - length, levels[levels > start]
@@ -119,6 +121,7 @@ def _rigidity_blocks(levels: np.ndarray, length: float) -> np.ndarray:
 
 
 def _window_rigidity(levels: np.ndarray, left: np.ndarray, length: float) -> np.ndarray:
+    """Δ₃ of the window of length L at each left end, from running sums."""
     index = np.arange(1.0, levels.size + 1)
     sums = np.zeros((3, levels.size + 1))
     # distances from the mean level position keep the running sums small, so that differences lose no digits

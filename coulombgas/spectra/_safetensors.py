@@ -42,6 +42,7 @@ def read_safetensors(path: Path) -> Iterator[StoredArray | BadArray]:
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header and the offset of the data, with sizes checked before anything is read."""
     size = regular_file(path).stat().st_size
     with open_regular(path) as file:
         head = file.read(8)
@@ -63,6 +64,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _describe(path: Path, name: str, entry: Any, start: int, available: int) -> StoredArray | BadArray:
+    """One tensor, to be read later from a memory map, or what is wrong with it."""
     try:
         dtype, shape = str(entry["dtype"]), tuple(entry["shape"])
         begin, end = entry["data_offsets"]

@@ -67,6 +67,7 @@ def _last_suppressed(relative: np.ndarray) -> int:
 
 
 def _warnings(low: float, reliable: float, mean: float, disordered: int, size: int) -> tuple[str, ...]:
+    """What is wrong with an unfolding, one sentence each."""
     found = []
     if low > _OVER:
         found.append(

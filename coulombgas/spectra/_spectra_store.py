@@ -116,6 +116,7 @@ def spectra_store(
 
 
 def _claim(target: Path, partial: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
+    """The partial folder to write into: a new one, or that of the same analysis with ``resume``."""
     waiting = os.path.lexists(partial / _RUN)
     if waiting and not overwrite:
         if not resume:
@@ -134,6 +135,7 @@ def _claim(target: Path, partial: Path, identity: dict[str, Any], *, resume: boo
 
 
 def _compare(target: Path, file: Path, identity: dict[str, Any]) -> None:
+    """Raise where an interrupted analysis had other inputs or options."""
     remedy = "the interrupted analysis is damaged; give --overwrite to start afresh"
     stored = check_document(read_json(file, what="description", inside=file.parent), _SCHEMA, str(file), remedy)
     different = [
@@ -177,6 +179,7 @@ def _write(target: Path, text: str) -> None:
 
 
 def _packed(layer: LayerSpectrum) -> dict[str, np.ndarray]:
+    """A spectrum as arrays, the rest as JSON in one of them."""
     arrays: dict[str, Any] = {"eigenvalues": layer.eigenvalues}
     if layer.participation is not None:
         arrays |= {name: value for name, value in layer.participation._asdict().items() if value is not None}
@@ -209,6 +212,7 @@ def _entries_packed(entries: Entries) -> dict[str, Any]:
 
 
 def _entries_unpacked(found: Mapping[str, Any] | None) -> Entries | None:
+    """Statistics of the entries from JSON."""
     if found is None:
         return None
     shuffled = found["shuffled"]
@@ -223,6 +227,7 @@ def _entries_unpacked(found: Mapping[str, Any] | None) -> Entries | None:
 
 
 def _unpacked(file: Path) -> LayerSpectrum:
+    """The spectrum in a file of :func:`_packed`."""
     arrays = read_archive(file)
     try:
         about = parse_json(arrays.pop("about").tobytes(), str(file))
@@ -244,6 +249,7 @@ def _unpacked(file: Path) -> LayerSpectrum:
 def _layer(
     about: Mapping[str, Any], levels: np.ndarray, spread: Participation | None = None, change: Change | None = None
 ) -> LayerSpectrum:
+    """A spectrum from its description and arrays, checked against its shape."""
     rows, columns = map(int, about["shape"])
     if levels.shape != (min(rows, columns),) or levels.dtype != np.float64:
         raise ValueError

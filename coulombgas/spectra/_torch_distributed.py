@@ -88,6 +88,7 @@ def _dtype(entry: Described) -> str:
 
 
 def _tensor(torch: Any, folder: Path, name: str, shape, chunks, dtype: str, places) -> StoredArray | BadArray:
+    """One tensor of a distributed checkpoint, to be joined from its pieces later, or what is wrong with it."""
     pieces, inside = [], links_stay_in(folder)
     try:
         for offsets, sizes in chunks:
@@ -119,6 +120,7 @@ def _tensor(torch: Any, folder: Path, name: str, shape, chunks, dtype: str, plac
 
 
 def _piece(torch: Any, name: str, piece: _Piece) -> np.ndarray:
+    """One piece of a tensor, read with ``weights_only`` and checked against its shape."""
     with open_regular(piece.file) as file, reading(piece.file, name):
         if piece.begin + piece.length > os.fstat(file.fileno()).st_size:
             raise InputError(f"{piece.file}: truncated in {name}: copy it again.")

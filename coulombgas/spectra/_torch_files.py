@@ -132,6 +132,7 @@ def _code(what: str, path: Path) -> str:
 
 
 def _load(load: Any, source: Any, path: Path | None = None) -> Any:
+    """What a PyTorch file holds, read with ``weights_only``: mapped if that is possible."""
     path = source if path is None else path
     try:
         return load(source, map_location="cpu", weights_only=True, mmap=isinstance(source, Path))
@@ -156,6 +157,7 @@ def _reason(error: Exception, path: Any) -> str:
 
 
 def _tensors(torch: Any, prefix: str, value: Any, depth: int) -> Iterator[StoredArray | BadArray]:
+    """All tensors of a nested object by path."""
     if isinstance(value, torch.Tensor):
         yield _tensor(torch, prefix, value)
     elif depth > _MAX_DEPTH:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from coulombgas._checks import InputError, check_choice, check_count, check_finite_array, check_positive
+from coulombgas.laws import mp_cdf
 
-from ._marchenko_pastur import mp_cdf
 from ._smoothing import SmoothingDiagnosis, diagnose_smoothing
 
 METHODS = ("marchenko-pastur", "polynomial", "spline", "kernel")
@@ -114,6 +114,7 @@ def _counting_function(
     num_knots: int | None,
     bandwidth: float | int | None,
 ) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from levels to their unfolded values, by the method's checked options."""
     if method == "marchenko-pastur":
         if variance is None or rows is None or columns is None:
             raise InputError("`variance`, `rows` and `columns` must be given for method 'marchenko-pastur'.")
@@ -133,6 +134,7 @@ def _polynomial(x: np.ndarray, degree: int) -> np.ndarray:
 
 
 def _spline(x: np.ndarray, num_knots: int | None) -> np.ndarray:
+    """The staircase fitted by cubic splines with knots at quantiles, at most one for six levels."""
     from scipy.interpolate import make_lsq_spline
 
     wanted = (
@@ -146,6 +148,7 @@ def _spline(x: np.ndarray, num_knots: int | None) -> np.ndarray:
 
 
 def _kernel(x: np.ndarray, width: float | int | None) -> np.ndarray:
+    """The staircase smoothed by Gaussians of ``width`` mean spacings."""
     from scipy.special import ndtr
 
     bandwidth = min(4 + np.sqrt(x.size) / 2, 20.0) if width is None else check_positive("bandwidth", width)

@@ -72,6 +72,7 @@ def from_user_file(arrays: Arrays, source: str) -> xr.Dataset:
 
 
 def _model_name(arrays: Arrays) -> str | None:
+    """The model that a file names; None where it names none."""
     given = [name for name in arrays if name in FIELDS and name not in ALWAYS]
     words = ", ".join(map(repr, MODELS))
     if "model" not in arrays:
@@ -99,6 +100,7 @@ def _levels(arrays: Arrays) -> np.ndarray:
 
 
 def _settings(arrays: Arrays, num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Learning rate and batch size of each of ``num`` settings."""
     rates = _per_setting("learning_rate", arrays, num)
     batches = _per_setting("batch_size", arrays, num)
     if num > 1 and rates.size == batches.size == 1:
@@ -175,6 +177,7 @@ def _own_fields(name: str, arrays: Arrays) -> dict[str, np.ndarray]:
 def _complete_rbm(
     config: dict[str, Any], modes: int, assumed: dict[str, Any]
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Configuration of the RBM, target and fixed point of each mode; what had to be assumed is noted."""
     kappa = _kappa(config)
     visible = config.setdefault("num_visible", len(kappa))
     if visible != len(kappa):
@@ -277,6 +280,7 @@ def _check_schedule(arrays: Arrays, schedule: str, length: int, steps: int | Non
 
 
 def _sampling(arrays: Arrays, assumed: dict[str, Any]) -> tuple[str, int | None]:
+    """How mini-batches were drawn, and their number in an epoch."""
     updates = count("updates_per_epoch", arrays["updates_per_epoch"]) if "updates_per_epoch" in arrays else None
     if "sampling" not in arrays:
         if updates is not None:

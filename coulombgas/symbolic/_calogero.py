@@ -85,6 +85,7 @@ def polynomial_spectrum(process: Any, degree: int) -> tuple[tuple[Any, int], ...
 
 
 def _top_block(process: Any, degree: int) -> Any:
+    """Matrix of the generator on symmetric polynomials of one degree, up to lower degrees."""
     x = process.levels
     shapes = [_padded(shape, len(x)) for shape in partitions(degree, m=len(x))] if degree else [(0,) * len(x)]
     columns = []

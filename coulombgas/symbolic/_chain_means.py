@@ -76,6 +76,7 @@ def rbm_chain_variance(
 
 
 def _persistent_terms(own: Any, other: Any, mu2: Any, temperature: Any, gibbs_steps: int, *, same: bool) -> Any:
+    """What persistent chains add to the mean of a pair of modes, to first order in T."""
     one, two = mu2 - own, mu2 - other
     variance = rbm_chain_variance(own, other, mu2, temperature, gibbs_steps, same=same)
     both, single = (rbm_memory(own, value, mu2, gibbs_steps) for value in (other, own))

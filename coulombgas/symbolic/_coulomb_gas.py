@@ -239,6 +239,7 @@ class CoulombGas:
         return parts
 
     def _pair_integral(self, polynomial: Any) -> Any:
+        """∫ of a polynomial times the unnormalised density of one or two levels."""
         if self.size == 1:
             centres, widths = self._wells()
             (x,) = self.variables

@@ -42,6 +42,7 @@ def _require_no_curl(field: Sequence[Any], levels: Sequence[Any]) -> None:
 
 
 def _primitive(function: Any, x: Any, levels: Sequence[Any]) -> Any:
+    """An antiderivative in x; what is unknown stays an integral, logarithms are of positive distances."""
     if function == 0:
         return function
     known, unknown = _split(function)

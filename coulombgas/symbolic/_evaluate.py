@@ -79,6 +79,7 @@ def _product(node: Any) -> Evaluator:
 
 
 def _power(base: Any, exponent: Any) -> Evaluator:
+    """A power as a JAX function; small integers and half-integers by multiplication and roots."""
     value = evaluate(base)
     if exponent.is_Rational and exponent.is_negative:
         positive = _power(base, -exponent)
@@ -104,6 +105,7 @@ def _piecewise(node: Any) -> Evaluator:
 
 
 def _call(node: Any) -> Evaluator:
+    """A function of SymPy as one of JAX."""
     if isinstance(node, sp.besseli | stable.bessel_ie):
         return _bessel(node)
     if isinstance(node, sp.polygamma):

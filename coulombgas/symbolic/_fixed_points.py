@@ -10,6 +10,9 @@ from coulombgas._checks import InputError, fail
 from ._potential import antiderivative
 
 _MAX_CLOSED_DEGREE = 4  # radicals exist up to here
+# Operations in a root: 12 for a quadratic, 17 for a biquadratic, 29 to 57 for x³ + bx + c and ax³ − bx + c; a cubic
+# with four parameters has 96 to 112 and a quartic 1064, which nobody reads.
+_MAX_OPERATIONS = 60
 _MAX_DEGREE = 30  # of a polynomial with numbers; beyond it zeros are found by sign changes
 
 
@@ -99,7 +102,7 @@ def _roots(factor: Any, variable: Any) -> list[Any] | None:
     if polynomial.degree() > _MAX_CLOSED_DEGREE:
         return None
     found = sp.roots(polynomial)
-    if sum(found.values()) < polynomial.degree() or any(sp.count_ops(root) > 60 for root in found):
+    if sum(found.values()) < polynomial.degree() or any(sp.count_ops(root) > _MAX_OPERATIONS for root in found):
         return None
     if any(root.has(sp.I) and root.is_real is None for root in found):
         return None
@@ -172,6 +175,7 @@ def first_correction(drift: Any, amplitude: Any, variable: Any, point: FixedPoin
 
 
 def _oscillator_correction(point: FixedPoint, a: Any, b: Any, c0: Any, c1: Any, n: Any) -> Any:
+    """Second-order correction to level n of the oscillator at a fixed point, by perturbation theory."""
     omega = point.curvature
     w = sp.Abs(omega) if point.kind == "undecided" else (omega if point.kind == "minimum" else -omega)
     p, q = -omega * a / 4, (a - omega * c0) / 2  # odd part of the perturbation: p y³ + q y

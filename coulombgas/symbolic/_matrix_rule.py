@@ -76,6 +76,8 @@ class MatrixRule:
         return rule
 
     def _fill(self, parameters: Sequence[Any], gradient: Sequence[Any], fields: Sequence[Any], table: Table) -> None:
+        """Set the fields of a frozen rule, with its covariance as a function of two fields."""
+
         def covariance(x: Any, y: Any) -> Any:
             if (x, y) in table:
                 return table[x, y]
@@ -366,6 +368,8 @@ def _size(matrix: Any) -> Any:
 
 
 def _numpy(scalars: Table) -> Ring:
+    """The operations of matrix words in NumPy, with numbers for scalars and sizes."""
+
     def number(value: Any) -> float:
         found = sp.sympify(value, strict=True).subs(scalars)
         if found.free_symbols:

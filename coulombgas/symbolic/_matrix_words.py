@@ -106,6 +106,7 @@ def trace_gradient(loss: Any, symbol: Any) -> tuple[Word, ...]:
 
 
 def _traces(loss: Any) -> list[tuple[Any, Any]]:
+    """The loss as coefficients and arguments of traces."""
     if isinstance(loss, MatrixExpr):
         if loss.shape != (1, 1):
             raise InputError(f"`loss` must be a number: a trace or a 1×1 matrix, got {loss.shape}.")

@@ -78,6 +78,8 @@ def build_mesh(
     strength = jnp.sqrt(jnp.abs(w) / d)
     left, graded_left = _end(x[begin], low, begin == 0, strength[begin])
     right, graded_right = _end(x[end], high, end == len(x) - 1, strength[end])
+    # the even part adds 4 to the whole exponent, as much as one element resolves (``_MAX_EXPONENT`` of ``_spectrum``),
+    # so that no element grows without bound where |W| + energy is small
     rate = jnp.sqrt((jnp.abs(w) + energy) / d) + 4 / (right - left)
     rate += _grade(x, low, graded_left) + _grade(x, high, graded_right)
     x = jnp.clip(x, x[begin], x[end])

@@ -84,6 +84,7 @@ def resolve_parameters(parameters: Sequence[Any], values: Mapping[Any, Any]) -> 
 
 
 def _resolve_one(name: str, value: Any, wanted: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name and value of one parameter; ``name2`` may stand for the square of ``name``."""
     concrete = isinstance(value, numbers.Real)
     if concrete and not math.isfinite(float(value)):
         fail("params", f"must be finite numbers; {name!r} is not", value)
@@ -157,6 +158,7 @@ def _symbol(name: Any, known: Mapping[str, Any]) -> Any:
 
 
 def _expression(argument: str, value: Any, known: Mapping[str, Any]) -> Any:
+    """Text, number or SymPy expression as a finite expression; errors name the argument."""
     if isinstance(value, str):
         try:
             return parse(value, known)
@@ -171,6 +173,7 @@ def _expression(argument: str, value: Any, known: Mapping[str, Any]) -> Any:
 
 
 def _amplitude(noise: Any, known: Mapping[str, Any], size: int) -> Any:
+    """The matrix B of the noise B dW, from one entry, one for each variable, or a matrix."""
     if isinstance(noise, sp.MatrixBase) and noise.shape[0] == size and noise.shape[1] > 1:
         return sp.Matrix(noise)
     if _is_list(noise) and all(_is_list(row) for row in noise):

@@ -31,6 +31,7 @@ def exp_with_powers(exponent: Any) -> Any:
 
 
 def _is_known(density: Any, x: Any, domain: tuple[Any, Any]) -> bool:
+    """Whether SymPy is known to integrate a density of this form correctly."""
     exponent = sp.expand(sp.expand_log(sp.log(density), force=True))
     rest = sp.Integer(0)
     logs: set[Any] = set()

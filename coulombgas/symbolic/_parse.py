@@ -53,6 +53,7 @@ def parse(text: Any, symbols: Mapping[str, Any] | None = None) -> Any:
 
 
 def _syntax_tree(text: Any) -> ast.expr:
+    """The syntax tree of one line of text of bounded length and depth."""
     if not isinstance(text, str):
         raise InputError(f"an expression must be text, got {type(text).__name__}.")
     if not text.strip():
@@ -97,6 +98,7 @@ class _Reader:
         self._symbols = symbols
 
     def read(self, node: ast.expr, depth: int) -> Any:
+        """The value of a node; raises for anything but arithmetic, names, numbers and known functions."""
         if depth > _MAX_DEPTH:
             self._refuse(f"is nested more than {_MAX_DEPTH} levels deep: simplify it")
         if isinstance(node, ast.BinOp):
@@ -127,6 +129,7 @@ class _Reader:
         return value
 
     def _operate(self, operator: ast.operator, left: Any, right: Any) -> Any:
+        """One binary operation on values."""
         if isinstance(operator, ast.Pow):
             return self._power(left, right)
         if isinstance(operator, ast.Add):
@@ -146,6 +149,7 @@ class _Reader:
         return result
 
     def _power(self, base: Any, exponent: Any) -> Any:
+        """A power, refused where its exponent or its value is too large."""
         if exponent.is_number:
             size = abs(float(exponent.evalf(15)))
             if size > _MAX_EXPONENT and not base.is_number:
@@ -184,6 +188,7 @@ class _Reader:
         return sp.Symbol(name, real=True)
 
     def _call(self, node: ast.Call, depth: int) -> Any:
+        """A known function of its arguments, refused where its value is too large or too slow to find."""
         known = ", ".join(_FUNCTIONS)
         if not isinstance(node.func, ast.Name):
             self._refuse(f"calls {_describe(node.func)}, which is not allowed: only functions by name, {known}")
@@ -251,6 +256,7 @@ def _check_symbols(value: Any, text: str) -> None:
 
 
 def _describe(node: ast.AST) -> str:
+    """What a node is, in words for a message."""
     names = {
         ast.Attribute: "attribute access", ast.Subscript: "an index", ast.Lambda: "a lambda",
         ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.SetComp: "a comprehension",

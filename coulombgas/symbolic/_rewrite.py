@@ -31,6 +31,7 @@ def _stable_node(node: Any) -> Any:
 
 
 def _stable_log(argument: Any) -> Any:
+    """The logarithm in a form that neither overflows nor cancels."""
     if isinstance(argument, sp.gamma) and argument.args[0].is_positive:
         return sp.loggamma(argument.args[0])
     if isinstance(argument, sp.erfc):
@@ -63,6 +64,7 @@ def _merge_exponentials(product: Any) -> Any:
 
 
 def _stable_sum(total: Any) -> Any:
+    """A sum with 1 − f and f − 1 replaced by functions that do not cancel."""
     terms = list(total.args)
     for index, term in enumerate(terms):
         for sign in (1, -1):

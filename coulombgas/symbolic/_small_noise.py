@@ -90,6 +90,7 @@ def _measure(equation: Any, x: float) -> FixedPoint:
 
 @in_x64
 def _sign_changes(equation: Any) -> list[float]:
+    """Zeros of the drift, ascending, from sign changes on a grid by bisection; poles are left out."""
     drift = to_jax(equation.drift, equation.variable)
     low, high = (float(end) for end in equation.domain)
     x = _grid(low, high)

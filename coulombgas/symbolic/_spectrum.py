@@ -192,6 +192,7 @@ class Solver:
         return self._solve(self._grids, values, num=num, num_elements=num_elements)
 
     def _mesh(self, grids: Grids, values: list[Any], num: int, num_elements: int) -> tuple[Mesh, Any, Any]:
+        """The mesh for ``num`` states at values of the parameters, and the ends of the domain."""
         low, high = (None if end is None else jnp.asarray(end(*values), dtype=jnp.float64) for end in self._ends)
         mesh = build_mesh(
             functools.partial(_apply, self._potential, values),
@@ -206,6 +207,7 @@ class Solver:
         return mesh, low, high
 
     def _solve_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> Eigensystem:
+        """Energies and states on one mesh, with what is needed to judge them."""
         mesh, low, high = self._mesh(grids, values, num, num_elements)
         slope = functools.partial(_apply, self._slope, values)
         margins = (0.0 if low is None else mesh.edges[0] - low, 0.0 if high is None else high - mesh.edges[-1])
@@ -273,6 +275,7 @@ def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
 
 
 def _check_evolution(system: Eigensystem, start: Any, root: Any, time: Any) -> None:
+    """Raise for a start that is no density, or so improbable that its expansion loses its digits."""
     if any(isinstance(item, jax.core.Tracer) for item in (system.energies, start, time)):
         return
     if bool(jnp.any(~(time >= 0))):

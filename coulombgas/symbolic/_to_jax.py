@@ -119,6 +119,7 @@ def _program(definitions: list[tuple[Any, Any]], outputs: list[Any]) -> tuple[li
 
 
 def _run(program: tuple[list[tuple[Any, Any]], list[Any]], symbols: list[Any]) -> Callable[..., tuple[Any, ...]]:
+    """Common subexpressions first, then the outputs, as one function of the symbols' values."""
     assignments, outputs = program
     steps = [(symbol, evaluate(node)) for symbol, node in assignments]
     finals = [evaluate(node) for node in outputs]

@@ -78,6 +78,7 @@ def real_roots(coefficients: Any) -> Any:
 
 
 def _scanner(function: Any, variable: Any, parameters: tuple[Any, ...]) -> Callable[..., Any]:
+    """A function that finds the real zeros at values of the parameters, padded with NaN; traced throughout."""
     evaluate = to_jax(function, (variable, *parameters))
     graded = np.concatenate([-np.geomspace(1e9, 1e-9, 3000), np.geomspace(1e-9, 1e9, 3000)])
     fine = np.linspace(-60, 60, 6001)

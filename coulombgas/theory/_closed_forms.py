@@ -87,6 +87,7 @@ def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> in
 
 
 def _rbm(model: GaussianRBM, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:
+    """Widths, shifts and recursions of an RBM at a finite learning rate."""
     groups = tuple(group for group in groups if group.center > 0)
     x, hidden = np.array([group.center for group in groups]), {"sigma_h2": model.sigma_h2}
     relaxation = evaluate(symbolic.rbm_relaxation, x, x, model.mu2, rate, numbers=hidden)
@@ -131,6 +132,7 @@ def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: 
 
 
 def _teacher_student(model: TeacherStudent, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:
+    """Widths, shifts and recursions of a linear teacher and student; quenched inputs scatter."""
     size = model.num_modes
     highest = 2.0 / (1.0 + (size + 1) / batch)
     if rate >= highest:
@@ -149,6 +151,7 @@ def _teacher_student(model: TeacherStudent, groups: tuple[LevelGroup, ...], rate
 
 
 def _two_layer(model: TwoLayerLinear, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:
+    """Widths and recursions of two linear layers."""
     levels = model.fixed_point
     rates = evaluate(
         symbolic.two_layer_rate, levels[:, None], levels[None, :], model.balance, trained=model.trained
@@ -184,6 +187,7 @@ def _two_layer_stable(rates: np.ndarray, rate: float, batch: int) -> bool:
 
 
 def _matrix_dyson(model: MatrixDyson, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:
+    """Widths, shifts and recursions of a matrix Ornstein-Uhlenbeck process, without modes that stand still."""
     rates, noise2 = np.array(model.rate), np.array(model.noise2)
     if (rates * rate >= 2).any():
         fail("learning_rate", f"must be below {2 / rates.max():.4g}, or the matrix diverges", rate)

@@ -89,6 +89,7 @@ def _cached(
     make: Callable[..., Theory], model: Model, learning_rate: float, batch_size: int, optimizer: str | Optimizer,
     sampling: str, updates_per_epoch: int | None, tolerance: float, seed: int, progress: Progress | None,
 ) -> Theory:  # fmt: skip
+    """The theory by ``make``, with checked arguments that can be the key of a cache."""
     check_model(model)
     chosen = as_optimizer(optimizer)
     if chosen.schedule != "constant":
@@ -136,6 +137,7 @@ def _best(
     key: ByIdentity, learning_rate: float, batch_size: int, optimizer: Optimizer, updates_per_epoch: int | None,
     tolerance: float, seed: int, aside: _Aside,
 ) -> Theory:  # fmt: skip
+    """The closed form where there is one, linear noise elsewhere."""
     found = None
     if optimizer.plain and updates_per_epoch is None:
         found = closed_form(key.model, learning_rate=learning_rate, batch_size=batch_size, tolerance=tolerance)

@@ -107,8 +107,10 @@ def _is_fixed(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) ->
 
 
 def _newton(update: FlatUpdate, state: np.ndarray, decay: float, seed: int) -> FixedPoint:
+    """Fixed point of the mean update by Newton's method with measured slopes, and its error."""
     num = update.num_weights
     state = _settle_memory(update, state, seed)
+    # where all weights are zero, steps and tolerance refer to a weight of 1e-3
     scale = max(float(np.abs(state[:num]).max()), 1e-3)
     for step in range(_NEWTON_STEPS):
         slope = measure_slope(update, state, draws=_draws(update, _SLOPE_SAMPLES), seed=seed + 17 * step)

@@ -52,7 +52,7 @@ _SCALING_DRAWS = 256  # in each block, for the total variance only
 _SCALING_ALLOWED = 5.0  # standard errors of the total variance
 _ROUNDS = 3  # each with four times the samples of the previous one
 _WANTED_ERROR = 0.03  # relative, of s² of any group; the error of the temperature, over all groups, is smaller
-_MULTIPLICATIVE_DRAWS = 2**15
+_MULTIPLICATIVE_DRAWS = 2**15  # a variance from so many has a relative error of √(2/2¹⁵) = 0.8%
 _MULTIPLICATIVE_ROUNDS = 12  # at most: the series in T is geometric, and grows where it has not settled by then
 _SLOW = 1.0  # times the norm of the difference of two halves of the draws: rates below are examined one by one
 _FLAT = 5.0  # standard deviations by which the rate of a flat direction may differ from zero
@@ -141,6 +141,7 @@ def linear_noise(
 
 @lru_cache(maxsize=64)
 def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: int) -> Moments:
+    """Everything that is measured at a fixed point, with 4^level times the samples."""
     model, grow = key.model, 4**level
     update = _measurable(key, check_count("batch_size", batch_size), decay, seed)
     point = _point(key, batch_size, decay, seed)

@@ -40,6 +40,7 @@ def tabulated(model: Model) -> Measured | None:
 
 
 def _same(stored: dict, own: dict) -> bool:
+    """Whether two descriptions of a model lead to the same response."""
     keys = {key for key in (*stored, *own) if key not in _WITHOUT_CONSEQUENCE}
     stored = {"chains": "persistent", **stored}
     for key in keys:

@@ -129,6 +129,8 @@ def _compiled_advance() -> Callable[..., ChunkState]:
 def _advance(
     program: Program, setting: Setting, keys: Array, state: ChunkState, first: Array, last: Array, observed: Array
 ) -> ChunkState:
+    """The state of a chunk after updates ``first`` to ``last``, marked for divergence if it is observed then."""
+
     def advance(shared: tuple, each: tuple[Array, ChunkState]) -> ChunkState:
         setting, first, last, observed = shared
         keys, state = program.layout.enter(each)
@@ -141,6 +143,7 @@ def _advance(
 
 
 def _update(program: Program, setting: Setting, keys: Array, step: Array, state: ChunkState) -> ChunkState:
+    """One update of all replicas of a chunk; diverged ones stand still."""
     layout = program.layout
     if layout.check_every == 1:
         state = _mark_failed(program, state, step)

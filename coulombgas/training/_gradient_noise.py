@@ -82,6 +82,7 @@ class GradientDraws:
             self._scatter += float(np.vdot(before, exact - mean))
 
     def _named(self, gradient: Any) -> Iterator[tuple[str, np.ndarray]]:
+        """Names and arrays of a gradient, in the forms that frameworks return."""
         if self._module and isinstance(gradient, list | tuple):  # the form returned by torch.autograd.grad
             if len(gradient) != len(self._names):
                 gave = f"{len(gradient)} array{'s' * (len(gradient) != 1)}"

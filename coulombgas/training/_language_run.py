@@ -262,6 +262,7 @@ class _Run:
                 old.unlink()
 
     def _load(self, like: LanguageState) -> tuple[LanguageState, int]:
+        """State and step of the checkpoint, checked against this run."""
         source = self.directory / _CHECKPOINT
         document = read_json(source, what="checkpoint", inside=self.directory)
         check_document(document, _SCHEMA, str(source), _AFRESH)

@@ -124,6 +124,7 @@ def _finished(target: Path, paths: Sequence[Path]) -> xr.Dataset:
 
 
 def _may_go_on(target: Path, paths: Sequence[Path], resume: bool) -> None:
+    """Raise unless the interrupted merge is of the same stores and is to be resumed."""
     if not resume:
         raise InputError(
             f"`out` {str(target)!r}: an interrupted merge is waiting there: give --resume to go on with it or "
@@ -141,6 +142,7 @@ def _settings(part: xr.Dataset) -> tuple:
 
 
 def _no_setting_twice(groups: list[tuple]) -> None:
+    """Raise for a setting in two groups of stores."""
     seen: set = set()
     for settings in groups:
         repeated = seen & set(settings)
@@ -154,6 +156,7 @@ def _no_setting_twice(groups: list[tuple]) -> None:
 
 
 def _configuration(part: xr.Dataset) -> dict:
+    """What stores must agree on to be merged, by name."""
     config = _config(part)
     training = {key: value for key, value in config.get("training", {}).items() if key not in _PER_STORE}
     model = config.get("model", {})
@@ -183,6 +186,7 @@ def _must_agree(first: xr.Dataset, other: xr.Dataset, first_name: str, name: str
 
 
 def _join_replicas(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
+    """The replicas of several stores of one setting, in order; raises for one that is in two."""
     if len(parts) == 1:
         return parts[0]
     seen: dict[int, str] = {}

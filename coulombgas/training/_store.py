@@ -235,6 +235,7 @@ def _short(value: Any) -> str:
 
 
 def _create_arrays(path: Path, template: xr.Dataset, chunk: int) -> None:
+    """Create the coordinates and the empty arrays of a store, one setting and ``chunk`` replicas to a chunk."""
     import zarr
 
     coordinates = template.drop_vars(list(template.data_vars)).assign_attrs({EVERY_CHUNK: True})

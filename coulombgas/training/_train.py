@@ -179,6 +179,7 @@ def _only_one(out: Path) -> Any:
 
 
 def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
+    """Train all tasks and return their spectra without a store."""
     template = _template(plan)
     arrays = {str(name): np.zeros(variable.shape, variable.dtype) for name, variable in template.data_vars.items()}
 
@@ -199,6 +200,7 @@ def _in_memory(plan: Plan, progress: Progress | None) -> xr.Dataset:
 def _on_disk(
     plan: Plan, out: Path, overwrite: bool, resume: bool, checkpoint_seconds: float, progress: Progress | None
 ) -> xr.Dataset:
+    """Train what a store lacks, chunk by chunk, and publish it when complete."""
     template, chunks = _template(plan), None
     if is_first():
         chunks, finished = claim(out, identity=plan.identity(), resume=resume, overwrite=overwrite)

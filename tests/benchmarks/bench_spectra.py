@@ -17,8 +17,9 @@ from _timing import best_of, table
 from scipy.linalg import eigvalsh_tridiagonal
 from scipy.optimize import minimize_scalar
 
+from coulombgas.laws import mp_density
 from coulombgas.networks import analyse, find_spikes, fit_repulsion
-from coulombgas.spectra import layer_spectrum, mp_density, number_variance, rigidity, spacing_ratio, unfold
+from coulombgas.spectra import layer_spectrum, number_variance, rigidity, spacing_ratio, unfold
 
 TRUTH = 0.3
 

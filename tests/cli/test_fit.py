@@ -35,7 +35,7 @@ def test_json_and_outputs(tmp_path, capsys):
     assert document["scaling"] is None
     assert json.loads((out / "fit.json").read_text())["settings"] == document["settings"]
     assert (out / "fit.nc").stat().st_size > 0
-    assert "The spectra say T = " in (out / "report.html").read_text()
+    assert "The spectra give T = " in (out / "report.html").read_text()
     assert main(["fit", source, "--out", str(out)]) == 2
     assert "exists" in capsys.readouterr().err
 

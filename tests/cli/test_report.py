@@ -50,3 +50,14 @@ def test_kinds(run, tmp_path):
     (tmp_path / "fit").mkdir()
     (tmp_path / "fit" / "fit.nc").touch()
     assert kind_of(str(tmp_path / "fit")) == "fit"
+
+
+@pytest.mark.parametrize("command", ["report", "fit", "spectra"])
+@pytest.mark.parametrize("name", ["empty.npz", "empty.nc", "empty.pt"])
+def test_an_empty_file_is_called_empty_by_every_command(tmp_path, capsys, command, name):
+    """A download that stopped at once: one word for it, whatever the command and the format of the name."""
+    (tmp_path / name).touch()
+    out = ["--out", str(tmp_path / "page.html")] if command == "report" else []
+    assert main([command, str(tmp_path / name), *out]) == 2
+    said = capsys.readouterr().err
+    assert f"{name}: the file is empty: copy or download it again." in said

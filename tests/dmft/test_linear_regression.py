@@ -5,7 +5,7 @@ import pytest
 
 from coulombgas.dmft import LinearRegression, OnePassSGD, compare, decompose, quadrature, simulate, solve
 from coulombgas.dmft._linear_regression import mini_batch_gain
-from coulombgas.dmft._marchenko_pastur import marchenko_pastur_nodes
+from coulombgas.laws import mp_nodes
 
 DISCRETE = [
     {"samples_per_dimension": 2.0, "learning_rate": 0.3},
@@ -64,7 +64,7 @@ def test_limit_diverges_at_the_interpolation_threshold():
 
 
 def test_nodes_integrate_polynomials_exactly():
-    eigenvalue, weight = marchenko_pastur_nodes(0.7, 12)
+    eigenvalue, weight = mp_nodes(0.7, 12)
     np.testing.assert_allclose([weight.sum(), weight @ eigenvalue], [1, 1 + 1 / 0.7], rtol=1e-13)
 
 
@@ -164,7 +164,7 @@ def test_the_stability_bounds_are_where_the_modes_start_to_grow(method):
 def test_mini_batch_gain_is_the_sum_of_the_pulse_response(values):
     """Independent route: iterate the modes of the queries after a unit pulse and add the squares."""
     system = LinearRegression(samples_per_dimension=1.8, learning_rate=0.2, **values)
-    eigenvalue, weight = marchenko_pastur_nodes(1.8, 400)
+    eigenvalue, weight = mp_nodes(1.8, 400)
     beta, state, before, total = system.momentum, 0.2 + 0 * eigenvalue, 0 * eigenvalue, 0.0
     for _ in range(4000):
         ahead = state + beta * (state - before)

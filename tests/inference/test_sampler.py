@@ -1,11 +1,16 @@
 """The batched sampler against a posterior known in closed form."""
 
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.infer.hmc import hmc
 from scipy import stats
 
 from coulombgas._checks import InputError
-from coulombgas.inference import sample_batch
+from coulombgas.inference import _sampler, sample_batch
 from coulombgas.inference._programs import WIDE, SettingEnergies, common_temperature
 from coulombgas.inference._sampler import _compiled, _Options, padded_size
 
@@ -13,6 +18,7 @@ from coulombgas.inference._sampler import _compiled, _Options, padded_size
 OPTIONS = {"num_chains": 4, "num_warmup": 400, "num_draws": 1000}
 
 
+MOVED = ("z", "z_grad", "potential_energy")
 GROUPS = 8  # as every fit pads them
 
 
@@ -93,20 +99,57 @@ def test_bad_counts_are_named(name):
         sample_batch(common_temperature, data, initial, **{**OPTIONS, name: 0})
 
 
+def cliff(z):
+    """A Gaussian with a wall so steep that the momentum behind it has no finite kinetic energy."""
+    return z @ z / 2 + jnp.where(z[1] > 4, 1e209 * (z[1] - z[0]), 0.0)
+
+
+def test_numpyro_takes_an_energy_of_minus_infinity_and_the_guard_takes_the_step_back():
+    """Plain NumPyro with a dense mass matrix; when this fails because a release mends it, the guard can go."""
+    mass, momentum = np.array([[1.0, 2.0], [2.0, 10.0]]), np.array([1e210, -1e210])
+    start, kernel = hmc(cliff, algo="NUTS")
+    fixed = {"adapt_step_size": False, "adapt_mass_matrix": False, "dense_mass": True, "max_tree_depth": 5}
+
+    @jax.jit
+    def chain(state, guarded):
+        def step(old, _):
+            new = kernel(old)
+            kept = _sampler._stay_if_lost(old, new)
+            moved = {
+                name: jnp.where(guarded, getattr(kept, name), getattr(new, name)) for name in (*MOVED, "diverging")
+            }
+            return new._replace(**moved), moved
+
+        return jax.lax.scan(step, state, length=200)[1]
+
+    with _sampler.on_the_processor():
+        if float(jax.jit(jnp.dot)(mass @ momentum, momentum)) != -np.inf:
+            pytest.skip("this processor does not fuse multiplication and addition, so that the sum is no number")
+        state = start(
+            jnp.zeros(2), 0, step_size=1.5, inverse_mass_matrix=jnp.asarray(mass), rng_key=jax.random.key(0), **fixed
+        )  # fmt: skip
+        plain, guarded = (jax.tree.map(np.asarray, chain(state, flag)) for flag in (False, True))
+    lost = int(np.argmax(plain["potential_energy"] > 1e200))
+    assert plain["potential_energy"][lost] > 1e200, "NumPyro no longer takes such a step: `_stay_if_lost` can go"
+    assert not plain["diverging"][lost]
+    assert (plain["z"][lost:] == plain["z"][lost]).all()
+    assert plain["diverging"][lost + 1 :].all()
+    assert guarded["diverging"][lost]
+    assert guarded["potential_energy"].max() < 100
+    assert len(np.unique(guarded["z"][lost:], axis=0)) > 10
+
+
 def test_a_chain_does_not_follow_an_impossible_rise():
-    from typing import NamedTuple
-
-    from coulombgas.inference._sampler import _stay_if_lost
-
     class State(NamedTuple):
         z: float
         z_grad: float
         potential_energy: float
         diverging: bool
 
+    assert State._fields[:3] == MOVED
     old = State(0.0, 0.1, 5.0, False)
     for energy, moves in ((4.0, True), (900.0, True), (1e200, False), (float("nan"), False), (float("inf"), False)):
-        found = _stay_if_lost(old, State(1.0, 0.2, energy, False))
+        found = _sampler._stay_if_lost(old, State(1.0, 0.2, energy, False))
         assert bool(found.diverging) is not moves
         assert float(found.z) == (1.0 if moves else 0.0)
         assert float(found.potential_energy) == (energy if moves else 5.0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from coulombgas import InputError
+from coulombgas.laws import mp_density, mp_edges
 from coulombgas.networks import fit_bulk
 from coulombgas.networks._bulk import bulk_potential, spike_strength
-from coulombgas.spectra import mp_density, mp_edges
 
 VARIANCE = 0.3
 

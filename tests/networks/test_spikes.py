@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from coulombgas.networks import find_spikes
-from coulombgas.networks._edge import edge_log_density, edge_log_survival, edge_quantile
 from coulombgas.networks._spikes import outlier_sd
 from coulombgas.spectra import layer_spectrum
 
@@ -118,28 +117,6 @@ def test_outliers_scatter_as_predicted():
         assert np.std(tops) == pytest.approx(predicted, rel=0.16)
         place = rows * (1 + strength) * (1 + columns / rows / strength)
         assert np.mean(tops) == pytest.approx(place, rel=0.02)
-
-
-def test_edge_table_is_tracy_widom():
-    from coulombgas._precision import x64
-    from coulombgas.laws import TracyWidom
-
-    s = np.array([-4.0, -1.2, 0.3, 2.0])
-    with x64():
-        law = TracyWidom(beta=1)
-        np.testing.assert_allclose(edge_log_density(s), law.log_prob(s), atol=1e-4)
-        np.testing.assert_allclose(np.exp(edge_log_survival(s)), 1 - np.asarray(law.cdf(s)), atol=1e-6)
-    assert edge_quantile(0.05) == pytest.approx(0.9793, abs=1e-3)  # Bejan 2005, table of quantiles
-    assert edge_quantile(0.01) == pytest.approx(2.0234, abs=1e-3)
-    assert np.all(np.diff(edge_log_survival(np.linspace(0, 40, 100))) < 0)
-
-
-@pytest.mark.parametrize("s", [12.1, 14.0, 30.0])
-def test_beyond_the_table_the_edge_falls_off_as_tracy_widom_does(s):
-    """1 − F₁ → exp(−2s^{3/2}/3)/(4√π s^{3/4}), to relative corrections s^{−3/2}; the density is √s times that."""
-    tail = -2 / 3 * s**1.5 - 0.75 * np.log(s) - np.log(4 * np.sqrt(np.pi))
-    assert float(edge_log_survival(s)) == pytest.approx(tail, abs=1.5 * 12**-1.5)
-    assert float(edge_log_density(s)) == pytest.approx(tail + 0.5 * np.log(s), abs=1.5 * 12**-1.5)
 
 
 def narrow(rng, rows, columns, strengths):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from coulombgas.laws import mp_cdf, mp_edges
 from coulombgas.networks import Independence, analyse_layer, departing_test, fit_structure
 from coulombgas.networks._population import AUTOREGRESSIVE, LOG_NORMAL, Population, generalised_law
-from coulombgas.spectra import layer_spectrum, mp_cdf, mp_edges
+from coulombgas.spectra import layer_spectrum
 
 ONE = Population(np.ones(1), np.ones(1))
 

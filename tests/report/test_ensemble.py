@@ -34,13 +34,13 @@ def page(tmp_path, *settings, **options):
 
 def test_one_setting_answers_in_its_first_sentence(tmp_path):
     html = page(tmp_path, setting())
-    assert re.search(r"The spectra say T = 0\.0012\d*, with 95% probability between 0\.001\d+ and 0\.001\d+", html)
-    assert "which holds α/B = 0.00125" in html
+    assert re.search(r"The spectra give T = 0\.0012\d*, with 95% probability between 0\.001\d+ and 0\.001\d+", html)
+    assert "an interval that contains α/B = 0.00125" in html
 
 
 def test_a_miss_is_called_a_miss(tmp_path):
     html = page(tmp_path, setting(inferred=0.002))
-    assert "which misses" in html
+    assert "an interval that misses" in html
     assert "truth outside" in html
     assert 'class="flag"' in html
 

@@ -54,7 +54,7 @@ def test_one_recording_has_its_temperature_in_headline_and_cards(tmp_path):
     network_report(cg.analyse(network(relaxation=np.inf)), tmp_path / "free.html")
     free = (tmp_path / "free.html").read_text(encoding="utf-8")
     assert "No temperature (sgd, α = 0.1, B = 8): of 1 groups of levels 1 diffuse without end" in free
-    assert "in equilibrium, held" not in free
+    assert "in equilibrium, fluctuating" not in free
 
 
 def test_charts_show_what_was_measured(rule):

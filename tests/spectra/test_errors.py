@@ -5,10 +5,9 @@ import pytest
 from scipy import stats
 
 from coulombgas import InputError
+from coulombgas.laws import mp_cdf, mp_edges
 from coulombgas.spectra import (
     level_groups,
-    mp_cdf,
-    mp_edges,
     number_variance,
     number_variance_curve,
     rigidity,

@@ -2,18 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.linalg import eigvalsh_tridiagonal
 
 from coulombgas import InputError
+from coulombgas.laws import mp_edges
 from coulombgas.spectra import (
     RATIO_MEANS,
     layer_spectrum,
     localisation,
-    mp_cdf,
-    mp_density,
-    mp_edges,
-    mp_quantile,
     number_variance,
     number_variance_curve,
     rigidity,
@@ -170,21 +166,6 @@ def test_outliers_are_left_out_at_both_ends():
     levels = np.concatenate([[-50.0], np.sort(np.random.default_rng(0).uniform(0, 1, 200)), [30.0, 60.0]])
     assert unfold(levels).kept == slice(1, 201)
     assert unfold(levels, outliers=(1, 2)).kept == slice(1, 201)
-
-
-def test_marchenko_pastur_functions_agree_with_each_other_and_with_the_law():
-    from coulombgas._precision import x64
-    from coulombgas.laws import MarchenkoPastur
-
-    law = (0.7, 200.0, 60.0)
-    lower, upper = mp_edges(*law)
-    x = np.linspace(lower, upper, 9)
-    mass = [quad(lambda t: float(mp_density(np.array(t), *law)), lower, end)[0] for end in x]
-    np.testing.assert_allclose(mp_cdf(x, *law), mass, atol=1e-7)
-    np.testing.assert_allclose(mp_quantile(mp_cdf(x, *law), *law), x, rtol=1e-5)
-    with x64():
-        other = MarchenkoPastur.of_matrix(200, 60, std=float(np.sqrt(0.7)))
-        np.testing.assert_allclose(mp_density(x[1:-1], *law), np.exp(other.log_prob(x[1:-1])), rtol=1e-9)
 
 
 def test_edges_of_the_key_matrix_of_the_papers():

@@ -96,6 +96,7 @@ def test_paths_reflect_from_walls():
     ("call", "message"),
     [
         (lambda: FokkerPlanck(["x", "y"], 1, ["x", "y"]).spectrum(), "does not confine"),
+        (lambda: FokkerPlanck(["-x + 6*y", "-y - 6*x"], 1, ["x", "y"]).spectrum(), "or rotates them about five"),
         (lambda: FokkerPlanck(["-x", "-y"], [[1, 1], [0, 1]], ["x", "y"]).spectrum(), "independent for the two"),
         (lambda: FokkerPlanck(["-x", "-y"], [[1, 0], [0, 0]], ["x", "y"]).spectrum(), "noise positive"),
         (lambda: FokkerPlanck(["-x", "-y"], "g", ["x", "y"]).spectrum(), "missing g"),

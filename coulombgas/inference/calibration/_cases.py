@@ -113,6 +113,8 @@ def repeat(tree: Any, num: int) -> Any:
 
 
 def _of_catalogue(model: PaperModel, size: int, gap: float, prior: Mapping[str, Any]) -> Case:
+    """The case of one of the models of the papers, sampled as by a fit."""
+
     def own(data: Observations) -> None:
         model.program(data, scale_prior() | dict(prior))
 
@@ -139,6 +141,7 @@ def _example(model: PaperModel, size: int) -> np.ndarray:
 
 
 def _own_program(program: Program, template: Any, prior: Mapping[str, Any]) -> Case:
+    """The case of a user's program: data from its observed sites, conditioned on in the fit."""
     with Reprior(prior):
         sites = trace(seeded(program, jax.random.key(0))).get_trace(template)
     latent = [name for name, site in sites.items() if site["type"] == "sample" and not site["is_observed"]]
@@ -229,6 +232,7 @@ def _scaling_case(replicas: int, prior: Mapping[str, Any]) -> Case:
 
 
 def _joint_case(replicas: int, prior: Mapping[str, Any]) -> Case:
+    """The scaling rule of all settings at once, from energies of two level groups in each."""
     rule, num, groups = _rule(), len(_SETTINGS), 2
     freedom = np.broadcast_to([1.0 * replicas, 2.0 * replicas], (num, groups))
     energies = SettingEnergies(freedom, freedom, np.broadcast_to([1.0, 0.5], (num, groups)), freedom > 0)

@@ -115,6 +115,7 @@ def _settings(model: Model, theory: Theory) -> Callable[[np.ndarray], list[Setti
 
 
 def _setting(model: Model, theory: Theory, levels: np.ndarray) -> SettingData:
+    """Simulated levels in the form in which a fit gets those of a file."""
     record = Record(
         path="simulated", model=model, model_name=model.name, learning_rate=theory.learning_rate,
         batch_size=theory.batch_size, optimizer=Optimizer(), sampling="with-replacement", updates_per_epoch=None,

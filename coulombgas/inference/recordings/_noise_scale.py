@@ -55,6 +55,7 @@ def noise_scale(training: RecordedTraining | None, records: slice = slice(None))
 
 
 def _fieller(above: np.ndarray, below: np.ndarray) -> Interval | None:
+    """Ratio of two means with Fieller's interval, from blocks; None where the denominator is not positive."""
     num = min(_MOST_BLOCKS, len(above) // 2)
     blocks = np.array([
         [a.mean(), b.mean()] for a, b in zip(np.array_split(above, num), np.array_split(below, num), strict=True)

@@ -231,6 +231,7 @@ def _warnings(
     rate: Interval, alpha: float, batch: int, target: int, rule: ScalingRule | None, scale: NoiseScale | None,
     exponents: Any, name: str,
 ) -> Iterator[str]:  # fmt: skip
+    """What speaks against the new learning rate: range of the rule, stability, distance, lack of evidence."""
     if scale is not None and target > scale.value.upper:
         yield (
             f"outside the range of the rule: {target} is beyond the gradient noise scale of {scale.value.mean:.3g} "

@@ -95,6 +95,7 @@ def _of_runs(runs: tuple[RecordedRun, ...], options: dict[str, Any]) -> ScalingR
 
 
 def _remarks(runs: Sequence[RecordedRun], used: Sequence[RecordedRun]) -> Iterator[str]:
+    """Runs that are no part of the rule, groups that still drift, and batches beyond the gradient noise scale."""
     for run in runs:
         if run not in used and not all(adaptive(each) for each in runs):
             yield f"{run.path} is no part of the rule: {run.dynamics.why_no_rate}"

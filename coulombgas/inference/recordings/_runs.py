@@ -114,6 +114,7 @@ def measure_runs(
 def _run(
     spectra: NetworkSpectra, chosen: Window, tables: Mapping[str, tuple[np.ndarray, np.ndarray]], counts: dict[str, int]
 ) -> RecordedRun:
+    """The motion of every matrix of one run, its temperature and its gradient noise scale."""
     layers = []
     for name, (levels, steps) in tables.items():
         count = min(counts[name], levels.shape[1])
@@ -131,6 +132,7 @@ def _own(given: Mapping[str, Sequence[Any]], index: int) -> dict[str, Any]:
 
 
 def _window(spectra: NetworkSpectra, after: int | None, given: dict[str, Any]) -> Window:
+    """Records that are used, with what is known of the optimiser; what the caller gave comes first."""
     if len(spectra.steps) < 3:
         where = ", ".join(spectra.source) or "a recording"
         raise InputError(f"{where}: {len(spectra.steps)} of the records have known steps, at least three are needed.")

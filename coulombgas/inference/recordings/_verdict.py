@@ -1,4 +1,4 @@
-"""One plain sentence: T ∝ α/B holds, does not hold, or is undecided, and which data would decide."""
+"""One plain sentence: T ∝ α/B holds, does not hold, or cannot be told, and which data would tell."""
 
 from collections.abc import Sequence
 
@@ -20,41 +20,47 @@ def judge(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], fit: Scaling
     if runs and all(adaptive(run) for run in runs):
         return None, (
             "cannot be told: Adam divides each gradient by its own size, so that these trainings have no temperature "
-            "α/B to obey a linear rule; the rule of Adam is the square root, α ∝ √B, and `coulombgas rescale` uses it"
+            "α/B that could follow a linear rule; the rule of Adam is the square root, α ∝ √B: see `coulombgas rescale`"
         )
     settings = {(run.dynamics.effective_rate, run.dynamics.batch_size) for run in used}
     if len(settings) < 2:
         return None, f"cannot be told: {_missing(runs, used, len(settings))}"
     if fit is None:
-        return None, "cannot be told: no group of levels has its noise measured in all runs; the layers say why"
+        return (
+            None,
+            "cannot be told: no group of levels has its noise measured in all runs; each layer's statement says why",
+        )
     exponents = {"learning rate": fit.alpha_exponent, "batch size": fit.batch_exponent}
     known = {name: value for name, value in exponents.items() if value is not None}
     if not known:
-        return None, "cannot be told: learning rate and batch size change together; vary one of them alone in some run"
+        return (
+            None,
+            "cannot be told: learning rate and batch size change together; vary one of them alone in at least one run",
+        )
     return _by_exponents(fit, known, len(settings), [name for name in exponents if name not in known])
 
 
 def _by_exponents(
     fit: ScalingFit, known: dict[str, Interval], settings: int, missing: list[str]
 ) -> tuple[bool | None, str]:
+    """Whether the linear rule holds (None if undecided), and a sentence, from exponents and scatter."""
     shown = ", ".join(f"{name} {_text(value)}" for name, value in known.items())
-    shown = f"exponents of 1 are the linear rule, found are {shown}, scatter {_text(fit.scatter)}"
+    shown = f"the linear rule has exponents of 1, found are {shown}, scatter {_text(fit.scatter)}"
     p_value = _distance(fit)
     if p_value < FALSE_ALARM:
         return False, f"does not hold: {shown}; p = {p_value:.1g}"
     if fit.scatter.lower > _LARGE_SCATTER:
-        return False, f"does not hold: runs scatter about any power of learning rate and batch size; {shown}"
+        return False, f"does not hold: the runs scatter about every power law in learning rate and batch size; {shown}"
     wide = [name for name, value in known.items() if value.lower < 1 - _OTHER or value.upper > 1 + _OTHER]
     if wide:
         need = " and ".join(wide)
         return None, (
             f"cannot be told: {shown}; {settings} settings do not exclude another rule for the {need}: more settings, "
-            f"a wider range of {need} (a factor 8 at least) or longer recordings would tell"
+            f"a wider range of {need} (a factor of at least 8) or longer recordings would decide"
         )
     if missing:
         return None, (
-            f"holds in the {next(iter(known))}, cannot be told in the {missing[0]}: {shown}; vary the {missing[0]} as "
-            "well"
+            f"holds in the {next(iter(known))}, cannot be told in the {missing[0]}: {shown}; vary the {missing[0]} too"
         )
     return True, f"holds: {shown}"
 
@@ -68,7 +74,7 @@ def _missing(runs: Sequence[RecordedRun], used: Sequence[RecordedRun], settings:
         return f"{unknown[0].path} {why}"
     if settings == 1 and len(used) > 1:
         return "all runs have one setting; record others, at least three that vary learning rate and batch size"
-    return "one setting has nothing to be compared with; record at least three that vary learning rate and batch size"
+    return "one setting cannot be compared with anything; record at least three that vary learning rate and batch size"
 
 
 def _distance(fit: ScalingFit) -> float:

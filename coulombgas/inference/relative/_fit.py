@@ -161,6 +161,7 @@ def _astray(setting: LevelData, found: np.ndarray | None, modes: np.ndarray) -> 
 
 
 def _sentences(usable: Usable, agreement: Agreement) -> tuple[str, ...]:
+    """Warnings about all settings: levels left out, and variances without a common factor."""
     found = list(usable.warnings)
     left_out = usable.modes[list(agreement.left_out)]
     if len(left_out):

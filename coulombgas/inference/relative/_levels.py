@@ -8,12 +8,12 @@ import numpy as np
 from coulombgas._checks import InputError, check_count, check_finite_array, check_positive
 
 FEWEST_REPLICAS = 3
-_FEW_REPLICAS = 20
+_FEW_REPLICAS = 20  # below, the share of the replicas that may be left out is less than one
 _IMPOSSIBLE_WIDTHS = 30.0  # from the median: no law with such a width gives such a level
 _MAX_EXCLUDED = 0.05  # of the replicas
 _APART = 5.0  # widths of a gap between replicas at two fixed points
 _WALL_WIDTHS = 3.0  # of a level's mean from 0
-_WALL_SLOPE = 0.5
+_WALL_SLOPE = 0.5  # of log mean against log width over settings: 0 far from the wall, 1 for levels that scale with T
 
 
 class LevelData(NamedTuple):
@@ -89,6 +89,7 @@ def name_levels(which: np.ndarray) -> str:
 
 
 def _checked(setting: LevelData) -> LevelData:
+    """The setting with checked numbers and shape; errors name its source."""
     path = str(setting.path)
     try:
         learning_rate = check_positive("learning_rate", setting.learning_rate)

@@ -44,6 +44,7 @@ def fit_relative_settings(
 
 
 def _setting(record: Record, fit: RelativeFit, index: int, reason: str) -> SettingFit:
+    """One setting as the result of a fit, with a temperature relative to the first."""
     own = fit.settings[index]
     draws = np.exp(own.log_draws)
     constant = not np.ptp(draws)

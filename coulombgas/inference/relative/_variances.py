@@ -20,6 +20,7 @@ from scipy import optimize, special
 # measured variance of u² of one Gaussian level has the relative error √(14/replicas), about 1/2 at 50
 _GAUSSIAN_REPLICAS = 50
 _POOLED_REPLICAS = 100
+# below, a variance of u² under the Gaussian value 2 may be chance, and at least 2 is taken
 _FEW_REPLICAS = 50
 # shrinkage of correlations before weights are chosen, per mode and replica: weights must not fit noise
 _CAUTION = 10.0
@@ -100,6 +101,7 @@ def _mean(matrices: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
 
 
 def _setting(levels: np.ndarray, own: np.ndarray, pooled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unbiased log variances of the levels of one setting, and their covariance."""
     num = len(levels)
     shape = (num * own + _POOLED_REPLICAS * pooled) / (num + _POOLED_REPLICAS)
     # a setting that happens to lack the rare large deviations takes the pooled shape

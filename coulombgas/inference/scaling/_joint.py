@@ -120,6 +120,7 @@ def fit_jointly(
 def _collect(
     settings: Sequence[SettingData], curves: Sequence[ResponseCurve] | None, fits: Sequence[SettingFit]
 ) -> JointSettings:
+    """The data of the joint program: energies, response tables and starting values, padded."""
     energies = setting_energies(settings, curves)
     groups, num = energies.energy.shape[1], len(settings)
     if curves is None:

@@ -194,6 +194,7 @@ def initial_rule(mean: np.ndarray, rule: RuleData) -> dict[str, np.ndarray]:
 
 
 def _remarks(identified: tuple[bool, bool], alpha: np.ndarray, batch: np.ndarray) -> tuple[str, ...]:
+    """Exponents that are taken as 1 and why, and whether there are settings enough for a scatter."""
     found = []
     for name, values, what, free in zip(
         _EXPONENTS, (alpha, batch), ("learning rate", "batch size"), identified, strict=True

@@ -234,6 +234,7 @@ def _by_nuts(model: PaperModel, data: Observations, start: dict, options: dict) 
 
 
 def _group_fit(model: PaperModel, problem: GroupProblem, sites: dict, divergences: int) -> GroupModelFit:
+    """Draws in the units of the eigenvalue, with summaries and diagnostics."""
     draws = {name: restore(model, name, value, problem.data) for name, value in sites.items()}
     worst = max(r_hat(value) for value in draws.values())
     setting = problem.setting

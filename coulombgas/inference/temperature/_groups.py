@@ -135,6 +135,8 @@ def _columns(table: np.ndarray, size: int) -> np.ndarray:
 
 
 def _energies(setting: SettingData, curve: ResponseCurve | None, size: int) -> SettingEnergies:
+    """Energies, degrees of freedom and predicted widths of the level groups, padded to ``size``."""
+
     def padded(values) -> np.ndarray:
         return np.pad(np.array(values, dtype=np.float64), (0, size - len(setting.groups)), constant_values=1.0)
 

@@ -60,6 +60,7 @@ def _levels(
     used: np.ndarray,
     rng: np.random.Generator,
 ) -> Iterator[LevelFit]:
+    """Each level group with draws of its width and its centre."""
     true = setting.theory.temperature
     ratios = np.ones(len(setting.groups)) if curve is None else curve.ratio(true)
     for group, width2, use, ratio in zip(setting.groups, draws, used, ratios, strict=True):

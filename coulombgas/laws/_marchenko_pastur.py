@@ -2,14 +2,17 @@ r"""The Marchenko-Pastur law in plain NumPy, for real-valued row counts: for the
 
 X = WᵀW with W of shape M×N, M ≥ N, independent entries of variance v. With r = N/M and x = M v (1 + r + 2√r cos φ) the
 law (ALP24, arXiv:2407.16427, (79)) is elementary in φ; φ = 0 is the upper edge, φ = π the lower one.
+
+:class:`MarchenkoPastur` is the same law as a NumPyro distribution, computed from the expression of
+:mod:`coulombgas.symbolic`. These functions are a second copy because readers of spectra need neither JAX nor a
+compilation per shape; a test holds the two to each other.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Numeric: TypeAlias = np.ndarray | np.floating | float | int
-"""A number or an array of numbers."""
+from coulombgas._types import Numeric
 
 
 def mp_edges(variance: Numeric, rows: Numeric, columns: Numeric) -> tuple[float, float]:
@@ -59,3 +62,15 @@ def _upper_mass(angle: Numeric, ratio: Numeric) -> Any:
     inner = np.arctan2((1 - root) * np.sin(angle / 2), (1 + root) * np.cos(angle / 2))
     mass = (1 + ratio) * angle / (4 * ratio) - np.sin(angle) / (2 * root) - (1 - ratio) / (2 * ratio) * inner
     return 2 / np.pi * mass
+
+
+def mp_nodes(samples_per_dimension: float, num: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Nodes λ and weights w with :math:`\sum w f(\lambda) = \int \rho(\lambda)\,\lambda f(\lambda)\,d\lambda`.
+
+    ρ is the law of the eigenvalues of XᵀX/P (mean 1, edges :math:`(1 \pm \alpha^{-1/2})^2`). Gauss-Chebyshev nodes of
+    the second kind: exact for polynomials f of degree below 2 num - 1, for every α including 1.
+    """
+    angle = np.pi * np.arange(1, num + 1) / (num + 1)
+    ratio = samples_per_dimension
+    eigenvalue = 1 + 1 / ratio + 2 / np.sqrt(ratio) * np.cos(angle)
+    return eigenvalue, 2 / (num + 1) * np.sin(angle) ** 2
