@@ -278,7 +278,8 @@ _MOTION = (
 )  # fmt: skip
 _MATRIX = _of(
     "motion/test_level_noise", "isotropic_noise_is_measured_and_accepted", "anisotropic_noise_is_refused",
-    "few_levels_get_what_they_can", "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
+    "a_factor_two_between_levels_is_not_called_isotropic", "few_levels_get_what_they_can",
+    "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
 )  # fmt: skip
 _FORMS = ("tests/theory/test_closed_forms.py",)
 _MATRICES = ("tests/theory/test_matrices.py",)
@@ -356,6 +357,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "motion._stationarity": ("tests/motion/test_stationarity.py",),
     "motion._level_noise": _MATRIX,
     "motion._groups": _MATRIX,
+    "motion._isotropy": _MATRIX,
     "motion._moves_of_levels": _MATRIX,
     "motion._increments": _MOTION,
     "motion._propagation": _MOTION,
@@ -482,7 +484,7 @@ REASONS: dict[tuple[str, str], str] = {
         "which of two ways to the same product is taken: speed alone",
     ("theory._levels.level_curvature", "1 → 2"):
         "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
-    ("motion._groups.group_noise", "_MOVES_A_BLOCK * moves.span → _MOVES_A_BLOCK / moves.span"):
+    ("motion._groups.num_blocks", "_MOVES_A_BLOCK * moves.span → _MOVES_A_BLOCK / moves.span"):
         "open: the length of the blocks that errors come from where momentum makes moves span several records",
     ("networks._spikes._with_entries", "(place - value) / sd → (place - value) * sd"):
         "open: `test_large_entries_are_no_spikes` counts these chances; it is too slow for the plan and was not tried",

@@ -80,6 +80,11 @@ def write_document(path: str, document: dict, *, overwrite: bool) -> None:
         temporary.write_text(json.dumps(finite(document), indent=2) + "\n", encoding="utf-8")
 
 
+def _isotropy(motion) -> str:
+    found = motion.levels.isotropy
+    return "–" if found is None else {"isotropic": "yes", "anisotropic": "no", "unknown": "–"}[found.verdict]
+
+
 def _show(found) -> None:
     """Print the verdict, a table of all matrices of all runs, what has no numbers, and warnings."""
     from coulombgas.spectra import printable
@@ -94,7 +99,7 @@ def _show(found) -> None:
             motion = layer.motion
             cells = [cell for group in (motion.leading, motion.bulk) for cell in _group(group)]
             states = "/".join(dict.fromkeys(group.state.state for _, group in motion.groups)) or "–"
-            rows.append([run.label, printable(layer.name), *cells, "yes" if motion.isotropic else "no", states])
+            rows.append([run.label, printable(layer.name), *cells, _isotropy(motion), states])
         if not run.layers:
             heat = "–" if run.temperature is None else f"{run.temperature.mean:.3g}"
             rows.append([run.label, printable(run.path), "–", heat, "–", "–", "–", run.remark or "–"])

@@ -14,6 +14,11 @@ two records, and what neighbours do at a near-collision, is that of the matrix (
 long interval nor a close pair biases the result. Records so far apart that the levels have forgotten where they were
 are refused. :math:`\tilde T = g^2/\alpha` is
 the temperature in the units of the potential :math:`\tilde V`: T g̃² in the papers' words.
+
+K and g² are those of the updates as they are. Where an update goes a fraction αΩ̃ of the way to the fixed point, a noise
+that depends on x differs from its limit at α → 0 by about as much: for WᵀW, :math:`W' = (1 - \alpha)W + \sigma\eta`
+with M rows, the variance of an update is :math:`4(1 - \alpha)^2\sigma^2 x + 2M\sigma^4` at N = 1, not
+:math:`4\sigma^2 x`.
 """
 
 from collections.abc import Iterator
@@ -34,6 +39,8 @@ from ._regression import Estimate, estimate
 _GRID = 121
 _DRAWS = 4000
 _MEMORY = 0.02
+_LARGE_UPDATE = 0.05  # of the way to the fixed point; 95% bands of 8×3 Wishart matrices hold 0.93 at 0.025, 0.87 at 0.1
+_DEPENDS = 1.5  # largest over smallest noise from which it depends on the level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,19 +179,28 @@ def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarr
     steps = np.diff(grid) * (curves[:, 1:] + curves[:, :-1]) / 2
     potential = -np.concatenate([np.zeros((len(curves), 1)), np.cumsum(steps, axis=1)], axis=1)
     lowest = int(np.argmin(potential.mean(axis=0)))
-    fixed = _fixed_point(grid, curves, noise, alpha)
+    fixed, own = _fixed_point(grid, curves, noise, alpha), _band(noise)
     return MotionFit(
         grid=grid,
         drift=_band(curves),
         potential=_band(potential - potential[:, lowest : lowest + 1]),
-        noise=_band(noise),
+        noise=own,
         fixed_point=fixed,
         num_increments=moves.start.size,
         num_close=found.num_crowded,
         memory=found.memory,
         dispersion=found.drift.dispersion,
-        warnings=tuple(_warnings(moves, found, fixed, alpha)),
+        warnings=(*_warnings(moves, found, fixed, alpha), *_large_updates(fixed, own, alpha)),
     )
+
+
+def _large_updates(fixed: FixedPoint | None, noise: Band, alpha: float) -> Iterator[str]:
+    share = 0.0 if fixed is None else alpha * fixed.rate.mean
+    if share > _LARGE_UPDATE and noise.mean.max() > _DEPENDS * noise.mean.min():
+        yield (
+            f"an update goes {share:.0%} of the way to the fixed point: noise that depends on the level is that of "
+            "such updates, and differs from its limit at small learning rates by about as much"
+        )
 
 
 def _warnings(moves: Moves, found: Estimate, fixed: FixedPoint | None, alpha: float) -> Iterator[str]:

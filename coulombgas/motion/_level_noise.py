@@ -24,7 +24,8 @@ import numpy as np
 
 from coulombgas._checks import InputError, check_finite_array, check_in_interval
 
-from ._groups import Group, GroupNoise, Isotropy, group_noise, isotropy
+from ._groups import Group, GroupNoise, group_noise
+from ._isotropy import Isotropy, isotropy
 from ._moves_of_levels import MIN_MOVES, MatrixMoves, expected_memory, moves_of
 
 _SPANS = (1, 2, 4, 8, 16, 32, 64)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from coulombgas._interval import Interval
-from coulombgas.motion import FALSE_ALARM, GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
+from coulombgas.motion import GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
 
 from ._training import Dynamics
 
@@ -48,7 +48,8 @@ class LayerMotion:
         levels: noise of each level, and how it was measured.
         leading: the leading levels; None where there are none or their noise is unknown.
         bulk: the others.
-        isotropic: whether the levels have one noise, tested at 1%.
+        isotropic: whether the levels are established to have one noise: not refused at 1%, and a difference by a factor
+            two excluded. False where it is refused and where it cannot be told; ``levels.isotropy.verdict`` says which.
         noise: variance that one update adds to an entry; None unless isotropic.
         temperature: s²/2α of that noise; None unless isotropic and in equilibrium.
         move: root mean square motion of a bulk level between two records, in mean spacings.
@@ -183,6 +184,11 @@ def _statement(
     """The noise of the groups, or of an entry where it is isotropic, in a sentence."""
     if whole is not None:
         parts = [f"one update adds {_text(whole.noise)} to the variance of an entry{_heat(whole, dynamics)}"]
+        parts += (
+            []
+            if found.isotropy is None
+            else [f"the noise of levels differs by less than a factor {found.isotropy.below:.2g}"]
+        )
     else:
         named = (("leading", leading), ("bulk", bulk))
         parts = [
@@ -199,8 +205,11 @@ def _anisotropy(found: LevelNoise) -> str:
     """Why no noise of an entry is given."""
     if found.isotropy is None:
         return "too few levels to test whether the noise is isotropic, so no noise of an entry is given"
-    if found.isotropy.p_value > FALSE_ALARM:
-        return "levels too few or too noisy to decide whether the noise is isotropic, so no noise of an entry is given"
+    if found.isotropy.verdict == "unknown":
+        return (
+            "levels too few or too noisy to decide whether the noise is isotropic: a factor "
+            f"{found.isotropy.below:.2g} between them is not excluded, so no noise of an entry is given"
+        )
     return (
         f"the noise is not isotropic (a factor {found.isotropy.ratio:.3g} between levels, "
         f"p = {found.isotropy.p_value:.1g}), so no noise of an entry is given"

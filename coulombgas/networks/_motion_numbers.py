@@ -3,7 +3,6 @@
 import numpy as np
 
 from coulombgas._checks import InputError
-from coulombgas.motion import FALSE_ALARM
 from coulombgas.spectra import NetworkSpectra
 
 from ._layer_noise import GroupMotion, layer_motion
@@ -33,8 +32,9 @@ def motion_numbers(network: NetworkSpectra) -> dict[str, float]:
     By matrix and group (``leading``, ``bulk``), as far as known: ``noise/<matrix>/<group>``, the variance that one
     update adds to u_iᵀ W v_i; ``equilibrium/<matrix>/<group>``, 1 in equilibrium and 0 for levels that drift or diffuse
     without end; ``temperature/<matrix>/<group>``, s²/2α in units of the loss, in equilibrium only; and
-    ``isotropic/<matrix>``, 1 where all levels have the same noise, 0 where not. Records as for
-    :func:`coulombgas.networks.layer_motion`: the later half, after the last change of learning rate or batch size.
+    ``isotropic/<matrix>``, 1 where all levels have the same noise, 0 where not, omitted where that cannot be told.
+    Records as for :func:`coulombgas.networks.layer_motion`: the later half, after the last change of learning rate or
+    batch size.
 
     Args:
         network: a recording, as it is so far.
@@ -55,7 +55,7 @@ def motion_numbers(network: NetworkSpectra) -> dict[str, float]:
         for kind, group in (("leading", motion.leading), ("bulk", motion.bulk)):
             found |= {} if group is None else _numbers(f"{name}/{kind}", group)
         isotropy = motion.levels.isotropy
-        if isotropy is not None and (motion.isotropic or isotropy.p_value <= FALSE_ALARM):  # else it is undecided
+        if isotropy is not None and isotropy.verdict != "unknown":
             found[f"isotropic/{name}"] = float(motion.isotropic)
     return found
 

@@ -213,7 +213,13 @@ def _temperature(
             "over the later half"
         )
     if weight_decay is None or learning_rate is None:
-        return None, "no temperature: the bulk is stationary, but learning rate and weight decay are not given"
+        absent = [
+            name for name, value in (("learning rate", learning_rate), ("weight decay", weight_decay)) if value is None
+        ]
+        return None, (
+            "no temperature: the bulk variance does not drift, but for equipartition "
+            f"{' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} not given"
+        )
     if weight_decay == 0:
         return None, "no temperature: without weight decay nothing balances the noise"
     rates = np.broadcast_to(np.asarray(learning_rate, dtype=np.float64), (steps.size - 1,))

@@ -122,11 +122,11 @@ def _isotropy(motion: LayerMotion) -> tuple[str, str] | None:
     for index, (low, high) in enumerate(ends):
         chart.line(np.full(2, float(index)), np.array([low, high]), DATA, thickness=2.2)
     chart.dots(np.arange(len(names)), means, MODEL, 3.0)
-    unequal = "not isotropic" if found.p_value < 0.01 else "cannot be told"
-    verdict = "the same noise for all" if motion.isotropic else unequal
+    beyond = "" if found.verdict == "anisotropic" else f", beyond a factor {found.below:.2g} excluded"
+    said = {"isotropic": "the same noise for all", "anisotropic": "not isotropic", "unknown": "cannot be told"}
     return chart.svg("isotropy"), (
-        f"Isotropy: noise of classes of levels with 95% interval, their mean dashed: {verdict}, factor "
-        f"{found.ratio:.3g}, p = {found.p_value:.2g}."
+        f"Isotropy: noise of classes of levels with 95% interval, their mean dashed: {said[found.verdict]}, "
+        f"factor {found.ratio:.3g}, p = {found.p_value:.2g}{beyond}."
     )
 
 

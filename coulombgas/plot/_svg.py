@@ -13,6 +13,8 @@ from ._style import BAND, DATA, INK, MODEL
 
 _SOFT = "#829ab1"
 _MARGIN = (36.0, 12.0, 20.0, 30.0)  # left, right, top, bottom
+_BESIDE, _LETTER = 8.0, 5.4  # room at the left of the axis for numbers that are longer than most
+_LINE = 12  # between two lines of text
 _NAMES = 30.0, 3.6, 92.0  # room below for names written aslant: with none, for each letter, at most
 _GRID = "#e4e9ef"
 
@@ -95,10 +97,12 @@ class Chart:
     def _margin(self) -> tuple[float, float, float, float]:
         if self.bare:
             return (1.0, 1.0, 2.0, 1.0)
+        labels = [len(_number(value)) for value in ticks(self.y_range, self.y_log, 4)]
+        left = max(_MARGIN[0], _BESIDE + _LETTER * max(labels, default=0))
         if not self.x_names:
-            return _MARGIN
+            return (left, *_MARGIN[1:])
         least, letter, most = _NAMES
-        return (*_MARGIN[:3], min(least + letter * max(len(name) for name in self.x_names), most))
+        return (left, *_MARGIN[1:3], min(least + letter * max(len(name) for name in self.x_names), most))
 
     @property
     def _floor(self) -> float:
@@ -219,6 +223,8 @@ def ridge(
             f'<path d="M{px[0]:.1f} {zero:.1f}L{points}L{px[-1]:.1f} {zero:.1f}Z" fill="{_blend(shade)}" '
             'fill-opacity="0.92" stroke="#ffffff" stroke-width="0.9"/>'
         )
+        if (len(curves) - 1 - index) % -(-_LINE // row):
+            continue  # the rows are closer than lines of text
         parts.append(
             f'<text x="{_MARGIN[0] + 8:.0f}" y="{zero - 1:.1f}" text-anchor="end" fill="{_SOFT}">{_text(label)}</text>'
         )

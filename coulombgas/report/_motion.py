@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from coulombgas.motion import FALSE_ALARM
+from coulombgas.motion import SAME_WITHIN
 from coulombgas.networks import Dynamics, GroupMotion, LayerMotion, common_temperature
 from coulombgas.spectra import printable
 
@@ -80,9 +80,7 @@ def motion_conclusions(layers: Sequence[Moving]) -> list[str]:
 def isotropy(motion: LayerMotion) -> str:
     """Whether the noise is isotropic: "yes", "no", or "–" where that is undecided."""
     found = motion.levels.isotropy
-    if found is None or (found.p_value > FALSE_ALARM and not motion.isotropic):
-        return "–"
-    return "yes" if motion.isotropic else "no"
+    return "–" if found is None else {"isotropic": "yes", "anisotropic": "no", "unknown": "–"}[found.verdict]
 
 
 def text(interval: Any) -> str:
@@ -108,7 +106,10 @@ def _isotropy(layers: Sequence[Moving]) -> str:
     uneven = [layer for layer in layers if isotropy(layer.motion) == "no"]
     even = sum(isotropy(layer.motion) == "yes" for layer in layers)
     if not uneven:
-        return f"All levels have the same noise in {even} of {_count(len(layers))}, tested at 1%." if even else ""
+        said = (
+            f"The noise of the levels differs by less than a factor {SAME_WITHIN:g} in {even} of {_count(len(layers))}."
+        )
+        return said if even else ""
     ratios = [(layer.motion.levels.isotropy.ratio, layer) for layer in uneven if layer.motion.levels.isotropy]
     ratio, worst = max(ratios, key=lambda pair: pair[0])
     return (

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import blas as scipy_blas
-from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
+from scipy.linalg import eigh_tridiagonal
 from scipy.linalg import lapack as scipy_lapack
 
 from coulombgas._checks import InputError, check_choice
@@ -106,7 +106,11 @@ def eigensystem(gram: Any, rows: int, vectors: str) -> Eigensystem:
     reflectors, diagonal, beside, factors, info = _lapack.dsytrd(gram, lower=1, lwork=work, overwrite_a=1)
     if info:
         raise InputError(f"its eigenvalues cannot be computed (dsytrd: {info}).")
-    levels = np.maximum(eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf"), 0.0)
+    # LAPACK itself: SciPy's checks take as long as the levels of a 64×64 matrix
+    levels, info = _lapack.dsterf(diagonal, beside)
+    if info:
+        raise InputError(f"its eigenvalues cannot be computed (dsterf: {info}).")
+    levels = np.maximum(levels, 0.0)
     count = num_outliers(levels, rows) if vectors == "spikes" else 0
     if not count:
         return Eigensystem(levels, None)

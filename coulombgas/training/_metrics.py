@@ -94,6 +94,6 @@ def spectral_numbers(spectra: Mapping[str, Sequence[LayerSpectrum]]) -> dict[str
     """Largest singular value and stable rank of each matrix, mean over replicas."""
     found: dict[str, float] = {}
     for name, layers in spectra.items():
-        found[f"spectral_norm/{name}"] = float(np.mean([math.sqrt(layer.eigenvalues[-1]) for layer in layers]))
-        found[f"stable_rank/{name}"] = float(np.mean([layer.stable_rank for layer in layers]))
+        found[f"spectral_norm/{name}"] = math.fsum(math.sqrt(layer.eigenvalues[-1]) for layer in layers) / len(layers)
+        found[f"stable_rank/{name}"] = math.fsum(layer.stable_rank for layer in layers) / len(layers)
     return found

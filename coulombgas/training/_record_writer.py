@@ -17,7 +17,7 @@ from ._parameters import matrices_of, to_numpy
 from ._recording import Recording, RecordRow, TrainingRecord
 
 _SECONDS, _MOST_SECONDS = 2.0, 10.0  # between two writes, each of which takes 20 to 50 ms whatever it holds
-_SHARE = 100  # times as long as a write took pass before the next
+_SHARE = 200  # times as long as a write took pass before the next
 _TOGETHER = 256  # records at most
 _KEPT = 1000  # records whose numbers wait to be logged
 

@@ -20,7 +20,7 @@ WARM = {convolutional: (0.1, 32), transformer: (0.3, 32)}
 
 
 def ratios_to_truth(kind, settings, *, warm, steps, every, seed=0, **size):
-    """Measured over true noise of leading levels and bulk, whether intervals hold it, and isotropy of large layers."""
+    """Measured over true noise of leading levels and bulk, whether intervals hold it, and verdicts on isotropy."""
     problem = kind(seed, **size)
     rate, batch = WARM[kind] if len(settings) > 1 else (WARM[kind][0], settings[0][1])
     base = follow(problem, problem.start, rate=rate, batch=batch, steps=warm, every=every, seed=100, truths=0).params
@@ -31,7 +31,7 @@ def ratios_to_truth(kind, settings, *, warm, steps, every, seed=0, **size):
             few = levels.shape[1] <= 12
             num = levels.shape[1] if few else levels.shape[1] // 3
             found = level_noise(levels, run.steps, num_leading=num, momentum=0.0)
-            isotropic += [found.isotropy.accepted] if found.isotropy is not None and not few else []
+            isotropic += [found.isotropy.verdict] if found.isotropy is not None and not few else []
             for group in (found.leading, found.bulk):
                 if group is not None:
                     exact = float(run.truth[name][list(group.modes)].mean())
@@ -53,21 +53,24 @@ def test_noise_of_a_small_network(kind, size):
     assert ratios.size >= 6
     assert np.count_nonzero((ratios < 0.7) | (ratios > 1.4)) <= 1, ratios
     assert held.mean() >= 2 / 3
-    assert not any(isotropic)
+    assert "isotropic" not in isotropic
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [convolutional, transformer], ids=["cnn", "transformer"])
 def test_noise_at_six_settings(kind, reduced):
-    """Six settings: ratios in 0.7-1.4, 85% of the intervals hold, isotropy refused; in the transformer, where levels
+    """Six settings: ratios in 0.7-1.4, 85% of the intervals hold. Isotropy is never established, and refused; in the
 
-    relax and their noise is known less well, in 95 of 100 matrices."""
+    transformer, where levels relax and their noise is known less well, in 95 of 100 matrices: in three of 72, with a
+    factor of 1.8 to 2.2 between classes, it cannot be told.
+    """
     if reduced:
         pytest.skip("the reduced form is test_noise_of_a_small_network")
     ratios, held, isotropic = ratios_to_truth(kind, SETTINGS[kind], warm=3000, steps=800, every=5)
     assert np.mean((ratios > 0.7) & (ratios < 1.4)) > 0.97, ratios
     assert held.mean() >= 0.85
-    assert np.mean(isotropic) <= 0.05 * (kind is transformer)
+    assert "isotropic" not in isotropic
+    assert isotropic.count("unknown") <= 0.05 * len(isotropic) * (kind is transformer)
 
 
 def taught(seed, *, spread=1.0, size=24, rate=0.02, batch=16, every=4, num=80):
@@ -87,8 +90,8 @@ def taught(seed, *, spread=1.0, size=24, rate=0.02, batch=16, every=4, num=80):
 
 
 def test_a_student_of_its_teacher_has_isotropic_noise():
-    """Eight students: isotropy, refused at 1% where it is true, is accepted for at least seven; 6 of 8 intervals of 95%
-    hold α²/B (fewer with probability 0.6%). Control: half of the labels twice as noisy."""
+    """Eight students: isotropy, refused at 1% where it is true, is established for at least seven; 6 of 8 intervals of
+    95% hold α²/B (fewer with probability 0.6%). Control: half of the labels twice as noisy."""
     found = [level_noise(levels, steps, momentum=0.0) for levels, steps, _ in map(taught, range(8))]
     assert sum(one.isotropy.accepted for one in found) >= 7
     assert sum(one.bulk.noise.contains(0.02**2 / 16) for one in found) >= 6

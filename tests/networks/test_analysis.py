@@ -306,16 +306,20 @@ def shaken_levels(seed, every=2, num=30, momentum=0.0):
 def test_noise_is_measured_from_the_motion_of_the_levels():
     """Mean of 12 runs within 3.3 standard errors; at least 8 intervals of 95% hold (probability 1 − 3e-4).
 
-    The noise is isotropic; the test of that rejects it at 1%, in three of 12 runs with probability 2e-4.
+    The noise is isotropic; the test of that rejects it at 1%, in three of 12 runs with probability 2e-4. Forty records
+    exclude a factor two between levels; ten exclude none, so that nothing is said of an entry.
     """
     truth = (ALPHA * GRADIENT_NOISE) ** 2
-    found = [layer_motion(*shaken_levels(seed), dynamics=RATE) for seed in range(12)]
+    found = [layer_motion(*shaken_levels(seed, num=40), dynamics=RATE) for seed in range(12)]
     noise = [motion.noise for motion in found if motion.isotropic]
     assert len(noise) >= 10
     error = np.sqrt(np.mean([one.sd**2 for one in noise]) / len(noise))
     assert abs(np.mean([one.mean for one in noise]) - truth) < 3.3 * error
     assert sum(one.contains(truth) for one in noise) >= 8
     assert "variance of an entry" in found[0].statement
+    few = layer_motion(*shaken_levels(0, num=10), dynamics=RATE)
+    assert few.noise is None
+    assert "between them is not excluded, so no noise of an entry is given" in few.statement
     # control: the plain quadratic variation, blind to repulsion, is too small by more than that
     levels, _ = shaken_levels(0, every=8)
     plain = np.mean(np.diff(np.sqrt(levels), axis=0) ** 2) / 8

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coulombgas import analyse, plot
-from coulombgas.plot._svg import Chart, short_names, ticks
+from coulombgas.plot._svg import Chart, ridge, short_names, ticks
 from coulombgas.report import network_report
 from coulombgas.report._conclusions import conclusions
 from coulombgas.spectra import layer_spectrum
@@ -78,6 +78,23 @@ def test_ticks_are_round_and_inside():
         found = ticks((low, high), False)
         assert 2 <= len(found) <= 6
         assert all(low <= value <= high * (1 + 1e-9) for value in found)
+
+
+def test_numbers_beside_an_axis_stay_inside():
+    """Eight characters of at least 4.9 pixels, as browsers draw them at this size: 7.5·10⁻⁷ was cut to 5·10⁻⁷."""
+    chart = Chart((0, 1), (4e-8, 9e-7), y_log=False)
+    places = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end"[^>]*>([^<]+)</text>', chart.svg())
+    assert max(len(label) for _, label in places) == 8
+    assert all(float(x) >= 4.9 * len(label) for x, label in places)
+
+
+def test_labels_of_a_ridge_do_not_overlap():
+    curves = [(np.linspace(0, 1, 5), np.ones(5))] * 22
+    drawn = ridge(curves, [f"s{index}" for index in range(22)], row=9)
+    heights = sorted(float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>s\d+<', drawn))
+    assert len(heights) == 11
+    assert np.diff(heights).min() >= 12
+    assert ">s21<" in drawn
 
 
 def test_chart_escapes_its_labels():

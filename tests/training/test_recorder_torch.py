@@ -130,6 +130,8 @@ def test_an_optimiser_without_a_hook(tmp_path, model):
     np.testing.assert_allclose(read_recording(tmp_path / "r.zarr").training.learning_rate, [0.1, 0.05])
 
 
+# importing torch.compile's backend, PyTorch 2.13 calls a function that it has deprecated itself
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is:DeprecationWarning")
 def test_wrapped_models_have_their_own_names(tmp_path, model):
     wrapped = torch.nn.DataParallel(model)
     with SpectrumRecorder(tmp_path / "r.zarr", select="0.weight", every=1) as recorder:

@@ -31,7 +31,8 @@ class RecordedLayer:
     motion: LayerMotion
 
     def record(self) -> dict[str, Any]:
-        """The matrix in plain Python objects."""
+        """The matrix in plain Python objects; ``isotropic`` is true only where that is established, and the statement
+        says whether it is refused otherwise or cannot be told."""
         leading, bulk = self.motion.leading, self.motion.bulk
         return {
             "name": self.name,
