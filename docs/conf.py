@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
+from jupyter_cache.cache.db import create_db
 from sphinx.util.fileutil import copy_asset
 
 from coulombgas import _EXPORTS, __version__
@@ -146,8 +147,16 @@ def _ship_mathjax(app, exception):
         copy_asset(str(_MATHJAX), str(Path(app.outdir) / "_static" / "mathjax"))
 
 
+def _make_cache(app):
+    """The cache of executed pages, before processes that read pages in parallel each try to make it."""
+    folder = Path(app.outdir).parent / ".jupyter_cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    create_db(folder).dispose()
+
+
 def setup(app):
     """Escape formulas before napoleon reads the sections, mend types after it; ship the typesetting of formulas."""
+    app.connect("builder-inited", _make_cache)
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
     app.connect("autodoc-process-docstring", _one_name_each, priority=410)
     app.connect("autodoc-process-docstring", _short_types, priority=600)
