@@ -1,6 +1,8 @@
 """Stated errors and probabilities of one matrix against simulations and quadrature."""
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from coulombgas.motion._stationarity import Stationarity
 from coulombgas.networks import Dynamics, find_spikes, fit_bulk, fit_repulsion
 from coulombgas.networks._bulk import _effect, log_ratio_moments, mixed
 from coulombgas.networks._layer_noise import _group, _mix, _pooled, _range, layer_motion
-from coulombgas.networks._spikes import outlier_sd
+from coulombgas.networks._spikes import _NODES, _with_entries, outlier_sd
 from coulombgas.spectra import layer_spectrum
 
 
@@ -202,6 +204,31 @@ def test_outliers_of_a_matrix_twenty_times_as_long_as_wide(strength):
     assert sum(spike.strength.contains(drawn[0][3]) for spike in spikes) >= 20
     assert np.mean([spike.overlap_long for spike in spikes]) == pytest.approx(long, abs=0.02)
     assert np.mean([spike.overlap_short for spike in spikes]) == pytest.approx(short, abs=0.02)
+
+
+def test_large_entries_and_noise_are_counted_together(monkeypatch):
+    """P(more levels beyond x than outliers above x that they explain), by every case of what lies beyond and what not.
+
+    Levels of three entries scatter by 0.3 and, their places being known to 0.4, by 0.5 altogether.
+    """
+    places, noise = np.array([9.0, 10.0, 10.5]), np.array([1e-3, 0.02, 0.1, 0.2])
+    values, level = np.array([7.0, 9.8, 10.2, 13.0]), 0.05
+    scattered = places[:, None] + 0.4 * _NODES, np.full((3, 9), 0.3)
+    monkeypatch.setattr("coulombgas.networks._spikes._entry_levels", lambda *_: scattered)
+    entries = SimpleNamespace(large=(1.0, 1.0, 1.0), kurtosis=0.0)
+    count = _with_entries.__wrapped__ if hasattr(_with_entries, "__wrapped__") else _with_entries
+    found = count(values, None, noise, None, entries, level)
+    explained = 0
+    for got, value, alone in zip(found, values[::-1], noise, strict=True):
+        chances = np.array([alone, *special.ndtr((places - value) / 0.5)])
+        more = sum(
+            np.prod(np.where(case, chances, 1 - chances))
+            for case in itertools.product((True, False), repeat=4)
+            if sum(case) > explained
+        )
+        assert got == pytest.approx(more, rel=1e-3)
+        explained += more >= level
+    assert explained == 3  # control: the highest is none of theirs
 
 
 def test_noise_twenty_times_as_long_as_wide_has_no_spikes():
