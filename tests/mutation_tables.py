@@ -261,6 +261,7 @@ _DATA = _of(
     "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
     "agreement_and_a_single_group_are_silent", "one_group_against_the_others", "every_group_disagrees",
     "snapshots_of_several_runs_one_after_the_other_are_found",
+    "p_values_of_order_hold_for_any_order_of_independent_replicas",
 )  # fmt: skip
 _GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
 _RELATIVE = ("tests/inference/test_relative.py",)
