@@ -14,7 +14,15 @@ from coulombgas.motion._groups import GroupNoise
 from coulombgas.motion._stationarity import Stationarity
 from coulombgas.networks import Dynamics, find_spikes, fit_bulk, fit_repulsion
 from coulombgas.networks._bulk import _effect, log_ratio_moments, mixed
-from coulombgas.networks._layer_noise import _group, _mix, _pooled, _range, layer_motion
+from coulombgas.networks._layer_noise import (
+    LayerMotion,
+    _group,
+    _mix,
+    _pooled,
+    _range,
+    common_temperature,
+    layer_motion,
+)
 from coulombgas.networks._spikes import _NODES, _with_entries, outlier_sd
 from coulombgas.spectra import layer_spectrum
 
@@ -145,6 +153,28 @@ def test_a_temperature_is_the_noise_over_twice_the_rate_and_groups_pool_by_their
     assert both.log_error == pytest.approx((0.3**-2 + 0.1**-2) ** -0.5)
     assert np.log(both.noise.mean) == pytest.approx(np.average(np.log([2e-4, 3e-4]), weights=[1 / 0.09, 1 / 0.01]))
     assert both.temperature.mean == pytest.approx(both.noise.mean / 0.4)
+
+
+def test_the_temperature_of_several_layers_is_the_mean_over_their_levels_with_errors_in_quadrature():
+    """Three levels of one layer and one of another; of the bulk only where no leading level has a temperature."""
+    dynamics, still = Dynamics(optimizer="sgd", learning_rate=0.5), _state("equilibrium")
+    known = (Interval(2.0, 1.0, 4.0, 0.6), Interval(3.0, 2.5, 3.6, 0.3))
+    three, one = (
+        _group(GroupNoise(modes=modes, noise=noise, log_error=0.1), still, dynamics)
+        for modes, noise in zip(((4, 5, 6), (7,)), known, strict=True)
+    )
+
+    def layer(**groups):
+        found = object.__new__(LayerMotion)
+        for name in ("leading", "bulk"):
+            object.__setattr__(found, name, groups.get(name))
+        return found
+
+    both = common_temperature([layer(leading=three, bulk=one), layer(leading=one), layer()])
+    down, up, sd = (np.hypot(0.75 * a, 0.25 * b) for a, b in ((1.0, 0.5), (2.0, 0.6), (0.6, 0.3)))
+    assert tuple(both) == pytest.approx((2.25, 2.25 - down, 2.25 + up, sd))
+    assert tuple(common_temperature([layer(bulk=one)])) == pytest.approx(tuple(known[1]))
+    assert common_temperature([layer()]) is None
 
 
 @pytest.mark.parametrize("shape", [(14, 6), (9, 9)])
