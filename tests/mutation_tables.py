@@ -523,6 +523,7 @@ REASONS: dict[tuple[str, str], str] = {
         "equivalent: the seed of the draws becomes another one",
     ("inference.temperature._spectrum.spectrum_response", "linear_share(model, theory) → linear_share(theory, model)"):
         "called by fits of the whole spectrum only, whose tests are too slow for the plan",
+    ("networks._analysis.analyse", "0.5 → 0.75"): "equivalent: the search for spikes refuses the same numbers",
     ("networks._analysis._spacings", "4 → 5"):
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",
     ("motion._groups._equal", "_MOVES_A_BLOCK * moves.span → _MOVES_A_BLOCK / moves.span"):
