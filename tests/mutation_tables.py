@@ -274,6 +274,7 @@ _RECORDINGS = _of(
 _EXACT = ("tests/inference/test_exact_posteriors.py",)
 _SMALL = ("tests/motion/test_small_data.py",)
 _MOTION = (
+    "tests/motion/test_moves_of_levels.py",
     *_SMALL,
     *_of(
         "motion/test_motion", "repulsion_is_that_of_the_matrix", "bad_trajectories_are_refused",

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from coulombgas.motion._increments import Moves
 from coulombgas.motion._moves_of_levels import _pushes, moves_of
+from coulombgas.motion._propagation import repulsion
 
 
 @pytest.mark.parametrize("gap", [0.3, 1.5, 5.0])
@@ -59,3 +61,17 @@ def test_a_single_level_that_glides_has_no_noise_to_measure():
     assert np.isfinite(one.noise).tolist() == [True] * 5 + [False]
     every = moves_of(200 + swing + np.arange(0, 60, 10), steps, 1, 0.0)
     assert np.isfinite(every.noise).all()
+
+
+def test_an_increment_is_crowded_beside_two_levels_within_four_widths():
+    places = np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 20.0], [0.0, 10.0, 20.0]])
+    found = [repulsion(places, np.ones((3, 3)), mode, 1.0).crowded.tolist() for mode in range(3)]
+    assert found == [[True, False, False]] * 3
+
+
+@pytest.mark.parametrize(("size", "coarse"), [(0.5, True), (10.0, False)])
+def test_moves_below_twenty_errors_of_rounding_are_coarse(size, coarse):
+    """Levels at 100 stored to 1e-3: a difference of two is rounded by 0.1/√6 = 0.04."""
+    before = np.full((8, 20, 1), 100.0)
+    after = before + size * np.where(np.arange(20) % 2, 1.0, -1.0)[:, None]
+    assert Moves(before, after, (0,), 1, np.zeros(before.shape, dtype=bool), 1e-3).coarse == coarse
