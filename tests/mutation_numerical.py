@@ -6,6 +6,7 @@
     python tests/mutation_numerical.py --quick                those of the modules that are tested within seconds
     python tests/mutation_numerical.py --named --out FILE     the table as Markdown
     python tests/mutation_numerical.py --log FILE             in parts: what stands in the file is not run again
+    python tests/mutation_numerical.py --log FILE --report --out docs/theory/mutation_numerical.md
 
 Beside operators, signs, whole numbers and arguments, decimal numbers and comparisons change too. ``NAMED`` holds the
 mutants that once survived every test: a wrong degree of freedom, a missing error, the wrong side of a matrix.
@@ -247,17 +248,39 @@ def named_table(rows: Sequence[tuple[Named, bool]]) -> str:
 def plan_table(results: dict[str, list[tuple[Mutant, bool]]]) -> str:
     """The score of each package and module, and the survivors with what is known of them, as Markdown."""
     every = [item for rows in results.values() for item in rows]
-    lines = [f"**{_share(every)} mutants are noticed ({100 - 100 * _alive(every) / max(len(every), 1):.1f}%)**", ""]
+    alive = [(mutant, _reason(mutant)) for mutant, alive in every if alive]
+    same = sum(reason.startswith("equivalent") for _, reason in alive)
+    share = 100 - 100 * len(alive) / max(len(every), 1)
+    lines = [
+        f"**{_share(every)} mutants are noticed ({share:.1f}%)**. Of the other {len(alive)}, {same} change nothing",
+        "that could be noticed; they count as survivors all the same.",
+        "",
+    ]
     lines += ["| package | mutants noticed | modules |", "| --- | --- | --- |"]
     for package in dict.fromkeys(module.partition(".")[0] for module in results):
         own = {name: rows for name, rows in results.items() if name.startswith(f"{package}.")}
         modules = ", ".join(f"`{name.partition('.')[2]}` {_share(rows, '/')}" for name, rows in own.items())
         lines.append(f"| `{package}` | {_share([item for rows in own.values() for item in rows])} | {modules} |")
     lines += ["", "Survivors:", ""]
-    for mutant in (mutant for mutant, alive in every if alive):
-        reason = REASONS.get((f"{mutant.module.removeprefix('coulombgas.')}.{mutant.function}", mutant.change), "open")
-        lines.append(f"- `{mutant.module.removeprefix('coulombgas.')}.{mutant.function}`: `{mutant.change}`: {reason}")
+    lines += [f"- `{_place(mutant)}`: `{mutant.change}`: {reason}" for mutant, reason in alive]
     return "\n".join(lines) + "\n"
+
+
+def _place(mutant: Mutant) -> str:
+    return f"{mutant.module.removeprefix('coulombgas.')}.{mutant.function}"
+
+
+def _reason(mutant: Mutant) -> str:
+    return REASONS.get((_place(mutant), mutant.change), "open")
+
+
+def write_part(path: Path, part: str, text: str) -> None:
+    """Write the text to a file; in a page that has them, between ``<!-- part -->`` and ``<!-- end of part -->``."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
+    page = path.read_text(encoding="utf-8") if path.exists() else ""
+    if begin in page and end in page:
+        text = page[: page.index(begin)] + begin + "\n" + text + "\n" + page[page.index(end) :]
+    path.write_text(text, encoding="utf-8")
 
 
 def _share(rows: Sequence[tuple[Mutant, bool]], word: str = " of ") -> str:
@@ -277,7 +300,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="mutants for each module (default: 3, or 5 where tests are fast)")
     parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
     parser.add_argument("--report", action="store_true", help="what the log holds; nothing is run")
-    parser.add_argument("--out", type=Path, help="write the table there as Markdown")
+    parser.add_argument("--out", type=Path, help="write the table there as Markdown, or into its place in a page")
     options = parser.parse_args(argv)
     start = time.perf_counter()
     for name in _LOADED[: 4 if options.quick else None]:
@@ -293,7 +316,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text, good = plan_table(results), sum(every) <= 0.1 * len(every)
     _tell(text + f"\n{time.perf_counter() - start:.0f} s")
     if options.out:
-        options.out.write_text(text, encoding="utf-8")
+        write_part(options.out, "named" if options.named or options.quick else "sample", text)
     return 0 if good else 1
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from coulombgas.inference._level_groups import GroupData, inflation
 from coulombgas.inference._settings import collect_settings
-from coulombgas.inference.temperature._groups import setting_energies, width_problem
+from coulombgas.inference.temperature._groups import response_tables, setting_energies, width_problem
 from coulombgas.inference.temperature._remarks import remarks
-from coulombgas.inference.temperature._spectrum import SpectrumResponse, spectrum_data
+from coulombgas.inference.temperature._spectrum import SpectrumData, SpectrumResponse, spectrum_data, spectrum_start
 from coulombgas.models import MatrixDyson
 from coulombgas.spectra import make_spectra
 from coulombgas.theory import ResponseCurve
@@ -100,6 +100,24 @@ def test_independent_replicas_keep_their_freedom():
     assert row.freedom[0, 1:3].sum() > 7 * 1000 / 1.2
     few = setting_of(levels_of(np.random.default_rng(4), 30))
     assert setting_energies([few], None).freedom[0, 1:3].tolist() == [60.0, 150.0]
+    assert inflation(few.groups, 0.5) == 2.0  # snapshots count for less, however few
+
+
+def test_widths_are_sought_from_where_the_energies_say():
+    setting = setting_of(levels_of(np.random.default_rng(5), 400, factors=(1.0, 2.0, 3.0)))
+    np.testing.assert_allclose(
+        width_problem([setting]).start["temperature"], np.array([1.0, 4.0, 9.0]) * WIDTH2, rtol=0.35
+    )
+
+
+def test_the_farthest_of_the_groups_that_stray_is_named():
+    """The pair off by one width, the triple by two: errors of their means are 28 and 35 times smaller than widths."""
+    far = np.sqrt(WIDTH2) * np.array([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+    setting = setting_of(levels_of(np.random.default_rng(7), 400) + far)
+    found, _ = remarks(setting, None, np.full((2, 10), ALPHA / BATCH), np.ones(3, dtype=bool))
+    (sentence,) = (one for one in found if "stray" in one)
+    assert "levels 1, 2, 3, 4, 5 stray" in sentence
+    assert "near x = 4:" in sentence
 
 
 @pytest.mark.slow
@@ -125,6 +143,24 @@ def test_tempering_leaves_the_mean_temperature_where_it_is(reduced):
 def curve_with(error: float) -> ResponseCurve:
     grid, shape = np.linspace(0.0, 1e-3, 5), (5, 3)
     return ResponseCurve(grid, np.zeros(shape), np.full(shape, error), "made up", np.zeros(shape), np.zeros(shape))
+
+
+def test_tables_of_the_response_end_in_groups_without_any():
+    temperature, ratio, error = response_tables([curve_with(0.2)], 8)
+    assert temperature.shape == (1, 5)
+    assert ratio.shape == error.shape == (1, 5, 8)
+    np.testing.assert_array_equal(error[0], np.tile([0.2] * 3 + [0.0] * 5, (5, 1)))
+
+
+def test_a_whole_spectrum_is_fitted_from_where_its_widths_say():
+    """To four errors of 8 × 400 degrees of freedom, tempered or not.
+
+    Diagonal elements have the variance WIDTH2 in ``levels_of`` and twice that in the machine: half its α/B.
+    """
+    setting = setting_of(levels_of(np.random.default_rng(8), 400))
+    data = spectrum_data(setting, SpectrumResponse(curve_with(0.0), np.zeros((5, 3)), np.zeros((5, 3))))
+    start = spectrum_start(SpectrumData(*(np.stack([column]) for column in data)))
+    assert start["temperature"] == pytest.approx(ALPHA / BATCH / 2, rel=4 * np.sqrt(2 / 3200))
 
 
 def test_groups_agree_within_the_errors_of_their_response():

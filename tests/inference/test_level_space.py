@@ -122,3 +122,12 @@ def test_a_fit_of_the_means_needs_fitting_widths():
 def test_without_a_fluctuating_level_there_is_no_verdict():
     levels = np.zeros((20, 2)) + 1e-3 * np.random.default_rng(2).normal(size=(20, 2))
     assert _find(levels, np.zeros(2), np.zeros(2), "squared-singular-values", mu2=MU2) == (0.0, "", "")
+
+
+@pytest.mark.parametrize(("expected", "formula"), [(1.15, ""), (1.17, ""), (1.21, "eigenvalue = s**2")])
+def test_a_transformation_must_bring_levels_much_nearer(expected, formula):
+    """A level at 1.1, its square at 1.21, widths 0.01 and 0.022; between both, neither is right."""
+    numbers = (np.array([x]) for x in (1.1, 0.01, expected, 0.02))
+    found = find_level_space(*numbers, "squared-singular-values", sizes=(1,))
+    assert found.distance == pytest.approx((expected - 1.1) / 0.02)
+    assert found.formula == formula

@@ -5,6 +5,7 @@ import pytest
 
 from coulombgas._checks import InputError
 from coulombgas.inference.relative import LevelData, fit_relative_temperatures
+from coulombgas.inference.relative._fixed_point import strays
 from coulombgas.inference.relative._variances import common_weights, log_variances
 
 WIDTHS = np.array([0.1, 0.1, 0.2, 0.2, 0.2, 0.05, 0.1, 0.3])
@@ -41,6 +42,18 @@ def heated(settings, index, modes, factor):
     levels[:, modes] = center + np.sqrt(factor) * (levels[:, modes] - center)
     settings[index] = settings[index]._replace(levels=levels)
     return settings
+
+
+@pytest.mark.parametrize("width", [0.1, 10.0])
+def test_the_setting_at_another_mean_is_found_and_less_than_half_a_width_is_harmless(width):
+    """One level, 20 000 replicas, three settings of one temperature: errors of a mean are 0.007 widths."""
+    rng = np.random.default_rng(21)
+    levels = 100 + width * rng.standard_normal((3, 20_000, 1))
+    for index in range(3):
+        for shift, expected in ((0.3, {}), (2.0, {index: [0]})):
+            moved = levels + shift * width * (np.arange(3) == index)[:, None, None]
+            found = strays(list(moved), np.zeros(3))
+            assert {key: modes.tolist() for key, modes in found.items()} == expected
 
 
 def coverage(sets, make, interval):

@@ -61,6 +61,20 @@ def test_edges_of_a_key_matrix():
     assert float(high) == pytest.approx(0.30461, abs=5e-6)
 
 
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize("law", [lambda ratio: MarchenkoPastur(ratio, 1.7), lambda ratio: Semicircle(0.0, ratio)])
+def test_the_density_at_an_edge_is_that_of_the_nearest_number_inside(law, ratio):
+    """Density and slope there are finite, and vanish as the root of the distance (or diverge so, where x₋ is 0)."""
+    law = law(ratio)
+    low, high = (float(edge) for edge in getattr(law, "edges", (-ratio, ratio)))
+    for edge, inwards in ((low, 1), (high, -1)):
+        at, near, farther = (float(law.log_prob(edge + inwards * d * (high - low))) for d in (0.0, 1e-8, 1e-6))
+        rises = near < farther
+        assert np.isfinite(at)
+        assert (at < near) if rises else (at > near)
+        assert abs(farther - near) == pytest.approx(math.log(10), rel=1e-3)
+
+
 def test_the_atom():
     law = MarchenkoPastur(2.5, 1.0)
     assert float(law.atom) == pytest.approx(0.6)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from coulombgas.laws import Brody, PoissonSpacing, RiceSpacing, WignerSurmise, matrix_pair_spacing
 
@@ -24,6 +24,15 @@ def test_surmise_is_a_chi_law(beta):
     np.testing.assert_allclose(law.mean, other.mean(), rtol=1e-12)
     np.testing.assert_allclose(law.variance, other.var(), rtol=1e-10)
     np.testing.assert_allclose(law.icdf(0.2), other.ppf(0.2), rtol=1e-11)
+
+
+@pytest.mark.parametrize("beta", [0.05, 1.7, 40, 400])
+def test_quantiles_of_a_surmise_are_those_of_a_gamma_law(beta):
+    """S²/4s² is Gamma((β + 1)/2); the tails relative to their size."""
+    law, shape = WignerSurmise(0.7, beta), (beta + 1) / 2
+    tails = np.array([2.0**-40, 1e-3, 0.1, 0.4])
+    np.testing.assert_allclose(law.icdf(tails), 1.4 * np.sqrt(special.gammaincinv(shape, tails)), rtol=1e-9)
+    np.testing.assert_allclose(law.icdf(1 - tails), 1.4 * np.sqrt(special.gammainccinv(shape, tails)), rtol=1e-9)
 
 
 def test_surmise_of_the_paper():

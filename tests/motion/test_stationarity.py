@@ -54,6 +54,14 @@ def test_relaxation_is_found():
     assert 50 / 1.6 < np.median(found) < 50 * 1.6
 
 
+def test_levels_that_alternate_forget_at_once():
+    """The least memory that is told apart from none is 1% a record: −10/log 0.01 updates."""
+    rng, sign = np.random.default_rng(0), np.where(np.arange(24) % 2, 1.0, -1.0)[:, None]
+    found = stationarity((1000 + sign + 0.1 * rng.standard_normal((24, 6))) ** 2, 10 * np.arange(24))
+    assert found.state == "equilibrium"
+    assert found.relaxation == pytest.approx(10 / np.log(100), rel=1e-9)
+
+
 def test_too_little_is_said_to_be_too_little():
     levels, steps = paths(0)
     few = stationarity(levels[:10], steps[:10])

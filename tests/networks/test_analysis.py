@@ -364,3 +364,18 @@ def test_the_same_spacings_have_the_same_posterior_to_the_last_bit():
     spacings = np.random.default_rng(0).exponential(size=50)
     first, *others = [fit_repulsion(spacings.copy()) for _ in range(6)]
     assert all(other.probabilities == first.probabilities and other.brody == first.brody for other in others)
+
+
+def test_the_participation_ratio_of_noise_is_known_exactly():
+    """(Σλ)²/Σλ² does not depend on the unknown variance, nor has a level beyond the bulk a part in it."""
+    matrix = np.random.default_rng(31).normal(size=(90, 60))
+    layer = analyse(layer_spectrum("noise", matrix)).layers[0]
+    levels = np.linalg.svd(matrix, compute_uv=False) ** 2
+    assert layer.spikes.bulk.num_spikes == 0
+    for value in layer.participation_ratio[:3]:
+        assert value == pytest.approx(levels.sum() ** 2 / (levels**2).sum(), rel=1e-9)
+
+
+def test_a_probability_of_false_spikes_above_one_half_is_refused():
+    with pytest.raises(InputError, match="`level`"):
+        analyse(layer_spectrum("noise", np.random.default_rng(31).normal(size=(90, 60))), level=0.6)

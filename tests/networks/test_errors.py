@@ -1,6 +1,8 @@
 """Stated errors and probabilities of one matrix against simulations and quadrature."""
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +14,16 @@ from coulombgas.motion._groups import GroupNoise
 from coulombgas.motion._stationarity import Stationarity
 from coulombgas.networks import Dynamics, find_spikes, fit_bulk, fit_repulsion
 from coulombgas.networks._bulk import _effect, log_ratio_moments, mixed
-from coulombgas.networks._layer_noise import _group, _mix, _pooled, _range, layer_motion
-from coulombgas.networks._spikes import outlier_sd
+from coulombgas.networks._layer_noise import (
+    LayerMotion,
+    _group,
+    _mix,
+    _pooled,
+    _range,
+    common_temperature,
+    layer_motion,
+)
+from coulombgas.networks._spikes import _NODES, _with_entries, outlier_sd
 from coulombgas.spectra import layer_spectrum
 
 
@@ -145,6 +155,28 @@ def test_a_temperature_is_the_noise_over_twice_the_rate_and_groups_pool_by_their
     assert both.temperature.mean == pytest.approx(both.noise.mean / 0.4)
 
 
+def test_the_temperature_of_several_layers_is_the_mean_over_their_levels_with_errors_in_quadrature():
+    """Three levels of one layer and one of another; of the bulk only where no leading level has a temperature."""
+    dynamics, still = Dynamics(optimizer="sgd", learning_rate=0.5), _state("equilibrium")
+    known = (Interval(2.0, 1.0, 4.0, 0.6), Interval(3.0, 2.5, 3.6, 0.3))
+    three, one = (
+        _group(GroupNoise(modes=modes, noise=noise, log_error=0.1), still, dynamics)
+        for modes, noise in zip(((4, 5, 6), (7,)), known, strict=True)
+    )
+
+    def layer(**groups):
+        found = object.__new__(LayerMotion)
+        for name in ("leading", "bulk"):
+            object.__setattr__(found, name, groups.get(name))
+        return found
+
+    both = common_temperature([layer(leading=three, bulk=one), layer(leading=one), layer()])
+    down, up, sd = (np.hypot(0.75 * a, 0.25 * b) for a, b in ((1.0, 0.5), (2.0, 0.6), (0.6, 0.3)))
+    assert tuple(both) == pytest.approx((2.25, 2.25 - down, 2.25 + up, sd))
+    assert tuple(common_temperature([layer(bulk=one)])) == pytest.approx(tuple(known[1]))
+    assert common_temperature([layer()]) is None
+
+
 @pytest.mark.parametrize("shape", [(14, 6), (9, 9)])
 def test_effective_rows_by_the_density_of_wishart_levels(shape):
     """p(ν) with v integrated out, both uniform in their logarithms: Γ(νn/2) Σx^{−νn/2} Πx^{ν/2} / Π Γ((ν − i)/2) ν.
@@ -202,6 +234,31 @@ def test_outliers_of_a_matrix_twenty_times_as_long_as_wide(strength):
     assert sum(spike.strength.contains(drawn[0][3]) for spike in spikes) >= 20
     assert np.mean([spike.overlap_long for spike in spikes]) == pytest.approx(long, abs=0.02)
     assert np.mean([spike.overlap_short for spike in spikes]) == pytest.approx(short, abs=0.02)
+
+
+def test_large_entries_and_noise_are_counted_together(monkeypatch):
+    """P(more levels beyond x than outliers above x that they explain), by every case of what lies beyond and what not.
+
+    Levels of three entries scatter by 0.3 and, their places being known to 0.4, by 0.5 altogether.
+    """
+    places, noise = np.array([9.0, 10.0, 10.5]), np.array([1e-3, 0.02, 0.1, 0.2])
+    values, level = np.array([7.0, 9.8, 10.2, 13.0]), 0.05
+    scattered = places[:, None] + 0.4 * _NODES, np.full((3, 9), 0.3)
+    monkeypatch.setattr("coulombgas.networks._spikes._entry_levels", lambda *_: scattered)
+    entries = SimpleNamespace(large=(1.0, 1.0, 1.0), kurtosis=0.0)
+    count = _with_entries.__wrapped__ if hasattr(_with_entries, "__wrapped__") else _with_entries
+    found = count(values, None, noise, None, entries, level)
+    explained = 0
+    for got, value, alone in zip(found, values[::-1], noise, strict=True):
+        chances = np.array([alone, *special.ndtr((places - value) / 0.5)])
+        more = sum(
+            np.prod(np.where(case, chances, 1 - chances))
+            for case in itertools.product((True, False), repeat=4)
+            if sum(case) > explained
+        )
+        assert got == pytest.approx(more, rel=1e-3)
+        explained += more >= level
+    assert explained == 3  # control: the highest is none of theirs
 
 
 def test_noise_twenty_times_as_long_as_wide_has_no_spikes():

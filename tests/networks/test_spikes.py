@@ -87,6 +87,9 @@ def test_number_has_a_posterior():
     assert fit.probabilities.sum() == pytest.approx(1)
     assert fit.candidates[np.argmax(fit.probabilities)] == 2
     assert fit.probabilities.max() > 0.9
+    noise = find_spikes(levels_of(planted(rng, 200, 100)), 200)
+    assert noise.candidates[0] == 0
+    assert noise.probabilities[0] > 0.25
 
 
 def test_overlaps_are_those_of_the_vectors():

@@ -4,9 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 from coulombgas import InputError
 from coulombgas.networks import fit_tail
+from coulombgas.networks._tail import _distances, _exponential_evidence, _log_normal_evidence, _power_law_evidence
 
 
 def pareto(rng, exponent, size):
@@ -58,6 +60,43 @@ def test_models_are_told_apart():
         fit = fit_tail(np.sort(values), minimum=1.0)
         assert fit.preferred == name
         assert fit.probabilities[name] > 0.95
+
+
+def test_distances_of_tails_are_those_of_kolmogorov_and_smirnov():
+    """SciPy's, of the logarithms from their exponential law; a whole weight is a value that occurs as often."""
+    logs = np.sort(np.random.default_rng(7).exponential(0.7, 40)) + 1.3
+    starts, counts = np.array([0, 12, 30]), np.random.default_rng(8).integers(1, 5, 40)
+    found = _distances(logs, starts, logs[starts] - 0.1, np.array([np.ones(40), counts]))
+    for row, times in zip(found, (np.ones(40, dtype=int), counts), strict=True):
+        for value, start in zip(row, starts, strict=True):
+            tail = np.repeat(logs[start:], times[start:]) - (logs[start] - 0.1)
+            assert value == pytest.approx(stats.kstest(tail, stats.expon(scale=tail.mean()).cdf).statistic, rel=1e-9)
+
+
+def test_evidence_of_each_law_is_its_likelihood_averaged_over_its_prior():
+    """Eight values; SciPy's densities, by Gauss-Legendre over the logarithm of the rate or width, and the centre."""
+    y = np.array([0.02, 0.1, 0.15, 0.4, 0.5, 0.9, 1.1, 2.0])
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    few, light = np.polynomial.legendre.leggauss(40)
+
+    def average(log_likelihood, low, high):
+        values = np.exp(np.log(low) + np.log(high / low) * (nodes + 1) / 2)
+        return special.logsumexp(log_likelihood(values), b=weights / 2)
+
+    def log_normal(width):
+        wide, centre = width[:, None, None], (-0.5 + 3.5 * few)[:, None]  # widths from zero: −4 to 3
+        law = stats.norm(centre * wide, wide)
+        return special.logsumexp((law.logpdf(y) - law.logsf(0)).sum(axis=2), b=light / 2, axis=1)
+
+    def power_law(rate):
+        return stats.expon(scale=1 / rate[:, None]).logpdf(y).sum(axis=1)
+
+    def exponential(rate):
+        return stats.expon(scale=1 / rate[:, None]).logpdf(np.expm1(y)).sum(axis=1) + y.sum()
+
+    assert _power_law_evidence(y) == pytest.approx(average(power_law, 0.05, 100), abs=0.02)
+    assert _exponential_evidence(y) == pytest.approx(average(exponential, 1e-3, 100), abs=0.02)
+    assert _log_normal_evidence(y) == pytest.approx(average(log_normal, 0.05, 5), abs=0.05)
 
 
 def test_agrees_with_the_powerlaw_library():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 from coulombgas import InputError
 from coulombgas.laws import mp_cdf, mp_edges
@@ -13,6 +13,7 @@ from coulombgas.spectra import (
     rigidity,
     rigidity_curve,
     spacing_ratio,
+    unfold,
     weights_to_levels,
 )
 from coulombgas.spectra._smoothing import diagnose_smoothing
@@ -98,6 +99,42 @@ def test_fluctuations_are_reliable_up_to_half_the_wavelength_of_the_slowest_that
     start = int(np.argmin(np.abs(ring - np.roll(ring, 1))))  # begin where the ring closes best
     found = diagnose_smoothing(np.arange(size) + np.roll(ring, -start))
     assert found.reliable_length == pytest.approx(size / (2 * (2**octaves - 1)))
+
+
+def test_smoothing_where_none_is_asked_for_is_the_one_that_is_documented():
+    """1 + √n/2 knots, but 3 to 64; a kernel of 4 + √n/2 spacings, but at most 20. Control: another one differs."""
+    for size, knots, width in ((13, 3, 4 + 13**0.5 / 2), (400, 11, 14.0), (1600, 21, 20.0), (17_000, 64, None)):
+        levels = np.sort(np.random.default_rng(size).uniform(0.0, 1.0, size))
+        settings = [("spline", "num_knots", knots, 4)] + [("kernel", "bandwidth", width, 1.5)] * (width is not None)
+        for method, name, value, other in settings:
+            found = unfold(levels, method=method, outliers=(0, 0)).levels
+            same, control = (
+                unfold(levels, method=method, outliers=(0, 0), **{name: each}).levels for each in (value, value + other)
+            )
+            np.testing.assert_array_equal(found, same)
+            assert (found != control).any() or size == 13  # which has no place for more than two knots
+
+
+def test_how_often_correct_smoothing_is_called_too_smooth():
+    """Levels of a Gaussian matrix, unfolded by the semicircle law: one of 3000; a rate of 0.1% gives as few once in 5.
+
+    Independent levels of constant density have a steeper law, whose slope 100 levels tell too roughly: one in five is
+    called so (40 or fewer of 300 have probability 1e-4), but one in a hundred once a spline has unfolded them.
+    """
+    rng, size = np.random.default_rng(0), 100
+
+    def matrix():
+        diagonal, beside = rng.normal(0.0, 2**0.5, size), np.sqrt(rng.chisquare(np.arange(size - 1, 0, -1)))
+        x = np.clip(linalg.eigvalsh_tridiagonal(diagonal, beside) / (4 * size) ** 0.5, -1.0, 1.0)
+        return size * (0.5 + (x * np.sqrt(1 - x**2) + np.arcsin(x)) / np.pi)
+
+    def over(found):
+        return any("over-smoothed" in warning for warning in found.warnings)
+
+    independent = [np.sort(rng.uniform(0.0, size, size)) for _ in range(300)]
+    assert sum(over(diagnose_smoothing(matrix())) for _ in range(3000)) <= 1
+    assert sum(over(diagnose_smoothing(levels)) for levels in independent) > 40
+    assert sum(over(unfold(levels)) for levels in independent) <= 12
 
 
 def test_slow_fluctuations_of_independent_levels_have_the_power_that_fast_ones_predict():

@@ -11,8 +11,9 @@ from coulombgas.spectra import LevelGroup
 from coulombgas.theory._fixed_point import _is_fixed, pseudo_inverse
 from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
 from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
-from coulombgas.theory._moments import BLOCKS, Slope
+from coulombgas.theory._moments import BLOCKS, Slope, _white, jackknife_error, leave_one_out
 from coulombgas.theory._optimizer_map import optimizer_map
+from coulombgas.theory._shift import _bend
 from coulombgas.theory._stationary import assemble, coordinates, covariance, epoch_noise, lyapunov, split
 from coulombgas.theory._update import FlatUpdate
 from coulombgas.training import Optimizer
@@ -33,6 +34,12 @@ class Fake(FlatUpdate):
 
 def fake(**known):
     return Fake(**known)
+
+
+class Small(Fake):
+    """An update of which only the sizes are known."""
+
+    size, batch_size = 4, 1
 
 
 def random(*shape, seed=0):
@@ -152,6 +159,33 @@ def test_a_point_is_fixed_where_its_mean_update_is_zero_within_the_noise(monkeyp
         blocks = np.concatenate([kicks, np.full((BLOCKS, 3), still)], axis=1)
         monkeypatch.setattr("coulombgas.theory._fixed_point._residual", lambda *_, blocks=blocks: blocks)
         assert _is_fixed(fake(num_weights=503), np.zeros(503), 0.0, 0) == holds
+
+
+def test_the_bend_of_an_update_is_half_its_second_derivatives_times_any_covariance(monkeypatch):
+    """½ Σ H_kij P_ij for a P with eigenvalues of both signs, of which each sign has directions of its own."""
+    bend = random(4, 6, 6, seed=15)
+    bend, law = bend + bend.transpose(0, 2, 1), random(6, 6, seed=16)
+    law = law + law.T
+    assert (np.linalg.eigvalsh(law) < 0).any()
+
+    def curvature(update, state, root, *, draws, seed):
+        return np.tile(np.einsum("kij,ij->k", bend, root @ root.T), (BLOCKS, 1))
+
+    monkeypatch.setattr("coulombgas.theory._shift.measure_curvature", curvature)
+    found = _bend(Small.__new__(Small), np.zeros(6), law)
+    np.testing.assert_allclose(found, np.tile(np.einsum("kij,ij->k", bend, law) / 2, (BLOCKS, 1)), rtol=1e-9)
+
+
+def test_directions_have_exact_second_moments_where_there_are_enough():
+    draws = random(50, 7, seed=17)
+    np.testing.assert_allclose(_white(draws).T @ _white(draws) / 50, np.eye(7), atol=1e-12)
+    np.testing.assert_array_equal(_white(draws[:7]), draws[:7])
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    blocks = random(BLOCKS, 3, seed=18)
+    expected = blocks.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+    np.testing.assert_allclose(jackknife_error(leave_one_out(blocks)), expected, rtol=1e-12)
 
 
 def test_the_width_of_a_group_is_that_of_its_gaussian_matrix():
