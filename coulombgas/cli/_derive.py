@@ -202,8 +202,9 @@ def _print(result: dict[str, Any]) -> None:
     harmonic = result["harmonic_levels"]
     blank = {"energy": "", "location": ""}
     harmonic = harmonic + [blank] * (len(result["spectrum"]) - len(harmonic))
+    rounding = 1e-9 * max(result["spectrum"])  # the lowest energy is zero: what is left of it is rounding
     rows = [
-        (n, f"{energy:.6g}", level["energy"], level["location"])
+        (n, f"{energy:.6g}" if abs(energy) > rounding else "0", level["energy"], level["location"])
         for n, (energy, level) in enumerate(zip(result["spectrum"], harmonic, strict=False))
     ]
     print_table(("n", "E_n", "small-noise level", "localised at"), rows, title="spectrum")
