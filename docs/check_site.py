@@ -22,7 +22,7 @@ _RAW = re.compile(r"\\(?:frac|alpha|kappa|sigma|lambda|sqrt|langle|mathrm|text|s
 _PATH = re.compile(r"(?<![\w.~])/(?:home|root|work|tmp|opt|usr|var|Users|private)/[\w.-]+")
 _TROUBLE = {
     "a traceback": re.compile(r"Traceback \(most recent call last\)"),
-    "a command that was not found": re.compile(r"\bnot found$", re.MULTILINE),
+    "a command that was not found": re.compile(r"sh: (?:\d+: )?\S+: not found"),
     "a warning": re.compile(r"\b\w*Warning:"),
     "a representation of a figure": re.compile(r"<Figure size|<matplotlib\."),
     "the address of an object": re.compile(r" object at 0x|<function .* at 0x"),
