@@ -18,7 +18,7 @@ import numpy as np
 
 from coulombgas.spectra import SpectraPlan, iterate_matrices
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 KEPT = HERE / "benchmarks" / "formats.json"
 sys.path.insert(0, str(HERE.parent / "tests" / "spectra"))
 import format_files  # noqa: E402

@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.display import Markdown
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
 
 def rows(header: Sequence[str], body: Iterable[Sequence[Any]]) -> Markdown:
