@@ -76,14 +76,16 @@ def table() -> str:
     rows = every()
     for row in format_files.ROWS:
         one = rows[row.title]
-        when = f" ({one['date']})" if "date" in one else ""
+        when = " †" if "date" in one else ""
         cells = (
             [f"{one['missing']}: never installed", "–", "–", "–"]
             if "missing" in one
             else [one["library"] + when, f"`{one['name']}`", one["shape"], one["kind"]]
         )
         lines.append(f"| {' | '.join([row.title, *cells, row.needs or '–'])} |")
-    return "\n".join(lines)
+    dates = sorted({one["date"] for one in rows.values() if "date" in one})
+    note = f"\n\n† checked {' and '.join(dates)}; the library was not there when this page was built." if dates else ""
+    return "\n".join(lines) + note
 
 
 if __name__ == "__main__":
