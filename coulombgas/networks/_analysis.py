@@ -352,7 +352,8 @@ def _ranks(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> dict[str, 
 
     rng = np.random.default_rng([seed, 2])
     count, bulk = spikes.bulk.num_spikes, spikes.bulk
-    scale = bulk.variance_draws / bulk.variance_draws.mean()
+    scale = bulk.variance_draws * (bulk.rows_draws - count)  # their product, known far better than either
+    scale = scale / scale.mean()
     low = levels[: levels.size - count]
     top = levels[levels.size - count :] + level_sds(spikes) * rng.standard_normal((scale.size, count))
     edge = low[-1] * scale + level_sds(spikes, edge=True) * rng.standard_normal(scale.size)

@@ -130,7 +130,7 @@ def test_width_broadcasts_over_the_batch():
         (lambda key: hermite_eigenvalues(key=key, n=2, beta=-1.0), "`beta` must be positive"),
         (lambda key: hermite_eigenvalues(key=key, n=2, width=0.0), "`width` must be positive"),
         (lambda key: laguerre_eigenvalues(key=key, n=3, m=2), "`m` must be above n − 1 = 2"),
-        (lambda key: jacobi_eigenvalues(key=key, n=3, m1=5, m2=2), "`m2` must be above n − 1"),
+        (lambda key: jacobi_eigenvalues(key=key, n=3, m1=5, m2=2), "`m2` must be above n − 1 = 2"),
         (lambda key: gaussian_matrix(key=key, n=3, beta=3), "`beta` must be 1, 2 or 4"),
     ],
 )

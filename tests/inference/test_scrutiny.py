@@ -8,6 +8,7 @@ import pytest
 from coulombgas import InputError, read_spectra
 from coulombgas.cli import main
 from coulombgas.inference import fit_temperature
+from coulombgas.inference._scrutiny import _far_away
 from coulombgas.models import GaussianRBM, TeacherStudent
 from coulombgas.spectra import make_spectra
 from coulombgas.training import Optimizer, train
@@ -126,3 +127,10 @@ def test_adam_has_relative_temperatures_only():
     assert any("Adam" in warning for warning in fit.settings[0].warnings)
     with pytest.raises(InputError, match="Adam"):
         fit_temperature(run.isel(setting=[0]))
+
+
+def test_a_replica_is_far_away_by_its_distance_from_the_others_not_from_zero():
+    levels = 1000 + np.random.default_rng(0).normal(size=(40, 3))
+    levels[7, 1] += 100
+    assert _far_away(levels).nonzero()[0].tolist() == [7]
+    assert not _far_away(levels[:4]).any()

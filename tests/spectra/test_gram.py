@@ -84,3 +84,9 @@ def test_what_has_no_spectrum(device):
     with pytest.raises(InputError, match="`vectors` must be one of"):
         layer_spectrum("w", np.ones((3, 2)), vectors="some")
     assert layer_spectrum("w", np.zeros((30, 20)), device=device).eigenvalues.max() == 0
+
+
+def test_the_kurtosis_of_uniform_entries_is_negative_with_vectors_and_without():
+    values = np.random.default_rng(5).uniform(-1, 1, (200, 150))
+    for vectors in ("none", "all"):
+        assert layer_spectrum("w", values, vectors=vectors).kurtosis == pytest.approx(-1.2, abs=0.05)
