@@ -13,6 +13,7 @@ from coulombgas.laws import (
     edge_log_survival,
     edge_moments,
     edge_quantile,
+    mp_angle,
     mp_cdf,
     mp_density,
     mp_edges,
@@ -138,3 +139,8 @@ def test_every_name_loads_on_first_use():
         getattr(coulombgas.laws, name)
     with pytest.raises(AttributeError, match="no attribute 'Wigner'"):
         coulombgas.laws.Wigner  # noqa: B018
+
+
+def test_the_angle_is_zero_beyond_the_upper_edge_and_pi_below_the_lower():
+    found = mp_angle(np.array([0.0, 1e-3, 1e3]), 1.0, 100, 25)
+    np.testing.assert_array_equal(found, [np.pi, np.pi, 0.0])

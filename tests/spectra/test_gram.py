@@ -6,6 +6,7 @@ from scipy import stats
 
 from coulombgas import InputError
 from coulombgas.spectra import layer_spectrum
+from coulombgas.spectra._gram import _on_jax
 
 
 def planted(rows, columns, strengths, seed=0):
@@ -90,3 +91,11 @@ def test_the_kurtosis_of_uniform_entries_is_negative_with_vectors_and_without():
     values = np.random.default_rng(5).uniform(-1, 1, (200, 150))
     for vectors in ("none", "all"):
         assert layer_spectrum("w", values, vectors=vectors).kurtosis == pytest.approx(-1.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("vectors", "number"), [("none", None), ("all", 4)])
+def test_the_accelerator_computes_no_vectors_unless_they_are_wanted(vectors, number):
+    matrix = np.random.default_rng(6).normal(size=(9, 4))
+    found = _on_jax(matrix.T @ matrix, 9, vectors)
+    np.testing.assert_allclose(found.levels, np.linalg.eigvalsh(matrix.T @ matrix), rtol=1e-9)
+    assert (found.vectors if number is None else found.vectors.shape[1]) == number

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coulombgas.models import GaussianRBM, TwoLayerLinear
+from coulombgas.models import GaussianRBM, TeacherStudent, TwoLayerLinear
 from coulombgas.models._setting import Setting
 from coulombgas.theory import find_theory, matrix_dyson_of, tabulated
 from coulombgas.theory._response_table import linear_share
@@ -95,3 +95,9 @@ def test_what_a_finite_rate_adds_to_levels_without_memory_is_in_proportion_to_it
     assert (share > colder).all()
     if alpha == 0.1:
         np.testing.assert_allclose(share, 1.0, rtol=1e-9)
+
+
+def test_fresh_inputs_have_no_scatter_between_sets_and_quenched_ones_have():
+    setting = {"learning_rate": 0.1, "batch_size": 8}
+    assert find_theory(TeacherStudent(inputs="fresh"), **setting).input_scatter == 0
+    assert find_theory(TeacherStudent(inputs="quenched"), **setting).input_scatter > 0.01

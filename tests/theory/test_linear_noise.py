@@ -136,3 +136,10 @@ def test_a_memory_that_is_not_its_own_statistic_is_found_out():
 def test_what_is_no_model_is_told_so(model, words):
     with pytest.raises(InputError, match=words):
         check_model(model)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.07])
+def test_equilibrium_is_reached_when_the_square_of_the_decay_is_one_percent(rate):
+    """A weight x → (1 − α)x + noise: what is missing of s² after n updates is (1 − α)^{2n}."""
+    found = linear_noise(MatrixDyson(target=(1.0,)), learning_rate=rate, batch_size=16)
+    assert found.updates_to_equilibrium == int(np.ceil(np.log(0.01) / (2 * np.log1p(-rate))))
