@@ -397,6 +397,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         "any_beta_has_the_exact_second_moment",
         "laguerre_of_one_level_is_chi_squared",
         "jacobi_agrees_with_a_dense_manova",
+        "errors_name_argument_value_and_remedy",
     ),
     "ensembles._chi": _of(
         "ensembles/test_beta",

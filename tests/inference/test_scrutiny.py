@@ -130,7 +130,7 @@ def test_adam_has_relative_temperatures_only():
 
 
 def test_a_replica_is_far_away_by_its_distance_from_the_others_not_from_zero():
-    levels = 1000 + np.random.default_rng(0).normal(size=(40, 3))
-    levels[7, 1] += 100
+    levels = 1000 + 0.1 * np.random.default_rng(0).normal(size=(40, 3))
+    levels[7, 1] += 10
     assert _far_away(levels).nonzero()[0].tolist() == [7]
     assert not _far_away(levels[:4]).any()
