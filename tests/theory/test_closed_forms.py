@@ -2,6 +2,7 @@
 
 import json
 from importlib import resources
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from coulombgas.models import GaussianRBM, TeacherStudent, TwoLayerLinear
 from coulombgas.models._setting import Setting
-from coulombgas.theory import find_theory, matrix_dyson_of, tabulated
+from coulombgas.theory import _response_table, find_theory, matrix_dyson_of, tabulated
 from coulombgas.theory._response_table import linear_share
 
 
@@ -101,3 +102,24 @@ def test_fresh_inputs_have_no_scatter_between_sets_and_quenched_ones_have():
     setting = {"learning_rate": 0.1, "batch_size": 8}
     assert find_theory(TeacherStudent(inputs="fresh"), **setting).input_scatter == 0
     assert find_theory(TeacherStudent(inputs="quenched"), **setting).input_scatter > 0.01
+
+
+def test_the_response_table_is_written_whole_and_holds_what_was_measured(tmp_path, monkeypatch):
+    """With measured ratios put in: what is written differs from them by the factor of the finite rate alone."""
+    grid = np.array([0.0, 0.001, 0.002])
+    put = {name: np.random.default_rng(i).normal(size=(3, 2)) for i, name in enumerate(("log_ratio", "error", "mean"))}
+    measured = SimpleNamespace(temperature=grid, mean_error=np.full((3, 2), 0.25), **put)
+    monkeypatch.setattr(_response_table, "measure_response", lambda *args, **options: measured)
+    monkeypatch.setattr(_response_table, "_log_factors", lambda model, temperature: np.full((3, 2), 0.5))
+    path = tmp_path / "table.json"
+    path.write_text("old")
+    _response_table.write_response_table(path, replicas=8, seed=5)
+    text = path.read_text()
+    kept = json.loads(text)
+    assert text.endswith("}\n")
+    assert (kept["replicas"], kept["seed"], kept["temperature"]) == (8, 5, grid.tolist())
+    np.testing.assert_allclose(kept["log_ratio"], put["log_ratio"] + 0.5, atol=1e-6)
+    for name in ("error", "mean"):
+        np.testing.assert_allclose(kept[name], put[name], atol=1e-6)
+    assert set(np.ravel(kept["mean_error"])) == {0.25}
+    assert list(tmp_path.iterdir()) == [path]
