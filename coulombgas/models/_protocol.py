@@ -140,7 +140,7 @@ class Model(eqx.Module):
 
 def abstract_start(model: Model, batch_size: int = 1, dtype: Any = jnp.float32) -> tuple[PyTree, PyTree]:
     """Shapes and dtypes of one replica's weights and memory; traced once for equal models, if they can be hashed."""
-    arguments = model, batch_size, np.dtype(dtype), bool(jax.config.jax_enable_x64)
+    arguments = model, batch_size, np.dtype(dtype), bool(jax.config.read("jax_enable_x64"))
     try:
         return _remembered_start(*arguments)
     except TypeError:  # a model of the user's own that holds arrays; an error of its method comes again below
