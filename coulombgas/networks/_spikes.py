@@ -20,14 +20,7 @@ from scipy.special import logsumexp, ndtr
 from coulombgas._checks import check_in_interval
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import Numeric
-from coulombgas.laws import (
-    edge_log_density,
-    edge_log_survival,
-    edge_moments,
-    edge_quantile,
-    mp_quantile,
-    wishart_edge,
-)
+from coulombgas.laws import edge_log_density, edge_log_survival, edge_moments, edge_quantile, mp_quantile, wishart_edge
 from coulombgas.spectra import Entries
 
 from ._bulk import MIN_BULK, BulkFit, fit_bulk, mixed, spike_strength
