@@ -15,6 +15,7 @@ from coulombgas.spectra import NetworkSpectra
 
 from ._gradient_noise import GradientDraws
 from ._metrics import Metrics, Monitor
+from ._one_thread import one_blas_thread
 from ._parameters import copied, named_arrays
 from ._record_writer import Job, RecordWriter, Refused
 from ._recording import TrainingRecord, truncate_recording
@@ -289,7 +290,8 @@ class SpectrumRecorder:
         if self._failed:
             return
         try:
-            work()
+            with one_blas_thread():
+                work()
         except BaseException as error:
             self._error, self._failed = (step, error), True
             with contextlib.suppress(BaseException):  # the records before it are complete

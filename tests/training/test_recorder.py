@@ -1,10 +1,13 @@
 """The recorder: any loop, any parameters, nothing lost, nothing half-written."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import zarr
+from threadpoolctl import ThreadpoolController
 
 import coulombgas as cg
 from coulombgas.training import (
@@ -161,3 +164,35 @@ def test_pytorch_modules_and_optimisers(tmp_path):
     final = module[0].weight.detach().numpy()
     assert network[-1].eigenvalues.shape == (4,)
     assert final.shape == (6, 4)
+
+
+def test_records_are_computed_on_one_thread(tmp_path):
+    """Waiting threads of a linear algebra library take the cores of the training: 15 times the CPU time was seen."""
+    blas = ThreadpoolController().select(internal_api="openblas")
+    if not blas.info():
+        pytest.skip("NumPy and SciPy do not use OpenBLAS here")
+
+    def threads():
+        return [library["num_threads"] for library in blas.info()]
+
+    def set_threads(number):  # as an environment variable would: no thread that still runs holds the limit
+        setter = threading.Thread(target=lambda: [one.set_num_threads(number) for one in blas.lib_controllers])
+        setter.start()
+        setter.join()
+
+    seen, before = [], threads()
+
+    def measure(_):  # called in the thread that computes the records
+        seen.extend(threads())
+        return {}
+
+    try:
+        set_threads(3)
+        with SpectrumRecorder(tmp_path / "r.zarr", every=1, measure=measure) as recorder:
+            recorder(1, {"w": np.eye(4)})
+            recorder.flush()
+        after = threads()
+    finally:
+        set_threads(before[0])
+    assert set(seen) == {1}
+    assert set(after) == {3}  # as the user left it
