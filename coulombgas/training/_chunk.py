@@ -62,7 +62,9 @@ class _Chunk:
         self.plan, self.task, self.hooks = plan, task, hooks
         mesh, dtype = local_mesh(), np.dtype(plan.dtype)
         values = plan.settings[task.setting]
-        self.program = make_program(plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, mesh)
+        self.program = make_program(
+            plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, mesh, one_thread=plan.on_one_thread(task)
+        )
         base = setting_key(plan.seed, *values)
         replicas = pad_replicas(task.first, task.stop, task.size, mesh) + np.uint32(plan.first_replica)
         self.setting = make_setting(base, *values, dtype)

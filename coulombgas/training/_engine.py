@@ -20,6 +20,7 @@ from ._layout import TRAILING, Layout, choose_layout
 from ._optimizer import Optimizer, apply_optimizer, start_optimizer
 
 _CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}  # no effect where vectors are shorter
+_ON_ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}  # for matrix products
 HEALTHY = -1
 """``failed_step`` of a replica that has not diverged."""
 
@@ -42,14 +43,25 @@ class Program(NamedTuple):
     dtype: Any
     mesh: Mesh | None = None
     layout: Layout = TRAILING
+    one_thread: bool = False
+    """Whether each matrix product keeps to one thread, because other chunks use the other cores of a CPU: a product of
+    small matrices that waits for a second thread costs a third more CPU time. It can change the last bits."""
 
 
 def make_program(
-    model: Model, optimizer: Optimizer, steps: int, dtype: Any, batch_size: int, mesh: Mesh | None = None
+    model: Model,
+    optimizer: Optimizer,
+    steps: int,
+    dtype: Any,
+    batch_size: int,
+    mesh: Mesh | None = None,
+    *,
+    one_thread: bool = False,
 ) -> Program:
     """The program of a chunk: runs of any length share it unless a schedule depends on the length."""
     steps = 0 if optimizer.schedule == "constant" else steps
-    return Program(model, optimizer, steps, dtype, mesh, choose_layout(model, batch_size))
+    layout = choose_layout(model, batch_size)
+    return Program(model, optimizer, steps, dtype, mesh, layout, one_thread and layout.axis == 0)
 
 
 class Ensemble(eqx.Module):
@@ -113,17 +125,20 @@ def advance_chunk(
 
     ``observed``: whether the state is recorded afterwards, so that a divergence must have been noted by then.
     """
-    return _compiled_advance()(program, setting, keys, state, np.int32(first), np.int32(last), np.bool_(observed))
+    return _compiled_advance(program.one_thread)(
+        program, setting, keys, state, np.int32(first), np.int32(last), np.bool_(observed)
+    )
 
 
 @functools.cache
-def _compiled_advance() -> Callable[..., ChunkState]:
+def _compiled_advance(one_thread: bool) -> Callable[..., ChunkState]:
     """The loop with the compiler's options for the CPU, or without them if this compiler does not accept them."""
+    options = _CPU_OPTIONS | (_ON_ONE_THREAD if one_thread else {})
     try:
-        jax.block_until_ready(jax.jit(lambda x: x + 1, compiler_options=_CPU_OPTIONS)(np.float32(0)))
+        jax.block_until_ready(jax.jit(lambda x: x + 1, compiler_options=options)(np.float32(0)))
     except jax.errors.JaxRuntimeError:
         return eqx.filter_jit(_advance)
-    return eqx.filter_jit(_advance, compiler_options=_CPU_OPTIONS)  # pyright: ignore[reportCallIssue]
+    return eqx.filter_jit(_advance, compiler_options=options)  # pyright: ignore[reportCallIssue]
 
 
 def _advance(

@@ -1,8 +1,8 @@
 """Which sampler of a Gaussian RBM is the fastest where: the measurements behind ``sampler="auto"``.
 
-Every sampler that serves is timed at each number of units N, batch B and Gibbs steps k (CPU time of a compiled chunk);
-the constants of ``coulombgas.models._rbm_cost`` are fitted to them (non-negative, least squares of the relative errors)
-and printed beside those that are stored; then how much slower than the fastest sampler the stored choice is.
+Every sampler that serves is timed at each number of units N, batch B and Gibbs steps k (CPU time, with a chunk on every
+core); the constants of ``coulombgas.models._rbm_cost`` are fitted to them (non-negative, least squares of the relative
+errors) and printed beside those that are stored; then how much slower than the fastest sampler the stored choice is.
 
     python tests/benchmarks/bench_crossovers.py
 """
@@ -14,7 +14,6 @@ from scipy.optimize import nnls
 
 from coulombgas.models import GaussianRBM
 from coulombgas.models._rbm_cost import NANOSECONDS, Size, terms
-from coulombgas.training._devices import chunk_size
 
 GRID = [(n, batch, k) for n in (8, 16, 32, 64, 128) for batch in (4, 16, 64, 256) for k in (1, 3, 10)]
 BUDGET = 0.15
@@ -23,10 +22,9 @@ BUDGET = 0.15
 def measure(size: Size, sampler: str) -> float:
     """CPU ns of an update of one machine."""
     model = GaussianRBM(num_visible=size.visible, gibbs_steps=size.gibbs_steps, sampler=sampler)
-    replicas = min(chunk_size(model, 10**6, size.batch, np.float32), 2048)
-    run, _ = ours(model, replicas, size.batch)
-    steps = max(2, int(2 * BUDGET / max(cost(run, 2)[0], 1e-4)))
-    return min(cost(run, steps)[0] for _ in range(2)) / steps / replicas * 1e9
+    chunks = ours(model, size.batch)
+    steps = max(2, int(2 * BUDGET / max(cost(chunks.run, 2)[0], 1e-4)))
+    return min(cost(chunks.run, steps)[0] for _ in range(2)) / steps / chunks.replicas * 1e9
 
 
 def main() -> None:

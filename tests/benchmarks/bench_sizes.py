@@ -2,9 +2,12 @@
 
 Gaussian RBMs, B = 16, k = 3, float32; teacher-student and two-layer networks beside them. The loop is one machine at a
 time in float64 with the BLAS that NumPy has, as one writes it from the formula, (⟨φφᵀ⟩ − target) W; the "clever" loop
-never makes a square matrix of a batch that is smaller than it, which ours does not do either. Ours is a compiled chunk
-of replicas (those that a core's cache holds). Loops and ours are timed in turn; CPU time counts all threads, so that
-its ratio does not depend on how many cores each keeps busy. The exponent is that of a power of N.
+never makes a square matrix of a batch that is smaller than it, which ours does not do either. Each loop is timed with
+one thread of that BLAS and with all of them, and the better time counts. Ours is what ``cg.train`` does with many
+replicas: as many chunks at the same time as there are cores, each of the replicas that a core's cache holds; a single
+replica has all cores. Loops and ours are timed in turn; CPU time counts all threads, so that its ratio does not depend
+on how many cores each keeps busy; "by wall" compares with one loop, which keeps one core busy where its products are
+small. The exponent is that of a power of N.
 Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
 256 x 256 matrices and in an array of normals.
 
@@ -14,17 +17,21 @@ Roofline: multiply-adds and normal numbers of an update against what this machin
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from _timing import table
+from threadpoolctl import threadpool_limits
 
 from coulombgas.models import GaussianRBM, Model, TeacherStudent, TwoLayerLinear, fold, free_scalar_field, normals
 from coulombgas.training import Optimizer
-from coulombgas.training._devices import chunk_size
+from coulombgas.training._devices import chunk_size, num_workers
 from coulombgas.training._engine import (
+    ChunkState,
     advance_chunk,
     make_program,
     make_setting,
@@ -38,20 +45,40 @@ GOALS = {64: 5.0, 128: 4.0, 256: 2.0, 784: 1.5}
 BUDGET = 0.5  # CPU seconds of one timing
 
 
-def ours(model: Model, replicas: int, batch: int = BATCH) -> tuple[Callable[[int], None], float]:
-    """A function that makes a number of updates of a chunk, and the seconds until the first one was done."""
+class Chunks(NamedTuple):
+    """An ensemble in the chunks that ``cg.train`` divides it into, as many at a time as it does."""
+
+    run: Callable[[int], None]
+    """Makes a number of updates of every replica."""
+    replicas: int
+    compiled: float
+    """Seconds until the first update was done."""
+
+
+def ours(model: Model, batch: int = BATCH, *, replicas: int = 0) -> Chunks:
+    """So many replicas, or as many as a chunk for each core holds."""
+    workers = num_workers()
+    size = chunk_size(model, replicas or 10**6, batch, np.float32)
+    number = -(-replicas // size) if replicas else workers
     started = time.perf_counter()
-    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch)
+    one_thread = size > 1 and number > 1  # as in a run
+    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch, one_thread=one_thread)
     key = setting_key(0, RATE, batch)
-    setting, which = make_setting(key, RATE, batch, np.float32), np.arange(replicas, dtype=np.uint32)
-    state = start_chunk(program, setting, replica_keys(key, which, "start"), "fixed-point")
-    keys = replica_keys(key, which, "update")
+    setting, which = make_setting(key, RATE, batch, np.float32), np.arange(number * size, dtype=np.uint32)
+    chunks = np.split(which, number)
+    keys = [replica_keys(key, chunk, "update") for chunk in chunks]
+    states = [start_chunk(program, setting, replica_keys(key, chunk, "start"), "fixed-point") for chunk in chunks]
+    jax.block_until_ready(advance_chunk(program, setting, keys[0], states[0], 1, 2))
+    compiled = time.perf_counter() - started
+    pool = ThreadPoolExecutor(workers)
 
     def run(steps: int) -> None:
-        jax.block_until_ready(advance_chunk(program, setting, keys, state, 1, 1 + steps))
+        def one(keys: jax.Array, state: ChunkState) -> None:
+            jax.block_until_ready(advance_chunk(program, setting, keys, state, 1, 1 + steps))
 
-    run(1)
-    return run, time.perf_counter() - started
+        list(pool.map(one, keys, states))
+
+    return Chunks(run, which.size, compiled)
 
 
 def rbm_loop(visible: int, hidden: int, *, clever: bool) -> Callable[[int], None]:
@@ -144,17 +171,25 @@ def cost(run: Callable[[int], None], steps: int) -> tuple[float, float]:
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
+def on_one_thread(loop: Callable[[int], None]) -> Callable[[int], None]:
+    """The loop with one thread of NumPy's BLAS."""
+
+    def run(steps: int) -> None:
+        with threadpool_limits(1, user_api="blas"):
+            loop(steps)
+
+    return run
+
+
 def compare(model: Model, loops: list[Callable[[int], None]], replicas: int = 0) -> list:
     """Replicas, seconds to compile, CPU µs of an update, ours and the loop's, and the ratios."""
-    replicas = replicas or chunk_size(model, 10**6, BATCH, np.float32)
-    run, compiled = ours(model, replicas)
-    jobs = [run, *loops]
+    chunks = ours(model, replicas=replicas)
+    jobs = [chunks.run, *loops, *map(on_one_thread, loops)]
     steps = [max(2, int(4 * BUDGET / max(cost(job, 4)[0], 1e-4))) for job in jobs]
     turns = [[cost(job, number) for job, number in zip(jobs, steps, strict=True)] for _ in range(3)]
     each = np.min(turns, axis=0) / np.array(steps)[:, None] * 1e6
-    each[0] /= replicas
-    plain, clever = each[1:] / each[0]
-    return [replicas, compiled, each[0, 0], each[1, 0], plain[0], plain[1], clever[0]]
+    mine, (plain, clever) = each[0] / chunks.replicas, np.min(each[1:].reshape(2, 2, 2), axis=0)
+    return [chunks.replicas, chunks.compiled, mine[0], plain[0], *(plain / mine), clever[0] / mine[0]]
 
 
 HEADER = ("N", "update", "replicas", "compile s", "CPU µs", "loop µs", "× loop", "by wall", "× clever")
@@ -224,11 +259,9 @@ def roofline() -> None:
     print(f"one core: {products / 1e9:.1f} billion multiply-adds and {numbers / 1e6:.0f} million normals a second")
     rows = []
     for size in (64, 128, 256):
-        model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
-        replicas = chunk_size(model, 10**6, BATCH, np.float32)
-        run, _ = ours(model, replicas)
-        steps = max(2, int(4 * BUDGET / max(cost(run, 4)[0], 1e-4)))
-        taken = cost(run, steps)[0] / steps / replicas * 1e6
+        chunks = ours(GaussianRBM(num_visible=size, gibbs_steps=GIBBS))
+        steps = max(2, int(4 * BUDGET / max(cost(chunks.run, 4)[0], 1e-4)))
+        taken = cost(chunks.run, steps)[0] / steps / chunks.replicas * 1e6
         adds, drawn = (2 * GIBBS + 2) * BATCH * size**2, 2 * GIBBS * BATCH * size
         parts = [1e6 * adds / products, 1e6 * drawn / numbers]
         rows.append([size, adds / 1e6, drawn / 1e3, *parts, taken, sum(parts) / taken])

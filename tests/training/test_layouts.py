@@ -64,8 +64,15 @@ def test_every_sampler_and_layout_has_the_law_of_a_loop(monkeypatch, size, sampl
     monkeypatch.setattr(_layout, "TRAILING_UP_TO", 128 if layout == "trailing" else 0)
     monkeypatch.setattr(_layout, "_TRAILING_STATE", 10**6)
     model = GaussianRBM(num_visible=size, sampler=sampler)
-    spectra = train(
-        model, learning_rate=0.05, batch_size=BATCH, replicas=REPLICAS, steps=STEPS, seed=3, init="fixed-point"
+    spectra = train(  # in two chunks: each on one thread if the replicas lead
+        model,
+        learning_rate=0.05,
+        batch_size=BATCH,
+        replicas=REPLICAS,
+        steps=STEPS,
+        seed=3,
+        init="fixed-point",
+        chunk=REPLICAS // 2,
     )
     assert spectra.attrs["config"].count(f'"sampler": "{sampler}", "replicas": "{layout}"') == 1
     levels = spectra.eigenvalue.values[0, :, -1]
@@ -104,6 +111,15 @@ def test_what_was_chosen_follows_the_sizes_and_stands_in_the_store():
         {"sampler": "collapsed", "replicas": "trailing"},
         {"sampler": "gram", "replicas": "trailing"},
     ]
+
+
+def test_shares_of_a_run_of_large_machines_have_its_bits():
+    """A chunk among several keeps to one thread, which can change the last bits: a share alone must do the same."""
+    run = {"learning_rate": 0.05, "batch_size": BATCH, "replicas": 28, "steps": 20, "init": "fixed-point", "chunk": 14}
+    model = GaussianRBM(num_visible=64)
+    whole = train(model, **run)
+    shares = [train(model, **run, shard=(index, 2)).eigenvalue.values for index in range(2)]
+    np.testing.assert_array_equal(np.concatenate(shares, axis=1), whole.eigenvalue)
 
 
 def test_settings_that_chose_differently_are_merged(tmp_path):
