@@ -1,8 +1,10 @@
 """Where the time of the tests goes: ``python tests/durations.py [LABEL] [PATH ...]`` (``make durations``).
 
-Runs the suite as ``make test`` does and keeps, under LABEL in ``docs/benchmarks/durations.json``, what it took: the
-wall time, the CPU time of all tests and of the programs that they start, how much was compilation, and the twenty tests
-that took most. CPU time is what other work on a machine changes least. With paths only these run and nothing is kept.
+Runs the suite as ``make test`` does on a fresh machine and keeps, under LABEL in ``docs/benchmarks/durations.json``,
+what it took: wall time, the CPU time of all tests and of the programs that they start, how much was compilation, and
+the twenty tests that took most. CPU time is what other work on a machine changes least. With paths only these run and
+nothing is kept. What a second run takes, which finds the compiled programs of the first: ``make test``, then
+``JAX_COMPILATION_CACHE_DIR=.cache/jax make durations LABEL=again``.
 As a plugin (``-p tests.durations``) it writes one line a test to the file named in ``COULOMBGAS_DURATIONS``.
 """
 
@@ -56,11 +58,19 @@ def measured(paths: list[str], workers: str) -> tuple[dict[str, Any], int]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "durations"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "worksteal", "-p", "tests.durations"]
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "COULOMBGAS_DURATIONS": str(log)}
+        environment = {
+            "JAX_COMPILATION_CACHE_DIR": f"{folder}/programs",
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+            "COULOMBGAS_DURATIONS": str(log),
+        }
         start = time.perf_counter()
         done = subprocess.run([*command, *paths], cwd=ROOT, env=environment, check=False)
         wall = time.perf_counter() - start
-        lines = [json.loads(line) for file in log.parent.iterdir() for line in file.read_text("utf-8").splitlines()]
+        files = [file.read_text("utf-8") for file in log.parent.glob("durations.*")]
+    lines = [json.loads(line) for file in files for line in file.splitlines()]
     lines.sort(key=lambda line: line["cpu"] + line["children"], reverse=True)
     total = sum(line["cpu"] + line["children"] for line in lines)
     found = {
@@ -86,7 +96,7 @@ def main(arguments: list[str]) -> int:
     sys.stdout.write(", ".join(f"{name} {value}" for name, value in found.items() if name != "longest") + "\n")
     if not paths:
         kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-        kept[labels[0] if labels else "now"] = found
+        kept[labels[0] if labels else "fresh"] = found
         KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return status
 

@@ -63,7 +63,7 @@ class _Chunk:
         mesh, dtype = local_mesh(), np.dtype(plan.dtype)
         values = plan.settings[task.setting]
         self.program = make_program(
-            plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, mesh, one_thread=plan.on_one_thread(task)
+            plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, mesh, one_thread=plan.on_one_thread
         )
         base = setting_key(plan.seed, *values)
         replicas = pad_replicas(task.first, task.stop, task.size, mesh) + np.uint32(plan.first_replica)

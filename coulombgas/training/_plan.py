@@ -74,10 +74,11 @@ class Plan:
             "batch_size": [values.batch_size for values in self.settings],
         }
 
-    def on_one_thread(self, task: "Task") -> bool:
-        """Whether a chunk keeps to one thread: one among several of small matrices. Sharing and resuming a run must not
-        change its last bits, hence this depends on the whole run and neither on the shard nor on the machine."""
-        return task.size > 1 and sum(-(-self.replicas // size) for size in self.chunks) > 1
+    @property
+    def on_one_thread(self) -> bool:
+        """Whether each chunk keeps to one thread, being one of several. Sharing and resuming a run must not change its
+        last bits, hence this depends on the whole run and neither on the shard nor on the machine."""
+        return sum(-(-self.replicas // size) for size in self.chunks) > 1
 
     def tasks(self) -> tuple["Task", ...]:
         """The tasks, setting by setting.

@@ -9,7 +9,7 @@ replica has all cores. Loops and ours are timed in turn; CPU time counts all thr
 on how many cores each keeps busy; "by wall" compares with one loop, which keeps one core busy where its products are
 small. The exponent is that of a power of N.
 Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
-256 x 256 matrices and in an array of normals.
+256 × 256 matrices that stay in the cache and in an array of normals.
 
     python tests/benchmarks/bench_sizes.py [rbm|large|others|pytorch|roofline ...]
 """
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ from coulombgas.training._engine import (
 BATCH, RATE, GIBBS, MU2 = 16, 0.02, 3, 9.0
 GOALS = {64: 5.0, 128: 4.0, 256: 2.0, 784: 1.5}
 BUDGET = 0.5  # CPU seconds of one timing
+TURNS = 200  # of a loop whose rate is taken
 
 
 class Chunks(NamedTuple):
@@ -61,8 +63,7 @@ def ours(model: Model, batch: int = BATCH, *, replicas: int = 0) -> Chunks:
     size = chunk_size(model, replicas or 10**6, batch, np.float32)
     number = -(-replicas // size) if replicas else workers
     started = time.perf_counter()
-    one_thread = size > 1 and number > 1  # as in a run
-    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch, one_thread=one_thread)
+    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch, one_thread=number > 1)
     key = setting_key(0, RATE, batch)
     setting, which = make_setting(key, RATE, batch, np.float32), np.arange(number * size, dtype=np.uint32)
     chunks = np.split(which, number)
@@ -245,18 +246,21 @@ def pytorch() -> None:
 
 def roofline() -> None:
     """What the update needs, over what the machine does of it alone."""
-    a, key = jnp.ones((64, 256, 256), jnp.float32), jnp.zeros((2, 4096), jnp.uint32)
+    a, key = jnp.ones((2, 256, 256), jnp.float32), jnp.zeros((2, 4096), jnp.uint32)
+    workers = num_workers()
 
     def rate(function: Callable, argument: jax.Array, work: float) -> float:
-        compiled = jax.jit(lambda x, n: jax.lax.fori_loop(0, n, lambda i, y: function(i, y), x))
+        loop = partial(jax.lax.fori_loop, body_fun=function)
+        compiled = jax.jit(lambda x, n: loop(0, n, init_val=x), compiler_options={"xla_cpu_multi_thread_eigen": False})
         jax.block_until_ready(compiled(argument, 1))
         cpu = time.process_time()
-        jax.block_until_ready(compiled(argument, 20))
-        return 20 * work / (time.process_time() - cpu)
+        with ThreadPoolExecutor(workers) as pool:  # every core is busy, as it is in a run
+            list(pool.map(lambda _: jax.block_until_ready(compiled(argument, TURNS)), range(workers)))
+        return workers * TURNS * work / (time.process_time() - cpu)
 
-    products = rate(lambda i, x: x @ x * np.float32(1e-3), a, 64 * 256**3)
+    products = rate(lambda i, x: x @ x * np.float32(1e-3), a, 2 * 256**3)
     numbers = rate(lambda i, x: normals(fold(key, i), (256,)) + np.float32(1e-9) * x, jnp.zeros((256, 4096)), 2**20)
-    print(f"one core: {products / 1e9:.1f} billion multiply-adds and {numbers / 1e6:.0f} million normals a second")
+    print(f"a core: {products / 1e9:.1f} billion multiply-adds and {numbers / 1e6:.0f} million normals a second")
     rows = []
     for size in (64, 128, 256):
         chunks = ours(GaussianRBM(num_visible=size, gibbs_steps=GIBBS))
