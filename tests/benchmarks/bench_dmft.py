@@ -54,7 +54,7 @@ def main() -> None:
             )
             rows.append([name, num, seconds, cpu, exponent, verdict])
             before = cpu
-    table(rows, ["system", "steps", "wall s", "CPU s", "exponent", "budget"])
+    table(rows, ["system", "steps", "wall s", "CPU s", "exponent", "budget"], "solutions of mean-field systems")
 
 
 if __name__ == "__main__":

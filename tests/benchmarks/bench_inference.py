@@ -59,7 +59,7 @@ def fits() -> None:
     for model in ("pair", "rice"):
         seconds = best_of(lambda model=model: fit_model(one, model).groups[0].ess, repeat=3)
         rows.append([f"1 setting, model {model} on all 3000 spacings, compiled", seconds, NOTEBOOK_SECONDS / seconds])
-    table(rows, ["fit", "seconds", "times faster"])
+    table(rows, ["fit", "seconds", "times faster"], "posteriors of spacings: two widths")
 
 
 def problems(num: int) -> tuple[SettingEnergies, dict[str, np.ndarray]]:
@@ -104,7 +104,7 @@ def samplers(num: int = 24) -> None:
     theirs, mine = plain_numpyro(data, _FEW), ours(data, initial)
     rows = [["plain NumPyro, one problem at a time", *theirs, 1.0], ["sample_batch", *mine, mine[1] / theirs[1]]]
     header = ["temperature of four level groups, 24 settings", "ess / s with compilation", "compiled", "ratio"]
-    table(rows, header)
+    table(rows, header, "draws of many posteriors at once")
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
-"""Does a replica cost the same among 10² and among 10⁵, does the cost grow as N³, and does memory stay bounded?
+"""Does a replica cost the same among 10² and among 10⁵, and does memory stay bounded in replicas and size?
 
 CPU time of one process with all its threads, compilation excluded; memory is the peak of a fresh process.
 """
 
 import time
 
-import numpy as np
 from _timing import table
 from _workers import peak_memory
 
@@ -29,14 +28,13 @@ def cpu_seconds(size: int, replicas: int, steps: int) -> float:
 
 def main() -> None:
     rows = [(number, 1e6 * cpu_seconds(10, number, 2_000_000 // number)) for number in (100, 1000, 10_000, 100_000)]
-    table(rows, ("replicas (N = 10)", "CPU µs/update"))
-    sizes = (10, 20, 40, 80)
-    cost = [cpu_seconds(size, 256, max(40_000 // size**2, 8)) for size in sizes]
-    exponents = [np.nan, *np.diff(np.log(cost)) / np.diff(np.log(sizes))]
-    table([(n, 1e6 * c, e) for n, c, e in zip(sizes, cost, exponents, strict=True)], ("N", "CPU µs/update", "exponent"))
-    run = {"model": GaussianRBM().config(), "learning_rate": 0.02, "batch_size": 16, "replicas": 75_000, "warm": False}
-    peak = peak_memory({**run, "steps": 12, "record": 6})
-    table([(75_000, 6, peak)], ("replicas (N = 10)", "recorded steps", "peak memory, GiB"))
+    table(rows, ("replicas", "CPU µs/update"), "one update among many replicas, N = 10")
+    run = {"learning_rate": 0.02, "batch_size": 16, "warm": False, "steps": 12, "record": 6}
+    rows = []
+    for size, replicas in ((10, 750), (10, 7500), (10, 75_000), (256, 128), (512, 128), (1024, 128)):
+        peak = peak_memory({**run, "model": GaussianRBM(num_visible=size).config(), "replicas": replicas})
+        rows.append((size, replicas, peak, 4 * size**2 * replicas / 2**30))
+    table(rows, ("N", "replicas", "peak, GiB", "weights, GiB"), "memory of a fresh process, six records")
 
 
 if __name__ == "__main__":

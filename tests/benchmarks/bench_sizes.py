@@ -7,7 +7,7 @@ one thread of that BLAS and with all of them, and the better time counts. Ours i
 replicas: as many chunks at the same time as there are cores, each of the replicas that a core's cache holds; a single
 replica has all cores. Loops and ours are timed in turn; CPU time counts all threads, so that its ratio does not depend
 on how many cores each keeps busy; "by wall" compares with one loop, which keeps one core busy where its products are
-small. The exponent is that of a power of N.
+small. The exponent is that of a power of N between a size and the one before it.
 Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
 256 × 256 matrices that stay in the cache and in an array of normals.
 
@@ -207,11 +207,12 @@ def rbm() -> None:
         model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
         rows.append([size, model.sampler_for(BATCH), *compare(model, both(rbm_loop, size, size))])
         rows[-1].append(GOALS.get(size, ""))
-    table(rows, (*HEADER, "goal"), "one update of a Gaussian RBM, B = 16, k = 3")
     micros = np.log([row[4] for row in rows])
     slopes = np.diff(micros) / np.diff(np.log(sizes))
+    rows = [[*row, slope] for row, slope in zip(rows, [np.nan, *slopes], strict=True)]
+    table(rows, (*HEADER, "goal", "exponent"), "one update of a Gaussian RBM, B = 16, k = 3")
     overall = np.polyfit(np.log(sizes), micros, 1)[0]
-    print(f"exponent in N: {overall:.2f} over all; from size to size {', '.join(f'{x:.2f}' for x in slopes)}")
+    print(f"exponent in N over all sizes: {overall:.2f}")
 
 
 def large() -> None:

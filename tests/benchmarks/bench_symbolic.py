@@ -46,7 +46,8 @@ def laws() -> None:
             "SymPy lambdify, NumPy, log of the density": best_of(lambda: plain(points, 0.7, 0.3)),
         }
     base = times["to_jax, jitted"]
-    table([(name, t * 1e9 / POINTS, t / base) for name, t in times.items()], ("Rice", "ns a point", "of the first"))
+    header = ("Rice", "ns a point", "of the first")
+    table([(name, t * 1e9 / POINTS, t / base) for name, t in times.items()], header, "a derived law, evaluated")
 
 
 def finite_differences(num_points: int) -> np.ndarray:
@@ -71,7 +72,7 @@ def spectra() -> None:
         ("finite differences, 16 000 points", lambda: finite_differences(16_000)),
     ):
         rows.append((name, best_of(solve, repeat=3) * 1e3, float(abs(solve()[5] / truth - 1)), float(solve()[0])))
-    table(rows, ("RBM spectrum", "ms", "relative error of E_5", "E_0"))
+    table(rows, ("RBM spectrum", "ms", "relative error of E_5", "E_0"), "levels of a Fokker-Planck Hamiltonian")
 
 
 def main() -> None:
