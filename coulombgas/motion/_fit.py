@@ -175,7 +175,7 @@ def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarr
     low, high = np.quantile(moves.start, [0.002, 0.998])
     grid = np.linspace(low, high, _GRID)
     design = found.basis.design(grid)
-    curves, noise = drifts @ design.T, np.exp(noises @ design.T) / alpha
+    curves, noise = drifts @ design.T, np.exp(noises @ found.noise_basis.design(grid).T) / alpha
     steps = np.diff(grid) * (curves[:, 1:] + curves[:, :-1]) / 2
     potential = -np.concatenate([np.zeros((len(curves), 1)), np.cumsum(steps, axis=1)], axis=1)
     lowest = int(np.argmin(potential.mean(axis=0)))
