@@ -291,8 +291,7 @@ class FokkerPlanck:
         states; ``num_elements`` is chosen from their WKB exponent unless given. Works under ``jit``, ``vmap`` and
         ``grad`` in the parameters (then with 64 elements unless given).
 
-        The noise may vanish at an end, where the elements shrink in geometric progression; p_s is a power of the last
-        distance. The work grows as the cube of ``num_elements``, at most 512.
+        Where the noise vanishes at an end, elements shrink geometrically. ``num_elements`` is at most 512.
 
         Raises:
             InputError: for missing parameters, a continuous spectrum, a law without normalisation, noise that vanishes
@@ -303,23 +302,22 @@ class FokkerPlanck:
 
         from coulombgas._precision import x64
 
+        from ._spectrum import check_elements
+
         num = check_count("num", num)
+        size = None if num_elements is None else check_elements(num_elements)
         if len(self.variables) == 2:
             from ._plane import plane_system
 
-            return plane_system(self.at(params, **more) if self.parameters else self, num, num_elements)
+            return plane_system(self.at(params, **more) if self.parameters else self, num, size)
         self._one("eigensystem")
         with x64():
             values = [jnp.asarray(value, dtype=jnp.float64) for value in self.values(params, **more)]
-            traced = any(isinstance(value, jax.core.Tracer) for value in values)
-            solver = self._numerics
-            if num_elements is not None:
-                size = check_count("num_elements", num_elements, 2)
-            elif traced:
+            if size is None and any(isinstance(value, jax.core.Tracer) for value in values):
                 size = _TRACED_ELEMENTS
-            else:
-                return solver.resolve(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
-            return solver.solve(values, num, size)
+            if size is None:
+                return self._numerics.resolve(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
+            return self._numerics.solve(values, num, size)
 
     def spectrum(self, params: Mapping[Any, Any] | None = None, num: int = 6, **more: Any) -> Any:
         """The lowest ``num`` eigenvalues E_0 = 0, E_1, … of H, as a float64 array; see ``eigensystem``.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_count, fail
 from coulombgas._precision import in_x64
 
 from ._elements import HIGHEST_POWER, Elements, assemble, eigensystem, interpolate, reference, tails
@@ -161,6 +161,18 @@ def settle(tree: Any) -> Any:
     return jax.tree.map(np.asarray, tree)
 
 
+def check_elements(value: Any) -> int:
+    """Elements of a line, or cells for each of two variables: the work grows as the cube or faster, so at most 512.
+
+    Raises:
+        InputError: for less than 2 or more than 512.
+    """
+    size = check_count("num_elements", value, 2)
+    if size > LARGEST:
+        fail("num_elements", f"must be at most {LARGEST}, beyond which the work takes minutes", size)
+    return size
+
+
 class Solver:
     """Compiled functions of the parameter values for one equation: the inputs of its mesh, and its eigensystem."""
 
@@ -203,10 +215,8 @@ class Solver:
         The work grows with the third power of ``size``: no mesh that is too coarse anyway is solved.
 
         Raises:
-            InputError: as ``check_diagnostics``, and for more than 512 elements.
+            InputError: as ``check_diagnostics``.
         """
-        if size > LARGEST:
-            raise InputError(f"`num_elements` must be at most {LARGEST}, got {size}: the work grows with its cube.")
         if size > _CHEAP and not any(isinstance(value, jax.core.Tracer) for value in values):
             told = self(values, num, _CHEAP).diagnostics
             if not (needed := _needed(told, _CHEAP)) <= size and not any(bool(bad) for bad, _ in _refusals(told)):
