@@ -9,7 +9,8 @@ Between two records the eigenvalues move by (ALP24 (9)-(11))
 
 with δ updates between the records and g_ij² the geometric or the arithmetic mean of both levels' g², whichever the
 moves prefer. The noise comes from the quadratic variation of what the drift leaves, the drift from a regression with
-the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred. What many updates do between
+the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred, log g² one of log x where the
+levels span decades. What many updates do between
 two records, and what neighbours do at a near-collision, is that of the matrix (``_propagation``), so that neither a
 long interval nor a close pair biases the result. Records so far apart that the levels have forgotten where they were
 are refused. :math:`\tilde T = g^2/\alpha` is
