@@ -196,6 +196,36 @@ NAMED = (
         "tests/motion/test_small_data.py::test_a_drift_that_takes_much_of_few_data_leaves_the_noise_whole",
     ),
     Named(
+        "motion._regression", "coupling=-drift.response @ pull",
+        "coupling=drift.response @ pull",
+        "more noise between levels, more drift",
+        "tests/motion/test_bands.py::test_more_noise_means_more_repulsion_and_so_less_of_it_in_the_drift",
+    ),
+    Named(
+        "motion._spline", "meat / dispersion**2",
+        "meat * dispersion**2",
+        "scatter of replicas to the fifth power",
+        "tests/motion/test_bands.py::test_clusters_that_scatter_widen_errors_by_the_root_of_their_dispersion",
+    ),
+    Named(
+        "motion._fit", "factor = (1 + found.memory)",
+        "factor = (2 + found.memory)",
+        "strength of correlated noise over long times too large",
+        "tests/motion/test_bands.py::test_a_warning_names_the_factor_of_the_noise_over_long_times",
+    ),
+    Named(
+        "motion._fit", "0.5 * moves.start.size",
+        "0.75 * moves.start.size",
+        "told of crowded levels from three quarters on",
+        "tests/motion/test_bands.py::test_a_majority_of_crowded_levels_is_told",
+    ),
+    Named(
+        "inference.spacing_laws._compare", "_pairs(spectra, models[0],",
+        "_pairs(spectra, models[1],",
+        "one law alone is not scored",
+        "tests/inference/test_exact_posteriors.py::test_one_law_alone_is_scored",
+    ),
+    Named(
         "ensembles._dyson", "indices = first + jnp.arange",
         "indices = 0 * first + jnp.arange",
         "the same noise between any two records",
@@ -275,6 +305,7 @@ _EXACT = ("tests/inference/test_exact_posteriors.py",)
 _SMALL = ("tests/motion/test_small_data.py",)
 _MOTION = (
     "tests/motion/test_moves_of_levels.py",
+    "tests/motion/test_bands.py",
     *_SMALL,
     *_of(
         "motion/test_motion", "repulsion_is_that_of_the_matrix", "bad_trajectories_are_refused",
@@ -512,10 +543,6 @@ REASONS: dict[tuple[str, str], str] = {
     ("inference.spacing_laws._compare._posterior_quantiles", "7 → 8"):
         "how far the grid of a posterior reaches, in standard deviations: a choice",
     ("theory._moments._mean", "32 → 33"): "how many draws are computed at once: speed alone",
-    ("inference.spacing_laws._compare.compare_laws", "0 → 1"):
-        "open: the second law in place of the first, which decides for spacings or levels; both are of one kind",
-    ("motion._fit._warnings", "1 → 2"): "open: the factor that a warning names",
-    ("motion._fit._warnings", "0.5 → 0.75"): "open: from which share of crowded levels there is a warning",
     ("models._matrix_dyson.MatrixDyson.gradient",
      "drift - trailing_ones(scale, weights) * draws → drift + trailing_ones(scale, weights) * draws"):
         "equivalent: the draws are normal, and so the same in law with the other sign",
@@ -528,10 +555,6 @@ REASONS: dict[tuple[str, str], str] = {
         "equivalent: which of two ways to the same product is taken, speed alone",
     ("ensembles._chi.gamma", "1 → 2"): "equivalent: inside the logarithm of a proposal that is refused anyway",
     ("spectra._gram._moments", "np.vdot(square, kept) → np.vdot(kept, square)"): "equivalent for real numbers",
-    ("motion._regression.estimate", "-drift.response → +drift.response"):
-        "open: the sign of the response of the drift in the error of the noise",
-    ("motion._spline.smooth", "meat / dispersion ** 2 → meat * dispersion ** 2"):
-        "open: the dispersion is 1 in most tests of the plan",
     ("spectra._unfold._kernel", "1 → 2"): "half the window of a local mean in spectra below 14 levels: a choice",
     ("spectra._vectors._upper_quantile", "0 → 1"):
         "from which of neighbouring order statistics the tail is continued: within their scatter",

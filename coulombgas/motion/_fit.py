@@ -9,7 +9,8 @@ Between two records the eigenvalues move by (ALP24 (9)-(11))
 
 with δ updates between the records and g_ij² the geometric or the arithmetic mean of both levels' g², whichever the
 moves prefer. The noise comes from the quadratic variation of what the drift leaves, the drift from a regression with
-the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred. What many updates do between
+the Coulomb term taken out; both are smooth functions of x whose smoothness is inferred, log g² one of log x where the
+levels span decades. What many updates do between
 two records, and what neighbours do at a near-collision, is that of the matrix (``_propagation``), so that neither a
 long interval nor a close pair biases the result. Records so far apart that the levels have forgotten where they were
 are refused. :math:`\tilde T = g^2/\alpha` is
@@ -175,7 +176,7 @@ def _summary(moves: Moves, found: Estimate, drifts: np.ndarray, noises: np.ndarr
     low, high = np.quantile(moves.start, [0.002, 0.998])
     grid = np.linspace(low, high, _GRID)
     design = found.basis.design(grid)
-    curves, noise = drifts @ design.T, np.exp(noises @ design.T) / alpha
+    curves, noise = drifts @ design.T, np.exp(noises @ found.noise_basis.design(grid).T) / alpha
     steps = np.diff(grid) * (curves[:, 1:] + curves[:, :-1]) / 2
     potential = -np.concatenate([np.zeros((len(curves), 1)), np.cumsum(steps, axis=1)], axis=1)
     lowest = int(np.argmin(potential.mean(axis=0)))

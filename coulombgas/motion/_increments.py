@@ -8,7 +8,7 @@ import xarray as xr
 from coulombgas._checks import InputError
 from coulombgas.spectra import healthy
 
-from ._spline import spread
+from ._spline import spread_out
 
 _MIN_RECORDS, _MIN_REPLICAS = 8, 8
 _CELLS = 600
@@ -159,7 +159,7 @@ class Grid:
 
 def make_grid(start: np.ndarray, used: np.ndarray) -> Grid:
     """A grid for starting points, (replica, increment), over the range of those ``used``."""
-    nodes = spread(start[used], _CELLS)
+    nodes = spread_out(start[used], _CELLS)
     start = np.clip(start, nodes[0], nodes[-1])
     cell = np.clip(np.searchsorted(nodes, start, side="right") - 1, 0, _CELLS - 1)
     return Grid(nodes, cell, (start - nodes[cell]) / np.diff(nodes)[cell])

@@ -22,7 +22,7 @@ from ._spline import Basis
 
 _MAX_STEPS = 256
 _FAR = 14.0
-_FINE = 2001  # linear interpolation of splines with 24 knots errs by 1e-5 of their size
+_FINE = 2000  # linear interpolation of splines with 24 knots errs by 1e-5 of their size
 _POINTS = np.array([-1.0, 0.0, 1.0])  # times sqrt(3 v): Gauss-Hermite points of a normal law, exact to fifth order
 _WEIGHTS = np.array([1.0, 4.0, 1.0]) / 6
 
@@ -44,47 +44,63 @@ class Flow:
     log_variance_slope: np.ndarray
 
 
-def flow(grid: np.ndarray, basis: Basis, drift: np.ndarray, log_noise: np.ndarray, updates: int) -> Flow:
-    """Mean and variance after ``updates`` updates from every point of the grid."""
+def flow(
+    grid: np.ndarray,
+    basis: Basis,
+    drift: np.ndarray,
+    log_noise: np.ndarray,
+    updates: int,
+    noise_basis: Basis | None = None,
+) -> Flow:
+    """Mean and variance after ``updates`` updates from every point; log g² has the basis of the drift unless given."""
     count = min(updates, _MAX_STEPS)
     step = updates / count
-    table = _Table(basis, drift, log_noise)
+    table, heats = _Table(basis, drift), _Table(basis if noise_basis is None else noise_basis, log_noise)
     mean, variance = grid.astype(np.float64), np.zeros(len(grid))
     mean_slope, variance_slope = np.zeros((2, len(grid), basis.size))
     for _ in range(count):
         point = mean[:, None] + np.sqrt(3 * variance)[:, None] * _POINTS
-        design, slope, noise = table.at(point)
+        design, slope = table.at(point), table.slope(point)
+        noise_design = heats.at(point)
+        # the logarithm of the noise of a bad guess may be anything; e^±300 still has a square
+        noise = np.exp(np.clip(noise_design @ log_noise, -300.0, 300.0))
         after = point + step * (design @ drift)
         factor = 1 + step * slope @ _WEIGHTS
         mean_slope = factor[:, None] * mean_slope + step * np.einsum("gpc,p->gc", design, _WEIGHTS)
         heat = 2 * step * noise * _WEIGHTS
-        variance_slope = (factor**2)[:, None] * variance_slope + np.einsum("gpc,gp->gc", design, heat)
+        variance_slope = (factor**2)[:, None] * variance_slope + np.einsum("gpc,gp->gc", noise_design, heat)
         mean = after @ _WEIGHTS
         variance = (after - mean[:, None]) ** 2 @ _WEIGHTS + heat.sum(axis=1)
     return Flow(mean, variance, mean_slope, variance_slope / variance[:, None])
 
 
 class _Table:
-    """Splines, slope of the drift and noise on a fine grid, interpolated linearly; beyond the data as at their end."""
+    """Splines and the slope of their sum on a grid, interpolated linearly; beyond the data as at their end."""
 
-    def __init__(self, basis: Basis, drift: np.ndarray, log_noise: np.ndarray):
-        self._low, self._high = basis.knots[0], basis.knots[-1]
-        places = np.linspace(self._low, self._high, _FINE)
-        self._design = basis.design(places)
-        self._slope = basis.design(places, 1) @ drift
-        # the logarithm of the noise of a bad guess may be anything; e^±300 still has a square
-        self._noise = np.exp(np.clip(self._design @ log_noise, -300.0, 300.0))
+    def __init__(self, basis: Basis, coefficients: np.ndarray):
+        self._basis, self._knots = basis, np.unique(basis.knots)
+        # as many points between any two knots, however near these are
+        self._each = -(-_FINE // (len(self._knots) - 1))
+        number = np.arange((len(self._knots) - 1) * self._each + 1) / self._each
+        places = np.interp(number, np.arange(len(self._knots)), self._knots)
+        self._design = basis.splines(places)
+        self._slope = basis.splines(places, 1) @ coefficients
 
-    def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Design (…, coefficient), slope of the drift and noise g² at x."""
-        place = (np.clip(x, self._low, self._high) - self._low) / (self._high - self._low) * (_FINE - 1)
-        cell = np.minimum(place.astype(np.int64), _FINE - 2)
-        f = place - cell
-        design, noise = self._design, self._noise
-        inside = (x > self._low) & (x < self._high)
-        slope = np.where(inside, (1 - f) * self._slope[cell] + f * self._slope[cell + 1], 0.0)
-        between = design[cell] + f[..., None] * (design[cell + 1] - design[cell])
-        return between, slope, (1 - f) * noise[cell] + f * noise[cell + 1]
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """Design (…, coefficient) at x."""
+        cell, f = self._place(x)
+        return self._design[cell] + f[..., None] * (self._design[cell + 1] - self._design[cell])
+
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """Slope by the coordinate at x."""
+        cell, f = self._place(x)
+        inside = (x > self._knots[0]) & (x < self._knots[-1])
+        return np.where(inside, (1 - f) * self._slope[cell] + f * self._slope[cell + 1], 0.0)
+
+    def _place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        place = np.interp(self._basis.coordinate(x), self._knots, self._each * np.arange(len(self._knots)))
+        cell = np.minimum(place.astype(np.int64), self._each * (len(self._knots) - 1) - 1)
+        return cell, place - cell
 
 
 @dataclass(frozen=True)

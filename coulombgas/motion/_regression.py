@@ -9,7 +9,7 @@ from coulombgas._checks import InputError
 
 from ._increments import Grid, Moves, make_grid
 from ._propagation import Flow, flow, repulsion
-from ._spline import Basis, Posterior, make_basis, smooth
+from ._spline import Basis, Posterior, make_basis, make_noise_basis, smooth
 
 _MAX_ROUNDS = 40
 _HALVINGS = 6
@@ -20,12 +20,13 @@ _FORGOTTEN = 8.0  # fewer, and the records that pass are those in which the memo
 _FEWEST_KEPT = 0.05
 _ALIKE = 10.0  # deviance: less than the rest of the fit is uncertain by
 _OTHERS_BASIS = 6
+_LOG_MEAN, _LOG_VARIANCE = -1.27, 4.93  # of the logarithm of a square, χ² with one degree: −γ − log 2 and π²/2
 MEANS = ("geometric", "arithmetic")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Posteriors of K per update and of log g² per update, as coefficients of ``basis``.
+    """Posteriors of K per update and of log g² per update, as coefficients of ``basis`` and of ``noise_basis``.
 
     Attributes:
         coupling: what an error of the noise does to the drift through the Coulomb term, (drift, noise coefficient).
@@ -35,6 +36,7 @@ class Estimate:
     """
 
     basis: Basis
+    noise_basis: Basis
     drift: Posterior
     noise: Posterior
     coupling: np.ndarray
@@ -72,7 +74,8 @@ def estimate(moves: Moves, num_basis: int, beta: float) -> Estimate:
     kicked = search.grid.sums(weight * state.kicks.shift).sum(axis=0)[:, None]
     pull = state.path.mean_slope.T @ (state.path.log_variance_slope * kicked)
     return Estimate(
-        basis=search.basis, drift=drift, noise=found.noise, coupling=-drift.response @ pull,
+        basis=search.basis, noise_basis=search.noise_basis, drift=drift, noise=found.noise,
+        coupling=-drift.response @ pull,
         num_crowded=int(state.kicks.crowded.sum()), unsettled=found.distance if found.distance > _STILL else 0.0,
         memory=_correlation((np.sqrt(weight) * state.residual).reshape(moves.start.shape)),
     )  # fmt: skip
@@ -105,14 +108,15 @@ class _Search:
         start, used = moves.rows(moves.before), ~moves.rows(moves.stray)
         self._end, self._rounding = moves.rows(moves.after), moves.rounding.reshape(start.shape)
         self.basis, self.grid = make_basis(start[used], num_basis), make_grid(start, used)
-        self._roughness = self.basis.roughness(), self.basis.spread_roughness()
+        self.noise_basis = make_noise_basis(start[used], num_basis)
+        self._roughness = self.basis.roughness(), self.noise_basis.spread_roughness()
         self._others = _noise_of_others(moves)
 
     def first_noise(self) -> np.ndarray:
-        return _first_noise(self.moves, self.basis, self.grid)
+        return _first_noise(self.moves, self.noise_basis, self.grid)
 
     def visit(self, theta: np.ndarray, log_noise: np.ndarray) -> _State:
-        path = flow(self.grid.nodes, self.basis, theta, log_noise, self.moves.updates)
+        path = flow(self.grid.nodes, self.basis, theta, log_noise, self.moves.updates, self.noise_basis)
         kicks = _kicks(self.moves, self.grid, path, self._others, self._beta, self._mean)
         return _State(theta, log_noise, path, kicks, self._end - self.grid.at_data(path.mean) - kicks.shift)
 
@@ -237,7 +241,10 @@ def _first_noise(moves: Moves, basis: Basis, grid: Grid) -> np.ndarray:
 
 def _fit_noise(basis: Basis, grid: Grid, squares: np.ndarray, keep: np.ndarray) -> np.ndarray:
     slope, roughness = basis.design(grid.nodes), basis.spread_roughness()
-    theta = np.full(basis.size, np.log(squares[keep].mean()))
+    # the logarithms first: the steps below cannot go far down, by one in the logarithm where the guess is far too hot
+    logs = keep * (np.log(np.maximum(squares, np.finfo(np.float64).tiny)) - _LOG_MEAN)
+    information, linear = grid.gram(keep / _LOG_VARIANCE, slope), grid.sums(logs / _LOG_VARIANCE).sum(axis=0) @ slope
+    theta = smooth(information, linear, roughness, None).mean
     for _ in range(30):
         found = _noise_step(grid, slope, squares * np.exp(-grid.at_data(slope @ theta)), keep, theta, roughness)
         step = np.clip(found.mean - theta, -1.5, 1.5)
@@ -252,7 +259,7 @@ def _noise_of_others(moves: Moves) -> np.ndarray:
     variance = np.zeros(moves.before.shape)
     for mode in sorted(set(range(moves.before.shape[-1])) - set(moves.modes)):
         place, (squares, known) = moves.before[..., mode], moves.squares(mode)
-        basis, grid = make_basis(place[known], _OTHERS_BASIS), make_grid(place, known)
+        basis, grid = make_noise_basis(place[known], _OTHERS_BASIS), make_grid(place, known)
         log_noise = grid.at_data(basis.design(grid.nodes) @ _fit_noise(basis, grid, squares, known))
         variance[..., mode] = 2 * moves.updates * np.exp(log_noise)
     return variance

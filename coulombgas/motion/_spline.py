@@ -14,22 +14,37 @@ from scipy.interpolate import BSpline
 DEGREE = 3
 _STRENGTHS = np.logspace(-10, 6, 49)
 _NEGLIGIBLE = 1e-8
+_FEW = 0.01
+_LEAST_GAP = 3e-3  # of the range
 
 
 @dataclass(frozen=True)
 class Basis:
-    """Cubic splines on clamped knots."""
+    """Cubic splines on clamped knots.
+
+    Attributes:
+        knots: in x, or in log x.
+        decades: whether they are in log x.
+    """
 
     knots: np.ndarray
+    decades: bool = False
 
     @property
     def size(self) -> int:
         """Number of splines."""
         return len(self.knots) - DEGREE - 1
 
+    def coordinate(self, x: np.ndarray) -> np.ndarray:
+        """x or log x, at the ends beyond them."""
+        return np.clip(_logarithm(x) if self.decades else x, self.knots[0], self.knots[-1])
+
     def design(self, x: np.ndarray, derivative: int = 0) -> np.ndarray:
-        """Value or derivative of every spline, (point, spline); beyond the ends as at the ends."""
-        inside = np.clip(x, self.knots[0], self.knots[-1])
+        """Value, or derivative by the coordinate, of every spline, (point, spline); beyond the ends as at the ends."""
+        return self.splines(self.coordinate(x), derivative)
+
+    def splines(self, inside: np.ndarray, derivative: int = 0) -> np.ndarray:
+        """The same at coordinates between the ends."""
         if derivative == 0:
             return BSpline.design_matrix(inside, self.knots, DEGREE).toarray()
         return BSpline(self.knots, np.eye(self.size), DEGREE)(inside, nu=derivative)
@@ -57,11 +72,41 @@ def spread(values: np.ndarray, count: int) -> np.ndarray:
     return np.interp(np.linspace(0, 1, count + 1), (np.linspace(0, 1, ordered.size) + even) / 2, ordered)
 
 
+def spans_decades(values: np.ndarray) -> bool:
+    """Whether positive values are spread over decades: one in a hundred is below a hundredth of the largest."""
+    return bool(values.min() > 0 and np.quantile(values, _FEW) < _FEW * values.max())
+
+
+def spread_out(values: np.ndarray, count: int) -> np.ndarray:
+    """``spread`` in log x where the values span decades."""
+    return np.exp(spread(_logarithm(values), count)) if spans_decades(values) else spread(values, count)
+
+
+def make_noise_basis(values: np.ndarray, num_basis: int) -> Basis:
+    """As ``make_basis``; in log x where the values span decades, as noise in proportion to a power of x does too."""
+    if not spans_decades(values):
+        return make_basis(values, num_basis)
+    return Basis(_clamped(spread(_logarithm(values), num_basis - DEGREE)), decades=True)
+
+
+def _logarithm(x: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(x, np.finfo(np.float64).tiny))
+
+
 def make_basis(values: np.ndarray, num_basis: int) -> Basis:
-    """Knots half where the data are, half evenly over their range."""
+    """Knots half where the data are, half evenly over their range; not closer where data span decades.
+
+    A function of x that is smooth at the end of its range needs no knots at every decade from there.
+    """
     places = spread(values, num_basis - DEGREE)
+    if spans_decades(values):
+        places = np.maximum(places, places[0] + _LEAST_GAP * (places[-1] - places[0]) * np.arange(len(places)))
+    return Basis(_clamped(places))
+
+
+def _clamped(places: np.ndarray) -> np.ndarray:
     pad = 1e-9 * (places[-1] - places[0])
-    return Basis(np.concatenate([[places[0] - pad] * (DEGREE + 1), places[1:-1], [places[-1] + pad] * (DEGREE + 1)]))
+    return np.concatenate([[places[0] - pad] * (DEGREE + 1), places[1:-1], [places[-1] + pad] * (DEGREE + 1)])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+HIGHEST_POWER = 1 - 1e-6  # of 1/distance in p_s: beyond, its integral to the end is infinite or rounding
+
 
 class Reference(NamedTuple):
     """Matrices of one element on [−1, 1]."""
@@ -27,13 +29,19 @@ class Reference(NamedTuple):
 
 
 class Elements(NamedTuple):
-    """A mesh of E elements of degree p with its operator; K = E p + 1 nodes."""
+    """A mesh of E elements of degree p with its operator; K = E p + 1 nodes.
+
+    Between the outermost edges and the ends of the domain, over the distances ``margins``, u is constant and p_s the
+    distance to the power −``powers``.
+    """
 
     edges: Float[Array, " E"]
     nodes: Float[Array, " K"]
     weights: Float[Array, " K"]
     action: Float[Array, " K"]
     factor: Float[Array, "Q K"]
+    margins: Float[Array, "2"]
+    powers: Float[Array, "2"]
 
 
 @functools.cache
@@ -81,8 +89,9 @@ def assemble(
     columns = degree * np.arange(len(edges) - 1)[:, None] + np.arange(degree + 1)
     size = int(columns[-1, -1]) + 1
     weights = jnp.zeros(size).at[columns].add(half[:, None] * ref.weights)
-    for place, margin, sign in ((0, margins[0], 1), (-1, margins[1], -1)):
-        weights = weights.at[place].add(margin * _tail(sign * margin * slope(edges[place][None])[0]))
+    powers = [_power(slope, edges[place], sign * margins[place]) for place, sign in ((0, 1), (-1, -1))]
+    for place in (0, -1):
+        weights = weights.at[place].add(margins[place] / (1 - powers[place]))
     tilt = jnp.exp((rise[:, None, :] - rise[:, :, None]) / 2)  # [element, quadrature point, node]
     strength = jnp.sqrt(ref.weights * jnp.maximum(diffusion(inner), 0) / half[:, None])
     blocks = strength[:, :, None] * ref.derivative * tilt / jnp.sqrt(weights[columns])[:, None, :]
@@ -90,21 +99,46 @@ def assemble(
     factor = jnp.zeros((rows.size, size)).at[rows[:, :, None], columns[:, None, :]].set(blocks)
     action = jnp.zeros(size).at[columns].set(start[:, None] + rise)
     nodes = jnp.zeros(size).at[columns].set(inner)
-    return Elements(edges, nodes, weights, action, factor)
+    margin = jnp.stack([jnp.asarray(item, dtype=weights.dtype) for item in margins])
+    return Elements(edges, nodes, weights, action, factor, margin, jnp.stack(powers))
 
 
-def _tail(power: Any) -> Any:
-    """1/(1 − power), zero where the mass is not finite (the diagnostics report it)."""
+def _power(slope: Any, edge: Any, margin: Any) -> Any:
+    """δΦ' at the edge, with its sign: p_s is the distance to minus this power up to the end; zero without a margin.
+
+    Nothing is left of p_s in a margin where its mass is not finite; the diagnostics report it.
+    """
+    margin = jnp.asarray(margin, dtype=edge.dtype)
+    beside = 1e-100 + 1e-15 * jnp.abs(edge)  # where there is no margin: at a regular end Φ' may be 0/0
+    power = jnp.where(margin == 0, 0.0, margin * slope((edge + jnp.where(margin == 0, beside, 0.0))[None])[0])
     power = jnp.where(jnp.isfinite(power), power, 0.0)
-    return jnp.where(power < 1, 1 / jnp.where(power < 1, 1 - power, 1.0), 0.0)
+    return jnp.where(power < HIGHEST_POWER, power, -1e300)
 
 
-def interpolate(elements: Elements, degree: int, values: Any, x: Any, *, tilted: bool) -> Float[Array, "*batch n"]:
-    """Nodal values (last axis) at points x; ``tilted`` ones carry a factor e^{−Φ}, which is interpolated separately."""
+def tails(elements: Elements, x: Any) -> tuple[Any, Any]:
+    """Distance of x to either end over the margin there, in [0, 1]; 1 outside the margin."""
+    found = []
+    for place, sign in ((0, 1), (-1, -1)):
+        margin = elements.margins[place]
+        beyond = sign * (elements.edges[place] - x)
+        # as a distance from the end, which is exact near an end at zero
+        distance = sign * x - (sign * elements.edges[place] - margin)
+        found.append(jnp.where(beyond > 0, jnp.clip(distance / jnp.where(margin > 0, margin, 1.0), 0.0, 1.0), 1.0))
+    return found[0], found[1]
+
+
+def interpolate(
+    elements: Elements, degree: int, values: Any, x: Any, *, tilted: bool, share: float = 0.0
+) -> Float[Array, "*batch n"]:
+    """Nodal values (last axis) at points x; ``tilted`` ones carry a factor e^{−Φ}, which is interpolated separately.
+
+    In the margins the values are those of the edge times p_s relative to there, to the power ``share``.
+    """
     elements = Elements(*(jnp.asarray(item) for item in elements))
     values = jnp.asarray(values)
     ref = reference(degree)
     last = len(elements.edges) - 2
+    outside, x = x, jnp.clip(x, elements.edges[0], elements.edges[-1])
     cell = jnp.clip(jnp.searchsorted(elements.edges, x, side="right") - 1, 0, last)
     t = 2 * (x - elements.edges[cell]) / (elements.edges[cell + 1] - elements.edges[cell]) - 1
     columns = degree * cell[:, None] + jnp.arange(degree + 1)
@@ -113,8 +147,15 @@ def interpolate(elements: Elements, degree: int, values: Any, x: Any, *, tilted:
     if tilted:
         here = jnp.sum(basis * action, axis=-1, keepdims=True)
         basis = basis * jnp.exp(action - here)
-    inside = (x >= elements.edges[0]) & (x <= elements.edges[-1])
-    return jnp.where(inside, jnp.sum(values[..., columns] * basis, axis=-1), 0.0)
+    found = jnp.sum(values[..., columns] * basis, axis=-1)
+    if share:
+        for ratio, power in zip(tails(elements, outside), elements.powers, strict=True):
+            power = jnp.where(
+                jnp.abs(power) < 1 - HIGHEST_POWER, 0.0, power
+            )  # a finite density at the end, to rounding
+            found *= jnp.where(ratio < 1, ratio, 1.0) ** (-share * power)
+    low, high = elements.edges[0] - elements.margins[0], elements.edges[-1] + elements.margins[1]
+    return jnp.where((outside >= low) & (outside <= high), found, 0.0)
 
 
 def _lagrange(nodes: np.ndarray, t: Float[Array, " n"]) -> Float[Array, "n k"]:

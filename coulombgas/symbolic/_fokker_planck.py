@@ -32,7 +32,9 @@ class FokkerPlanck:
 
     which for constant noise is ALP24 (arXiv:2407.16427), (34). The noise may depend on x; the equation above is its Itô
     form, and ``calculus="stratonovich"`` adds g g' to the drift first. No probability flows through the ends of the
-    domain.
+    domain. That is one choice out of several at an end where g vanishes and that x still reaches, as zero in
+    K = a − x, g = √x with 0 < a < 1: x is reflected there, and does not stay. This is the choice with a stationary law
+    (gamma of index a); for a ≥ 1 the end is not reached and nothing is chosen, and for a ≤ 0 there is no such law.
 
     Several variables: lists for ``drift`` and ``variable``; ``noise`` is one amplitude for all, a list with one for
     each, or a matrix B with diffusion D = B Bᵀ. Numerical spectra exist for two variables too; partner and ladder
@@ -289,33 +291,33 @@ class FokkerPlanck:
         states; ``num_elements`` is chosen from their WKB exponent unless given. Works under ``jit``, ``vmap`` and
         ``grad`` in the parameters (then with 64 elements unless given).
 
+        Where the noise vanishes at an end, elements shrink geometrically. ``num_elements`` is at most 512.
+
         Raises:
-            InputError: for missing parameters, a continuous spectrum, a law without normalisation, or a coarse mesh.
+            InputError: for missing parameters, a continuous spectrum, a law without normalisation, noise that vanishes
+                inside the domain, or a coarse mesh.
         """
         import jax
         import jax.numpy as jnp
 
         from coulombgas._precision import x64
 
-        from ._spectrum import check_diagnostics
+        from ._spectrum import check_elements
 
         num = check_count("num", num)
+        size = None if num_elements is None else check_elements(num_elements)
         if len(self.variables) == 2:
             from ._plane import plane_system
 
-            return plane_system(self.at(params, **more) if self.parameters else self, num, num_elements)
+            return plane_system(self.at(params, **more) if self.parameters else self, num, size)
         self._one("eigensystem")
         with x64():
             values = [jnp.asarray(value, dtype=jnp.float64) for value in self.values(params, **more)]
-            traced = any(isinstance(value, jax.core.Tracer) for value in values)
-            solver = self._numerics
-            if num_elements is not None:
-                size = check_count("num_elements", num_elements, 2)
-            elif traced:
+            if size is None and any(isinstance(value, jax.core.Tracer) for value in values):
                 size = _TRACED_ELEMENTS
-            else:
-                return solver.resolve(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
-            return check_diagnostics(solver(values, num, size), size)
+            if size is None:
+                return self._numerics.resolve(values, num, _FIRST_ELEMENTS, _MAX_ELEMENTS)
+            return self._numerics.solve(values, num, size)
 
     def spectrum(self, params: Mapping[Any, Any] | None = None, num: int = 6, **more: Any) -> Any:
         """The lowest ``num`` eigenvalues E_0 = 0, E_1, … of H, as a float64 array; see ``eigensystem``.

@@ -11,8 +11,10 @@ from jaxtyping import Array, Float
 _DECAY = 22.0  # exp(−2 · 22) = 8e-20 is the part of a state's norm that is cut off
 _NUM_SIDE = 3000  # points per graded grid: 60 a decade over the 49 decades below
 _SMALLEST, _LARGEST = 1e-40, 1e9  # distances from an end or a centre at which the potential is sampled
+_EPSILON = float(np.finfo(np.float64).eps)
 _SINGULAR = 1e-6  # of √|W/D| times the distance, which vanishes at a regular end and not where p_s is a power
 _GRADING = 2.0  # WKB exponent added for each factor e in the distance from a singular end
+_NEGLIGIBLE = 1e-9  # E δ²/D within δ of an end without noise: what the states change there, and the error of one lump
 _HIGHEST = 1e7  # of W over the energies: beyond, rounding of the largest matrix element would reach the lowest states
 
 
@@ -43,8 +45,7 @@ class Mesh(NamedTuple):
     edges: Float[Array, " E"]
     energy: Float[Array, ""]
     exponent: Float[Array, ""]
-    reaches_low: Any
-    reaches_high: Any
+    open_end: Any
     undefined: Any
 
 
@@ -73,11 +74,16 @@ def build_mesh(
     allowed = w < energy
     first, last = jnp.argmax(allowed), len(x) - 1 - jnp.argmax(allowed[::-1])
     inside = (decay >= decay[first] - _DECAY) & (decay <= decay[last] + _DECAY) & (w < _HIGHEST * energy)
+    still_low, still_high = (_still(diffusion, low, high, sign) for sign in (1, -1))
+    for end, still in ((low, still_low), (high, still_high)):
+        if end is not None:
+            inside &= ~still | (energy * (x - jax.lax.stop_gradient(end)) ** 2 > _NEGLIGIBLE * d)
     begin, end = jnp.argmax(inside), len(x) - 1 - jnp.argmax(inside[::-1])
     undefined = _reaches(holes, decay, first, last)
     strength = jnp.sqrt(jnp.abs(w) / d)
-    left, graded_left = _end(x[begin], low, begin == 0, strength[begin])
-    right, graded_right = _end(x[end], high, end == len(x) - 1, strength[end])
+    reaches_low, reaches_high = begin == 0, end == len(x) - 1
+    left, graded_left = _end(x[begin], low, reaches_low, strength[begin], still_low)
+    right, graded_right = _end(x[end], high, reaches_high, strength[end], still_high)
     # the even part adds 4 to the whole exponent, as much as one element resolves (``_MAX_EXPONENT`` of ``_spectrum``),
     # so that no element grows without bound where |W| + energy is small
     rate = jnp.sqrt((jnp.abs(w) + energy) / d) + 4 / (right - left)
@@ -87,7 +93,8 @@ def build_mesh(
     targets = jnp.linspace(0.0, 1.0, num_elements + 1) * exponent[-1]
     edges = jnp.interp(targets, exponent, x).at[0].set(left).at[-1].set(right)
     edges = _attach(jax.lax.stop_gradient(edges), low, high)
-    return Mesh(edges, energy, exponent[-1], begin == 0, end == len(x) - 1, undefined)
+    open_end = (reaches_low & still_low) | (reaches_high & still_high)
+    return Mesh(edges, energy, exponent[-1], open_end, undefined)
 
 
 def _probe(low: Any, high: Any, centers: Float[Array, " c"], grids: Grids) -> Any:
@@ -98,16 +105,24 @@ def _probe(low: Any, high: Any, centers: Float[Array, " c"], grids: Grids) -> An
         low, high = stop(low), stop(high)
         parts = [low + (high - low) * fractions]
         spread = (high - low) * grids.unit_spread
-        bounds = low + (high - low) * _SMALLEST, high - (high - low) * _SMALLEST
+        bounds = _inside(low, high - low, 1), _inside(high, high - low, -1)
     else:
         start = jnp.asarray(0.0) if low is None and high is None else stop(low if high is None else high)
         graded = grids.open
         parts = ([start + graded] if high is None else []) + ([start - graded] if low is None else [])
         spread = grids.open_spread
-        bounds = (-_LARGEST if low is None else start, _LARGEST if high is None else start)
+        bounds = (
+            -_LARGEST if low is None else _inside(start, 1.0, 1),
+            _LARGEST if high is None else _inside(start, 1.0, -1),
+        )
     middle = jnp.where(jnp.isfinite(stop(centers)), stop(centers), parts[0][0])[:, None]
     parts += [(middle + spread).ravel(), (middle - spread).ravel()]
     return jnp.sort(jnp.clip(jnp.concatenate(parts), *bounds))
+
+
+def _inside(end: Any, span: Any, sign: int) -> Any:
+    """The point of the domain next to an end, never the end: there the noise may vanish, and √(E/D) be infinite."""
+    return end + sign * jnp.maximum(_SMALLEST * span, _EPSILON * jnp.abs(end))
 
 
 def _holes(x: Any, potential: Callable[[Any], Any], low: Any, high: Any) -> Any:
@@ -154,12 +169,28 @@ def _energy(x: Any, w: Any, d: Any, count: int) -> Any:
     return jnp.exp((below + above) / 2)
 
 
-def _end(cut: Any, end: Any, reaches: Any, strength: Any) -> tuple[Any, Any]:
+def _still(diffusion: Callable[[Any], Any], low: Any, high: Any, sign: int) -> Any:
+    """Whether the noise vanishes at an end; an infinite end counts as one.
+
+    States that reach such an end within the smallest distances have no finite WKB length, and so a continuous
+    spectrum: at a finite end as for D ∝ δ², where only log δ counts.
+    """
+    end = low if sign > 0 else high
+    if end is None:
+        return jnp.asarray(True)
+    end = jax.lax.stop_gradient(end)
+    span = 1.0 if low is None or high is None else jax.lax.stop_gradient(high - low)
+    near = _inside(end, span, sign)
+    d = _clean(diffusion(jnp.stack([near, end + 1e6 * (near - end)])), 0.0)
+    return d[0] < 0.1 * d[1]
+
+
+def _end(cut: Any, end: Any, reaches: Any, strength: Any, still: Any) -> tuple[Any, Any]:
     """The end of the domain if the states reach it and the action is regular there, else the cut; whether singular."""
     if end is None:
         return cut, False
     end = jax.lax.stop_gradient(end)
-    singular = strength * jnp.abs(cut - end) > _SINGULAR
+    singular = still | (strength * jnp.abs(cut - end) > _SINGULAR)
     return jnp.where(reaches & ~singular, end, cut), singular
 
 

@@ -9,16 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_count, fail
 from coulombgas._precision import in_x64
 
-from ._elements import Elements, assemble, eigensystem, interpolate, reference
+from ._elements import HIGHEST_POWER, Elements, assemble, eigensystem, interpolate, reference, tails
 from ._mesh import Grids, Mesh, build_mesh, make_grids
 from ._to_jax import to_jax
 from ._zeros import make_zeros
 
 DEGREE = 10
 _MAX_EXPONENT = 4.0  # WKB exponent that one element of degree 10 resolves to ten digits
+LARGEST = 512  # elements: about a gigabyte of matrices
+_CHEAP = 32  # elements that show how many are needed
 _MAX_LOST_MASS = 1e-6  # stationary probability outside the mesh
 _MAX_LOST_DIGITS = 1e-7  # rounding error of the eigenfunction expansion
 
@@ -30,6 +32,7 @@ class Diagnostics(NamedTuple):
     lost_mass: Any
     open_end: Any
     undefined: Any
+    split: Any
 
 
 class Eigensystem(eqx.Module):
@@ -58,7 +61,7 @@ class Eigensystem(eqx.Module):
 
     @in_x64
     def stationary(self, x: Any) -> Any:
-        """p_s at x, normalised; zero outside the mesh."""
+        """p_s at x, normalised; zero outside the mesh, but for a power of the distance near an end without noise."""
         return self._at(jnp.exp(self.log_stationary_nodes), x, tilted=True)
 
     @in_x64
@@ -96,7 +99,8 @@ class Eigensystem(eqx.Module):
 
     def _at(self, values: Any, x: Any, *, tilted: bool) -> Any:
         points = jnp.asarray(x, dtype=values.dtype)
-        found = interpolate(self.elements, DEGREE, values, points.ravel(), tilted=tilted)
+        share = 1.0 if tilted else 0.5
+        found = interpolate(self.elements, DEGREE, values, points.ravel(), tilted=tilted, share=share)
         return settle(found.reshape(points.shape))
 
 
@@ -125,7 +129,7 @@ class Density(eqx.Module):
     def __call__(self, x: Any) -> Any:
         """p at x; zero outside the mesh."""
         points = jnp.asarray(x, dtype=self.values.dtype)
-        found = interpolate(self.elements, DEGREE, self.values, points.ravel(), tilted=True)
+        found = interpolate(self.elements, DEGREE, self.values, points.ravel(), tilted=True, share=1.0)
         return settle(found.reshape(*self.values.shape[:-1], *points.shape))
 
     @in_x64
@@ -137,10 +141,16 @@ class Density(eqx.Module):
         pieces = half[:, None] * (self.values[..., columns] @ ref.from_nodes.T)
         before = jnp.cumsum(pieces[..., -1], axis=-1) - pieces[..., -1]
         shape = self.values.shape
-        nodal = jnp.zeros(shape).at[..., columns].set(before[..., None] + pieces)
+        first, final = (
+            self.elements.margins[k] * self.values[..., [k]] / (1 - self.elements.powers[k]) for k in (0, -1)
+        )
+        nodal = jnp.zeros(shape).at[..., columns].set(first[..., None] + before[..., None] + pieces)
         points = jnp.asarray(x, dtype=self.values.dtype)
         inside = jnp.clip(points.ravel(), self.elements.edges[0], self.elements.edges[-1])
         found = interpolate(self.elements, DEGREE, nodal, inside, tilted=False)
+        low, high = tails(self.elements, points.ravel())
+        found = jnp.where(low < 1, first * low ** (1 - self.elements.powers[0]), found)
+        found += final * (1 - high ** (1 - self.elements.powers[1]))
         return settle(found.reshape(*shape[:-1], *points.shape))
 
 
@@ -149,6 +159,18 @@ def settle(tree: Any) -> Any:
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
         return tree
     return jax.tree.map(np.asarray, tree)
+
+
+def check_elements(value: Any) -> int:
+    """Elements of a line, or cells for each of two variables: the work grows as the cube or faster, so at most 512.
+
+    Raises:
+        InputError: for less than 2 or more than 512.
+    """
+    size = check_count("num_elements", value, 2)
+    if size > LARGEST:
+        fail("num_elements", f"must be at most {LARGEST}, beyond which the work takes minutes", size)
+    return size
 
 
 class Solver:
@@ -161,6 +183,7 @@ class Solver:
         self._potential = to_jax(equation.hamiltonian.potential, args)
         self._ends = [None if end.is_finite is False else to_jax(end, equation.parameters) for end in equation.domain]
         self._zeros = make_zeros(equation.drift, equation.variable, equation.parameters)
+        self._still = make_zeros(equation.diffusion, equation.variable, equation.parameters)
         self._grids = make_grids()
         self._solve = jax.jit(self._solve_mesh, static_argnames=("num", "num_elements"))
 
@@ -176,16 +199,29 @@ class Solver:
         """
         found, size = self(values, num, smallest), smallest
         told = found.diagnostics
-        if bool(told.undefined):
-            raise InputError(_UNDEFINED + ".")
-        if bool(told.open_end):
-            raise InputError(_OPEN + ".")
-        exponent = float(told.exponent_per_element) * smallest
-        if not exponent < _MAX_EXPONENT * largest:
-            raise InputError(_coarse(largest) + ".")
-        while not exponent < _MAX_EXPONENT * size:
+        for bad, message in _refusals(told):
+            if bool(bad):
+                raise InputError(message + ".")
+        needed = _needed(told, smallest)
+        if not needed <= largest:
+            raise InputError(_coarse(largest, needed) + ".")
+        while size < needed:
             size *= 2
         return check_diagnostics(found if size == smallest else self(values, num, size), size)
+
+    def solve(self, values: list[Any], num: int, size: int) -> Eigensystem:
+        """The eigensystem on ``size`` elements; concrete values are looked at on few elements first.
+
+        The work grows with the third power of ``size``: no mesh that is too coarse anyway is solved.
+
+        Raises:
+            InputError: as ``check_diagnostics``.
+        """
+        if size > _CHEAP and not any(isinstance(value, jax.core.Tracer) for value in values):
+            told = self(values, num, _CHEAP).diagnostics
+            if not (needed := _needed(told, _CHEAP)) <= size and not any(bool(bad) for bad, _ in _refusals(told)):
+                raise InputError(_coarse(size, needed) + ".")
+        return check_diagnostics(self(values, num, size), size)
 
     def __call__(self, values: list[Any], num: int, num_elements: int) -> Eigensystem:
         """The eigensystem for these values."""
@@ -217,36 +253,59 @@ class Solver:
         energies = jnp.where(finite, energies, jnp.nan)
         log_mass = jax.scipy.special.logsumexp(-elements.action + jnp.log(elements.weights))
         log_stationary = -elements.action - log_mass
-        diagnostics = _diagnose(mesh, elements, log_stationary, slope, (low, high))
+        still = self._still(values, low, high)
+        diagnostics = _diagnose(mesh, elements, log_stationary, slope, (low, high), still)
         return Eigensystem(energies[:num], elements, energies, vectors, log_stationary, diagnostics)
-
-
-def _open_end(mesh: Mesh, low: Any, high: Any) -> Any:
-    return jnp.asarray((mesh.reaches_low if low is None else False) | (mesh.reaches_high if high is None else False))
 
 
 def _apply(function: Callable[..., Any], values: list[Any], x: Any) -> Any:
     return function(x, *values)
 
 
-def _diagnose(mesh: Any, elements: Elements, log_stationary: Any, slope: Any, ends: tuple[Any, Any]) -> Diagnostics:
+def _diagnose(
+    mesh: Any, elements: Elements, log_stationary: Any, slope: Any, ends: tuple[Any, Any], zeros: Any
+) -> Diagnostics:
+    """What must be small; ``zeros`` are those of the noise."""
     span = elements.nodes[-1] - elements.nodes[0]
     lost: Any = 0.0
     for place, end, sign in ((0, ends[0], 1), (-1, ends[1], -1)):
         margin = span if end is None else jnp.abs(end - elements.edges[place])
         tilt = jnp.where(margin > 0, margin * sign * slope(elements.edges[place][None])[0], 0.0)
-        unbounded = tilt >= (0 if end is None else 1)
+        unbounded = tilt >= (0 if end is None else HIGHEST_POWER)
         lost += jnp.where(unbounded, jnp.exp(log_stationary[place]) * margin, 0.0)
-    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, _open_end(mesh, *ends), mesh.undefined)
+    split = jnp.any((zeros > elements.edges[0]) & (zeros < elements.edges[-1]))
+    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, mesh.open_end, mesh.undefined, split)
 
 
-_OPEN = "the drift does not confine the variable: the spectrum is continuous, or the states are wider than 1e9"
+_OPEN = (
+    "the drift does not confine the variable, or the noise does not bring it back from an end: the spectrum is "
+    "continuous, or the states are wider than 1e9"
+)
+_SPLIT = "the noise vanishes inside the domain and cuts it in two: give a `domain` on one side"
 _UNDEFINED = "the drift or the noise is not a real number everywhere that the states reach: give a `domain` where it is"
-_LEAKY = "the stationary law cannot be normalised: the drift pushes the variable out of the domain"
+_LEAKY = (
+    "the stationary law cannot be normalised: the drift pushes the variable out of the domain, or does not bring it "
+    "back from an end where the noise vanishes"
+)
 
 
-def _coarse(num_elements: int) -> str:
-    return f"the mesh is too coarse: give `num_elements` above {num_elements}, or ask for fewer states"
+def _needed(told: Diagnostics, num_elements: int) -> float:
+    """How many elements resolve the states, from the diagnostics on any number of them."""
+    return float(np.floor(float(told.exponent_per_element) * num_elements / _MAX_EXPONENT) + 1)
+
+
+def _coarse(num_elements: int, needed: float = 0.0) -> str:
+    """Without ``needed`` under a trace, where a message is fixed before the values are known."""
+    if needed <= num_elements:
+        return f"the mesh is too coarse: give `num_elements` above {num_elements}, or ask for fewer states"
+    if needed <= LARGEST:
+        return f"the mesh is too coarse: give `num_elements` of at least {needed:.0f}, or ask for fewer states"
+    return f"the mesh is too coarse: the states take more than {LARGEST} elements; ask for fewer, or see `small_noise`"
+
+
+def _refusals(told: Diagnostics) -> tuple[tuple[Any, str], ...]:
+    """What no number of elements mends."""
+    return (told.undefined, _UNDEFINED), (told.split, _SPLIT), (told.open_end, _OPEN)
 
 
 def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
@@ -256,14 +315,17 @@ def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
         InputError: if the equation has no stationary law, a continuous spectrum, or needs more elements.
     """
     told = found.diagnostics
+    traced = isinstance(found.energies, jax.core.Tracer)
     tests = (
-        (told.undefined, _UNDEFINED),
-        (told.open_end, _OPEN),
+        *_refusals(told),
         (~jnp.all(jnp.isfinite(found.energies)), "the drift or the noise is not finite inside the domain"),
         (~(told.lost_mass < _MAX_LOST_MASS), _LEAKY),
-        (~(told.exponent_per_element < _MAX_EXPONENT), _coarse(num_elements)),
+        (
+            ~(told.exponent_per_element < _MAX_EXPONENT),
+            _coarse(num_elements, 0.0 if traced else _needed(told, num_elements)),
+        ),
     )
-    if isinstance(found.energies, jax.core.Tracer):
+    if traced:
         energies = found.energies
         for bad, message in tests:
             energies = eqx.error_if(energies, bad, message)

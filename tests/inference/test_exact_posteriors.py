@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from coulombgas._interval import summarise
-from coulombgas.inference import SettingFit, predictive_checks
+from coulombgas.inference import SettingFit, compare_laws, predictive_checks
 from coulombgas.inference.scaling._rule import scaling_log_likelihood
 from coulombgas.inference.spacing_laws._catalogue import find_model
 from coulombgas.inference.spacing_laws._compare import _posterior_quantiles
@@ -76,3 +76,15 @@ def test_a_prediction_is_no_sharper_than_the_error_of_what_is_predicted(free):
     sharpest = -np.log(np.sqrt(2 * np.pi) * error)
     assert density.max() <= sharpest + 1e-2
     assert np.median(density) > sharpest - 1.0
+
+
+def test_one_law_alone_is_scored(teacher_student):
+    """Its elpd is near the log likelihood at the exact width, less one parameter; there is nothing to differ from."""
+    spectra = teacher_student(replicas=40)
+    comparison = compare_laws(spectra, ("pair",))
+    (score,) = comparison.scores
+    (problem,) = collect_problems(spectra, find_model("pair"))
+    spacings = np.diff(problem.group.levels, axis=1)[:, 0] / problem.data.scale
+    best = np.sqrt((spacings**2).mean() / 2)
+    assert (score.difference, comparison.num_observations) == (0.0, 40)
+    assert score.elpd == pytest.approx(stats.rayleigh(scale=best).logpdf(spacings).sum() - 1, abs=1.0)
