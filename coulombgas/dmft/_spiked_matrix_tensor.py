@@ -72,7 +72,7 @@ class SpikedMatrixTensor(System):
 
     @property
     def covariance(self) -> Covariance:
-        """Q."""
+        """Q as a function of the overlap; its derivatives are ``first`` and ``second``."""
         return Covariance(self.power, self.matrix_noise, self.tensor_noise)
 
     def fixed_point(self) -> tuple[float, float, float]:

@@ -97,7 +97,7 @@ def sample_gas(
         domain: (low, high), on which V must be finite.
         num_samples: draws per chain after ``num_warmup``.
         start: ascending levels from which to search for the most probable configuration; chosen automatically if
-        omitted.
+            omitted.
 
     Returns:
         The sample with effective sizes and r_hat.

@@ -64,7 +64,7 @@ class LinearLaw:
 
         Raises:
             InputError: if the noise has a component along the neutral directions, which then diffuse without bound, or
-            H has no stationary law.
+                H has no stationary law.
         """
         return self._unit_covariance * temperature
 
