@@ -55,9 +55,9 @@ from ._write import publish as publish
 from ._write import replace_directory as replace_directory
 from ._zarr import SAFE_CODECS as SAFE_CODECS
 from ._zarr import consolidate as consolidate
-from ._zarr import separate as separate
 from ._zarr import examine_array as examine_array
 from ._zarr import examine_group as examine_group
 from ._zarr import examine_store as examine_store
 from ._zarr import is_store as is_store
 from ._zarr import list_arrays as list_arrays
+from ._zarr import separate as separate

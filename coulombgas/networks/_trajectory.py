@@ -32,12 +32,18 @@ _DRIFT_LIMIT = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeBirth:
-    """When the number of spikes first reached ``rank`` and stayed there."""
+    """When the number of spikes first reached ``rank`` and stayed there.
+
+    Attributes:
+        rank: number of spikes from then on.
+        step: first recorded step with as many.
+        previous_step: last recorded step before it: the spike appeared between the two; None when it was there from the
+            start.
+    """
 
     rank: int
     step: int
     previous_step: int | None
-    """Last recorded step before it: the spike was born between the two; None when it was there from the start."""
 
 
 @dataclass(frozen=True, kw_only=True)

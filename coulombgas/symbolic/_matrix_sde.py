@@ -24,7 +24,8 @@ def eigenvalue_shifts(levels: Sequence[Any], perturbation: Any, index: int) -> t
     .. math:: \lambda=x_i+\epsilon M_{ii}+\epsilon^2\sum_{jk\ne i}M_{ij}[(\lambda-X-\epsilon M)^{-1}]_{jk}M_{ki}
 
     in which the resolvent is needed at order zero only: it is 1/(x_i − x_j). With d×d blocks (quaternions, d = 2) the
-    d-fold level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic polynomial.
+    d-fold level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic
+    polynomial.
 
     Args:
         levels: the n unperturbed, distinct eigenvalues.

@@ -43,6 +43,7 @@ class GroupModelFit:
     Attributes:
         path, learning_rate, batch_size: the setting.
         center: fixed point of the group.
+        gap: distance of the two fixed points of a pair, 0 for one target.
         values: the observations in the units of the eigenvalue.
         draws: posterior of each parameter, (chain, draw).
         parameters: mean and 95% interval of each.
