@@ -24,6 +24,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 project = "coulombgas"
 author = "The coulombgas developers"
 release = version = __version__
+html_show_copyright = False
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build", "_template.md", "**/.ipynb_checkpoints"]
 
@@ -51,7 +52,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-maximum_signature_line_length = 60
+maximum_signature_line_length = 76
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -91,8 +92,8 @@ def _names_together(app, what, name, obj, options, lines):
     lines[:] = _SEVERAL.sub(lambda entry: entry[0].replace(", ", ","), "\n".join(lines)).split("\n")
 
 
-def _spaced_names(content):
-    for field in content.findall(nodes.field_body):
+def _spaced_names(app, doctree):
+    for field in doctree.findall(nodes.field_body):
         for entry in [*field.findall(addnodes.literal_strong), *field.findall(nodes.strong)]:
             if "," in entry.astext():
                 entry.children = [nodes.Text(entry.astext().replace(",", ", "))]
@@ -127,6 +128,7 @@ _SHORTER = [
             "float | ~jax.Array",
         ),
         (r"\bxr\.", "~xarray."),
+        (r"float \| int \| ~?[\w.]*generic \| ~?[\w.]*ndarray \| ~?[\w.]*Array", "float | ~jax.Array"),
         (r"<factory>", "..."),
         (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
     )
@@ -146,7 +148,6 @@ def _short_signature(app, what, name, obj, options, signature, returns):
 
 def _short_annotations(app, domain, objtype, content):
     """The same for the annotations of attributes, which are no signatures."""
-    _spaced_names(content)
     for text in list(content.parent.children[0].findall(nodes.Text)):
         if text == "jaxlib._jax.Array":
             text.parent.replace(text, nodes.Text("Array"))
@@ -185,5 +186,6 @@ def setup(app):
     app.connect("autodoc-process-docstring", _short_types, priority=600)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("object-description-transform", _short_annotations)
+    app.connect("doctree-read", _spaced_names)
     app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)

@@ -55,7 +55,7 @@ class SettingFit:
 
     Attributes:
         path: source of the spectra.
-        model: name of the model, "rbm", "teacher-student", ….
+        model: name of the model, "rbm", "teacher-student", …
         learning_rate, batch_size: the setting.
         true_temperature: the effective temperature of the training, α/B for plain gradient descent; None if the
             optimiser has none.
