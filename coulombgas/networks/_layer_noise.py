@@ -118,10 +118,10 @@ class LayerMotion:
         """One line of text for each group, and whether an entry of the matrix has a noise of its own."""
         if not self.groups:
             return f"! {self.statement}"
-        lines = [f"{'group':8}{'levels':>6}  {'noise of an update [95%]':28}{'temperature [95%]':28}state"]
+        lines = [f"{'group':8}{'levels':>6}  {'noise of an update [95%]':30}{'temperature [95%]':30}state"]
         for name, group in (("leading", self.leading), ("bulk", self.bulk)):
             if group is not None:
-                numbers = f"{interval_cell(group.noise):28}{interval_cell(group.temperature):28}"
+                numbers = f"{interval_cell(group.noise):30}{interval_cell(group.temperature):30}"
                 lines.append(f"{name:8}{len(group.modes):>6}  {numbers}{group.state.state}")
         entry = _anisotropy(self.levels) if self.noise is None else f"noise of an entry {interval_cell(self.noise)}"
         return "\n".join([*lines, entry, *([f"! {self.levels.reason}"] if self.levels.reason else [])])
