@@ -14,16 +14,20 @@ _LINES = 9
 
 
 def response_rows(
-    temperature: np.ndarray, log_ratio: np.ndarray, error: np.ndarray, **levels: tuple[np.ndarray | None, ...]
+    temperature: np.ndarray,
+    log_ratio: np.ndarray,
+    error: np.ndarray,
+    **levels: tuple[np.ndarray | None, np.ndarray | None],
 ) -> list[dict[str, Any]]:
     """One row for each temperature and group: ``ratio``, and each of ``levels``, given with its standard error."""
     rows = []
     for point, group in np.ndindex(*log_ratio.shape):
-        row = {"temperature": float(temperature[point]), "group": group}
-        row["ratio"] = _ratio(log_ratio[point, group], error[point, group]).as_dict()
+        row: dict[str, Any] = {"temperature": float(temperature[point]), "group": group}
+        row["ratio"] = _ratio(float(log_ratio[point, group]), float(error[point, group])).as_dict()
         for name, (mean, own) in levels.items():
-            known = mean is not None and own is not None
-            row[name] = _around(mean[point, group], own[point, group]).as_dict() if known else None
+            row[name] = None
+            if mean is not None and own is not None:
+                row[name] = _around(float(mean[point, group]), float(own[point, group])).as_dict()
         rows.append(row)
     return rows
 
@@ -37,7 +41,10 @@ def response_dataset(rows: Sequence[dict[str, Any]], **attrs: Any) -> xr.Dataset
 def response_table(temperature: np.ndarray, log_ratio: np.ndarray, error: np.ndarray, *, source: str) -> str:
     """A line for each temperature, evenly thinned, and a column for each group."""
     points = np.unique(np.linspace(0, len(temperature) - 1, _LINES).round().astype(int))
-    cells = [[str(_ratio(*pair)) for pair in zip(log_ratio[point], error[point], strict=True)] for point in points]
+    cells = [
+        [str(_ratio(*pair)) for pair in zip(log_ratio[point].tolist(), error[point].tolist(), strict=True)]
+        for point in points
+    ]
     names = [f"group {group}" for group in range(log_ratio.shape[1])]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     lines = [f"width² over that of the theory, from {source}"]
