@@ -8,7 +8,6 @@ from pathlib import Path
 
 from docutils import nodes
 from jupyter_cache.cache.db import create_db
-from sphinx import addnodes
 from sphinx.domains.python import PyObject
 from sphinx.util.fileutil import copy_asset
 from sphinx.util.inspect import signature as signature_of
@@ -94,7 +93,7 @@ def _names_together(app, what, name, obj, options, lines):
 
 def _spaced_names(app, doctree):
     for field in doctree.findall(nodes.field_body):
-        for entry in [*field.findall(addnodes.literal_strong), *field.findall(nodes.strong)]:
+        for entry in list(field.findall(nodes.strong)):
             if "," in entry.astext():
                 entry.children = [nodes.Text(entry.astext().replace(",", ", "))]
 
