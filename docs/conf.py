@@ -8,7 +8,10 @@ from pathlib import Path
 
 from docutils import nodes
 from jupyter_cache.cache.db import create_db
+from sphinx.domains.python import PyObject
 from sphinx.util.fileutil import copy_asset
+from sphinx.util.inspect import signature as signature_of
+from sphinx.util.inspect import stringify_signature
 
 from coulombgas import _EXPORTS, __version__
 
@@ -20,6 +23,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 project = "coulombgas"
 author = "The coulombgas developers"
 release = version = __version__
+html_show_copyright = False
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build", "_template.md", "**/.ipynb_checkpoints"]
 
@@ -47,7 +51,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-maximum_signature_line_length = 88
+maximum_signature_line_length = 76
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -59,11 +63,15 @@ _MARKUP = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
+# a line that begins with "x." or "E. P. Wigner", or an argument that is only "α and B.", is no item of a list
+_ENUMERATOR = re.compile(r"^(?P<before>(?: *| +\w[\w, ]*: ))(?P<sign>(?:[A-Za-z]|\d+)\.)(?=\s|$)", re.MULTILINE)
+
 
 def _escape(text: str) -> str:
     """Formulas in plain words, |x|, x_ and a*b, are not reStructuredText."""
     text = re.sub(r"(?<!\\)\|", r"\\|", text)
     text = re.sub(r"(?<!\\)\*", r"\\*", text)
+    text = _ENUMERATOR.sub(r"\g<before>\\\g<sign>", text)
     return re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
 
 
@@ -74,21 +82,30 @@ def _plain_formulas(app, what, name, obj, options, lines):
 
 
 # "edge, lower_edge: text" in a list of attributes or arguments: napoleon would take the first name for a type
-_SEVERAL = re.compile(r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<text>.+(?:\n(?P=indent) +.+)*)$", re.MULTILINE)
+_SEVERAL = re.compile(r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?=\S)", re.MULTILINE)
 _DOTTED = re.compile(r"(?<![\w.~])[a-z_]\w*\.[\w.]*\w")
 
 
-def _one_name_each(app, what, name, obj, options, lines):
-    def repeat(entry: re.Match[str]) -> str:
-        return "\n".join(f"{entry['indent']}{each}: {entry['text']}" for each in entry["names"].split(", "))
+def _names_together(app, what, name, obj, options, lines):
+    """One entry for arguments that are described together; :func:`_spaced_names` puts the spaces back."""
+    lines[:] = _SEVERAL.sub(lambda entry: entry[0].replace(", ", ","), "\n".join(lines)).split("\n")
 
-    lines[:] = _SEVERAL.sub(repeat, "\n".join(lines)).split("\n")
+
+def _spaced_names(app, doctree):
+    for field in doctree.findall(nodes.field_body):
+        for entry in list(field.findall(nodes.strong)):
+            if "," in entry.astext():
+                entry.children = [nodes.Text(entry.astext().replace(",", ", "))]
 
 
 def _short_types(app, what, name, obj, options, lines):
     """The types of attributes by their last name; where a name is also one of the package itself, say so."""
     if lines and lines[0].startswith("Alias for field number"):  # what a named tuple says of itself
         lines[:] = []
+    if what in ("attribute", "data", "property"):  # napoleon takes "name of it: more" for a type and its description
+        for line in [line for line in lines if line.startswith(":type: ")]:
+            lines.remove(line)
+            lines[0] = f"{line.removeprefix(':type: ')}: {lines[0]}"
     for number, line in enumerate(lines):
         if line.startswith(":vartype "):
             lines[number] = _DOTTED.sub(r"~\g<0>", line)
@@ -110,6 +127,7 @@ _SHORTER = [
             "float | ~jax.Array",
         ),
         (r"\bxr\.", "~xarray."),
+        (r"float \| int \| ~?[\w.]*generic \| ~?[\w.]*ndarray \| ~?[\w.]*Array", "float | ~jax.Array"),
         (r"<factory>", "..."),
         (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
     )
@@ -122,6 +140,8 @@ def _short_signature(app, what, name, obj, options, signature, returns):
             text = text and pattern.sub(short, text)
         return text
 
+    if what == "class" and name.startswith("coulombgas.callbacks."):  # whose base class is not there
+        signature = stringify_signature(signature_of(obj.__init__, bound_method=True), unqualified_typehints=True)
     return shorten(signature), shorten(returns)
 
 
@@ -156,11 +176,15 @@ def _make_cache(app):
 
 def setup(app):
     """Escape formulas before napoleon reads the sections, mend types after it; ship the typesetting of formulas."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # which Sphinx calls variables
     app.connect("builder-inited", _make_cache)
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
-    app.connect("autodoc-process-docstring", _one_name_each, priority=410)
+    app.connect("autodoc-process-docstring", _names_together, priority=410)
     app.connect("autodoc-process-docstring", _short_types, priority=600)
     app.connect("autodoc-process-signature", _short_signature)
     app.connect("object-description-transform", _short_annotations)
+    app.connect("doctree-read", _spaced_names)
     app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)

@@ -1,5 +1,6 @@
 """The reference pages name everything that a package exports, once, by the path a user imports it by."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -76,3 +77,34 @@ def test_the_gallery_shows_every_figure():
 
 def _returns_a_figure(function):
     return getattr(inspect.signature(function).return_annotation, "__name__", "") == "Figure"
+
+
+SECTIONS = ("Args:", "Attributes:", "Raises:", "Warns:")
+ENTRY = re.compile(r"(?:\*{0,2}\w+(?:, \*{0,2}\w+)*|InputError): ?\S")
+
+
+def broken_entries(docstring):
+    """Lines in a list of arguments or errors that begin no entry: a continuation that is not indented becomes one."""
+    inside = False
+    for line in inspect.cleandoc(docstring).splitlines():
+        if line in SECTIONS:
+            inside = True
+        elif line and not line.startswith(" "):
+            inside = False
+        elif inside and line[:4].isspace() and not line[4:5].isspace() and not ENTRY.match(line[4:]):
+            yield line.strip()
+
+
+def test_lists_in_docstrings_have_an_entry_for_each_name():
+    broken = []
+    for path in Path(str(cg.__file__)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                broken += [f"{path.name}: {line}" for line in broken_entries(ast.get_docstring(node) or "")]
+    assert broken == []
+
+
+def test_a_continuation_that_is_not_indented_is_noticed():
+    good = "Do.\n\n    Raises:\n        InputError: for one thing or\n            another.\n    "
+    assert list(broken_entries(good)) == []
+    assert list(broken_entries(good.replace("            another", "        another"))) == ["another."]

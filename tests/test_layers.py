@@ -19,7 +19,18 @@ import coulombgas
 
 ROOT = Path(coulombgas.__file__).parent
 LAYERS = (
-    {"_types", "_checks", "_files", "_interrupts", "_precision", "_version", "_interval", "_arviz", "_results"},
+    {
+        "_types",
+        "_checks",
+        "_files",
+        "_interrupts",
+        "_precision",
+        "_version",
+        "_interval",
+        "_arviz",
+        "_results",
+        "_json",
+    },
     {"symbolic"},
     {"laws", "ensembles", "spectra"},
     {"models"},

@@ -60,3 +60,4 @@ from ._zarr import examine_group as examine_group
 from ._zarr import examine_store as examine_store
 from ._zarr import is_store as is_store
 from ._zarr import list_arrays as list_arrays
+from ._zarr import separate as separate

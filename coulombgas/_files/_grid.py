@@ -68,7 +68,7 @@ class StoredGrid:
 
         Raises:
             InputError: when one is missing (unless ``may_miss``), a pipe, device or link, or far longer than its
-            numbers could need, like a decompression bomb.
+                numbers could need, like a decompression bomb.
         """
         most = 4 * math.prod(self.chunks) * self.itemsize + 64 * self.inner + 1024
         for file in self.chunk_files(rows):

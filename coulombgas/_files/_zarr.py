@@ -128,13 +128,25 @@ def _check_consolidated(directory: Path, consolidated: Any) -> None:
 def consolidate(directory: Path) -> None:
     """Copy the metadata of all arrays into those of the group, so that they open in one read.
 
-    For finished stores only: an array appended to later would differ from its copy.
+    For finished stores only: an array appended to later would differ from its copy. :func:`separate` takes it back.
     """
     file = directory / "zarr.json"
     metadata = json.loads(file.read_text(encoding="utf-8"))
     arrays = {one.parent.relative_to(directory).as_posix(): one for one in sorted(directory.glob("*/**/zarr.json"))}
     copies = {name: json.loads(one.read_text(encoding="utf-8")) for name, one in arrays.items()}
     metadata["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": copies}
+    _replace(file, metadata)
+
+
+def separate(directory: Path) -> None:
+    """Drop the copy that :func:`consolidate` made, before arrays change."""
+    file = directory / "zarr.json"
+    metadata = json.loads(file.read_text(encoding="utf-8"))
+    if metadata.pop("consolidated_metadata", None) is not None:
+        _replace(file, metadata)
+
+
+def _replace(file: Path, metadata: dict[str, Any]) -> None:
     temporary = file.with_name(".zarr.json.tmp")
     temporary.write_text(json.dumps(metadata, indent=2), encoding="utf-8")
     temporary.replace(file)

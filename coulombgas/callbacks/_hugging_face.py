@@ -40,6 +40,7 @@ class TrainerSpectra(TrainerCallback):
             InputError: as the recorder.
         """
         self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
+        """The recorder that does the work."""
         self._resume = resume
         self._batch_size = options.get("batch_size")
         self._trainer: Any = None

@@ -41,6 +41,7 @@ class KerasSpectra(keras.callbacks.Callback):
         """
         super().__init__()
         self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
+        """The recorder that does the work."""
         self._resume = resume
         self._own = {word: word in options for word in ("learning_rate", "optimizer")}
         self._batches, self._begun = 0, 0

@@ -44,6 +44,7 @@ class LightningSpectra(Callback):
             InputError: as the recorder.
         """
         self.recorder = SpectrumRecorder(out, resume=resume, **{"measure": motion_numbers, **options})
+        """The recorder that does the work."""
         self._index, self._resume = optimizer_index, resume
         self._batch_size = options.get("batch_size")
         self._handle: Any = None

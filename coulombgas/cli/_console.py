@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from coulombgas._checks import printable
+from coulombgas._json import finite
 
 from ._plain import encodable
 
@@ -169,15 +170,3 @@ def _plain(cell: Any) -> Any:
 
     text = f"{cell:.4g}" if isinstance(cell, float) else str(cell)
     return Text(encodable(printable(text), sys.stdout))
-
-
-def finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if hasattr(value, "tolist"):
-        return finite(value.tolist())
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value

@@ -71,8 +71,7 @@ class Fit:
         import json
 
         from coulombgas._files import atomic_directory
-
-        from ._console import finite
+        from coulombgas._json import finite
 
         if self.out is None:
             return

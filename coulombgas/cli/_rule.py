@@ -73,8 +73,7 @@ def write_document(path: str, document: dict, *, overwrite: bool) -> None:
     import json
 
     from coulombgas._files import atomic_file
-
-    from ._console import finite
+    from coulombgas._json import finite
 
     with atomic_file(path, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps(finite(document), indent=2) + "\n", encoding="utf-8")

@@ -142,9 +142,8 @@ def read_and_analyse(
         path, select=select, initial=initial, base=base, vectors=vectors, device=device, keep_going=keep_going
     )
     complain(plan.problems)
+    from coulombgas._json import finite
     from coulombgas.networks import NetworkAnalysis  # only once the files are known to be readable
-
-    from ._console import finite
 
     kept = spectra_store(out, plan, options, resume=resume, overwrite=overwrite) if out is not None else nullcontext()
     with kept as store:
@@ -186,8 +185,7 @@ def _write(analysis, out, *, overwrite) -> None:
     import json
 
     from coulombgas._files import atomic_file
-
-    from ._console import finite
+    from coulombgas._json import finite
 
     if out is not None:
         with atomic_file(out, overwrite=overwrite) as path:

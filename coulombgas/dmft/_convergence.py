@@ -11,7 +11,12 @@ class NotConvergedError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Convergence:
-    """Convergence of a fixed point: last relative change of any two-time function, and the number of sweeps."""
+    """Convergence of a fixed point.
+
+    Attributes:
+        residual: last relative change of any two-time function.
+        sweeps: number of sweeps.
+    """
 
     residual: float
     sweeps: int

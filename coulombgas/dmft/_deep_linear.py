@@ -25,27 +25,27 @@ class DeepLinear(System):
     """
 
     samples_per_dimension: float
-    """α = P/D"""
+    """α = P/D, samples for each input."""
     width_per_dimension: float = 1.0
-    """ν = N/D"""
+    """ν = N/D, hidden units for each input."""
     feature_strength: float = 1.0
-    """γ: 0 is the lazy limit"""
+    """Strength γ of feature learning: 0 is the lazy limit."""
     noise_variance: float = 0.0
-    """σ² of the labels"""
+    """Variance σ² of the label noise."""
     signal: float = 1.0
-    """|β*|²/D"""
+    """Size of the teacher, |β*|²/D."""
     method: str = "gd"
-    """gd or gradient-flow"""
+    """gd or gradient-flow."""
     time_step: float = 0.05
-    """learning rate, or length of a step"""
+    """Learning rate of gd, or length of a step of gradient-flow."""
     steps: int = 60
-    """number of steps"""
+    """Number of steps."""
     damping: float = 0.7
-    """weight of the new functions in a sweep"""
+    """Weight of the new functions in a sweep."""
     tolerance: float = 1e-10
-    """residual at which the iteration stops"""
+    """Residual at which the iteration stops."""
     max_sweeps: int = 300
-    """largest number of sweeps"""
+    """Largest number of sweeps."""
     name = "deep-linear"
 
     def __post_init__(self):

@@ -37,33 +37,33 @@ class DiagonalNetwork(System):
     """
 
     samples_per_dimension: float
-    """α = n/d"""
+    """α = n/d, samples for each input."""
     scale: float = 1.0
-    """a, size of the initial weights"""
+    """Size a of the initial weights."""
     noise_variance: float = 0.0
-    """σ² of the labels"""
+    """Variance σ² of the label noise."""
     teacher_values: tuple[float, ...] = (0.0, 5.0**0.5, -(5.0**0.5))
-    """values of β*"""
+    """Values that an entry of the teacher β* takes."""
     teacher_probabilities: tuple[float, ...] = (0.8, 0.1, 0.1)
-    """their probabilities"""
+    """Their probabilities."""
     method: str = "gradient-flow"
-    """gradient-flow or mirror-descent"""
+    """gradient-flow or mirror-descent."""
     time_step: float = 0.05
-    """length of a step; the learning rate of mirror-descent"""
+    """Length of a step; the learning rate of mirror-descent."""
     steps: int = 60
-    """number of steps"""
+    """Number of steps."""
     paths: int = 4000
-    """Monte Carlo paths for the correlations"""
+    """Monte Carlo paths for the correlations."""
     response_paths: int = 500
-    """paths for the response, which fluctuates less"""
+    """Paths for the response, which fluctuates less."""
     damping: float = 0.7
-    """weight of the new functions in a sweep"""
+    """Weight of the new functions in a sweep."""
     tolerance: float = 1e-7
-    """residual at which the iteration stops"""
+    """Residual at which the iteration stops."""
     max_sweeps: int = 60
-    """largest number of sweeps"""
+    """Largest number of sweeps."""
     seed: int = 0
-    """seed of the paths"""
+    """Seed of the paths."""
     name = "diagonal-network"
 
     def __post_init__(self):

@@ -22,13 +22,13 @@ class GOEDynamics(System):
     """
 
     shift: float = 2.0
-    """z: the spectrum of M + z is [z - 2, z + 2]"""
+    """Shift z: the spectrum of M + z is [z − 2, z + 2]."""
     time_step: float = 0.05
-    """length of a step"""
+    """Length of a step."""
     steps: int = 100
-    """number of steps"""
+    """Number of steps."""
     initial: float = 1.0
-    """h_0², size of the starting vector"""
+    """Size h_0² of the starting vector."""
     name = "goe"
 
     def __post_init__(self):

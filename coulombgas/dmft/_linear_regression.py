@@ -28,23 +28,23 @@ class LinearRegression(System):
     """
 
     samples_per_dimension: float
-    """α = P/N"""
+    """α = P/N, samples for each input."""
     learning_rate: float = 0.1
-    """η; for gradient-flow the time step"""
+    """Learning rate η; for gradient-flow the time step."""
     noise_variance: float = 0.0
-    """σ² of the labels"""
+    """Variance σ² of the label noise."""
     signal: float = 1.0
-    """|w*|²/N"""
+    """Size of the teacher, |w*|²/N."""
     method: str = "gd"
-    """gd, heavy-ball, nesterov or gradient-flow"""
+    """gd, heavy-ball, nesterov or gradient-flow."""
     momentum: float = 0.0
-    """β of heavy-ball and nesterov"""
+    """Momentum β of heavy-ball and nesterov."""
     mass: float = 0.0
-    """m of the flow with inertia"""
+    """Mass m of the flow with inertia."""
     batch_fraction: float = 1.0
-    """b, fraction of the samples in a step"""
+    """Fraction b of the samples in a step."""
     steps: int = 100
-    """number of steps"""
+    """Number of steps."""
     name = "linear-regression"
 
     def __post_init__(self):

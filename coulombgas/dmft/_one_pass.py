@@ -22,17 +22,17 @@ class OnePassSGD(System):
     """
 
     dimension: int
-    """N"""
+    """Number N of inputs."""
     batch_size: int
-    """B"""
+    """Samples B of a step."""
     learning_rate: float = 0.1
-    """η"""
+    """Learning rate η."""
     noise_variance: float = 0.0
-    """σ² of the labels"""
+    """Variance σ² of the label noise."""
     signal: float = 1.0
-    """|w*|²/N"""
+    """Size of the teacher, |w*|²/N."""
     steps: int = 100
-    """number of steps"""
+    """Number of steps."""
     name = "one-pass-sgd"
 
     def __post_init__(self):

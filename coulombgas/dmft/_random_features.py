@@ -24,13 +24,13 @@ class RandomFeatures(System):
     """
 
     samples_per_dimension: float
-    """α = P/M"""
+    """α = P/M, samples for each input."""
     features_per_dimension: float
-    """ν = N/M"""
+    """ν = N/M, features for each input."""
     noise_variance: float = 0.0
-    """σ² of the labels"""
+    """Variance σ² of the label noise."""
     time_points: tuple[float, ...] = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0)
-    """times of the record, ascending, not negative"""
+    """Times of the record, ascending, not negative."""
     name = "random-features"
 
     def __post_init__(self):

@@ -31,27 +31,27 @@ class SpikedMatrixTensor(System):
     """
 
     power: int = 3
-    """p of the tensor"""
+    """Order p of the tensor."""
     matrix_noise: float = 0.5
-    """Δ_2; inf switches the matrix off"""
+    """Noise Δ_2 of the matrix; inf switches the matrix off."""
     tensor_noise: float = 2.0
-    """Δ_p; inf switches the tensor off"""
+    """Noise Δ_p of the tensor; inf switches the tensor off."""
     initial_overlap: float = 0.1
-    """m at the start"""
+    """Overlap m with the spike at the start."""
     learning_rate: float = 0.1
-    """η; for gradient-flow the time step"""
+    """Learning rate η; for gradient-flow the time step."""
     method: str = "gd"
-    """gd, heavy-ball, nesterov or gradient-flow"""
+    """gd, heavy-ball, nesterov or gradient-flow."""
     momentum: float = 0.0
-    """β of heavy-ball and nesterov"""
+    """Momentum β of heavy-ball and nesterov."""
     mass: float = 0.0
-    """M of the flow with inertia"""
+    """Mass M of the flow with inertia."""
     constraint: str = "sphere"
-    """sphere (unit norm at every step) or ridge (a quadratic penalty only)"""
+    """sphere (unit norm at every step) or ridge (a quadratic penalty only)."""
     ridge: float = 0.0
-    """strength of the penalty under constraint ridge"""
+    """Strength of the penalty under constraint ridge."""
     steps: int = 100
-    """number of steps"""
+    """Number of steps."""
     name = "spiked-matrix-tensor"
 
     def __post_init__(self):
@@ -72,7 +72,7 @@ class SpikedMatrixTensor(System):
 
     @property
     def covariance(self) -> Covariance:
-        """Q."""
+        """Q as a function of the overlap; its derivatives are ``first`` and ``second``."""
         return Covariance(self.power, self.matrix_noise, self.tensor_noise)
 
     def fixed_point(self) -> tuple[float, float, float]:

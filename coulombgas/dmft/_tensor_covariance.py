@@ -68,7 +68,9 @@ def planted_fixed_point(power: int, matrix_noise: float, tensor_noise: float) ->
 def algorithmic_threshold(power: int, tensor_noise: float) -> float:
     r"""Largest Δ_2 at which gradient flow from no overlap finds the signal.
 
-    :math:`\Delta_2^* = [-\Delta_p + \sqrt{\Delta_p^2 + 4(p-1)\Delta_p}]/(2(p-1))` (arXiv:2102.11755).
+    .. math:: \Delta_2^* = \frac{-\Delta_p + \sqrt{\Delta_p^2 + 4(p-1)\Delta_p}}{2(p-1)}
+
+    (arXiv:2102.11755).
     """
     if power < 3:
         fail("power", "must be at least 3: with p = 2 there is no hard phase", power)

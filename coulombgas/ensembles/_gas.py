@@ -92,12 +92,14 @@ def sample_gas(
     Args:
         potential: V, in JAX: takes the n ascending levels, gives either the n values V_i(x_i) or their sum (any
             function of the levels, ALP24 (arXiv:2407.16427), (68); a temperature enters as V/T).
+        key: random key.
         n: number of levels.
         beta: Dyson index, any positive number.
         domain: (low, high), on which V must be finite.
-        num_samples: draws per chain after ``num_warmup``.
+        num_samples, num_warmup: draws of a chain, and adaptation steps before them.
+        num_chains: independent chains.
         start: ascending levels from which to search for the most probable configuration; chosen automatically if
-        omitted.
+            omitted.
 
     Returns:
         The sample with effective sizes and r_hat.

@@ -13,8 +13,8 @@ class Repulsion(eqx.Module):
 
     .. math:: U(x) = -\sum_{i<j} b_{ij} [\log|x_i - x_j| + \log(x_i + x_j)] - w \sum_i \log x_i, \qquad x > 0
 
-    with w = ``wall``: the repulsion of singular values. b is symmetric and positive between neighbours; U is convex on
-    ordered levels.
+    with b = ``strength`` and w = ``wall``: the repulsion of singular values. b is symmetric and positive between
+    neighbours; U is convex on ordered levels.
     """
 
     strength: Float[Array, "n n"]

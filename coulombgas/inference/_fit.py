@@ -62,7 +62,9 @@ def fit_temperature(
         record: index of the record to use, the last by default.
         tolerance: how near two fixed points make one level group, relative to the largest.
         seed: seed of the sampler.
-        num_chains, num_warmup, num_draws: chains, adaptation steps and draws per chain.
+        num_chains: chains of each problem.
+        num_warmup: adaptation steps of a chain, not kept.
+        num_draws: draws of a chain.
         progress: called with (done, total).
 
     Returns:

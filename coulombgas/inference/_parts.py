@@ -55,7 +55,7 @@ class SettingFit:
 
     Attributes:
         path: source of the spectra.
-        model: name of the model, "rbm", "teacher-student", ….
+        model: name of the model, "rbm", "teacher-student", …
         learning_rate, batch_size: the setting.
         true_temperature: the effective temperature of the training, α/B for plain gradient descent; None if the
             optimiser has none.
@@ -150,6 +150,7 @@ class ScalingFit:
         alpha_exponent, batch_exponent: a and b; None if the settings do not identify them.
         prefactor: c; with an exponent that is not identified, its value at exponent 1.
         scatter: standard deviation of log T̂ between settings beyond the posterior error of each.
+        r_hat, ess, divergences: as in :class:`SettingFit`.
         warnings: warnings about the numbers.
         wider_prior: a, b and scatter again, under priors twice as wide.
         method: "two-stage" (from the settings' posteriors of T) or "joint" (one posterior from all energies; then

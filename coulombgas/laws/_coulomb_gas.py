@@ -82,7 +82,11 @@ def partition_function(
         key: PRNG key.
         temperature: T, or the lowest and the highest one between which log Z is interpolated in log T.
         bounds: (low, high), finite; beyond them the law is zero or negligible.
+        num_levels: N, if one potential is given.
+        beta: Dyson index β > 0, a plain number.
         num_nodes: temperatures at which log Z is computed, if a range is given.
+        num_islands, num_particles: independent populations, and members of each.
+        num_steps, num_sweeps: steps in which the repulsion is switched on, and sweeps over the levels in each.
 
     Raises:
         InputError: for unusable arguments.

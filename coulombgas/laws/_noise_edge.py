@@ -17,8 +17,10 @@ from ._tracy_widom_series import evaluate, series_of
 def wishart_edge(variance: Any, rows: Any, columns: Any) -> tuple[Any, Any]:
     r"""Centre μ and scale τ of the largest eigenvalue of WᵀW, units of the eigenvalue; arguments broadcast.
 
-    .. math:: \mu = v(\sqrt{m - 1/2} + \sqrt{n - 1/2})^2, \qquad
-       \tau = v(\sqrt{m - 1/2} + \sqrt{n - 1/2})\,\Big(\tfrac{1}{\sqrt{m - 1/2}} + \tfrac{1}{\sqrt{n - 1/2}}\Big)^{1/3}
+    .. math::
+        \mu &= v(\sqrt{M - 1/2} + \sqrt{N - 1/2})^2,\\
+        \tau &= v(\sqrt{M - 1/2} + \sqrt{N - 1/2})\,
+        \Big(\tfrac{1}{\sqrt{M - 1/2}} + \tfrac{1}{\sqrt{N - 1/2}}\Big)^{1/3}
 
     for M×N entries of variance v, with M and N any real numbers above 1/2.
 

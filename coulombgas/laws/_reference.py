@@ -77,7 +77,7 @@ class Brody(Distribution):
     @property
     @compiled
     def mean(self) -> Any:
-        """D."""
+        """D, the mean spacing."""
         return jnp.broadcast_to(self.mean_spacing, self.batch_shape)
 
     @property
@@ -139,7 +139,7 @@ class PoissonSpacing(Distribution):
     @property
     @compiled
     def mean(self) -> Any:
-        """D."""
+        """D, the mean spacing."""
         return jnp.broadcast_to(self.mean_spacing, self.batch_shape)
 
     @property

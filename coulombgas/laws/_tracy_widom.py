@@ -22,8 +22,9 @@ from ._tracy_widom_series import RATES, evaluate, series_of
 class TracyWidom(Distribution):
     r"""Fluctuation of the largest eigenvalue of a Gaussian or Wishart matrix, x = location + scale·χ.
 
-    .. math:: F_2(s) = e^{-\int_s^\infty (x-s)\,q^2}, \qquad F_1(s) = e^{-\frac12\int_s^\infty q}\, F_2(s)^{1/2}, \qquad
-       F_4(s/\sqrt2) = \cosh\left(\tfrac12\int_s^\infty q\right) F_2(s)^{1/2}
+    .. math::
+        F_2(s) &= e^{-\int_s^\infty (x-s)\,q^2}, \qquad F_1(s) = e^{-\frac12\int_s^\infty q}\, F_2(s)^{1/2},\\
+        F_4(s/\sqrt2) &= \cosh\left(\tfrac12\int_s^\infty q\right) F_2(s)^{1/2}
 
     with Painlevé's :math:`q'' = sq + 2q^3`, :math:`q\sim\mathrm{Ai}`. The means are −1.2065335745820, −1.7710868074 and
     −2.3068848932. For β = 4 three scalings are in use: this one, of Tracy and Widom and of Dumitriu and Forrester;
@@ -92,7 +93,7 @@ class TracyWidom(Distribution):
 
     @compiled
     def cdf(self, value: Any) -> Any:
-        """F."""
+        """Probability of a value up to ``value``."""
         return _cdf(self.beta, self._standard(value)[0])
 
     @compiled

@@ -64,7 +64,7 @@ class GaussianRBM(Model):
     Raises:
         InputError: when a value is out of range or a shape does not fit.
 
-    Source: ALP24 (20)-(28), settings of the released code.
+    Source: ALP24 (arXiv:2407.16427), (20)-(28), settings of the released code.
     """
 
     num_visible: int = eqx.field(static=True)

@@ -21,7 +21,7 @@ class Setting(eqx.Module):
     key: Key
     """Random numbers shared by all replicas of the setting (quenched inputs)."""
     batch_size: int = eqx.field(static=True)
-    """|B|."""
+    """B."""
 
 
 def own_key(model: Any, words: Array) -> Key:

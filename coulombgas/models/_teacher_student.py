@@ -36,7 +36,7 @@ class TeacherStudent(Model):
     Raises:
         InputError: when a value is out of range.
 
-    Source: ALP24 (51)-(56), appendix D.
+    Source: ALP24 (arXiv:2407.16427), (51)-(56), appendix D.
     """
 
     teacher: tuple[float, ...] = eqx.field(static=True)

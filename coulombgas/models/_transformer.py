@@ -107,7 +107,16 @@ class Block(eqx.Module):
 
 
 class GPT(eqx.Module):
-    """A character-level language model; ``jax.vmap`` it over sequences."""
+    """A character-level language model; ``jax.vmap`` it over sequences.
+
+    Attributes:
+        token: embedding of each character.
+        position: embedding of each place in the context.
+        blocks: attention and perceptron, each after a normalisation.
+        norm: scales of the last normalisation.
+        head: output layer; None where it is the transposed embedding.
+        dropout: probability of dropping an activation where a key is given.
+    """
 
     token: Float[Array, "vocabulary width"]
     position: Float[Array, "context width"]

@@ -39,7 +39,7 @@ class TwoLayerLinear(Model):
     Raises:
         InputError: when a value is out of range.
 
-    Source: PFLA24.
+    Source: PFLA24 (arXiv:2412.20496).
     """
 
     teacher: tuple[float, ...] = eqx.field(static=True)

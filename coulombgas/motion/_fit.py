@@ -59,9 +59,9 @@ class FixedPoint:
 
     Attributes:
         position: x_s.
-        rate: Ω̃ = Ṽ''(x_s), relaxation rate an update in units of the learning rate.
+        rate: Ω̃ = Ṽ''(x_s): a level relaxes by αΩ̃ of its distance in each update.
         temperature: T̃ = g²/α there, in units of the potential.
-        width: s = sqrt(T̃/(Ω̃(1 − αΩ̃/2))), the width of a level at this temperature (ALP24 (93)-(95)).
+        width: s = sqrt(T̃/(Ω̃(1 − αΩ̃/2))), the width of a level at this temperature (ALP24, arXiv:2407.16427, (93)-(95)).
     """
 
     position: Interval
@@ -75,7 +75,7 @@ class MotionFit:
     """Potential and noise inferred from trajectories.
 
     Attributes:
-        grid: x.
+        grid: levels x at which the functions are given, ascending.
         drift: K/α over the grid.
         potential: Ṽ over the grid, zero at its lowest mean.
         noise: g²/α = T̃ over the grid.
@@ -140,7 +140,13 @@ def temperature_from_motion(
     num_basis: int = 24,
     seed: int = 0,
 ) -> MotionFit:
-    """Potential, noise and temperature of eigenvalues that move, without a model.
+    r"""Potential, noise and temperature of eigenvalues that move, without a model.
+
+    .. math:: \Delta x_i = \delta\,\Big[K(x_i) + \sum_{j\ne i}\frac{g_{ij}^2}{x_i - x_j}\Big]
+        + \sqrt{2\delta}\,g(x_i)\,\eta_i, \qquad K = -\alpha\tilde V', \quad g^2 = \alpha\,\tilde T(x)
+
+    with δ updates between two records and learning rate α. The noise comes from the quadratic variation of the moves,
+    the drift from a regression with the Coulomb term taken out.
 
     Args:
         spectra: trajectories: a ``Spectra`` dataset with evenly spaced recorded steps, at least 8.
@@ -158,6 +164,8 @@ def temperature_from_motion(
     Raises:
         InputError: for uneven or too few records, fewer than 8 replicas, levels that do not move, or records so far
             apart that drift and noise cannot be told from one another.
+
+    Source: ALP24 (arXiv:2407.16427), (9)-(11).
     """
     dataset = validate_spectra(spectra)
     moves = collect_moves(dataset, setting, modes, check_count("lag", lag))

@@ -51,7 +51,39 @@ def group_noise(moves: MatrixMoves, group: Group) -> GroupNoise | None:
 
     Its error is from blocks of time, no less than that of Gaussian moves. None where they forget too much.
     """
-    modes = group.modes
+    modes, num = group.modes, num_blocks(moves)
+    mean, own_error = _mean_and_error(moves, modes)
+    forgot = relaxation(moves, group.longer, modes, num)
+    if forgot.fast:
+        return None
+    error = float(np.hypot(own_error, forgot.error))
+    own = log_interval(mean * float(np.exp(forgot.shift)), error, float(num - 1))
+    return GroupNoise(
+        modes=tuple(int(mode) for mode in modes),
+        noise=Interval(own.mean, own.lower, own.upper * float(np.exp(forgot.above)), own.sd),
+        log_error=float(np.hypot(error, forgot.above / 2)),
+        forgotten=forgot.shift,
+    )
+
+
+def level_intervals(moves: MatrixMoves, group: Group) -> np.ndarray:
+    """95% interval of each level of a group, (level, 2), lower and upper end.
+
+    What one level forgets between two records is too noisy to be seen: it is taken to be that of its group, with as
+    much for its error.
+    """
+    num = num_blocks(moves)
+    forgot = relaxation(moves, group.longer, group.modes, num)
+    ends = np.empty((group.modes.size, 2))
+    for row, mode in enumerate(group.modes):
+        mean, error = _mean_and_error(moves, np.array([mode]))
+        own = log_interval(mean * float(np.exp(forgot.shift)), float(np.hypot(error, forgot.shift)), float(num - 1))
+        ends[row] = own.lower, own.upper * float(np.exp(forgot.above))
+    return ends
+
+
+def _mean_and_error(moves: MatrixMoves, modes: np.ndarray) -> tuple[float, float]:
+    """Mean noise of these levels and the standard error of its logarithm, before any relaxation is taken out."""
     series = level_series(moves, modes)
     mean = float(moves.noise[modes].mean())
     num = num_blocks(moves)
@@ -60,18 +92,7 @@ def group_noise(moves: MatrixMoves, group: Group) -> GroupNoise | None:
     # levels of unlike noise count as fewer; the variance of ⟨Δ²⟩ − ⟨ΔΔ'⟩ is 3, not 2, over the number of moves
     alike = moves.noise[modes].sum() ** 2 / (moves.noise[modes] ** 2).sum()
     free = float(moves.free[:, modes].mean())
-    least = float(np.sqrt(3 / (alike * free * len(series) / moves.span)))
-    forgot = relaxation(moves, group.longer, modes, num)
-    if forgot.fast:
-        return None
-    error = float(np.hypot(max(scatter, least), forgot.error))
-    own = log_interval(mean * float(np.exp(forgot.shift)), error, float(num - 1))
-    return GroupNoise(
-        modes=tuple(int(mode) for mode in modes),
-        noise=Interval(own.mean, own.lower, own.upper * float(np.exp(forgot.above)), own.sd),
-        log_error=float(np.hypot(error, forgot.above / 2)),
-        forgotten=forgot.shift,
-    )
+    return mean, max(scatter, float(np.sqrt(3 / (alike * free * len(series) / moves.span))))
 
 
 def num_blocks(moves: MatrixMoves) -> int:

@@ -19,12 +19,15 @@ here; held to per-sample gradients of networks by the tests.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_finite_array, check_in_interval
+from coulombgas._results import to_dataset
 
-from ._groups import Group, GroupNoise, group_noise
+from ._groups import Group, GroupNoise, group_noise, level_intervals
 from ._isotropy import Isotropy, isotropy
 from ._moves_of_levels import MIN_MOVES, MatrixMoves, expected_memory, moves_of
 
@@ -42,6 +45,7 @@ class LevelNoise:
 
     Attributes:
         levels: variance that one update adds to u_iᵀ W v_i, (mode,), NaN where it cannot be told.
+        intervals: lower and upper end of 95% of each level, (mode, 2).
         leading: of the leading levels, averaged over them; None where there are none or it cannot be told.
         bulk: of the rest, averaged; None where there is none or it cannot be told.
         isotropy: whether one number describes all levels; None where nothing was measured.
@@ -51,6 +55,7 @@ class LevelNoise:
     """
 
     levels: np.ndarray = field(repr=False)
+    intervals: np.ndarray = field(repr=False)
     leading: GroupNoise | None
     bulk: GroupNoise | None
     isotropy: Isotropy | None
@@ -62,6 +67,39 @@ class LevelNoise:
     def known(self) -> bool:
         """Whether any noise was measured."""
         return self.leading is not None or self.bulk is not None
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each level, from the lowest up.
+
+        ``group`` is "leading", "bulk", or "unknown" where the noise of the level is; its numbers are None there.
+        """
+        named = (("leading", self.leading), ("bulk", self.bulk))
+        groups = {mode: name for name, group in named if group is not None for mode in group.modes}
+        ends = ("mean", "lower", "upper")
+        return [
+            {
+                "mode": mode,
+                "group": groups.get(mode, "unknown"),
+                "noise": {end: value if np.isfinite(value) else None for end, value in zip(ends, row, strict=True)},
+            }
+            for mode, row in enumerate(np.column_stack([self.levels, self.intervals]).tolist())
+        ]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``mode``: group, noise, and the ends of its interval."""
+        return to_dataset(self.records(), "mode", span=self.span, move=self.move, reason=self.reason)
+
+    def table(self) -> str:
+        """One line of text for each level, or why there is no noise."""
+        if not self.known:
+            return f"! no noise estimate: {self.reason}"
+        lines = [f"{'level':>5}  {'group':8} {'noise of an update [95%]':>28}"]
+        for row in self.records():
+            mean, lower, upper = row["noise"].values()
+            noise = "–" if mean is None else f"{mean:.3g} [{lower:.3g}, {upper:.3g}]"
+            lines.append(f"{row['mode']:>5}  {row['group']:8} {noise:>28}")
+        lines.append(f"moves over {self.span} updates, of {self.move:.2g} mean spacings")
+        return "\n".join([*lines, *([f"! {self.reason}"] if self.reason else [])])
 
 
 def level_noise(
@@ -158,6 +196,7 @@ def _remedy(reason: str, moves: MatrixMoves | None, said: str, memory: float, st
 
 def _summary(moves: MatrixMoves, longer: MatrixMoves | None, num_leading: int, remark: str) -> LevelNoise:
     size, levels = moves.noise.size, np.full(moves.noise.size, np.nan)
+    intervals = np.full((size, 2), np.nan)
     known = np.flatnonzero(np.isfinite(moves.noise))
     followed = not moves.move(num_leading) > LONGEST_MOVE
     near = None if longer is None or longer.move(num_leading) > LONGEST_MOVE else longer
@@ -171,21 +210,23 @@ def _summary(moves: MatrixMoves, longer: MatrixMoves | None, num_leading: int, r
     for index, (group, part) in enumerate(zip(groups, parts, strict=True)):
         if part is not None:
             levels[group.modes] = moves.noise[group.modes] * np.exp(part.forgotten)
+            intervals[group.modes] = level_intervals(moves, group)
             kept = group.longer if part.forgotten else None
             groups[index] = group._replace(longer=kept, forgotten=part.forgotten)
         elif group.modes.size:
             remark += f"; {group.name} levels relax between records {moves.updates} updates apart: record more often"
             groups[index] = Group(group.name, group.modes[:0])
     return LevelNoise(
-        levels=levels, leading=parts[0], bulk=parts[1], isotropy=isotropy(moves, groups[0], groups[1]),
-        span=moves.updates, move=moves.move(num_leading), reason=remark.removeprefix("; "),
+        levels=levels, intervals=intervals, leading=parts[0], bulk=parts[1],
+        isotropy=isotropy(moves, groups[0], groups[1]), span=moves.updates, move=moves.move(num_leading),
+        reason=remark.removeprefix("; "),
     )  # fmt: skip
 
 
 def _none(singular: np.ndarray, moves: MatrixMoves | None, reason: str) -> LevelNoise:
     size = singular.shape[1]
     return LevelNoise(
-        levels=np.full(size, np.nan), leading=None, bulk=None, isotropy=None,
+        levels=np.full(size, np.nan), intervals=np.full((size, 2), np.nan), leading=None, bulk=None, isotropy=None,
         span=0 if moves is None else moves.updates, move=float("nan") if moves is None else moves.move(0),
         reason=reason,
     )  # fmt: skip

@@ -33,6 +33,7 @@ from ._training import Dynamics as Dynamics
 from ._training import Window as Window
 from ._training import window as window
 from ._trajectory import LayerTrajectory as LayerTrajectory
+from ._trajectory import SpikeBirth as SpikeBirth
 from ._trajectory import follow as follow
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "NetworkAnalysis",
     "RepulsionFit",
     "Spike",
+    "SpikeBirth",
     "SpikeFit",
     "StructuredBulk",
     "TailFit",

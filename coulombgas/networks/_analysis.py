@@ -116,7 +116,9 @@ class NetworkAnalysis(Sequence):
     """Analyses of all matrices of a checkpoint or a trajectory, in the order of the files."""
 
     layers: tuple[LayerAnalysis, ...]
+    """Analysis of each matrix; indexing and iteration give these."""
     spectra: NetworkSpectra = field(repr=False)
+    """What was analysed."""
     level: float = LEVEL
     """Probability of one or more false spikes in a matrix of pure noise."""
 

@@ -9,12 +9,16 @@ equilibrium (:func:`coulombgas.motion.stationarity`) has none, and its state is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._interval import Interval
+from coulombgas._results import to_dataset
 from coulombgas.motion import GroupNoise, LevelNoise, Stationarity, level_noise, stationarity
 
+from ._layer_table import interval_cell
 from ._training import Dynamics
 
 _UNKNOWN = Dynamics()
@@ -38,6 +42,20 @@ class GroupMotion:
     log_error: float
     temperature: Interval | None
     state: Stationarity
+
+    def record(self) -> dict[str, Any]:
+        """The group in plain Python objects; None for what is not known."""
+        missing = {"mean": None, "lower": None, "upper": None}
+        return {
+            "num_levels": len(self.modes),
+            "modes": list(self.modes),
+            "noise": self.noise.as_dict(),
+            "temperature": missing if self.temperature is None else self.temperature.as_dict(),
+            "state": self.state.state,
+            "p_drift": None if np.isnan(self.state.p_drift) else self.state.p_drift,
+            "p_force": None if np.isnan(self.state.p_force) else self.state.p_force,
+            "relaxation": self.state.relaxation,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +100,31 @@ class LayerMotion:
         if not known or (None in known and False not in known):
             return None
         return all(known)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each known group, "leading" and "bulk"; that of single levels is
+        ``levels.records()``."""
+        return [
+            {"group": name, **group.record()}
+            for name, group in (("leading", self.leading), ("bulk", self.bulk))
+            if group is not None
+        ]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``group``."""
+        return to_dataset(self.records(), "group", move=self.move, statement=self.statement)
+
+    def table(self) -> str:
+        """One line of text for each group, and whether an entry of the matrix has a noise of its own."""
+        if not self.groups:
+            return f"! {self.statement}"
+        lines = [f"{'group':8}{'levels':>6}  {'noise of an update [95%]':30}{'temperature [95%]':30}state"]
+        for name, group in (("leading", self.leading), ("bulk", self.bulk)):
+            if group is not None:
+                numbers = f"{interval_cell(group.noise):30}{interval_cell(group.temperature):30}"
+                lines.append(f"{name:8}{len(group.modes):>6}  {numbers}{group.state.state}")
+        entry = _anisotropy(self.levels) if self.noise is None else f"noise of an entry {interval_cell(self.noise)}"
+        return "\n".join([*lines, entry, *([f"! {self.levels.reason}"] if self.levels.reason else [])])
 
 
 def layer_motion(

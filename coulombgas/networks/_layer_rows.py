@@ -3,13 +3,14 @@
 from typing import Any
 
 from coulombgas._interval import Interval
+from coulombgas._json import finite
 from coulombgas.spectra import LongRangeStatistic, SpacingRatio
 
 
 def short_row(layer: Any) -> dict[str, Any]:
     """What ``coulombgas spectra --json`` prints of a :class:`~coulombgas.networks.LayerAnalysis`."""
     bulk = layer.spikes.bulk if layer.spikes else None
-    return {
+    row = {
         "name": layer.name,
         "shape": list(layer.spectrum.shape),
         "bulk": {"variance": _numbers(bulk and bulk.variance), "edge": bulk.edge if bulk else None},
@@ -25,11 +26,12 @@ def short_row(layer: Any) -> dict[str, Any]:
         "spacing": {"brody": _numbers(layer.repulsion and layer.repulsion.brody), "ratio": _ratio(layer.ratio)},
         "warnings": list(layer.warnings),
     }
+    return finite(row)
 
 
 def full_row(layer: Any) -> dict[str, Any]:
     """The short row with all that it leaves out."""
-    return {
+    row = {
         **short_row(layer),
         "step": layer.step,
         "rank": layer.spectrum.rank,
@@ -51,6 +53,7 @@ def full_row(layer: Any) -> dict[str, Any]:
         "localisation": [part._asdict() for part in layer.localisation] if layer.localisation else None,
         "change": _change(layer.spectrum.change),
     }
+    return finite(row)
 
 
 def _bulk(layer: Any) -> dict[str, Any]:

@@ -34,13 +34,13 @@ def layer_cells(layer: Any, *, steps: bool, compared: bool = False) -> list[str]
         printable(layer.name),
         *([str(layer.step)] if steps else []),
         "×".join(map(str, layer.spectrum.shape)),
-        _interval(fit and fit.bulk.variance),
+        interval_cell(fit and fit.bulk.variance),
         f"{fit.bulk.edge:.3g}" if fit else "–",
         str(fit.num_spikes) if fit else "–",
         f"{layer.stable_rank.mean:.1f}" if layer.stable_rank else "–",
-        _interval(layer.tail_exponent),
+        interval_cell(layer.tail_exponent),
         tail.preferred if tail else "–",
-        _interval(repulsion and repulsion.brody),
+        interval_cell(repulsion and repulsion.brody),
         f"{ratio.mean:.3f} ± {ratio.error:.3f}" if ratio else "–",
         str(len(layer.warnings) or ""),
         *(_change(layer.spectrum.change) if compared else []),
@@ -62,5 +62,6 @@ def _change(change: Any) -> list[str]:
     return [f"{change.relative_distance:.2f}", f"{change.alignment:.2f}"] if change else ["–", "–"]
 
 
-def _interval(interval: Interval | None) -> str:
+def interval_cell(interval: Interval | None) -> str:
+    """Mean and interval of a cell; a dash where there is none."""
     return f"{interval.mean:.3g} [{interval.lower:.3g}, {interval.upper:.3g}]" if interval else "–"

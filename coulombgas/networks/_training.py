@@ -51,7 +51,13 @@ class Dynamics:
 
 @dataclass(frozen=True)
 class Window:
-    """Records that are used: indices, and the dynamics during them."""
+    """Records that are used.
+
+    Attributes:
+        records: their indices.
+        dynamics: learning rate, batch size and optimiser during them.
+        remark: why they are not simply the later half; empty where they are.
+    """
 
     records: slice
     dynamics: Dynamics

@@ -10,15 +10,19 @@ The noise itself is measured from the motion of the levels, where they can be fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_non_negative
 from coulombgas._interval import Interval
+from coulombgas._results import to_dataset
 from coulombgas.spectra import RecordedTraining
 
 from ._analysis import LayerAnalysis, NetworkAnalysis
 from ._layer_noise import LayerMotion, layer_motion
+from ._layer_table import layer_table
 from ._training import Dynamics, window
 
 _MIN_STEPS = 6
@@ -28,12 +32,18 @@ _DRIFT_LIMIT = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeBirth:
-    """When the number of spikes first reached ``rank`` and stayed there."""
+    """When the number of spikes first reached ``rank`` and stayed there.
+
+    Attributes:
+        rank: number of spikes from then on.
+        step: first recorded step with as many.
+        previous_step: last recorded step before it: the spike appeared between the two; None when it was there from the
+            start.
+    """
 
     rank: int
     step: int
     previous_step: int | None
-    """Last recorded step before it: the spike was born between the two; None when it was there from the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +82,24 @@ class LayerTrajectory:
     dynamics: Dynamics
     temperature: Interval | None
     statement: str
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each recorded step, with the keys of
+        :meth:`NetworkAnalysis.records`."""
+        return [{**layer.record(), "step": int(step)} for layer, step in zip(self.layers, self.steps, strict=True)]
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``step``."""
+        return to_dataset(self.records(), "step", coords=("name",), statement=self.statement)
+
+    def table(self) -> str:
+        """One line of text for each recorded step; below them the spikes that appeared and the temperature."""
+        said = [
+            f"spike {birth.rank} from step {birth.step} on"
+            + ("" if birth.previous_step is None else f", absent at {birth.previous_step}")
+            for birth in self.births
+        ]
+        return "\n".join([layer_table(self.layers), *said, self.statement])
 
 
 def follow(

@@ -13,7 +13,13 @@ TEMPLATE = "page.html.j2"
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """One headline number."""
+    """One headline number.
+
+    Attributes:
+        label: what it is.
+        value: the number as text.
+        note: what to know about it, in small print.
+    """
 
     label: str
     value: str
@@ -22,7 +28,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table; ``flags`` marks rows that carry a warning."""
+    """A table.
+
+    Attributes:
+        header: names of the columns.
+        rows: cells of each row.
+        flags: whether a row carries a warning; none do unless given.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -31,8 +43,16 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with prose, tables, figures and named groups of small SVG charts under it; ``folded`` hides it behind
-    its heading."""
+    """A part of a page.
+
+    Attributes:
+        heading: its heading.
+        text: paragraphs.
+        tables: tables below the text.
+        figures: figures, each with a caption.
+        charts: groups of small SVG charts, each with a name: (chart, caption) pairs.
+        folded: whether it is hidden behind its heading at first.
+    """
 
     heading: str
     text: Sequence[str] = ()

@@ -37,11 +37,13 @@ class ShuffledLevels(NamedTuple):
     """Levels of matrices of the same entries in random order, mean and standard deviation."""
 
     log_mean: float
-    """Mean and standard deviation of N log⟨x⟩ − Σ log x."""
+    """Mean of N log⟨x⟩ − Σ log x."""
     log_sd: float
+    """Its standard deviation."""
     edge_mean: float
-    """Mean and standard deviation of the largest level, in units of the mean square entry."""
+    """Mean of the largest level, in units of the mean square entry."""
     edge_sd: float
+    """Its standard deviation."""
     levels: tuple[float, ...]
     """Mean levels, ascending, in the same units."""
     distance: float
@@ -57,7 +59,7 @@ class Entries(NamedTuple):
     large: tuple[float, ...]
     """Sizes of the larger entries, descending, as far as they continue the law of the others."""
     p_values: tuple[float, float, float, float]
-    """p-values of independent, identically distributed entries against each of TESTS."""
+    """p-values of independent, identically distributed entries against each of ``ENTRY_TESTS``."""
     correlations: tuple[float, float]
     """Correlation of neighbouring rows and of neighbouring columns."""
     shuffled: ShuffledLevels | None = None

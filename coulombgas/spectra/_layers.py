@@ -49,6 +49,7 @@ class LayerSpectrum:
     """Spectrum of one weight matrix W (M×N after reshaping) and a few numbers derived from its entries or vectors."""
 
     name: str
+    """Name of the matrix, parts joined by dots."""
     shape: tuple[int, int]
     """Rows and columns of the matrix, as stored or as reshaped from a convolution kernel."""
     eigenvalues: np.ndarray
@@ -100,6 +101,7 @@ class NetworkSpectra(Sequence):
     """Spectra of the matrices of one checkpoint or of a trajectory of checkpoints; iterates over the layers."""
 
     layers: tuple[LayerSpectrum, ...]
+    """Spectrum of each matrix, in the order of the files."""
     source: tuple[str, ...] = ()
     """Files the matrices came from."""
     skipped: tuple[str, ...] = ()

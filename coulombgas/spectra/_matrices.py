@@ -69,7 +69,7 @@ def reason_to_skip(array: StoredArray) -> str | None:
 def as_matrices(
     array: StoredArray, heads: Heads | int | None = None, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> Iterator[StoredArray]:
-    """The matrices in one stored array, by the rules of this module; none is read yet.
+    """The matrices in one stored array, by the rules of the page "Read checkpoints"; none is read yet.
 
     Args:
         array: as stored.

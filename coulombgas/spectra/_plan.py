@@ -127,7 +127,7 @@ class SpectraPlan:
 
         Raises:
             InputError: at the first matrix without a spectrum unless ``keep_going``; when the memory is too small for
-            this many workers.
+                this many workers.
         """
         check_count("workers", workers)
         there = dict(done or {})

@@ -41,7 +41,7 @@ class RecordedTraining:
     """For each matrix: variance of u_iᵀ G v_i, G one gradient at the recorded batch size, u_i and v_i the singular
     vectors of W at the record, (record, mode)."""
     noise_trace: np.ndarray | None = field(default=None, repr=False)
-    """tr Σ, Σ the covariance of the gradient of *one sample*, all parameters together, (record,)."""
+    """tr Σ, Σ the covariance of the gradient of one sample, all parameters together, (record,)."""
     gradient_norm2: np.ndarray | None = field(default=None, repr=False)
     """|G|² of the mean gradient, all parameters together, (record,); unbiased, so noise may make it negative."""
 

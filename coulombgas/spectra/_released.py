@@ -139,7 +139,7 @@ def join_runs(runs: Sequence[xr.Dataset], source: str) -> xr.Dataset:
 
     Raises:
         InputError: when the runs have different models or recorded steps, or settings have different numbers of
-        replicas.
+            replicas.
     """
     models = [model_config(run) for run in runs]
     if any(model != models[0] for model in models):

@@ -105,7 +105,7 @@ def spectra_store(
 
     Raises:
         InputError: when there is output already, when interrupted work is waiting or belongs to something else, or when
-        another process is writing there.
+            another process is writing there.
     """
     target = check_output(out, overwrite=overwrite, keep=resume and not overwrite, directory=not _is_file(Path(out)))
     partial = target.absolute().parent / f".{target.name}.partial"

@@ -16,7 +16,9 @@ class StoredArray:
     """One array of a checkpoint, not yet read."""
 
     name: str
+    """Name, parts joined by dots."""
     shape: tuple[int, ...]
+    """Its shape, as stored."""
     dtype: str
     """Name of the type, as in the file: "F32", "bfloat16", "int64", …"""
     read: Callable[[], np.ndarray]
@@ -26,8 +28,7 @@ class StoredArray:
         InputError: when the data are damaged or of another kind.
     """
     layout: str = ""
-    """Order of the axes if the format stores it, in the terms of :mod:`._kernels`; else it is inferred from the
-    name."""
+    """Order of the axes if the format stores it; empty where it is inferred from the name."""
     kind: str = ""
     """What the matrix is, if not a plain one: "depthwise convolution 3×3", "forget gate", …"""
     raw: Callable[[], np.ndarray] | None = None

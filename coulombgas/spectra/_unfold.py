@@ -22,7 +22,7 @@ class Unfolding(NamedTuple):
     kept: slice
     """The range of given levels that they come from: outliers are left out at both ends."""
     method: str
-    """One of METHODS."""
+    """Which method of :func:`unfold`."""
     diagnosis: SmoothingDiagnosis
     """Whether the smooth density follows the levels too closely or not closely enough."""
 
@@ -58,7 +58,7 @@ def unfold(
 
     Args:
         levels: one spectrum, ascending, shape (n,).
-        method: one of METHODS.
+        method: one of the four above.
         outliers: how many levels to leave out at the lower and upper end; by default isolated levels, whose spacing
             exceeds 6 times the local mean.
         variance: variance of the entries (``marchenko-pastur`` only).

@@ -34,8 +34,9 @@ def rbm_chain_mean_eigenvalue(
     of its second order, is :math:`1-\rho_{ii}` times the full one:
 
     .. math::
-        m_i = \frac{\kappa_i^2}{2x_i(1-\rho_{ii})}\sum_j\Big\{-2x_iP_{ij}\Big[\frac{1-\rho_{ii}}{\kappa_i^2\kappa_j}
-        -\frac{2a_i^kd_{ij}}{\kappa_i\kappa_j}\Big]-\frac{2(1-\rho_{ij})P_{ij}}{\kappa_i\kappa_j}
+        m_i &= \frac{\kappa_i^2}{2x_i(1-\rho_{ii})}\sum_j\Big\{-2x_iP_{ij}\Big[\frac{1-\rho_{ii}}{\kappa_i^2\kappa_j}
+        -\frac{2a_i^kd_{ij}}{\kappa_i\kappa_j}\Big]\\
+        &\qquad-\frac{2(1-\rho_{ij})P_{ij}}{\kappa_i\kappa_j}
         +\frac{T(1+\delta_{ij})x_j}{\kappa_i\kappa_j}\Big\},\qquad
         d_{ij}=\frac{a_i^k-a_j^k}{\mu^2(a_i-a_j)}.
 

@@ -12,8 +12,8 @@ from ._detailed_balance import log_density
 class EigenvalueSDE:
     r"""Eigenvalues that drift, repel each other and diffuse.
 
-    :math:`dx_i=\Big[K_i+I_i+\sum_{j\ne i}\frac{c_{ij}}{x_i-x_j}\Big]dt+dm_i,\quad
-    \langle dm_i\,dm_j\rangle=D_{ij}\,dt`.
+    .. math:: dx_i=\Big[K_i+I_i+\sum_{j\ne i}\frac{c_{ij}}{x_i-x_j}\Big]dt+dm_i,\quad
+       \langle dm_i\,dm_j\rangle=D_{ij}\,dt
 
     Args:
         levels: the n eigenvalues.
@@ -22,7 +22,7 @@ class EigenvalueSDE:
         coupling: c, the strength of the Coulomb term of each pair.
         diffusion: D, the covariance of the noise per unit time.
 
-    ALP24 (arXiv:2407.16427), (9), (63) is c = g^2, D = 2 g^2, I = 0.
+    ALP24 (arXiv:2407.16427), (9), (63) is c = g², D = 2g², I = 0.
     """
 
     levels: tuple[sp.Symbol, ...]
@@ -32,7 +32,7 @@ class EigenvalueSDE:
     diffusion: sp.ImmutableMatrix
 
     def coulomb(self, index: int) -> Any:
-        """The Coulomb term of one eigenvalue: the sum over the others of c/(x_i - x_j)."""
+        """The Coulomb term of one eigenvalue: the sum over the others of c_ij/(x_i − x_j)."""
         x = self.levels
         return sp.Add(*(self.coupling[index, j] / (x[index] - x[j]) for j in range(len(x)) if j != index))
 
@@ -56,9 +56,9 @@ class EigenvalueSDE:
         return self.total_drift(index) - divergence / 2
 
     def fokker_planck(self, density: Any) -> Any:
-        r"""Right-hand side of the Fokker-Planck equation, -sum_i d_i (a_i P) + 1/2 sum_ij d_i d_j (D_ij P).
+        r"""Right-hand side of the Fokker-Planck equation for the density P of the levels.
 
-        ALP24 (64).
+        :math:`-\sum_i\partial_i(a_iP)+\frac12\sum_{ij}\partial_i\partial_j(D_{ij}P)`, a the whole drift; ALP24 (64).
         """
         x = self.levels
         drift = sum(sp.diff(self.total_drift(i) * density, x[i]) for i in range(len(x)))

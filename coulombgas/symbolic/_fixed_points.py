@@ -20,9 +20,9 @@ _MAX_DEGREE = 30  # of a polynomial with numbers; beyond it zeros are found by s
 class FixedPoint:
     r"""A zero of the drift.
 
-    ``curvature`` is V'' = −K' there: if positive, Ω = V'' of a minimum, ALP24 (arXiv:2407.16427), (48); if negative,
-    minus the rate r at which an unstable point is left. ``at_boundary`` says whether it lies on a reflecting end of the
-    domain, where only even states exist.
+    ``location`` is its place and ``curvature`` is V'' = −K' there: if positive, Ω = V'' of a minimum, ALP24
+    (arXiv:2407.16427), (48); if negative, minus the rate r at which an unstable point is left. ``at_boundary`` says
+    whether it lies on a reflecting end of the domain, where only even states exist.
     """
 
     location: Any

@@ -108,10 +108,10 @@ def free_sum_resolvents(size: int) -> tuple[sp.Symbol, ...]:
 
 
 def free_sum(levels: Sequence[Any], variances: Any) -> list[Any]:
-    r"""Right-hand sides of :math:`G_i=1/(z-\kappa_i-\sum_jv_{ij}G_j)` for X = diag(kappa) + noise.
+    r"""Right-hand sides of :math:`G_i=1/(z-\kappa_i-\sum_jv_{ij}G_j)` for X = diag(κ) + noise.
 
     Args:
-        levels: kappa, the n fixed levels (numbers or symbols).
+        levels: κ, the n fixed levels (numbers or symbols).
         variances: v, the (n, n) symmetric variances of the elements of the noise, or one number for all.
 
     Returns:

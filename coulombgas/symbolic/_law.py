@@ -19,7 +19,8 @@ class SymbolicLaw:
 
     ``density`` is the textbook expression. ``scaled_log_density`` is its logarithm in a form that neither overflows nor
     cancels, written in the dimensionless variables that ``scaled`` defines; ``log_density`` has them replaced.
-    ``cdf`` may use the scaled variables too and is None where no closed form exists.
+    ``scaled_cdf`` may use the scaled variables too and is None where no closed form exists. ``support`` holds the ends
+    of the interval on which the law lives; ``mean`` and ``second_moment`` are averages over it.
     """
 
     name: str

@@ -159,7 +159,7 @@ class LearningRule:
 
         Args:
             ansatz: weights as expressions in unknowns; omitted weights are unknowns themselves. By default all matrices
-            are diagonal, which is right in the eigenbasis of data and teacher.
+                are diagonal, which is right in the eigenbasis of data and teacher.
 
         Raises:
             InputError: if SymPy finds no zero of this form.

@@ -17,7 +17,7 @@ from ._to_jax import to_jax
 
 
 class RuleLevels(NamedTuple):
-    """One group of equal levels with numbers for all constants.
+    """One group of equal levels, those of ``modes``, with numbers for all constants.
 
     ``width2(learning_rate, batch_size)`` is s² at leading order, (α/B) × ``width2_per_temperature``; the mean of the
     group is ``center`` plus (α/B) × ``shift_per_temperature``.
@@ -64,7 +64,7 @@ class LinearLaw:
 
         Raises:
             InputError: if the noise has a component along the neutral directions, which then diffuse without bound, or
-            H has no stationary law.
+                H has no stationary law.
         """
         return self._unit_covariance * temperature
 

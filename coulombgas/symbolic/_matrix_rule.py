@@ -40,8 +40,7 @@ class MatrixRule:
 
     Raises:
         InputError: where the size cannot stay general; the message gives the reason: a gradient of another degree in
-        the data,
-            traces that multiply each other, functions other than sums, products, transposes and inverses.
+            the data, traces that multiply each other, functions other than sums, products, transposes and inverses.
 
     Matrices become vectors row by row: :math:`X\mapsto LXR` is :math:`L\otimes R^T`, and :math:`X\mapsto X^T` the
     commutation matrix, which appears as the symbol ``K(rows,columns)``. For other losses and for eigenvalue processes

@@ -17,16 +17,19 @@ Pairwise = Any | Callable[[Any, Any], Any]
 
 
 def eigenvalue_shifts(levels: Sequence[Any], perturbation: Any, index: int) -> tuple[Any, tuple[Any, ...]]:
-    r"""First- and second-order shift of the eigenvalue ``index`` of diag(levels) + eps * perturbation.
+    r"""First- and second-order shift of the eigenvalue ``index`` of X + εM, X = diag(levels).
 
     Eliminating the other levels leaves
-    :math:`\lambda=x_i+\epsilon M_{ii}+\epsilon^2\sum_{jk\ne i}M_{ij}[(\lambda-X-\epsilon M)^{-1}]_{jk}M_{ki}`, in which
-    the resolvent is needed at order zero only: it is 1/(x_i - x_j). With d x d blocks (quaternions, d = 2) the d-fold
-    level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic polynomial.
+
+    .. math:: \lambda=x_i+\epsilon M_{ii}+\epsilon^2\sum_{jk\ne i}M_{ij}[(\lambda-X-\epsilon M)^{-1}]_{jk}M_{ki}
+
+    in which the resolvent is needed at order zero only: it is 1/(x_i − x_j). With d×d blocks (quaternions, d = 2) the
+    d-fold level must stay together. :func:`shifts_from_determinant` computes the same from the characteristic
+    polynomial.
 
     Args:
         levels: the n unperturbed, distinct eigenvalues.
-        perturbation: an (n d, n d) matrix.
+        perturbation: M, an (n d, n d) matrix.
         index: which level.
 
     Returns:
@@ -57,7 +60,7 @@ def shifts_from_determinant(levels: Sequence[Any], perturbation: Any, index: int
 
     Args:
         levels: the n unperturbed, different eigenvalues.
-        perturbation: an (n, n) matrix.
+        perturbation: M, an (n, n) matrix.
         index: which level.
     """
     value, eps = sp.symbols("lambda epsilon")
@@ -152,13 +155,13 @@ class MatrixSDE:
         singular basis of W the rows beyond the square part are zero: their noise enters X only at second order.
 
         Args:
-            rows: M >= columns, an integer or a symbol.
+            rows: M ≥ columns, an integer or a symbol.
             columns: number N of eigenvalues.
             beta: 1, 2 or 4.
             diffusion: D, a symbol unless given.
             decay: :math:`\Gamma`, a number, a symbol or a function of the eigenvalue.
 
-        Derived here; see derivations/rectangular_dyson. ALP24 (6), (7) with W'W.
+        Derived here; see derivations/rectangular_dyson. ALP24 (6), (7) with WᵀW.
         """
         rows = sp.sympify(rows, strict=True)
         if rows.is_number and rows < columns:
@@ -171,7 +174,7 @@ class MatrixSDE:
 
     @classmethod
     def multiplicative(cls, size: int, *, variance: Pairwise, rate: Any = None) -> "MatrixSDE":
-        r"""X = W'W of W' = W(1 + Delta) with a symmetric random Delta: the structure of the Gaussian RBM's gradient.
+        r"""X' = W'ᵀW' of W' = W(1 + Δ) with a symmetric random Δ: the structure of the Gaussian RBM's gradient.
 
         :math:`\langle\Delta_{ij}^2\rangle=c_{ij}(1+\delta_{ij})\,dt,\ \langle\Delta_{ii}\rangle=r_i(x_i)\,dt`, so that
         :math:`dX=\Delta X+X\Delta+\Delta X\Delta`.
@@ -180,7 +183,7 @@ class MatrixSDE:
             size: number of eigenvalues.
             variance: c, a number, a symbol, a symmetric function of two eigenvalues, or a symmetric matrix of
                 expressions, for levels of unequal noise.
-            rate: r, the mean of Delta as a function of the eigenvalue, or one function or expression for each level:
+            rate: r, the mean of Δ as a function of the eigenvalue, or one function or expression for each level:
                 labelled targets. Zero unless given.
 
         ALP24 (24), (81)-(92); derived here, see derivations/matrix_ou.
@@ -204,7 +207,7 @@ class MatrixSDE:
         r"""The process of the eigenvalues.
 
         For every level the first-order shift gives drift and noise, the average of the second-order shift the Coulomb
-        terms, the average of the quadratic part the Ito term. ALP24 (9), (63).
+        terms, the average of the quadratic part the Itô term. ALP24 (9), (63).
         """
         size, step = len(self.levels), self.block
         shifts = [eigenvalue_shifts(self.levels, self.noise, i) for i in range(size)]

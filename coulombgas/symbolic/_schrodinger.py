@@ -8,7 +8,10 @@ import sympy as sp
 
 @dataclass(frozen=True)
 class SchrodingerOperator:
-    r""":math:`H\psi = -\sum_{ij} \partial_i (D_{ij} \partial_j \psi) + W \psi`."""
+    r""":math:`H\psi = -\sum_{ij} \partial_i (D_{ij} \partial_j \psi) + W \psi`.
+
+    ``variables`` are the coordinates, ``diffusion`` is D and ``potential`` is W.
+    """
 
     variables: tuple[sp.Symbol, ...]
     diffusion: sp.ImmutableDenseMatrix

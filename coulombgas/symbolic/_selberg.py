@@ -10,15 +10,16 @@ from coulombgas._checks import InputError
 def log_mehta_normalisation(size: Any, *, beta: Any = 1, width: Any = 1) -> Any:
     r"""Logarithm of :math:`\int\prod_{i<j}|x_i-x_j|^\beta\,e^{-\sum x_i^2/(2s^2)}\,d^nx`.
 
-    :math:`\log Z = \left(n+\tfrac\beta2 n(n-1)\right)\log s+\tfrac n2\log2\pi
-    +\sum_{j=1}^n\left[\log\Gamma(1+\tfrac{j\beta}2)-\log\Gamma(1+\tfrac\beta2)\right]`.
+    .. math::
+        \log Z &= \left(n+\tfrac\beta2 n(n-1)\right)\log s+\tfrac n2\log2\pi\\
+        &\quad+\sum_{j=1}^n\left[\log\Gamma(1+\tfrac{j\beta}2)-\log\Gamma(1+\tfrac\beta2)\right]
 
     Args:
         size: number n of eigenvalues, an integer or a symbol (the sum then stays unevaluated).
         beta: Dyson index, any positive number or symbol.
         width: width s of the weight.
 
-    M. L. Mehta, Random Matrices, (3.3.10) and (17.6.7); ALP24 (arXiv:2407.16427), (72) is n = 2, beta = 1.
+    M. L. Mehta, Random Matrices, (3.3.10) and (17.6.7); ALP24 (arXiv:2407.16427), (72) is n = 2, β = 1.
     """
     size, beta, width = _checked(size), sp.sympify(beta, strict=True), sp.sympify(width, strict=True)
     power = size + beta * size * (size - 1) / 2
@@ -29,12 +30,14 @@ def log_mehta_normalisation(size: Any, *, beta: Any = 1, width: Any = 1) -> Any:
 def log_laguerre_normalisation(size: Any, *, exponent: Any, beta: Any = 1, scale: Any = 1) -> Any:
     r"""Logarithm of :math:`\int_{x_i>0}\prod x_i^a\,e^{-\sum x_i/\theta}\prod_{i<j}|x_i-x_j|^\beta\,d^nx`.
 
-    :math:`\log Z = \left(n(a+1)+\tfrac\beta2n(n-1)\right)\log\theta+\sum_{j=1}^{n}\left[\log\Gamma(1+\tfrac{j\beta}2)
-    +\log\Gamma(a+1+\tfrac{(j-1)\beta}2)-\log\Gamma(1+\tfrac\beta2)\right]`.
+    .. math::
+        \log Z &= \left(n(a+1)+\tfrac\beta2n(n-1)\right)\log\theta\\
+        &\quad+\sum_{j=1}^{n}\left[\log\Gamma(1+\tfrac{j\beta}2)
+        +\log\Gamma(a+1+\tfrac{(j-1)\beta}2)-\log\Gamma(1+\tfrac\beta2)\right]
 
     Args:
         size: number n of eigenvalues, an integer or a symbol.
-        exponent: a > -1.
+        exponent: a > −1.
         beta: Dyson index.
         scale: :math:`\theta`.
 

@@ -79,7 +79,7 @@ class Eigensystem(eqx.Module):
 
         Raises:
             InputError: for a start outside the domain, an initial density whose integral is not 1, a negative time, or
-            a start
+                a start
                 so improbable in the stationary state that the expansion loses its digits.
         """
         time = jnp.asarray(time, dtype=jnp.float64)
@@ -195,7 +195,7 @@ class Solver:
 
         Raises:
             InputError: if the states are not confined, the equation is not real where they reach, or they need more
-            than ``largest`` elements.
+                than ``largest`` elements.
         """
         found, size = self(values, num, smallest), smallest
         told = found.diagnostics

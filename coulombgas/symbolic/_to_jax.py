@@ -24,7 +24,7 @@ def to_jax(
     r"""A JAX function of ``args`` that evaluates ``expression`` elementwise.
 
     The function takes numbers or arrays in the order of ``args``, broadcasts them, and computes in the precision that
-    JAX has at the call (float64 inside ``coulombgas._precision.x64()``). Before it is built the expression is brought
+    JAX has at the call (float64 where ``jax_enable_x64`` is set). Before it is built the expression is brought
     to a form that neither overflows nor cancels (scaled Bessel functions, log1p, expm1, erfc, loggamma), common
     subexpressions are shared, and constants are rounded once from 30 digits. Gradients of a ``Piecewise`` ignore the
     branches that are not taken.

@@ -71,7 +71,7 @@ def gaussian_average(expression: Any, fields: Sequence[sp.Symbol], covariance: C
 
 
 def gaussian_covariance(one: Any, two: Any, fields: Sequence[sp.Symbol], covariance: Covariance) -> Any:
-    """Connected average <one two> - <one><two> of two polynomials of zero-mean Gaussian fields."""
+    """Connected average ⟨one two⟩ − ⟨one⟩⟨two⟩ of two polynomials of zero-mean Gaussian fields."""
     both = gaussian_average(sp.expand(one * two), fields, covariance)
     means = gaussian_average(one, fields, covariance) * gaussian_average(two, fields, covariance)
     return sp.expand(both - means)

@@ -7,8 +7,10 @@ ensembles of the model itself, or on sampled matrices if the fluctuations are Ga
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from coulombgas._checks import InputError, check_count
 from coulombgas._types import Progress
@@ -16,6 +18,7 @@ from coulombgas.models import Model
 from coulombgas.spectra import LevelGroup, group_freedom
 from coulombgas.training import Optimizer, train
 
+from ._response_rows import response_dataset, response_rows, response_table
 from ._theory import Theory
 
 GRID = 48  # points of a curve that is a polynomial of low order
@@ -59,6 +62,19 @@ class ResponseCurve:
         """Monte Carlo standard deviation of log R_g(T), shape (group,)."""
         return np.array([np.interp(temperature, self.temperature, column) for column in self.error.T])
 
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each temperature and level group: ``ratio`` R_g(T) and ``shift``,
+        each with its 95% interval; ``shift`` is None where it was not measured."""
+        return response_rows(self.temperature, self.log_ratio, self.error, shift=(self.shift, self.shift_error))
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``temperature`` and ``group``."""
+        return response_dataset(self.records(), source=self.source)
+
+    def table(self) -> str:
+        """Ratio of each level group at nine temperatures of the grid, or fewer, as text."""
+        return response_table(self.temperature, self.log_ratio, self.error, source=self.source)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -75,6 +91,19 @@ class Measured:
     error: np.ndarray
     mean: np.ndarray
     mean_error: np.ndarray
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dictionary of plain Python objects for each ensemble and level group: ``ratio``, width² over that of the
+        theory, and ``mean``, the mean level, each with its 95% interval."""
+        return response_rows(self.temperature, self.log_ratio, self.error, mean=(self.mean, self.mean_error))
+
+    def dataset(self) -> xr.Dataset:
+        """The records over ``temperature`` and ``group``."""
+        return response_dataset(self.records())
+
+    def table(self) -> str:
+        """Ratio of each level group at each temperature as text."""
+        return response_table(self.temperature, self.log_ratio, self.error, source="ensembles")
 
 
 def measure_response(

@@ -66,7 +66,9 @@ class LanguageRun:
     path: Path
     """Directory with ``spectra.zarr``, ``losses.json``, ``config.json``, ``initial_0.safetensors``, ``final_0.…``, …"""
     config: LanguageTraining
+    """How it was trained."""
     corpus: Corpus
+    """The text it learnt from."""
     losses: xr.Dataset
     """``train_loss`` and ``validation_loss`` over (replica, step), in nats per character."""
     model: GPT

@@ -100,6 +100,11 @@ class RecordWriter:
         if rows or last:
             self.measured.extend(self._monitor.measured(rows, last=last))
 
+    def close(self) -> None:
+        """Leave a finished recording, which may be gone on with."""
+        if self._recording is not None:
+            self._recording.close()
+
     def _add(
         self, recording: Recording, job: Job, weights: Mapping[str, np.ndarray], spectra: dict[str, list[LayerSpectrum]]
     ) -> None:

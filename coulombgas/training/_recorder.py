@@ -97,7 +97,7 @@ class SpectrumRecorder:
 
         Raises:
             InputError: when ``out`` exists and ``resume`` is false, or cannot be written, or a value is invalid for a
-            training.
+                training.
         """
         self.every = check_count("every", every)
         self._out = check_output(out, keep=resume, directory=True)
@@ -281,6 +281,8 @@ class SpectrumRecorder:
                 self._guarded(job.step, lambda job=job: self._writer.take(job))
             else:
                 self._guarded(self._writer.step, lambda last=job != "write": self._writer.write(last=last))
+            if job is None:
+                self._guarded(self._writer.step, self._writer.close)
             self._queue.task_done()
             if job is None:
                 return

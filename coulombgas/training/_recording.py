@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coulombgas._checks import InputError
-from coulombgas._files import StoredGroup, mark_output, sweep_partial_files
+from coulombgas._files import StoredGroup, consolidate, mark_output, separate, sweep_partial_files
 from coulombgas._types import PathType
 from coulombgas.spectra import EVERY_CHUNK, LayerSpectrum
 
@@ -78,6 +78,7 @@ class Recording:
         if self.path.exists():
             self._check(replicas)
             sweep_partial_files(self.path)
+            separate(self.path)
         else:
             self._create(attrs)
         # zarr's attributes and members are typed as unions of all JSON and Zarr types
@@ -103,6 +104,11 @@ class Recording:
         steps = np.asarray(self._arrays["step"][: self.complete])
         self._truncate(int(np.searchsorted(steps, step, side="right")))
 
+    def close(self) -> None:
+        """Copy the metadata of all arrays into those of the group, from which other readers open them in one read. The
+        copy goes before the next record is written, so that a kill leaves either none or one that is right."""
+        consolidate(self.path)
+
     def extend(self, rows: Sequence[RecordRow]) -> dict[str, int]:
         """Add records, which count once all of them are complete.
 
@@ -112,6 +118,7 @@ class Recording:
         Raises:
             InputError: when steps do not ascend, or the matrices are not those of the first record.
         """
+        separate(self.path)  # of a recorder that was closed and goes on
         last = self.last_step
         for row in rows:
             self.check(row, after=last)
@@ -228,9 +235,9 @@ def truncate_recording(path: Path, step: int) -> list[int]:
     store = examine_recording(path)
     kept = [int(one) for one in recorded_steps(store) if one <= step]
     shapes = store.attributes["matrices"]
-    Recording(
-        path, matrices=shapes, replicas=_replicas(store), attrs={}, noise=has_noise(store)
-    ).truncate_after(step)  # fmt: skip
+    recording = Recording(path, matrices=shapes, replicas=_replicas(store), attrs={}, noise=has_noise(store))
+    recording.truncate_after(step)
+    recording.close()
     return kept
 
 

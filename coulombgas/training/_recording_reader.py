@@ -81,7 +81,7 @@ def read_recorded_ensemble(
 
     Raises:
         InputError: when it is not a recording, has no such matrix, or learning rate or batch size are unknown or
-        changed during the training.
+            changed during the training.
     """
     store = examine_recording(path)
     complete, shapes = store.attributes["complete"], store.attributes["matrices"]

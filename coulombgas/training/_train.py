@@ -71,7 +71,7 @@ def train(
     Args:
         model: the model to train.
         learning_rate: α, one or several.
-        batch_size: \|B\|, one or several.
+        batch_size: B, one or several.
         replicas: independent copies at each setting.
         steps: updates.
         seed: seed of all random numbers.

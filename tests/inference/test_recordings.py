@@ -102,7 +102,14 @@ def test_the_linear_rule_is_distinguished_from_others(exponents, holds):
     assert rule.scaling.alpha_exponent.contains(exponents[0])
     assert rule.scaling.batch_exponent.contains(exponents[1])
     assert set(rule.by_layer) == {"w"}
-    assert rule.dataset().noise.shape == (7, 1, 2, 3)
+    found = rule.dataset()
+    assert found.noise.dims == ("run", "matrix", "group")
+    for index, run in enumerate(rule.runs):
+        (motion,) = (layer.motion for layer in run.layers)
+        for place, group in enumerate((motion.leading, motion.bulk)):
+            wanted = (np.nan,) * 3 if group is None else group.noise[:3]
+            own = found.isel(run=index, matrix=0, group=place)
+            np.testing.assert_array_equal([own.noise, own.noise_lower, own.noise_upper], wanted)
     assert len(rule.records()) == 7
     assert rule.verdict in rule.table()
 

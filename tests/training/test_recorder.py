@@ -1,11 +1,15 @@
 """The recorder: any loop, any parameters, nothing lost, nothing half-written."""
 
+import signal
+import subprocess
+import sys
 import threading
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
 from threadpoolctl import ThreadpoolController
 
@@ -104,6 +108,75 @@ def test_a_record_cut_off_by_a_crash_does_not_exist(tmp_path):
     again = read_recording(path)
     assert again.steps == (1, 2)
     np.testing.assert_allclose(again[1].eigenvalues, [9, 9, 9])
+
+
+OPENERS = {
+    "zarr": xr.open_zarr,
+    "dataset": lambda path: xr.open_dataset(path, engine="zarr"),
+    "tree": lambda path: xr.open_datatree(path, engine="zarr"),
+}
+
+
+def recorded(path, steps, **options):
+    """A recorder of a matrix that doubles from step to step, not closed."""
+    recorder = SpectrumRecorder(path, every=1, **options)
+    for step in steps:
+        recorder(step, {"w": 2.0**step * jnp.eye(3)})
+    recorder.flush()
+    return recorder
+
+
+@pytest.mark.parametrize("opened", OPENERS.values(), ids=OPENERS)
+def test_a_closed_recording_opens_in_xarray_without_a_warning(tmp_path, opened):
+    """Warnings are errors here; one that is still open has no copy of its metadata, and xarray says so."""
+    recorder = recorded(tmp_path / "r.zarr", (1, 2))
+    with pytest.warns(RuntimeWarning, match="consolidated"):
+        opened(tmp_path / "r.zarr").close()
+    recorder.close()
+    found = opened(tmp_path / "r.zarr")
+    assert found["step"].values.tolist() == [1, 2]
+    np.testing.assert_allclose(found["eigenvalue.w"].values[:, 0, 0], [4.0, 16.0])
+    found.close()
+
+
+KILLED = """
+import os, sys
+import jax.numpy as jnp
+from coulombgas.training import SpectrumRecorder
+
+recorder = SpectrumRecorder(sys.argv[1], every=1, resume=True)
+recorder(3, {"w": 8.0 * jnp.eye(3)})
+recorder.flush()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_recording_killed_after_it_was_closed_shows_no_old_metadata(tmp_path):
+    """Closed with two records, resumed, killed after the third, resumed again: every reader sees all records."""
+    path = tmp_path / "r.zarr"
+    recorded(path, (1, 2)).close()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == -signal.SIGKILL
+    with pytest.warns(RuntimeWarning, match="consolidated"):
+        killed = xr.open_zarr(path)
+    assert killed["step"].values.tolist() == [1, 2, 3]
+    assert zarr.open_group(path, mode="r")["eigenvalue.w"].shape == (3, 1, 3)
+    assert read_recording(path).steps == (1, 2, 3)
+    with SpectrumRecorder(path, every=1, resume=True) as recorder:
+        recorder(4, {"w": 16.0 * jnp.eye(3)})
+    assert xr.open_zarr(path)["step"].values.tolist() == [1, 2, 3, 4]
+    assert read_recording(path).steps == (1, 2, 3, 4)
+
+
+def test_a_recorder_that_goes_on_after_it_was_closed_leaves_no_old_metadata(tmp_path):
+    recorder = recorded(tmp_path / "r.zarr", (1, 2))
+    recorder.close()
+    recorder(3, {"w": 8.0 * jnp.eye(3)})
+    recorder.flush()
+    with pytest.warns(RuntimeWarning, match="consolidated"):
+        assert xr.open_zarr(tmp_path / "r.zarr")["step"].values.tolist() == [1, 2, 3]
+    recorder.close()
+    assert recorder.truncate_after(1) == [1]
+    assert xr.open_zarr(tmp_path / "r.zarr")["step"].values.tolist() == [1]
 
 
 def test_errors_reach_the_loop(tmp_path):

@@ -123,7 +123,9 @@ def calibrate(
         simulate_with: another model that generates the data (a control: the wrong law must fail).
         gap: known gap Δ for the models that take one.
         seed: seed of everything.
-        num_chains, num_warmup, num_draws: chains, adaptation steps and draws of each fit.
+        num_chains: chains of each fit.
+        num_warmup: adaptation steps of a chain, not kept.
+        num_draws: draws of a chain.
 
     Returns:
         Ranks, coverage and p-values.

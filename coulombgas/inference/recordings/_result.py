@@ -57,29 +57,29 @@ class ScalingRule:
         return rows
 
     def dataset(self) -> xr.Dataset:
-        """Noise and temperature over (run, matrix, group), NaN where unknown, with the ends of their intervals."""
+        """Noise and temperature over (run, matrix, group), NaN where unknown; ``_lower`` and ``_upper`` are the ends of
+        their intervals."""
         names = list(dict.fromkeys(layer.name for run in self.runs for layer in run.layers))
-        shape = (len(self.runs), len(names), 2, 3)
-        noise, temperature = np.full(shape, np.nan), np.full(shape, np.nan)
+        numbers = np.full((2, 3, len(self.runs), len(names), 2), np.nan)
         for index, run in enumerate(self.runs):
             for layer in run.layers:
-                place = names.index(layer.name)
                 for kind, group in enumerate((layer.motion.leading, layer.motion.bulk)):
-                    if group is not None:
-                        noise[index, place, kind] = group.noise[:3]
-                        if group.temperature is not None:
-                            temperature[index, place, kind] = group.temperature[:3]
-        dims = ("run", "matrix", "group", "value")
-        own = [run.dynamics for run in self.runs]
+                    for place, value in enumerate((group and group.noise, group and group.temperature)):
+                        if value is not None:
+                            numbers[place, :, index, names.index(layer.name), kind] = value[:3]
+        dims, own = ("run", "matrix", "group"), [run.dynamics for run in self.runs]
         return xr.Dataset(
-            {"noise": (dims, noise), "temperature": (dims, temperature)},
+            {
+                f"{name}{end}": (dims, numbers[place, column])
+                for place, name in enumerate(("noise", "temperature"))
+                for column, end in enumerate(("", "_lower", "_upper"))
+            },
             coords={
                 "path": ("run", [run.path for run in self.runs]),
                 "learning_rate": ("run", [_number(each.learning_rate) for each in own]),
                 "batch_size": ("run", [_number(each.batch_size) for each in own]),
                 "matrix": names,
                 "group": ["leading", "bulk"],
-                "value": ["mean", "lower", "upper"],
             },
             attrs={"verdict": self.verdict},
         )

@@ -84,7 +84,7 @@ def fit_relative_temperatures(
 
     Raises:
         InputError: when there is only one setting, the numbers of modes differ, a setting has fewer than 3 replicas, or
-        nothing fluctuates.
+            nothing fluctuates.
     """
     shape = (check_count("num_chains", num_chains), check_count("num_draws", num_draws))
     usable = usable_levels(settings)

@@ -61,7 +61,13 @@ class LawScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Laws ranked by prediction, the best first."""
+    """Laws ranked by prediction, the best first.
+
+    Attributes:
+        scores: one :class:`LawScore` for each law, the best first.
+        num_observations: observations that each law predicts.
+        warnings: what to know before using the ranking, one sentence each.
+    """
 
     scores: tuple[LawScore, ...]
     num_observations: int
@@ -117,7 +123,7 @@ def compare_laws(
 
     Raises:
         InputError: for unknown laws, a mixture of spacings and levels, or spectra without pairs, or with too few of
-        them.
+            them.
     """
     models = [find_model(name) for name in dict.fromkeys(laws)]
     if not models:

@@ -72,7 +72,7 @@ def predictive_checks(fit: ModelFit, group: int = 0, *, seed: int = 0) -> dict[s
         seed: seed of the replications.
 
     Returns:
-        For each statistic the observed value, 400 replications and the p-value; figure: ``plot.predictive``.
+        For each statistic the observed value, 400 replications and the p-value; drawn by ``plot.predictive``.
     """
     if not 0 <= group < len(fit.groups):
         raise InputError(f"`group` must lie between 0 and {len(fit.groups) - 1}, got {group}.")

@@ -43,6 +43,7 @@ class GroupModelFit:
     Attributes:
         path, learning_rate, batch_size: the setting.
         center: fixed point of the group.
+        gap: distance of the two fixed points of a pair, 0 for one target.
         values: the observations in the units of the eigenvalue.
         draws: posterior of each parameter, (chain, draw).
         parameters: mean and 95% interval of each.
@@ -79,7 +80,12 @@ def restored(fields: Mapping[str, Any]) -> GroupModelFit:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFit:
-    """A model of the catalogue fitted to every level group it applies to."""
+    """A model of the catalogue fitted to every level group it applies to.
+
+    Attributes:
+        model: its name in the catalogue.
+        groups: posterior of each level group.
+    """
 
     model: str
     groups: tuple[GroupModelFit, ...]
@@ -153,8 +159,9 @@ def fit_model(
         tolerance: largest distance of two fixed points in one level group; large by default for models of
             near-degenerate pairs, so that a pair with a gap is one group.
         seed: seed of the sampler.
-        num_chains, num_warmup, num_draws: chains, adaptation steps (of NUTS, for a posterior that does not fit on a
-            grid) and draws per chain.
+        num_chains: chains of each group.
+        num_warmup: adaptation steps of a chain, for a posterior that does not fit on a grid and is drawn by NUTS.
+        num_draws: draws of a chain.
 
     The posteriors have one or two parameters and are drawn by independence Metropolis from a grid, exactly except for
     the region below e⁻²⁰ of the maximum, where the grid ends.
