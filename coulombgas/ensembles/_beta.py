@@ -37,11 +37,11 @@ def hermite_eigenvalues(
         InputError: if ``n`` < 1, ``beta`` ≤ 0 or a scalar ``width`` ≤ 0 (a traced one raises at run time).
     """
     n, beta, width = check_count("n", n), _positive("beta", beta), _positive("width", width)
-    return scaled(tridiagonal_eigenvalues(*_hermite(key, beta, n=n, shape=tuple(shape))), width)
+    return tridiagonal_eigenvalues(*_hermite(key, beta, width, n=n, shape=tuple(shape)))
 
 
 @functools.partial(jax.jit, static_argnames=("n", "shape"))
-def _hermite(key: Array, beta: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+def _hermite(key: Array, beta: Array, width: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
     def draw(key: Array) -> tuple[Array, Array]:
         key_diagonal, key_off = jax.random.split(key)
         diagonal = jax.random.normal(key_diagonal, (n,), beta.dtype)
@@ -49,7 +49,8 @@ def _hermite(key: Array, beta: Array, *, n: int, shape: tuple[int, ...]) -> tupl
         off = chi(key=key_off, degrees_of_freedom=freedom) / jnp.sqrt(2.0).astype(beta.dtype)
         return diagonal, off
 
-    return batched(draw, key=key, shape=shape)
+    diagonal, off = batched(draw, key=key, shape=shape)
+    return scaled(diagonal, width), scaled(off, width)
 
 
 def laguerre_eigenvalues(
@@ -80,14 +81,17 @@ def laguerre_eigenvalues(
     n, beta, width = check_count("n", n), _positive("beta", beta), _positive("width", width)
     if not isinstance(m, Tracer) and float(m) <= n - 1:
         fail("m", f"must be above n − 1 = {n - 1}", float(m))
-    diagonal, off = _laguerre(key, beta, jnp.asarray(m, beta.dtype), n=n, shape=tuple(shape))
+    given = (key, beta, jnp.asarray(m, beta.dtype), width)
     if not isinstance(m, Tracer) and m > 1.2 * n + 10:  # lower edge far from 0: plain QL on BᵀB is faster
-        return scaled(scaled(tridiagonal_eigenvalues(*_square(diagonal, off)), width), width)
-    return scaled(bidiagonal_singular_values(diagonal, off), width) ** 2
+        return tridiagonal_eigenvalues(*_laguerre(*given, n=n, shape=tuple(shape), square=True))
+    return bidiagonal_singular_values(*_laguerre(*given, n=n, shape=tuple(shape), square=False)) ** 2
 
 
-@functools.partial(jax.jit, static_argnames=("n", "shape"))
-def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+@functools.partial(jax.jit, static_argnames=("n", "shape", "square"))
+def _laguerre(
+    key: Array, beta: Array, m: Array, width: Array, *, n: int, shape: tuple[int, ...], square: bool
+) -> tuple[Array, Array]:
+    """Diagonal and off-diagonal of the bidiagonal matrix B, or of the tridiagonal BᵀB."""
     index = jnp.arange(n, dtype=beta.dtype)
     degrees_of_freedom = beta * jnp.concatenate([m - index, n - 1 - index[:-1]])
 
@@ -95,12 +99,9 @@ def _laguerre(key: Array, beta: Array, m: Array, *, n: int, shape: tuple[int, ..
         entries = chi(key=key, degrees_of_freedom=degrees_of_freedom)
         return entries[:n], entries[n:]
 
-    return batched(draw, key=key, shape=shape)
-
-
-@jax.jit
-def _square(diagonal: Array, off: Array) -> tuple[Array, Array]:
-    """BᵀB of a bidiagonal matrix: its diagonal and off-diagonal."""
+    diagonal, off = (scaled(part, width) for part in batched(draw, key=key, shape=shape))
+    if not square:
+        return diagonal, off
     return (diagonal**2).at[..., 1:].add(off**2), diagonal[..., :-1] * off
 
 
@@ -155,6 +156,8 @@ def _jacobi(key: Array, beta: Array, m1: Array, m2: Array, *, n: int, shape: tup
 
 
 def _positive(name: str, value: Number | Width) -> Array:
+    if isinstance(value, float | int):
+        return jnp.asarray(check_positive(name, float(value)), jnp.result_type(float))
     array = jnp.asarray(value, jnp.result_type(float))
     if isinstance(array, Tracer):
         return eqx.error_if(array, ~jnp.all(array > 0), f"`{name}` must be positive and finite.")
