@@ -23,7 +23,7 @@ def text(cell: Any) -> str:
         return f"{cell['value']:.4g} ± {cell['error']:.1g}"
     if isinstance(cell, dict):
         return f"{cell['mean']:.4g} [{cell['lower']:.4g}, {cell['upper']:.4g}]"
-    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    return "–" if str(cell) == "nan" else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
 
 
 def papers(part: str) -> dict[str, Any]:
@@ -59,12 +59,28 @@ def benchmark(name: str, title: str = "", columns: Sequence[str] | None = None) 
     return Markdown("\n\n".join(part for part in (f"**{found['title']}**", grid.data, source) if part.strip("*")))
 
 
-def durations(label: str) -> Markdown:
-    """The longest tests and the total of one run of ``tests/durations.py``."""
+def durations(label: str, *, longest: bool = True) -> Markdown:
+    """The total of one run of ``tests/durations.py``, and its longest tests in words that can wrap."""
     run = json.loads((HERE / "benchmarks" / "durations.json").read_text(encoding="utf-8"))[label]
     said = (
         f"{run['tests']} tests, {run['cpu_s']} s of CPU time, of which {run['compiling_s']} s compiled (counted by the "
         f"clock), {run['wall_s']} s by the clock with {run['workers']} workers on {run['cores']} cores; {run['date']}."
     )
-    grid = rows(["CPU s", "test"], [[f"{seconds:.1f}", f"`{name}`"] for name, seconds in run["longest"]])
-    return Markdown(f"{said}\n\n{grid.data}")
+    if not longest:
+        return Markdown(said)
+    body = []
+    for name, seconds in run["longest"]:
+        file, _, test = name.removeprefix("tests/").partition("::test_")
+        body.append([f"{seconds:.1f}", f"`{file}`", test.replace("_", " ").replace("[", " [")])
+    return Markdown(f"{said}\n\n{rows(['CPU s', 'file', 'test'], body).data}")
+
+
+def full() -> Markdown:
+    """How the parts of the tests ended at full size when they ran last, by ``tests/full.py``."""
+    kept = json.loads((HERE / "benchmarks" / "full.json").read_text(encoding="utf-8"))
+    header = ["part", "passed", "failed", "skipped", "s", "date"]
+    body = [
+        [name, part.get("passed", 0), part.get("failed", 0), part.get("skipped", 0), part["seconds"], part["date"]]
+        for name, part in sorted(kept.items())
+    ]
+    return rows(header, body)

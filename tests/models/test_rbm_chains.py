@@ -141,7 +141,10 @@ def test_every_sampler_trains_to_the_same_law(reduced):
 
     def levels(seed, **options):
         model = GaussianRBM(num_visible=3, **options)
-        return train(model, init="fixed-point", seed=seed, **run).eigenvalue.values[0, :, 0]
+        found = train(model, init="fixed-point", seed=seed, **run).eigenvalue.values[0, :, 0]
+        stayed = np.isfinite(found).all(axis=1)  # of 30 000 machines with chains of one step, one may leave the domain
+        assert np.count_nonzero(~stayed) <= 3
+        return found[stayed]
 
     def smallest_p(one, two):
         return min(stats.ks_2samp(a, b).pvalue for a, b in zip(one.T, two.T, strict=True))  # pyright: ignore[reportAttributeAccessIssue]
