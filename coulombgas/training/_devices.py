@@ -16,7 +16,7 @@ from ._layout import choose_layout
 _AXIS = "replica"
 _CPU_BYTES = 2**19  # state of a chunk that stays in a core's cache, with its intermediates
 _CPU_BYTES_OF_LARGE = 2**20  # the same for matrices multiplied by the backend, which handles them one by one
-_CPU_BYTES_TO_SHARE = 2**15  # state of large matrices from which a second core saves time: eight of 32 units
+_CPU_BYTES_TO_SHARE = 2**15  # state of large matrices that are divided among cores: eight of 32 units, or more
 _ACCELERATOR_BYTES = 2**28  # state of a chunk on an accelerator, a small share of its memory
 
 

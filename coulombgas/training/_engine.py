@@ -45,8 +45,8 @@ class Program(NamedTuple):
     layout: Layout = TRAILING
     one_thread: bool = False
     """Whether each matrix product keeps to one thread, because other chunks use the other cores of a CPU: a product of
-    small matrices that waits for a second thread costs a third more CPU time, a large one gains nothing. It can change
-    the last bits."""
+    small matrices that waits for a second thread costs more CPU time, a large one gains nothing (``bench_sizes.py``).
+    It can change the last bits."""
 
 
 def make_program(

@@ -1,7 +1,7 @@
 """Linear algebra on one thread, for work beside a training that needs the other cores.
 
 The threads of OpenBLAS wait for each other in a loop that keeps their cores busy. Beside a training that uses every
-core they wait for ever: on two cores the levels of three matrices of 256 rows then cost 15 times as much CPU time.
+core they wait long, and the levels of a few small matrices cost many times their CPU time.
 """
 
 import contextlib

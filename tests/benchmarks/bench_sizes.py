@@ -11,7 +11,7 @@ small. The exponent is that of a power of N between a size and the one before it
 Roofline: multiply-adds and normal numbers of an update against what this machine does of each in a product of
 256 × 256 matrices that stay in the cache and in an array of normals.
 
-    python tests/benchmarks/bench_sizes.py [rbm|large|others|pytorch|roofline ...]
+    python tests/benchmarks/bench_sizes.py [rbm|large|others|pytorch|roofline|threads ...]
 """
 
 import sys
@@ -57,13 +57,15 @@ class Chunks(NamedTuple):
     """Seconds until the first update was done."""
 
 
-def ours(model: Model, batch: int = BATCH, *, replicas: int = 0) -> Chunks:
-    """So many replicas, or as many as a chunk for each core holds."""
+def ours(model: Model, batch: int = BATCH, *, replicas: int = 0, all_threads: bool = False) -> Chunks:
+    """So many replicas, or as many as a chunk for each core holds; products on all threads if asked."""
     workers = num_workers()
     size = chunk_size(model, replicas or 10**6, batch, np.float32)
     number = -(-replicas // size) if replicas else workers
     started = time.perf_counter()
-    program = make_program(model, Optimizer("sgd"), 0, np.dtype(np.float32), batch, one_thread=number > 1)
+    program = make_program(
+        model, Optimizer("sgd"), 0, np.dtype(np.float32), batch, one_thread=number > 1 and not all_threads
+    )
     key = setting_key(0, RATE, batch)
     setting, which = make_setting(key, RATE, batch, np.float32), np.arange(number * size, dtype=np.uint32)
     chunks = np.split(which, number)
@@ -274,7 +276,21 @@ def roofline() -> None:
     table(rows, header, "roofline of the step-by-step sampler, B = 16, k = 3")
 
 
-PARTS = {"rbm": rbm, "large": large, "others": others, "pytorch": pytorch, "roofline": roofline}
+def threads() -> None:
+    """What products on one thread save where every core has a chunk."""
+    rows = []
+    for size in (64, 128, 256):
+        model = GaussianRBM(num_visible=size, gibbs_steps=GIBBS)
+        jobs = [ours(model), ours(model, all_threads=True)]
+        steps = max(2, int(4 * BUDGET / max(cost(jobs[0].run, 4)[0], 1e-4)))
+        turns = [[cost(job.run, steps)[0] for job in jobs] for _ in range(3)]
+        one, every = np.min(turns, axis=0) / steps / jobs[0].replicas * 1e6
+        rows.append([size, one, every, every / one])
+    header = ("N", "one thread, CPU µs", "all threads, CPU µs", "of the first")
+    table(rows, header, "one update with products on one thread and on all, B = 16, k = 3")
+
+
+PARTS = {"rbm": rbm, "large": large, "others": others, "pytorch": pytorch, "roofline": roofline, "threads": threads}
 
 
 def main() -> None:

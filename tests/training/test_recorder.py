@@ -240,7 +240,7 @@ def test_pytorch_modules_and_optimisers(tmp_path):
 
 
 def test_records_are_computed_on_one_thread(tmp_path):
-    """Waiting threads of a linear algebra library take the cores of the training: 15 times the CPU time was seen."""
+    """Waiting threads of a linear algebra library take the cores of the training."""
     blas = ThreadpoolController().select(internal_api="openblas")
     if not blas.info():
         pytest.skip("NumPy and SciPy do not use OpenBLAS here")
