@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import f as f_law
 
 from coulombgas._precision import x64
 
 from ._moments import Slope
 from ._update import FlatUpdate
 
-_RESPECTED = 2.0  # times the noise: mean squares over very many elements, whose ratio is 1 to within a few per cent
+_FALSE_ALARM = 1e-4  # rate at which a family that the update respects is taken for one that it does not
 _RANK = 1e-9  # of the largest singular value
 
 
@@ -43,10 +44,23 @@ def complement(gauge: np.ndarray) -> np.ndarray:
 
 
 def _respected(along: np.ndarray) -> bool:
-    """Whether block means of a Jacobian along directions are zero within their scatter."""
+    """Whether block means of a Jacobian along directions are zero within their scatter.
+
+    The elements are correlated: their sum of squares varies like that of f independent ones, f = (tr C)²/tr C² with C
+    their covariance (Satterthwaite), and its ratio to the scatter follows F(f, (blocks − 1) f). tr C² is estimated
+    without bias from the blocks.
+    """
+    blocks, free = len(along), len(along) - 1
     mean = along.mean(axis=0)
-    noise = ((along - mean) ** 2).sum(axis=0) / (len(along) * (len(along) - 1))
-    return bool((mean**2).sum() <= _RESPECTED * noise.sum())
+    apart = (along - mean).reshape(blocks, -1)
+    products = apart @ apart.T / free
+    total = float(np.trace(products))
+    if total == 0.0:
+        return not mean.any()
+    square = free**2 / ((free - 1) * (free + 2)) * (float((products**2).sum()) - total**2 / free)
+    independent = min(max(total**2 / square, 1.0), mean.size) if square > 0.0 else mean.size
+    ratio = blocks * float((mean**2).sum()) / total
+    return bool(f_law.sf(ratio, independent, free * independent) > _FALSE_ALARM)
 
 
 def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:

@@ -77,6 +77,17 @@ def find_groups(levels: np.ndarray, error: float, tolerance: float) -> tuple[Lev
     return level_groups(levels, tolerance=max(tolerance, 6.0 * error / largest))
 
 
+def within_groups(groups: tuple[LevelGroup, ...], size: int) -> np.ndarray:
+    """Which elements of S, row by row, move levels at first order: those inside a group of equal ones, (size²,).
+
+    The others only turn the basis, and a symmetry that rotates the matrix may do so freely.
+    """
+    group_of = np.zeros(size, int)
+    for index, group in enumerate(groups):
+        group_of[list(group.modes)] = index
+    return (group_of[:, None] == group_of).ravel()
+
+
 def level_error(observable: Observable, root: np.ndarray) -> float:
     """Largest standard error of an element of S from that of the fixed point."""
     return float(np.sqrt(((observable.jacobian @ root) ** 2).sum(axis=1)).max()) if root.size else 0.0

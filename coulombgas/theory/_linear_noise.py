@@ -25,7 +25,7 @@ from coulombgas.training import Optimizer
 from ._fixed_point import FixedPoint, find_fixed_point
 from ._gauge import complement, find_gauge, without_gauge
 from ._keys import ByIdentity
-from ._levels import Observable, find_groups, group_width2, level_error, observe
+from ._levels import Observable, find_groups, group_width2, level_error, observe, within_groups
 from ._memory import check_memory
 from ._moments import (
     BLOCKS,
@@ -230,9 +230,9 @@ def _solve(
 ) -> tuple[Theory, Solution]:  # fmt: skip
     """Everything except the mean shift, with the solution used."""
     observable, update = moments.observable, moments.update
-    frame = _stable_frame(moments, optimizer, steps, learning_rate)
     error = level_error(observable, moments.point.error)
     groups = find_groups(observable.levels, error, tolerance)
+    frame = _stable_frame(moments, groups, optimizer, steps, learning_rate)
     extra, solution = _with_multiplicative(moments, frame, steps, batch_size, groups, updates_per_epoch, seed)
     width2 = _widths(solution, observable, groups)
     learnt = width2 > _LEARNT * max(float(width2.max()), 1e-300)
@@ -362,7 +362,9 @@ def _times(solution: Solution, observable: Observable, groups: tuple[LevelGroup,
     return times, total + 1
 
 
-def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, learning_rate: float) -> Frame:
+def _stable_frame(
+    moments: Moments, groups: tuple[LevelGroup, ...], optimizer: Optimizer, steps: OptimizerMap, learning_rate: float
+) -> Frame:
     """The linear update; refused at an unstable learning rate, or for levels without a restoring force.
 
     Raises:
@@ -382,7 +384,7 @@ def _stable_frame(moments: Moments, optimizer: Optimizer, steps: OptimizerMap, l
                 "(a saddle?): give it a start at the minimum."
             )
         raise InputError(f"`learning_rate` must be below {low:.4g}, or the weights diverge, got {learning_rate:g}.")
-    jacobian_of_levels = moments.observable.jacobian
+    jacobian_of_levels = moments.observable.jacobian[within_groups(groups, moments.observable.num_modes)]
     flat = np.abs(jacobian_of_levels @ own.parts.neutral[:num])
     if flat.size and flat.max() > _FLAT_LEVEL * np.abs(jacobian_of_levels).max():
         raise _FlatLevels(

@@ -9,8 +9,8 @@ from scipy import linalg
 
 from coulombgas.spectra import LevelGroup
 from coulombgas.theory._fixed_point import _is_fixed, pseudo_inverse
-from coulombgas.theory._gauge import _families, complement, find_gauge, without_gauge
-from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe
+from coulombgas.theory._gauge import _families, _respected, complement, find_gauge, without_gauge
+from coulombgas.theory._levels import find_groups, group_width2, level_curvature, level_error, observe, within_groups
 from coulombgas.theory._moments import BLOCKS, Slope, _white, jackknife_error, leave_one_out
 from coulombgas.theory._optimizer_map import optimizer_map
 from coulombgas.theory._shift import _bend
@@ -277,3 +277,32 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     np.testing.assert_allclose(
         slope.jacobian[:, :, :10] @ complement(gauge), random(BLOCKS, 11, 11)[:, :, :10] @ complement(gauge), atol=1e-12
     )
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3)])
+def test_a_rotation_moves_no_level_though_it_turns_the_basis(shape):
+    """WO for a tall W keeps the levels of WᵀW and turns its eigenvectors. Control: other directions move the levels."""
+    point = random(*shape, seed=21)
+    observable = observe(plain(shape, "squared-singular-values"), point.ravel())
+    inside = within_groups(find_groups(observable.levels, 0.0, 0.001), 2)
+    assert inside.tolist() == [True, False, False, True]
+    assert within_groups(find_groups(np.array([1.0, 1.0, 2.0]), 0.0, 0.001), 3).tolist() == [1, 1, 0, 1, 1, 0, 0, 0, 1]
+    for turned in (point @ [[0, 1], [-1, 0]] if shape == (3, 2) else [[0, 1], [-1, 0]] @ point,):
+        moved = observable.jacobian @ turned.ravel()
+        assert np.abs(moved[inside]).max() < 1e-12 < 0.1 < np.abs(moved[~inside]).max()
+    assert np.abs(observable.jacobian[inside] @ point.ravel()).min() > 0.1
+
+
+@pytest.mark.parametrize("independent", [1, 2, 5, 30])
+def test_a_symmetry_is_recognised_though_the_noise_of_its_elements_is_correlated(independent):
+    """66 elements that are mixtures of a few. The rate of 1e-4 becomes about 1e-3 because the number of independent ones
+    is estimated: more than 7 of 2000 have a probability of 1e-3. Control: ten standard errors are found in 95 of 100."""
+    rng = np.random.default_rng(independent)
+
+    def refused(shift: float, draws: int) -> int:
+        blocks = rng.standard_normal((draws, BLOCKS, independent)) + shift / np.sqrt(BLOCKS)
+        mixed = blocks @ rng.standard_normal((draws, independent, 66))
+        return sum(not _respected(one.reshape(BLOCKS, 11, 6)) for one in mixed)
+
+    assert refused(0.0, 2000) <= 7
+    assert refused(10.0, 100) >= 95
