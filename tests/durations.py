@@ -62,6 +62,7 @@ def measured(paths: list[str], workers: str) -> tuple[dict[str, Any], int]:
             "JAX_COMPILATION_CACHE_DIR": f"{folder}/programs",
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
             **os.environ,
             "OPENBLAS_NUM_THREADS": "1",
             "COULOMBGAS_DURATIONS": str(log),
