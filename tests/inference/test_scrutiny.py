@@ -41,9 +41,9 @@ def test_the_file_that_names_its_chains_holds_the_temperature(machine, tmp_path,
     assert set(only["assumed"]) >= {"optimizer", "sigma_h2"}
     # control: the same levels read as those of persistent chains
     np.savez(path, eigenvalue=machine, model="rbm", target=KAPPA, mu2=9.0, gibbs_steps=1, **COLD)
-    wrong = fit_temperature(read_spectra(path)).settings[0]
-    assert not wrong.holds
-    assert "assumed" in fit_temperature(read_spectra(path)).table()
+    wrong = fit_temperature(read_spectra(path))
+    assert not wrong.settings[0].holds
+    assert "assumed" in wrong.table()
 
 
 def test_a_wrong_mass_is_named_by_the_mean_levels(machine):
