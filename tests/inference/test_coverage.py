@@ -54,7 +54,7 @@ def test_intervals_hold_the_temperature_of_random_machines(reduced, few_matrices
     kinds = ("teacher-student", "two-layer") if reduced else ("teacher-student", "two-layer", "rbm")
     machines = [random_spectra(rng, kinds[i % len(kinds)], list(range(7 * i, 7 * i + 7))) for i in range(num // 7)]
     spectra = [one for sets in machines for one in sets]
-    fits = fit_temperature(spectra, seed=3).settings
+    fits = fit_temperature(spectra, seed=3, num_chains=2 if reduced else 4).settings
     assert len(fits) == num
     holds = np.array([fit.holds for fit in fits])
     scores = np.array([(fit.temperature.mean - fit.true_temperature) / fit.temperature.sd for fit in fits])

@@ -92,12 +92,14 @@ def test_too_few_updates_are_named_with_the_number_needed():
     assert any("updates" in warning and "needed" in warning for warning in only.warnings)
 
 
-def test_a_slowly_falling_learning_rate_counts_at_the_record():
+@pytest.mark.slow
+def test_a_slowly_falling_learning_rate_counts_at_the_record(reduced):
     slow = Optimizer(schedule="linear", schedule_end=0.4)
     model = TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh")
     run = train(
-        model, learning_rate=0.2, batch_size=16, replicas=400, steps=2000, record=2, optimizer=slow, init="fixed-point"
-    )
+        model, learning_rate=0.2, batch_size=16, replicas=150 if reduced else 400, steps=2000, record=2,
+        optimizer=slow, init="fixed-point",
+    )  # fmt: skip
     for record, factor in ((0, 0.7), (1, 0.4)):
         only = fit_temperature(run, record=record).settings[0]
         assert only.true_temperature == pytest.approx(factor * 0.2 / 16, rel=2e-3)
@@ -110,13 +112,14 @@ def test_a_slowly_falling_learning_rate_counts_at_the_record():
         fit_temperature(sudden)
 
 
-def test_adam_has_relative_temperatures_only():
+@pytest.mark.slow
+def test_adam_has_relative_temperatures_only(reduced):
     model = TeacherStudent(teacher=(1.0, 2.0), inputs="fresh")
     run = train(
         model,
         learning_rate=(0.002, 0.004),
         batch_size=16,
-        replicas=200,
+        replicas=60 if reduced else 200,
         steps=2000,
         optimizer="adam",
         init="fixed-point",

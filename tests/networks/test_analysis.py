@@ -259,13 +259,14 @@ def test_temperature_only_where_its_assumptions_hold():
     assert "still drifting" in drifting.statement
     (frozen,) = follow(trajectory(no_signal), learning_rate=1e-5, weight_decay=0.1)
     assert "keeps" in frozen.statement
-    (unknown,) = follow(trajectory(no_signal, fresh=True))
+    fresh = trajectory(no_signal, fresh=True)
+    (unknown,) = follow(fresh)
     assert "not given" in unknown.statement
-    (free,) = follow(trajectory(no_signal, fresh=True), learning_rate=0.1, weight_decay=0.0)
+    (free,) = follow(fresh, learning_rate=0.1, weight_decay=0.0)
     assert "without weight decay" in free.statement
     (short,) = follow(trajectory(no_signal, steps=(0, 100)), learning_rate=0.1, weight_decay=0.1)
     assert "fewer than" in short.statement
-    (good,) = follow(trajectory(no_signal, fresh=True), learning_rate=0.1, weight_decay=0.1)
+    (good,) = follow(fresh, learning_rate=0.1, weight_decay=0.1)
     assert good.temperature is not None
     assert good.temperature.contains(0.1 * 0.05**2)
     with pytest.raises(InputError, match="at least two checkpoints"):
