@@ -19,10 +19,11 @@ KAPPA, COLD = (3.0, 4.0, 4.0), {"learning_rate": 0.1, "batch_size": 400}
 
 
 @pytest.fixture(scope="module")
-def machine():
-    """Levels of a cold CD-1 machine, 300 replicas."""
-    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=300, seed=5, **COLD)
-    return result["eigenvalue"].reshape(300, -1)
+def machine(reduced):
+    """Levels of a cold CD-1 machine, 300 replicas; reduced, 200."""
+    num = 200 if reduced else 300
+    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=num, seed=5, **COLD)
+    return result["eigenvalue"].reshape(num, -1)
 
 
 def spectra(levels, **model):
