@@ -43,7 +43,7 @@ def obeying(reduced):
 
 @pytest.fixture(scope="module")
 def fits(obeying, reduced):
-    few = {"num_warmup": 300, "num_draws": 400} if reduced else {}
+    few = {"num_warmup": 200, "num_draws": 300} if reduced else {}
     return {
         name == "joint": fit_temperature(obeying, scaling=name, **options)
         for name, options in (("two-stage", {}), ("joint", few))
