@@ -176,9 +176,7 @@ def test_a_level_with_a_factor_of_its_own_is_left_out_and_named():
 @pytest.mark.slow
 def test_agreeing_levels_are_left_alone(replicas, reduced):
     """False-alarm rate 1e-3 over all levels, 300 data sets: more than 3 alarms in one of 3500 such tests.
-
-    Reduced, 100 data sets: more than 2 in one of 6500.
-    """
+    Reduced, 100 data sets: more than 2 in one of 6500."""
     rng, (sets, most) = np.random.default_rng(7), (100, 2) if reduced else (300, 3)
     alarms = 0
     for _ in range(sets):
