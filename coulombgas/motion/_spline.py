@@ -132,7 +132,7 @@ class Posterior:
     def spread(self, design: np.ndarray) -> np.ndarray:
         """Standard deviation of ``design`` · coefficients, (point,)."""
         between = (self.means - self.mean) @ design.T
-        within = np.einsum("gi,sij,gj->sg", design, self.covariances, design)
+        within = (design @ self.covariances * design).sum(axis=-1)
         variance = self.strengths @ (np.maximum(within, 0.0) + between**2)
         return np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
 

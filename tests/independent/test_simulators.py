@@ -113,11 +113,13 @@ def test_cd1_width_of_one_mode():
     assert distance(measured, 1.87) > LIMIT  # the factor of persistent chains
 
 
-def test_rbm_mean_levels_at_the_papers_settings():
+@pytest.mark.slow
+def test_rbm_mean_levels_at_the_papers_settings(reduced):
     """Means over x_s of the six levels of the ring N = 10, m² = 4, highest first, at α = 0.02, B = 16, PCD-3."""
     kappa = 6.0 - 2.0 * np.cos(2.0 * np.pi * np.arange(10) / 10)
     setting = {"kappa": kappa, "learning_rate": 0.02, "batch_size": 16, "k": 3, "seed": 4}
-    levels = train_rbm(**setting, replicas=150, steps=range(6400, 9601, 800))["eigenvalue"][..., ::-1]
+    replicas = 60 if reduced else 150
+    levels = train_rbm(**setting, replicas=replicas, steps=range(6400, 9601, 800))["eigenvalue"][..., ::-1]
     groups = [[0], [1, 2], [3, 4], [5, 6], [7, 8], [9]]
     shift = [1.0070, 0.9969, 0.9948, 0.9916, 0.9844, 0.9704]
     for group, value in zip(groups, shift, strict=True):

@@ -23,6 +23,13 @@ def teacher_student_width(learning_rate: float, batch_size: int, size: int = 2) 
 
 
 @pytest.fixture
+def few_matrices(monkeypatch, reduced):
+    """Reduced, responses come from a tenth of the matrices: s² of a pair to 1.6%, which is in the errors of a fit."""
+    if reduced:
+        monkeypatch.setattr("coulombgas.theory._ensembles._SAMPLED", 4000)
+
+
+@pytest.fixture
 def teacher_student():
     """A function: stationary spectra of a teacher-student model, optionally at another temperature than α/B."""
 

@@ -43,17 +43,18 @@ def random_spectra(rng: np.random.Generator, kind: str, seeds: list[int]) -> lis
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_temperature_of_random_machines(reduced):
+def test_intervals_hold_the_temperature_of_random_machines(reduced, few_matrices):
     """95% intervals hold T in 88 to 99% of the sets, and the mean of (T̂ − T)/sd is within 0.4.
 
-    Nine machines with seven sets each. With 63 sets of exact intervals the first fails in 2%, the second in 0.2%.
+    Reduced, nine machines with seven sets each. With 63 sets of exact intervals the first fails in 5%, the second in
+    0.2%. RBMs, which take long, are left to the full form: ``test_independent.py`` has them at fixed settings.
     Control: temperatures read as 20% higher.
     """
     num, rng = 63 if reduced else 252, np.random.default_rng(7)
-    kinds = ("teacher-student", "two-layer", "rbm")
-    machines = [random_spectra(rng, kinds[i % 3], list(range(7 * i, 7 * i + 7))) for i in range(num // 7)]
+    kinds = ("teacher-student", "two-layer") if reduced else ("teacher-student", "two-layer", "rbm")
+    machines = [random_spectra(rng, kinds[i % len(kinds)], list(range(7 * i, 7 * i + 7))) for i in range(num // 7)]
     spectra = [one for sets in machines for one in sets]
-    fits = fit_temperature(spectra, seed=3).settings
+    fits = fit_temperature(spectra, seed=3, num_chains=2 if reduced else 4).settings
     assert len(fits) == num
     holds = np.array([fit.holds for fit in fits])
     scores = np.array([(fit.temperature.mean - fit.true_temperature) / fit.temperature.sd for fit in fits])

@@ -42,8 +42,12 @@ def obeying(reduced):
 
 
 @pytest.fixture(scope="module")
-def fits(obeying):
-    return {name == "joint": fit_temperature(obeying, scaling=name) for name in ("two-stage", "joint")}
+def fits(obeying, reduced):
+    few = {"num_warmup": 200, "num_draws": 300} if reduced else {}
+    return {
+        name == "joint": fit_temperature(obeying, scaling=name, **options)
+        for name, options in (("two-stage", {}), ("joint", few))
+    }
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -135,19 +139,20 @@ def problem(error, scatter, batches=(4, 8, 16, 32), alphas=(0.02, 0.04), prior_s
     ],
     ids=["both exponents", "batch only", "wide prior"],
 )
-def test_independent_draws_have_the_posterior_of_the_program(case):
+def test_independent_draws_have_the_posterior_of_the_program(case, reduced):
     data, start = problem(**case)
-    exact = sample_rule(data, seed=0, num_chains=4, num_draws=4000)
+    options = {"num_chains": 4, "num_draws": 1500 if reduced else 4000}
+    exact = sample_rule(data, seed=0, **options)
     batch = SettingTemperatures(*(np.asarray(leaf)[None] for leaf in data[:2]), data.rule._make(
         np.asarray(leaf)[None] for leaf in data.rule
     ))  # fmt: skip
     chain = sample_batch(
-        scaling_rule, batch, {name: value[None] for name, value in start.items()}, seed=1, num_draws=4000, **SAMPLER
+        scaling_rule, batch, {name: value[None] for name, value in start.items()}, seed=1, **options | SAMPLER
     ).sites
     # 20 comparisons at 4 sd: false alarm 1e-3
     assert largest_disagreement(exact, chain) < 4
     # control: with other errors the posterior is another one
-    blurred = sample_rule(data._replace(error=4 * data.error), seed=0, num_chains=4, num_draws=4000)
+    blurred = sample_rule(data._replace(error=4 * data.error), seed=0, **options)
     assert largest_disagreement(blurred, chain) > 8
 
 

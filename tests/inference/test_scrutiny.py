@@ -19,10 +19,11 @@ KAPPA, COLD = (3.0, 4.0, 4.0), {"learning_rate": 0.1, "batch_size": 400}
 
 
 @pytest.fixture(scope="module")
-def machine():
-    """Levels of a cold CD-1 machine, 300 replicas."""
-    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=300, seed=5, **COLD)
-    return result["eigenvalue"].reshape(300, -1)
+def machine(reduced):
+    """Levels of a cold CD-1 machine, 300 replicas; reduced, 200."""
+    num = 200 if reduced else 300
+    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=num, seed=5, **COLD)
+    return result["eigenvalue"].reshape(num, -1)
 
 
 def spectra(levels, **model):
@@ -41,9 +42,9 @@ def test_the_file_that_names_its_chains_holds_the_temperature(machine, tmp_path,
     assert set(only["assumed"]) >= {"optimizer", "sigma_h2"}
     # control: the same levels read as those of persistent chains
     np.savez(path, eigenvalue=machine, model="rbm", target=KAPPA, mu2=9.0, gibbs_steps=1, **COLD)
-    wrong = fit_temperature(read_spectra(path)).settings[0]
-    assert not wrong.holds
-    assert "assumed" in fit_temperature(read_spectra(path)).table()
+    wrong = fit_temperature(read_spectra(path))
+    assert not wrong.settings[0].holds
+    assert "assumed" in wrong.table()
 
 
 def test_a_wrong_mass_is_named_by_the_mean_levels(machine):
@@ -92,12 +93,14 @@ def test_too_few_updates_are_named_with_the_number_needed():
     assert any("updates" in warning and "needed" in warning for warning in only.warnings)
 
 
-def test_a_slowly_falling_learning_rate_counts_at_the_record():
+@pytest.mark.slow
+def test_a_slowly_falling_learning_rate_counts_at_the_record(reduced):
     slow = Optimizer(schedule="linear", schedule_end=0.4)
     model = TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh")
     run = train(
-        model, learning_rate=0.2, batch_size=16, replicas=400, steps=2000, record=2, optimizer=slow, init="fixed-point"
-    )
+        model, learning_rate=0.2, batch_size=16, replicas=150 if reduced else 400, steps=2000, record=2,
+        optimizer=slow, init="fixed-point",
+    )  # fmt: skip
     for record, factor in ((0, 0.7), (1, 0.4)):
         only = fit_temperature(run, record=record).settings[0]
         assert only.true_temperature == pytest.approx(factor * 0.2 / 16, rel=2e-3)
@@ -110,13 +113,14 @@ def test_a_slowly_falling_learning_rate_counts_at_the_record():
         fit_temperature(sudden)
 
 
-def test_adam_has_relative_temperatures_only():
+@pytest.mark.slow
+def test_adam_has_relative_temperatures_only(reduced):
     model = TeacherStudent(teacher=(1.0, 2.0), inputs="fresh")
     run = train(
         model,
         learning_rate=(0.002, 0.004),
         batch_size=16,
-        replicas=200,
+        replicas=60 if reduced else 200,
         steps=2000,
         optimizer="adam",
         init="fixed-point",

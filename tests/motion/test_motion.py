@@ -84,10 +84,10 @@ def covered(band, truth):
 def test_bands_and_intervals_hold_what_they_promise(every, reduced):
     """Many data sets, also recorded at every eighth update only, where a difference quotient is 10% off in the rate.
 
-    The fraction of a 95% band that holds varies by at most 0.12 from set to set, so the mean over 20 sets is below 0.84
-    once in 10⁴; an interval misses more than 5 of 20 once in 3000.
+    The fraction of a 95% band that holds varies by at most 0.12 from set to set, so the mean over the reduced form's 8
+    sets is below 0.78 once in 10⁴; an interval misses more than 3 of 8 once in 2700.
     """
-    num = 20 if reduced else 200
+    num = 8 if reduced else 200
     found = {"drift": [], "noise": [], "potential": []}
     inside = {"position": [], "rate": [], "temperature": []}
     truth = {"position": MU2 - KAPPA, "rate": 2 * 5 / 16, "temperature": TEMPERATURE * 2.5**2}
@@ -99,37 +99,42 @@ def test_bands_and_intervals_hold_what_they_promise(every, reduced):
         for name, value in truth.items():
             inside[name].append(getattr(settled(fit), name).contains(value))
     for name, fractions in found.items():
-        assert np.mean(fractions) > 0.84 + 0.06 * (not reduced), name
+        assert np.mean(fractions) > (0.78 if reduced else 0.9), name
     for name, hits in inside.items():
-        assert np.sum(hits) >= (0.75 if reduced else 0.9) * num, name
+        assert np.sum(hits) >= (0.6 if reduced else 0.9) * num, name
 
 
-def test_the_coulomb_term_is_taken_out_of_a_pair():
+@pytest.mark.slow
+def test_the_coulomb_term_is_taken_out_of_a_pair(reduced):
     """Ten data sets of 80 pairs. The covered fraction of a straight drift varies by 0.16 from set to set: the mean is
 
-    below 0.75 once in 10⁴. Control: with the term left in (β = 0) the drift flattens where they are.
+    below 0.75 once in 10⁴; reduced, of six sets, below 0.69. An interval misses more than four of ten (three of six)
+    once in 10⁴. Control: with the term left in (β = 0) the drift flattens where they are.
     """
-    runs = matrices(0, replicas=800, start=(1.9, 2.1))  # where the levels repel most of the time
-    sets = [runs.isel(replica=slice(k, k + 80)) for k in range(0, 800, 80)]
+    num, least, hits = (6, 0.69, 3) if reduced else (10, 0.75, 6)
+    runs = matrices(0, replicas=80 * num, start=(1.9, 2.1))  # where the levels repel most of the time
+    sets = [runs.isel(replica=slice(k, k + 80)) for k in range(0, 80 * num, 80)]
     fits, control = [temperature_from_motion(each) for each in sets], [temperature_from_motion(s, beta=0) for s in sets]
-    assert np.mean([covered(fit.drift, -0.5 * (fit.grid - 2)).mean() for fit in fits]) > 0.75
+    assert np.mean([covered(fit.drift, -0.5 * (fit.grid - 2)).mean() for fit in fits]) > least
     assert np.mean([covered(fit.drift, -0.5 * (fit.grid - 2)).mean() for fit in control]) < 0.55
     found = [settled(fit) for fit in fits]
     for name, value in (("position", 2.0), ("rate", 0.5), ("temperature", TEMPERATURE)):
-        assert sum(getattr(each, name).contains(value) for each in found) >= 6, name
+        assert sum(getattr(each, name).contains(value) for each in found) >= hits, name
     assert not any(fit.num_close for fit in fits)
 
 
-def test_many_levels_recorded_seldom():
+@pytest.mark.slow
+def test_many_levels_recorded_seldom(reduced):
     """Three levels in a quartic well, five updates between records: pairs collide and the drift bends in between.
 
-    Five data sets; the covered fraction varies by 0.1, the mean is below 0.75 once in 10⁵.
+    Five data sets; the covered fraction varies by 0.1, the mean is below 0.75 once in 10⁵. Reduced, three: below 0.69.
     """
-    runs = matrices(1, size=3, replicas=400, every=5, cubic=0.5)
-    fits = [temperature_from_motion(runs.isel(replica=slice(k, k + 80))) for k in range(0, 400, 80)]
+    num, least, hits = (3, 0.69, 1) if reduced else (5, 0.75, 3)
+    runs = matrices(1, size=3, replicas=80 * num, every=5, cubic=0.5)
+    fits = [temperature_from_motion(runs.isel(replica=slice(k, k + 80))) for k in range(0, 80 * num, 80)]
     bands = [covered(fit.drift, -0.5 * (fit.grid - 2) - 0.5 * (fit.grid - 2) ** 3).mean() for fit in fits]
-    assert np.mean(bands) > 0.75
-    assert sum(settled(fit).temperature.contains(TEMPERATURE) for fit in fits) >= 3
+    assert np.mean(bands) > least
+    assert sum(settled(fit).temperature.contains(TEMPERATURE) for fit in fits) >= hits
     assert all(0 < fit.num_close < 0.5 * fit.num_increments for fit in fits)
 
 

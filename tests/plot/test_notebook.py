@@ -27,15 +27,15 @@ fit = TemperatureFit(settings=(setting,), scaling=None, method="leading-order")
 BARE = "from matplotlib.figure import Figure\nfigure = Figure()\nfigure.subplots().plot([0, 1])\nfigure"
 
 
-def outputs(code):
-    """Display data of the last cell of a notebook that runs ``code``, by MIME type."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+def outputs(*codes):
+    """Display data of each cell of a notebook, by MIME type."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in codes])
     here = Path(coulombgas.__file__).parents[1]  # the kernel imports the package under test
     nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(here)}}).execute()
-    return notebook.cells[-1].outputs[-1]["data"]
+    return [cell.outputs[-1]["data"] for cell in notebook.cells]
 
 
 def test_the_last_expression_of_a_cell_shows_its_figure():
-    shown = outputs(CELL + "cg.plot.temperature(fit)")
+    shown, bare = outputs(CELL + "cg.plot.temperature(fit)", BARE)
     assert base64.b64decode(shown["image/png"]).startswith(b"\x89PNG")
-    assert "image/png" not in outputs(BARE)
+    assert "image/png" not in bare

@@ -24,7 +24,7 @@ ELSEWHERE = {"temperature", "scaling", "spacing", "density"}  # pictures of a Te
 
 def matrices(steps=(0, 50, 100)):
     rng = np.random.default_rng(0)
-    return [layer_spectrum("w", rng.normal(size=(300, 200)), step=step, vectors=False) for step in steps]
+    return [layer_spectrum("w", rng.normal(size=(150, 100)), step=step, vectors=False) for step in steps]
 
 
 def calibration():
