@@ -148,7 +148,7 @@ def test_one_run_of_two_processes_that_jax_connects_itself(tmp_path, queue, redu
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     nodes = {"SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_NODES": "1"}
-    replicas = 10 if reduced else 24  # with a remainder in the full form
+    replicas = 13 if reduced else 24  # with a remainder
     size = {"REPLICAS": str(replicas), "STEPS": "50", "CHUNK": "5"}
     job = queue("together", JAX_COORDINATOR_PORT=str(port), **nodes, **size)
     out, errors = job.communicate(timeout=240)

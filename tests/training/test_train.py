@@ -205,7 +205,8 @@ def in_subprocess(code: str, *arguments: str, **environment: str) -> subprocess.
 
 
 def test_eight_devices_give_the_spectra_of_one(tmp_path):
-    process = in_subprocess(DEVICES, str(tmp_path / "levels.npy"), XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+    process = in_subprocess(DEVICES, str(tmp_path / "levels.npy"), XLA_FLAGS=flags)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert output.startswith("8 ")
@@ -213,7 +214,10 @@ def test_eight_devices_give_the_spectra_of_one(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "levels.npy"), expected, rtol=1e-5)
 
 
-def test_two_processes_give_the_spectra_of_one(tmp_path):
+@pytest.mark.slow
+def test_two_processes_give_the_spectra_of_one(tmp_path, reduced):
+    if reduced:
+        pytest.skip("reduced form: `test_one_run_of_two_processes_that_jax_connects_itself` in tests/hostile")
     import socket
 
     with socket.socket() as probe:
