@@ -316,9 +316,7 @@ def status_and_errors(reduced):
         yield lambda code: ((done := _run(code)).returncode, done.stderr)
         return
     codes = [*BLOCKED.values(), *FIRST.values(), f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
-    done = subprocess.run(
-        [sys.executable, "-c", FORKS, json.dumps(codes)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", FORKS, json.dumps(codes)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = dict(zip(codes, json.loads(done.stdout), strict=True))
     yield lambda code: tuple(found[code])
