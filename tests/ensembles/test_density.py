@@ -7,7 +7,6 @@ from scipy import integrate
 
 from coulombgas.ensembles import hermite_log_density, jacobi_log_density, laguerre_log_density
 
-
 hermite, laguerre, jacobi = map(jax.jit, (hermite_log_density, laguerre_log_density, jacobi_log_density))
 
 
