@@ -215,13 +215,13 @@ def test_pseudo_likelihood_is_the_conditional_law():
 
 @pytest.mark.slow
 def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
-    """log T from 60 spectra (reduced: 30) of 4 levels by pseudo-likelihood, 90% intervals over repeated data sets.
+    """log T from 60 spectra of 4 levels by pseudo-likelihood, 90% intervals over repeated data sets.
 
     Coverage of Godambe's within the binomial ±4σ band; the curvature's interval is the control and must be too narrow.
     """
-    repeats, spectra = (200, 30) if reduced else (2000, 60)
+    repeats = 200 if reduced else 2000
     unused = PartitionFunction(np.array([-20.0, 20.0]), np.zeros(1), np.zeros(1), np.ones(1))
-    draws = np.asarray(GaussianBlock(0.0, 1.0, 4).sample(jax.random.key(8), (repeats, spectra)))
+    draws = np.asarray(GaussianBlock(0.0, 1.0, 4).sample(jax.random.key(8), (repeats, 60)))
 
     def log_density(theta, levels):
         gas = CoulombGas(well, jnp.exp(theta[0]), num_levels=4, bounds=(-12.0, 12.0), partition=unused)
