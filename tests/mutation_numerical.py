@@ -90,6 +90,7 @@ _LOADED = (
     "pytest",
     "hypothesis",
     "xarray",
+    "scipy.stats",
     "coulombgas.spectra",
     "numpyro",
     "coulombgas.inference",
@@ -303,7 +304,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the table there as Markdown, or into its place in a page")
     options = parser.parse_args(argv)
     start = time.perf_counter()
-    for name in _LOADED[: 4 if options.quick else None]:
+    for name in _LOADED[: 5 if options.quick else None]:
         importlib.import_module(name)
     if options.named or options.quick:
         rows = run_named(options.quick)

@@ -6,6 +6,7 @@ Every import counts: at the top of a module, inside a function, under ``TYPE_CHE
 
 import ast
 import graphlib
+import json
 import re
 import subprocess
 import sys
@@ -231,58 +232,114 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def _modules_after(statement: str) -> set[str]:
-    done = _run(f"import sys\n{statement}\nprint('\\n'.join(sys.modules))")
+def _modules_after(*statements: str) -> list[set[str]]:
+    """Top-level modules after each of some statements of one fresh interpreter."""
+    told = "print(*{name.partition('.')[0] for name in sys.modules})"
+    done = _run("\n".join(["import sys", *(line for statement in statements for line in (statement, told))]))
     assert done.returncode == 0, done.stderr
-    return {name.split(".")[0] for name in done.stdout.split()}
+    return [set(line.split()) for line in done.stdout.splitlines()]
 
 
 HEAVY = {"jax", "sympy", "numpyro", "arviz", "matplotlib", "torch"}
 
 
 def test_import_is_light():
-    assert not _modules_after("import coulombgas") & HEAVY
+    """With a control: using a name loads what it needs."""
+    imported, used = _modules_after("import coulombgas", "coulombgas.read_spectra")
+    assert not imported & HEAVY
+    assert "xarray" in used
 
 
 def test_the_command_line_is_light():
-    assert not _modules_after("import coulombgas.cli") & (HEAVY | {"xarray", "scipy", "tyro"})
+    (loaded,) = _modules_after("import coulombgas.cli")
+    assert not loaded & (HEAVY | {"xarray", "scipy", "tyro"})
 
 
 def test_parameters_of_mean_field_theory_load_without_jax():
-    assert not _modules_after("from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point") & {"jax", "xarray"}
-    assert "jax" in _modules_after("from coulombgas import dmft; dmft.solve(dmft.GOEDynamics(steps=2))")
+    parameters, solved = _modules_after(
+        "from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point", "dmft.solve(dmft.GOEDynamics(steps=2))"
+    )
+    assert not parameters & {"jax", "xarray"}
+    assert "jax" in solved
 
 
 def test_spectra_and_their_noise_load_without_jax():
-    light = "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)"
-    assert not _modules_after(light) & {"jax", "numpyro", "sympy"}
-    assert "jax" in _modules_after("from coulombgas.laws import TracyWidom")
-
-
-def test_using_a_name_loads_it():
-    """Control for the tests above."""
-    assert "xarray" in _modules_after("import coulombgas; coulombgas.read_spectra")
+    light, heavy = _modules_after(
+        "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)",
+        "from coulombgas.laws import TracyWidom",
+    )
+    assert not light & {"jax", "numpyro", "sympy"}
+    assert "jax" in heavy
 
 
 BLOCK = "import sys\nfor name in ('arviz', 'tyro', 'zarr'): sys.modules[name] = None\n"
+BLOCKED = {
+    name: f"{BLOCK}import coulombgas.{name}"
+    for name in ("symbolic", "laws", "ensembles", "models", "training", "spectra")
+}
+FIRST = {
+    name: f"import coulombgas.{name} as one\nfor name in one.__all__: getattr(one, name)"
+    for name in ("laws", "ensembles", "spectra", "dmft", "networks", "motion", "plot", "report")
+}
+FORKS = """
+import json, os, sys, tempfile, traceback, warnings
+import jax, matplotlib.pyplot, numpyro, scipy.stats, sympy, xarray
+found = []
+for code in json.loads(sys.argv[1]):
+    with tempfile.TemporaryFile("w+") as errors:
+        with warnings.catch_warnings(action="ignore"):
+            child = os.fork()
+        if child == 0:
+            os.dup2(errors.fileno(), 2)
+            status = 0
+            try:
+                exec(code, {})
+            except BaseException:
+                status = 1
+                traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        errors.seek(0)
+        found.append([status, errors.read()])
+print(json.dumps(found))
+"""
 
 
-@pytest.mark.parametrize("name", ["symbolic", "laws", "ensembles", "models", "training", "spectra"])
-def test_runs_where_arviz_tyro_and_zarr_are_missing(name):
-    done = _run(f"{BLOCK}import coulombgas.{name}")
+@pytest.fixture(scope="module")
+def status_and_errors(reduced):
+    """What the interpreter says to a piece of code that runs first of all of this package.
+
+    In the reduced form it is a fork of one interpreter, which has loaded packages of others, and not a fresh one.
+    """
+    if not reduced:
+        yield lambda code: ((done := _run(code)).returncode, done.stderr)
+        return
+    codes = [*BLOCKED.values(), *FIRST.values(), f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
+    done = subprocess.run([sys.executable, "-c", FORKS, json.dumps(codes)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    found = dict(zip(codes, json.loads(done.stdout), strict=True))
+    yield lambda code: tuple(found[code])
 
 
-def test_missing_packages_are_missed_where_they_are_used():
+@pytest.mark.parametrize("name", BLOCKED)
+def test_runs_where_arviz_tyro_and_zarr_are_missing(name, status_and_errors):
+    status, errors = status_and_errors(BLOCKED[name])
+    assert status == 0, errors
+
+
+def test_missing_packages_are_missed_where_they_are_used(status_and_errors):
     """Control for the test above."""
-    assert "ModuleNotFoundError" in _run(f"{BLOCK}import coulombgas.cli._fit").stderr
+    for code in (f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"):
+        status, errors = status_and_errors(code)
+        assert status == 1
+        assert "ModuleNotFoundError" in errors
 
 
-@pytest.mark.parametrize("name", ["laws", "ensembles", "spectra", "dmft", "networks", "motion", "plot", "report"])
-def test_a_package_imports_first_of_all(name):
-    """Alone in a fresh interpreter, where nothing else has loaded what it forgot to import, and whole."""
-    done = _run(f"import coulombgas.{name} as one\nfor name in one.__all__: getattr(one, name)")
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("name", FIRST)
+def test_a_package_imports_first_of_all(name, status_and_errors):
+    """Alone in an interpreter where nothing else has loaded what it forgot to import, and whole."""
+    assert status_and_errors(FIRST[name]) == (0, "")
 
 
 def test_names_for_type_checkers_are_the_names_that_load():

@@ -10,8 +10,8 @@ from coulombgas.cli._main import main
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(_demo, "_RBM", {"learning_rate": (0.04,), "batch_size": (8, 16), "steps": 400})
-    monkeypatch.setattr(_demo, "_STUDENT", {"learning_rate": (0.1,), "batch_size": (4, 16), "steps": 100})
+    monkeypatch.setattr(_demo, "_RBM", {"learning_rate": (0.04, 0.02), "batch_size": (8,), "steps": 400})
+    monkeypatch.setattr(_demo, "_STUDENT", {"learning_rate": (0.1, 0.05), "batch_size": (4,), "steps": 100})
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def _z(values, mean):
 
 
 def test_goe_mean_spacing_at_unit_off_diagonal_variance():
-    levels = hermite_eigenvalues(key=jax.random.key(0), n=2, width=np.sqrt(2.0), shape=(100_000,))
+    levels = hermite_eigenvalues(key=jax.random.key(0), n=2, width=np.sqrt(2.0), shape=(50_000,))
     spacing = np.diff(levels, axis=-1)[:, 0]
     assert _z(spacing, np.sqrt(2 * np.pi)) < stats.norm.isf(LEVEL / 2)
     assert _z(spacing, 2.16) > 50  # control: the spacing of a diagonal of variance 1
@@ -79,10 +79,10 @@ def test_jacobi_agrees_with_a_dense_manova():
 def test_any_beta_has_the_exact_second_moment():
     """E Σx² = s² (n + β n (n − 1)/2) by scaling of the joint density; E Σx of Laguerre is β m n s²."""
     for beta in (0.5, 3.7):
-        x = np.asarray(hermite_eigenvalues(key=jax.random.key(9), n=7, beta=beta, width=2.0, shape=(4000,)))
-        assert _z((x**2).sum(-1), 4 * (7 + beta * 21)) < stats.norm.isf(LEVEL / 2)
-        y = np.asarray(laguerre_eigenvalues(key=jax.random.key(9), n=3, m=4.5, beta=beta, width=2.0, shape=(4000,)))
-        assert _z(y.sum(-1), beta * 4.5 * 3 * 4) < stats.norm.isf(LEVEL / 2)
+        x = np.asarray(hermite_eigenvalues(key=jax.random.key(9), n=5, beta=beta, width=2.0, shape=(4000,)))
+        assert _z((x**2).sum(-1), 4 * (5 + beta * 10)) < stats.norm.isf(LEVEL / 2)
+        y = np.asarray(laguerre_eigenvalues(key=jax.random.key(9), n=4, m=4.5, beta=beta, width=2.0, shape=(3000,)))
+        assert _z(y.sum(-1), beta * 4.5 * 4 * 4) < stats.norm.isf(LEVEL / 2)
 
 
 def test_laguerre_of_one_level_is_chi_squared():
@@ -100,7 +100,7 @@ def test_a_sample_does_not_depend_on_the_batch_around_it():
 def test_calling_twice_gives_the_same_and_leaves_numpys_state_alone():
     np.random.seed(5)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    first, again = (hermite_eigenvalues(key=jax.random.key(12), n=20, shape=(3,)) for _ in range(2))
+    first, again = (hermite_eigenvalues(key=jax.random.key(12), n=6, shape=(4,)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
@@ -111,15 +111,15 @@ def test_jit_vmap_and_float64(x64):
     assert eager.dtype == jnp.float64
     np.testing.assert_allclose(jitted(jax.random.key(13), 2.0, 3.0), eager, rtol=1e-13)
     keys = jax.random.split(jax.random.key(14), 5)
-    together = jax.vmap(lambda key: hermite_eigenvalues(key=key, n=8, beta=2.0))(keys)
-    one_by_one = jnp.stack([hermite_eigenvalues(key=key, n=8, beta=2.0) for key in keys])
+    together = jax.jit(jax.vmap(lambda key: hermite_eigenvalues(key=key, n=8, beta=2.0)))(keys)
+    one_by_one = np.stack([hermite_eigenvalues(key=key, n=8, beta=2.0) for key in keys])
     np.testing.assert_allclose(together, one_by_one, rtol=1e-13)
 
 
 def test_width_broadcasts_over_the_batch():
-    unit = hermite_eigenvalues(key=jax.random.key(15), n=3, shape=(4,))
-    width = jnp.arange(1.0, 5.0)
-    scaled = hermite_eigenvalues(key=jax.random.key(15), n=3, width=width, shape=(4,))
+    unit = hermite_eigenvalues(key=jax.random.key(15), n=6, shape=(4,))
+    width = np.arange(1.0, 5.0)
+    scaled = hermite_eigenvalues(key=jax.random.key(15), n=6, width=width, shape=(4,))
     np.testing.assert_allclose(scaled, unit * width[:, None], rtol=1e-6)
 
 

@@ -26,14 +26,18 @@ def _restoring(x):
     return -x
 
 
-def _final(process, start, *, time_step, num_steps, replicas, seed=0):
+@eqx.filter_jit
+def _finals(process, start, keys, time_step, num_steps):
     def one(key):
-        return simulate(
-            process, start, key=key, time_step=time_step, num_steps=num_steps, record_every=num_steps
-        ).levels[-1]
+        run = simulate(process, start, key=key, time_step=time_step, num_steps=num_steps, record_every=num_steps)
+        return run.levels[-1]
 
+    return jax.vmap(one)(keys)
+
+
+def _final(process, start, *, time_step, num_steps, replicas, seed=0):
     keys = jax.random.split(jax.random.key(seed), replicas)
-    return np.asarray(eqx.filter_jit(jax.vmap(one))(keys))
+    return np.asarray(_finals(process, start, keys, jnp.asarray(time_step), num_steps))
 
 
 def _smallest_p(first, second):
@@ -46,11 +50,17 @@ def test_the_proximal_step_solves_its_equation_from_any_point(x64):
     repulsion = Repulsion(jnp.ones((5, 5)))
     mobility = jnp.full(5, 0.01)
     y = 10 * jax.random.normal(jax.random.key(0), (200, 5))
-    step = jax.vmap(lambda y: proximal_step(repulsion, y, start=jnp.arange(5.0) * 1e-6, mobility=mobility))
-    x, arrived = step(y)
+
+    @jax.jit
+    @jax.vmap
+    def step(y):
+        x, arrived = proximal_step(repulsion, y, start=jnp.arange(5.0) * 1e-6, mobility=mobility)
+        return x, arrived, x - y - mobility * repulsion.force(x)
+
+    x, arrived, residual = step(y)
     assert arrived.all()
     assert (np.diff(x) > 0).all()
-    np.testing.assert_allclose(x - y - mobility * jax.vmap(repulsion.force)(x), 0, atol=1e-8)
+    np.testing.assert_allclose(residual, 0, atol=1e-8)
 
 
 @pytest.mark.parametrize("wall", [None, 2.5])
@@ -62,11 +72,14 @@ def test_force_and_curvature_are_derivatives_of_the_barrier(x64, wall):
         energy = -2 * jnp.log(x[j] - x[i]).sum()
         return energy if wall is None else energy - 2 * jnp.log(x[j] + x[i]).sum() - wall * jnp.log(x).sum()
 
-    x = jnp.asarray([0.5, 1.1, 2.0])
-    np.testing.assert_allclose(repulsion.force(x), -jax.grad(barrier)(x), rtol=1e-12)
-    np.testing.assert_allclose(repulsion.curvature(x), jax.hessian(barrier)(x), rtol=1e-12)
-    new = jnp.asarray([0.4, 1.2, 1.3])
-    np.testing.assert_allclose(repulsion.rise(x, new), barrier(new) - barrier(x), rtol=1e-12)
+    @jax.jit
+    def pairs(x, new):
+        force = repulsion.force(x), -jax.grad(barrier)(x)
+        curvature = repulsion.curvature(x), jax.hessian(barrier)(x)
+        return force, curvature, (repulsion.rise(x, new), barrier(new) - barrier(x))
+
+    for found, expected in pairs(np.asarray([0.5, 1.1, 2.0]), np.asarray([0.4, 1.2, 1.3])):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("beta", [1.0, 4.0])
@@ -127,8 +140,8 @@ def test_the_bias_of_a_finite_step_shrinks(x64):
     """Mean spacing of a pair at β = 1, exactly √π: common random numbers do not help, so 40 000 replicas."""
     errors = []
     for time_step in (0.2, 0.05):
-        process, start = DysonLevels(n=2, drift=_restoring), jnp.asarray([-0.5, 0.5])
-        x = _final(process, start, time_step=time_step, num_steps=int(4 / time_step), replicas=40_000)
+        process, start = DysonLevels(n=2, drift=_restoring), jnp.asarray([-1.0, 1.0])  # of the stationary mean square
+        x = _final(process, start, time_step=time_step, num_steps=round(2 / time_step), replicas=40_000)
         errors.append(np.sqrt(np.pi) - np.diff(x, axis=-1).mean())
     assert 0.03 < errors[0] < 0.07  # 0.050 ± 0.005: the control, a step that is too long shows
     assert errors[1] < 0.036  # 0.020 ± 0.005

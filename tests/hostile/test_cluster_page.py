@@ -53,7 +53,8 @@ def queue(tmp_path, monkeypatch):
         (programs / name).chmod(0o755)
     (tmp_path / "work").mkdir()
 
-    def start(name: str, **variables: str) -> subprocess.Popen:
+    def start(name: str, change: tuple[str, str] = ("", ""), **variables: str) -> subprocess.Popen:
+        assert change[0] in scripts()[name]
         environment = {
             **os.environ,
             "PATH": f"{programs}:{os.environ['PATH']}",
@@ -64,7 +65,7 @@ def queue(tmp_path, monkeypatch):
             **variables,
         }
         return subprocess.Popen(
-            ["bash", "-c", scripts()[name]],
+            ["bash", "-c", scripts()[name].replace(*change) if change[0] else scripts()[name]],
             cwd=tmp_path / "work",
             env=environment,
             stdout=subprocess.PIPE,
@@ -143,20 +144,22 @@ def test_an_array_with_a_preempted_and_a_killed_job(tmp_path, queue, monkeypatch
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_one_run_of_two_processes_that_jax_connects_itself(tmp_path, queue, reduced):
-    """JAX finds the processes by Slurm's own variables."""
+    """JAX finds the processes by Slurm's own variables. One batch size for three in the reduced form."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     nodes = {"SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_NODES": "1"}
-    replicas = 10 if reduced else 24  # with a remainder in the full form
+    replicas = 13 if reduced else 24  # with a remainder
     size = {"REPLICAS": str(replicas), "STEPS": "50", "CHUNK": "5"}
-    job = queue("together", JAX_COORDINATOR_PORT=str(port), **nodes, **size)
+    batch_sizes = (4,) if reduced else (4, 8, 16)
+    words = "--batch-size 4 8 16", " ".join(["--batch-size", *map(str, batch_sizes)])
+    job = queue("together", words, JAX_COORDINATOR_PORT=str(port), **nodes, **size)
     out, errors = job.communicate(timeout=240)
     assert job.returncode == 0, errors
     assert out.count("learning rate") == 1  # one of them speaks
     found = cg.read_spectra(tmp_path / "work" / "together.zarr")
     expected = cg.train(
-        cg.TeacherStudent(), learning_rate=(0.05, 0.1), batch_size=(4, 8, 16), replicas=replicas, steps=50, chunk=5
+        cg.TeacherStudent(), learning_rate=(0.05, 0.1), batch_size=batch_sizes, replicas=replicas, steps=50, chunk=5
     )
     np.testing.assert_array_equal(found.eigenvalue.values, expected.eigenvalue.values)
 

@@ -210,7 +210,7 @@ def spectra(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
 
 
 WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "upgrade": upgrade, "gpt": gpt, "spectra": spectra}
-REDUCED = {"rbm": 8, "merge": 8, "recorder": 12, "upgrade": 10, "gpt": 6, "spectra": 10}
+REDUCED = {"rbm": 5, "merge": 8, "recorder": 6, "upgrade": 6, "gpt": 3, "spectra": 8}
 
 
 @pytest.mark.slow

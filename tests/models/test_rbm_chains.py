@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from coulombgas.models import GaussianRBM, Setting, fold, normals
+from coulombgas.models import GaussianRBM, Setting, fold
 from coulombgas.models._rbm_chains import collapsed_chain, collapsed_step, gram_chain, naive_chain
 from coulombgas.theory import find_theory
 from coulombgas.training import train
@@ -26,6 +26,9 @@ def test_collapsed_step_is_the_power_series(gibbs_steps, x64):
     np.testing.assert_allclose(covariance, series, rtol=1e-10)
 
 
+jitted_fold = jax.jit(fold)
+
+
 def jitted(draw, model, *arguments):
     return jax.jit(partial(draw, model))(*arguments)
 
@@ -33,17 +36,19 @@ def jitted(draw, model, *arguments):
 def test_samplers_have_the_same_first_and_second_moments():
     """Chains after k steps from one state: 5 standard errors on 4 + 10 moments of two comparisons."""
     model = GaussianRBM(num_visible=4, num_hidden=3, gibbs_steps=2, sigma_h2=0.8)
-    keys = fold(jnp.array([[5], [6]], jnp.uint32), jnp.arange(6000, dtype=jnp.uint32))
-    matrix = jnp.broadcast_to(0.8 * np.asarray(normals(jnp.array([1, 1], jnp.uint32), (4, 3)))[..., None], (4, 3, 6000))
-    bias = jnp.full((4, 6000), 0.7)
-    chain = jnp.broadcast_to(np.asarray(normals(jnp.array([2, 1], jnp.uint32), (4, 9)))[..., None], (4, 9, 6000))
+    keys = jitted_fold(jnp.array([[5], [6]], jnp.uint32), np.arange(6000, dtype=np.uint32))
+    random = np.random.default_rng(1)
+    matrix = np.repeat(0.8 * random.normal(size=(4, 3, 1)).astype(np.float32), 6000, axis=2)
+    bias = np.full((4, 6000), 0.7, np.float32)
+    chain = np.repeat(random.normal(size=(4, 9, 1)).astype(np.float32), 6000, axis=2)
 
     def moments(samples):
+        samples = np.asarray(samples)
         gram = np.einsum("ibr,jbr->ijr", samples, samples)
         return [np.asarray(samples, np.float64).mean(axis=1), gram[np.tril_indices(4)]]
 
     naive = moments(jitted(naive_chain, model, matrix, bias, chain, keys))
-    fast = moments(jitted(collapsed_chain, model, matrix, bias, chain, fold(keys, 1)))
+    fast = moments(jitted(collapsed_chain, model, matrix, bias, chain, jitted_fold(keys, 1)))
     for a, b in zip(naive, fast, strict=True):
         error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
         assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
@@ -51,10 +56,10 @@ def test_samplers_have_the_same_first_and_second_moments():
     wrong = moments(jitted(naive_chain, single, matrix, bias, chain, keys))
     assert (np.abs(wrong[1].mean(axis=-1) - fast[1].mean(axis=-1)) > 5 * error).any()
 
-    factor = jnp.linalg.cholesky(chain[..., 0] @ chain[..., 0].T)
-    factor = jnp.broadcast_to(factor[..., None], (4, 4, 6000))
-    gram = jitted(partial(gram_chain, batch_size=9), model, matrix, factor, fold(keys, 2))
-    without_bias = jitted(collapsed_chain, model, matrix, None, chain, fold(keys, 3))
+    factor = np.linalg.cholesky(chain[..., 0] @ chain[..., 0].T)
+    factor = np.repeat(factor[..., None], 6000, axis=2)
+    gram = jitted(partial(gram_chain, batch_size=9), model, matrix, factor, jitted_fold(keys, 2))
+    without_bias = jitted(collapsed_chain, model, matrix, None, chain, jitted_fold(keys, 3))
     a, b = moments(gram)[1], moments(without_bias)[1]
     error = np.sqrt((a.var(axis=-1) + b.var(axis=-1)) / 6000)
     assert (np.abs(a.mean(axis=-1) - b.mean(axis=-1)) < 5 * error).all()
@@ -107,13 +112,13 @@ def test_chains_remember_by_the_power_of_the_gibbs_steps(sampler, gibbs_steps):
 def test_memory_widens_the_levels(gibbs_steps, reduced):
     """PCD-k at small T: s² = 2T x_s m/(1 − λ/(2m)), m = (1 + ρ)/(1 − ρ), ρ = (x_s/μ²)²ᵏ, λ = 2αx_s/κ².
 
-    3.5 standard errors on two modes: false alarm 1e-3; controls: no memory, and coloured noise on an instantaneous
-    force, which is what this library once had.
+    3.5 standard errors on two modes: false alarm 1e-3; controls: no memory, and in the full form, for it takes many
+    replicas, coloured noise on an instantaneous force, which is what this library once had.
     """
     if reduced and gibbs_steps == 3:
         pytest.skip("one k is enough in the reduced form")
     model = GaussianRBM(target=KAPPA, gibbs_steps=gibbs_steps, sampler="gram")
-    rate, batch, replicas = 0.1, 512, 20_000 if reduced else 200_000
+    rate, batch, replicas = 0.1, 512, 5000 if reduced else 200_000
     run = train(model, learning_rate=rate, batch_size=batch, replicas=replicas, steps=150, init="fixed-point", seed=3)
     levels = run.eigenvalue.values[0, :, 0].astype(np.float64)
     x = model.fixed_point
@@ -128,7 +133,7 @@ def test_memory_widens_the_levels(gibbs_steps, reduced):
     assert np.abs(measured - 1).max() > 4.5 * error
     lagged = memory * (1 - relaxation)
     coloured = (1 + lagged) / (1 - lagged) / (1 - relaxation / 2)
-    assert gibbs_steps != 1 or np.abs(measured / coloured - 1).max() > 3 * error
+    assert reduced or gibbs_steps != 1 or np.abs(measured / coloured - 1).max() > 3 * error
 
 
 @pytest.mark.slow
@@ -137,7 +142,9 @@ def test_every_sampler_trains_to_the_same_law(reduced):
 
     Control: chains of one Gibbs step, whose longer memory makes the levels wider.
     """
-    run = {"learning_rate": 0.1, "batch_size": 5, "replicas": 3000 if reduced else 30_000, "steps": 150}
+    if reduced:
+        pytest.skip("reduced form: `test_every_sampler_and_layout_has_the_law_of_a_loop` in tests/training")
+    run = {"learning_rate": 0.1, "batch_size": 5, "replicas": 30_000, "steps": 150}
 
     def levels(seed, **options):
         model = GaussianRBM(num_visible=3, **options)

@@ -18,15 +18,15 @@ CASES = [
     (12, "collapsed", "trailing"),
     (12, "naive", "leading"),
     (12, "gram", "leading"),
-    (64, "collapsed", "leading"),
     (12, "naive", "trailing"),
     (12, "gram", "trailing"),
     (12, "collapsed", "leading"),
+    (64, "collapsed", "leading"),
     (64, "naive", "leading"),
     (128, "naive", "leading"),
     (128, "collapsed", "leading"),
 ]
-REDUCED = 4
+REDUCED = 3
 
 
 @functools.cache
@@ -85,12 +85,17 @@ def test_a_batch_smaller_than_the_matrix_has_the_gradient_of_the_whole_formula(m
     """By way of the batch no square matrix is built; the numbers drawn are the same."""
     key, shared = (key_words(jax.random.key(seed)) for seed in (1, 2))
     setting = Setting(learning_rate=jnp.float32(0.1), key=shared, batch_size=4)
-    weights, memory = model.start(key=key, setting=setting, init="random", dtype=np.float32)
-    found, _ = model.gradient(weights, memory, key=key, setting=setting, step=jnp.int32(5))
-    trailing = jax.tree.map(lambda leaf: leaf[..., None], weights)
-    expected, _ = model.gradient(trailing, memory, key=key[:, None], setting=setting, step=jnp.int32(5))
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(one, other[..., 0], rtol=2e-4, atol=2e-5)
+
+    @jax.jit
+    def both():
+        weights, memory = model.start(key=key, setting=setting, init="random", dtype=np.float32)
+        found, _ = model.gradient(weights, memory, key=key, setting=setting, step=jnp.int32(5))
+        trailing = jax.tree.map(lambda leaf: leaf[..., None], weights)
+        expected, _ = model.gradient(trailing, memory, key=key[:, None], setting=setting, step=jnp.int32(5))
+        return jax.tree.leaves(found), [leaf[..., 0] for leaf in jax.tree.leaves(expected)]
+
+    for one, other in zip(*both(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
 
 
 def test_what_was_chosen_follows_the_sizes_and_stands_in_the_store():

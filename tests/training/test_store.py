@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 from coulombgas import InputError
+from coulombgas.cli import main
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import read_spectra
 from coulombgas.training import interrupted_run, merge_stores, train
@@ -20,17 +21,25 @@ SMALL = GaussianRBM(num_visible=3)
 RUN = {"learning_rate": (0.05, 0.02), "batch_size": 4, "replicas": 12, "steps": 20, "record": 2, "chunk": 5}
 
 
-def start(out: Path, steps: int = 40_000) -> subprocess.Popen:
-    command = [
-        sys.executable, "-m", "coulombgas", "simulate", "rbm", "--learning-rate", "0.05", "0.02", "--batch-size", "8",
-        "--num-visible", "3", "--replicas", "24", "--steps", str(steps), "--record", str(steps // 4), str(steps),
+def line(out: Path, steps: int) -> list[str]:
+    return [
+        "simulate", "rbm", "--learning-rate", "0.05", "0.02", "--batch-size", "8", "--num-visible", "3",
+        "--replicas", "24", "--steps", str(steps), "--record", str(steps // 4), str(steps),
         "--resume", "--checkpoint-seconds", "0.05", "--out", str(out),
     ]  # fmt: skip
+
+
+def start(out: Path, steps: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "coulombgas", *line(out, steps)]
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(out: Path, steps: int) -> None:
+def finish(out: Path, steps: int, alone: bool) -> None:
+    """Run to the end, alone in a process or in this one."""
+    if not alone:
+        assert main(line(out, steps)) == 0
+        return
     _, errors = (process := start(out, steps)).communicate(timeout=300)
     assert process.returncode == 0, errors
 
@@ -46,32 +55,35 @@ def snapshot_times(out: Path) -> list[int]:
     return times
 
 
-def kill_at_work(out: Path, steps: int, random: np.random.Generator) -> bool:
-    """SIGKILL a run that has begun to leave snapshots, some time later; False if it had ended by then."""
+def stop_at_work(out: Path, steps: int, pause: float, sent: signal.Signals) -> tuple[int, str]:
+    """Stop a run that has begun to leave snapshots, some time later: its status and errors."""
     process, before, deadline = start(out, steps), time.time_ns(), time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if any(written > before for written in snapshot_times(out)):
             break
         time.sleep(0.01)
-    time.sleep(random.uniform(0.0, 0.6))
-    alive = process.poll() is None
-    process.kill()
-    process.communicate()
-    return alive
+    time.sleep(pause)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
 
 
 @pytest.mark.slow
 def test_killed_runs_resume_bit_for_bit(tmp_path, reduced):
-    """20 kills in the full form. A store that could be seen half-written would not have the shape of the whole one."""
-    kills, steps = (2, 40_000) if reduced else (20, 500_000)
-    finish(tmp_path / "whole.zarr", steps)
+    """20 kills in the full form. A store that could be seen half-written would not have the shape of the whole one.
+
+    In the reduced form one Ctrl-C and one kill; what needs not be stopped runs in this process.
+    """
+    kills, steps, longest = (1, 20_000, 0.2) if reduced else (20, 500_000, 0.6)
+    finish(tmp_path / "whole.zarr", steps, alone=not reduced)
     expected = read_spectra(tmp_path / "whole.zarr")
     random, out = np.random.default_rng(0), tmp_path / "killed.zarr"
-    killed = 0
+    killed = ctrl_c(out, steps) if reduced else 0
     for _ in range(kills):
-        killed += kill_at_work(out, steps, random)
+        status, _ = stop_at_work(out, steps, random.uniform(0.0, longest), signal.SIGKILL)
+        killed += status == -signal.SIGKILL
         assert not out.exists() or read_spectra(out).eigenvalue.shape == expected.eigenvalue.shape
-    finish(out, steps)
+    finish(out, steps, alone=not reduced)
     assert killed >= 1 if reduced else killed == kills
     found = read_spectra(out)
     assert np.array_equal(found.eigenvalue.values, expected.eigenvalue.values)
@@ -133,20 +145,24 @@ def test_unwritable_places_are_refused_before_the_work(tmp_path):
         train(SMALL, out=tmp_path / "file" / "run.zarr", **RUN)
 
 
-def test_ctrl_c_in_the_command(tmp_path):
-    out = tmp_path / "run.zarr"
-    process = start(out)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".run.zarr.partial/state/*.npz")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.skip("finished before the signal came")
-    assert process.returncode == 130, errors
+def ctrl_c(out: Path, steps: int) -> bool:
+    """Interrupt the command at work; False if it had ended by then."""
+    status, errors = stop_at_work(out, steps, 0.0, signal.SIGINT)
+    if status == 0:
+        return False
+    assert status == 130, errors
     assert not out.exists()
     assert "--resume" in errors
     assert "Traceback" not in errors
+    return True
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_command(tmp_path, reduced):
+    if reduced:
+        pytest.skip("reduced form: the first stop of `test_killed_runs_resume_bit_for_bit`")
+    if not ctrl_c(tmp_path / "run.zarr", 40_000):
+        pytest.skip("finished before the signal came")
 
 
 @pytest.mark.parametrize("kind", ["trained", "merged"])
