@@ -57,6 +57,8 @@ def real_roots(coefficients: Any) -> Any:
     """
     degree = len(coefficients) - 1
     monic = coefficients / coefficients[0]
+    if degree == 1:
+        return -monic[1:]
     order = jnp.arange(1, degree + 1)
     size = 2 * jnp.max(jnp.abs(monic[1:]) ** (1 / order))  # Fujiwara's bound of the roots
     size = jnp.where(size > 0, size, 1.0)
