@@ -55,13 +55,20 @@ class Samples(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Where the wanted states are, and what must be known before the number of elements is chosen."""
+    """Where the wanted states are."""
 
     x: Any
     exponent: Any
     """WKB exponent of the states from the first of x."""
     bounds: Any
     """First and last edge."""
+    verdict: "Verdict"
+
+
+class Verdict(NamedTuple):
+    """What no number of elements mends, and the whole exponent, which tells how many are needed."""
+
+    exponent: Any
     open_end: Any
     undefined: Any
     split: Any
@@ -112,7 +119,8 @@ def survey(samples: Samples, num_states: Any) -> Survey:
     x = jnp.clip(x, x[begin], x[end])
     split = jnp.any((samples.zeros > left) & (samples.zeros < right))
     open_end = jnp.any(reaches & samples.still)
-    return Survey(x, _cumulative(x, rate), jnp.stack([left, right]), open_end, undefined, split)
+    exponent = _cumulative(x, rate)
+    return Survey(x, exponent, jnp.stack([left, right]), Verdict(exponent[-1], open_end, undefined, split))
 
 
 def place(found: Survey, low: Any, high: Any, num_elements: int) -> Float[Array, " E"]:

@@ -13,7 +13,7 @@ from coulombgas._checks import InputError, check_count, fail
 from coulombgas._precision import in_x64
 
 from ._elements import HIGHEST_POWER, Elements, Local, assemble, eigensystem, interpolate, localise, reference, tails
-from ._mesh import Grids, Samples, Survey, make_grids, place, sample, survey
+from ._mesh import Grids, Samples, Survey, Verdict, make_grids, place, sample, survey
 from ._to_jax import to_jax
 from ._zeros import make_zeros
 
@@ -199,10 +199,10 @@ class Solver:
         """
         samples = self._sampled(self._grids, values)
         told = survey(samples, num)
-        for bad, message in _refusals(told):
+        for bad, message in _refusals(told.verdict):
             if bool(bad):
                 raise InputError(message + ".")
-        needed, size = _needed(told), smallest
+        needed, size = _needed(told.verdict), smallest
         if not needed <= largest:
             raise InputError(_coarse(largest, needed) + ".")
         while size < needed:
@@ -219,9 +219,11 @@ class Solver:
         """
         samples = self._sampled(self._grids, values)
         told = survey(samples, num)
-        traced = isinstance(told.exponent, jax.core.Tracer)
-        if not traced and not (needed := _needed(told)) <= size and not any(bool(bad) for bad, _ in _refusals(told)):
-            raise InputError(_coarse(size, needed) + ".")
+        verdict = told.verdict
+        if not isinstance(verdict.exponent, jax.core.Tracer):
+            needed = _needed(verdict)
+            if not needed <= size and not any(bool(bad) for bad, _ in _refusals(verdict)):
+                raise InputError(_coarse(size, needed) + ".")
         return self._states(samples, told, values, num, size)
 
     def _sample(self, grids: Grids, values: list[Any]) -> Samples:
@@ -244,7 +246,7 @@ class Solver:
         """Energies and states on one mesh, if they can be trusted."""
         local = self._localised(told, (samples.low, samples.high), values, num_elements=size)
         infinite = np.array([samples.low is None, samples.high is None])
-        found = settle(_solve(local, told, infinite))
+        found = settle(_solve(local, told.verdict, infinite))
         return check_diagnostics(eqx.tree_at(lambda system: system.energies, found, found.all_energies[:num]), size)
 
 
@@ -253,7 +255,7 @@ def _apply(function: Callable[..., Any], values: list[Any], x: Any) -> Any:
 
 
 @jax.jit
-def _solve(local: Local, told: Survey, infinite: Any) -> Eigensystem:
+def _solve(local: Local, told: Verdict, infinite: Any) -> Eigensystem:
     """All energies and states of the elements, with what is needed to judge them; one program for all equations."""
     elements = assemble(local, DEGREE)
     finite = jnp.all(jnp.isfinite(elements.factor))
@@ -265,15 +267,14 @@ def _solve(local: Local, told: Survey, infinite: Any) -> Eigensystem:
     return Eigensystem(energies, elements, energies, vectors, log_stationary, diagnostics)
 
 
-def _diagnose(told: Survey, elements: Elements, log_stationary: Any, slopes: Any, infinite: Any) -> Diagnostics:
+def _diagnose(told: Verdict, elements: Elements, log_stationary: Any, slopes: Any, infinite: Any) -> Diagnostics:
     """What must be small; ``slopes`` are those of the action at the outer edges, ``infinite`` tells infinite ends."""
     span = elements.nodes[-1] - elements.nodes[0]
     margins = jnp.where(infinite, span, elements.margins)
     tilts = jnp.where(margins > 0, margins * np.array([1.0, -1.0]) * slopes, 0.0)
     unbounded = tilts >= jnp.where(infinite, 0.0, HIGHEST_POWER)
     lost = jnp.sum(jnp.where(unbounded, jnp.exp(log_stationary[np.array([0, -1])]) * margins, 0.0))
-    exponent = told.exponent[-1] / (len(elements.edges) - 1)
-    return Diagnostics(exponent, lost, told.open_end, told.undefined, told.split)
+    return Diagnostics(told.exponent / (len(elements.edges) - 1), lost, told.open_end, told.undefined, told.split)
 
 
 _OPEN = (
@@ -288,9 +289,9 @@ _LEAKY = (
 )
 
 
-def _needed(told: Survey) -> float:
+def _needed(told: Verdict) -> float:
     """How many elements resolve the states."""
-    return float(np.floor(np.asarray(told.exponent)[-1] / _MAX_EXPONENT) + 1)
+    return float(np.floor(np.asarray(told.exponent) / _MAX_EXPONENT) + 1)
 
 
 def _coarse(num_elements: int, needed: float = 0.0) -> str:
@@ -302,7 +303,7 @@ def _coarse(num_elements: int, needed: float = 0.0) -> str:
     return f"the mesh is too coarse: the states take more than {LARGEST} elements; ask for fewer, or see `small_noise`"
 
 
-def _refusals(told: Survey | Diagnostics) -> tuple[tuple[Any, str], ...]:
+def _refusals(told: Verdict | Diagnostics) -> tuple[tuple[Any, str], ...]:
     """What no number of elements mends."""
     return (told.undefined, _UNDEFINED), (told.split, _SPLIT), (told.open_end, _OPEN)
 
