@@ -73,46 +73,62 @@ def local_nodes(edges: Float[Array, " E"], points: np.ndarray) -> Float[Array, "
     return edges[:-1, None] + half * (1 + jnp.asarray(points))
 
 
-def assemble(
-    edges: Float[Array, " E"], degree: int, slope: Any, diffusion: Any, margins: tuple[Any, Any] = (0.0, 0.0)
-) -> Elements:
-    """The mesh and the factor B of the Hamiltonian for Φ' = ``slope`` and D = ``diffusion``, both functions of arrays.
+class Local(NamedTuple):
+    """What the elements need to know of an equation: Φ' at the Gauss points, D at the nodes, Φ' at the outer edges."""
 
-    ``margins`` are the distances from the outermost edges to the ends of the domain, where p_s is a power of the
+    edges: Float[Array, " E"]
+    slope: Float[Array, "e q"]
+    diffusion: Float[Array, "e k"]
+    ends: Float[Array, "2"]
+    """Beside the edge where there is no margin: at a regular end Φ' may be 0/0."""
+    margins: Float[Array, "2"]
+
+
+def localise(edges: Float[Array, " E"], degree: int, slope: Any, diffusion: Any, margins: tuple[Any, Any]) -> Local:
+    """Φ' = ``slope`` and D = ``diffusion``, both functions of arrays, where the elements need them."""
+    ref = reference(degree)
+    margin = jnp.stack([jnp.asarray(item, dtype=edges.dtype) for item in margins])
+    outer = edges[jnp.array([0, -1])]
+    outer += jnp.where(margin == 0, 1e-100 + 1e-15 * jnp.abs(outer), 0.0)
+    gauss = local_nodes(edges, ref.gauss)
+    slopes = slope(jnp.concatenate([gauss.ravel(), outer]))
+    return Local(edges, slopes[:-2].reshape(gauss.shape), diffusion(local_nodes(edges, ref.nodes)), slopes[-2:], margin)
+
+
+def assemble(local: Local, degree: int) -> Elements:
+    """The mesh and the factor B of the Hamiltonian.
+
+    The margins are the distances from the outermost edges to the ends of the domain, where p_s is a power of the
     distance: its mass there, δ/(1 ∓ δΦ') in units of p_s at the edge, goes to the outermost nodes.
     """
-    ref = reference(degree)
+    ref, edges, margins = reference(degree), local.edges, local.margins
     half = jnp.diff(edges) / 2
     inner = local_nodes(edges, ref.nodes)
-    rise = half[:, None] * (slope(local_nodes(edges, ref.gauss)) @ ref.from_gauss.T)
+    rise = half[:, None] * (local.slope @ ref.from_gauss.T)
     start = jnp.concatenate([jnp.zeros(1), jnp.cumsum(rise[:, -1])[:-1]])
     columns = degree * np.arange(len(edges) - 1)[:, None] + np.arange(degree + 1)
     size = int(columns[-1, -1]) + 1
     weights = jnp.zeros(size).at[columns].add(half[:, None] * ref.weights)
-    powers = [_power(slope, edges[place], sign * margins[place]) for place, sign in ((0, 1), (-1, -1))]
-    for place in (0, -1):
-        weights = weights.at[place].add(margins[place] / (1 - powers[place]))
+    powers = _powers(local)
+    weights = weights.at[np.array([0, -1])].add(margins / (1 - powers))
     tilt = jnp.exp((rise[:, None, :] - rise[:, :, None]) / 2)  # [element, quadrature point, node]
-    strength = jnp.sqrt(ref.weights * jnp.maximum(diffusion(inner), 0) / half[:, None])
+    strength = jnp.sqrt(ref.weights * jnp.maximum(local.diffusion, 0) / half[:, None])
     blocks = strength[:, :, None] * ref.derivative * tilt / jnp.sqrt(weights[columns])[:, None, :]
     rows = (degree + 1) * np.arange(len(edges) - 1)[:, None] + np.arange(degree + 1)
     factor = jnp.zeros((rows.size, size)).at[rows[:, :, None], columns[:, None, :]].set(blocks)
     action = jnp.zeros(size).at[columns].set(start[:, None] + rise)
     nodes = jnp.zeros(size).at[columns].set(inner)
-    margin = jnp.stack([jnp.asarray(item, dtype=weights.dtype) for item in margins])
-    return Elements(edges, nodes, weights, action, factor, margin, jnp.stack(powers))
+    return Elements(edges, nodes, weights, action, factor, margins, powers)
 
 
-def _power(slope: Any, edge: Any, margin: Any) -> Any:
-    """δΦ' at the edge, with its sign: p_s is the distance to minus this power up to the end; zero without a margin.
+def _powers(local: Local) -> Any:
+    """δΦ' at the outer edges: p_s is the distance to minus this power up to the end; zero without a margin.
 
     Nothing is left of p_s in a margin where its mass is not finite; the diagnostics report it.
     """
-    margin = jnp.asarray(margin, dtype=edge.dtype)
-    beside = 1e-100 + 1e-15 * jnp.abs(edge)  # where there is no margin: at a regular end Φ' may be 0/0
-    power = jnp.where(margin == 0, 0.0, margin * slope((edge + jnp.where(margin == 0, beside, 0.0))[None])[0])
-    power = jnp.where(jnp.isfinite(power), power, 0.0)
-    return jnp.where(power < HIGHEST_POWER, power, -1e300)
+    powers = jnp.where(local.margins == 0, 0.0, local.margins * np.array([1.0, -1.0]) * local.ends)
+    powers = jnp.where(jnp.isfinite(powers), powers, 0.0)
+    return jnp.where(powers < HIGHEST_POWER, powers, -1e300)
 
 
 def tails(elements: Elements, x: Any) -> tuple[Any, Any]:
@@ -127,6 +143,7 @@ def tails(elements: Elements, x: Any) -> tuple[Any, Any]:
     return found[0], found[1]
 
 
+@functools.partial(jax.jit, static_argnames=("degree", "tilted", "share"))
 def interpolate(
     elements: Elements, degree: int, values: Any, x: Any, *, tilted: bool, share: float = 0.0
 ) -> Float[Array, "*batch n"]:
@@ -134,8 +151,6 @@ def interpolate(
 
     In the margins the values are those of the edge times p_s relative to there, to the power ``share``.
     """
-    elements = Elements(*(jnp.asarray(item) for item in elements))
-    values = jnp.asarray(values)
     ref = reference(degree)
     last = len(elements.edges) - 2
     outside, x = x, jnp.clip(x, elements.edges[0], elements.edges[-1])

@@ -39,62 +39,99 @@ def make_grids() -> Grids:
     )
 
 
-class Mesh(NamedTuple):
-    """Edges of the elements, and the diagnostics that show whether they suffice."""
+class Samples(NamedTuple):
+    """An equation at the points from which its mesh is found; everything but the ends is fixed in derivatives."""
 
-    edges: Float[Array, " E"]
-    energy: Float[Array, ""]
-    exponent: Float[Array, ""]
+    low: Any
+    high: Any
+    """Ends of the domain; None for an infinite one."""
+    x: Any
+    potential: Any
+    diffusion: Any
+    still: Any
+    """Whether the noise vanishes at each end; an infinite one counts."""
+    zeros: Any
+    """Zeros of the noise, padded with NaN."""
+
+
+class Survey(NamedTuple):
+    """Where the wanted states are."""
+
+    x: Any
+    exponent: Any
+    """WKB exponent of the states from the first of x."""
+    bounds: Any
+    """First and last edge."""
+    verdict: "Verdict"
+
+
+class Verdict(NamedTuple):
+    """What no number of elements mends, and the whole exponent, which tells how many are needed."""
+
+    exponent: Any
     open_end: Any
     undefined: Any
+    split: Any
 
 
-def build_mesh(
+def sample(
     potential: Callable[[Any], Any],
     diffusion: Callable[[Any], Any],
     low: Any,
     high: Any,
     centers: Float[Array, " c"],
-    *,
+    zeros: Any,
     grids: Grids,
-    num_states: int,
-    num_elements: int,
-) -> Mesh:
-    """Elements for the lowest ``num_states`` of −∂ D ∂ + W on (low, high); None marks an infinite end.
+) -> Samples:
+    """Potential and diffusion of −∂ D ∂ + W on (low, high), near every end and centre and far from it.
 
-    Positions are kept as fractions of a finite domain and shifts from a single finite end, so that they follow the
-    ends when these depend on parameters; otherwise the mesh is held fixed in derivatives. ``centers`` are NaN
-    where there is none.
+    ``centers`` are NaN where there is none, and so are ``zeros``, those of the diffusion.
     """
     x = _probe(low, high, centers, grids)
-    holes = _holes(x, potential, low, high)
-    w, d = _clean(potential(x), 1e100), jnp.maximum(_clean(diffusion(x), 1e-100), 1e-100)
+    still = jnp.stack([_still(diffusion, low, high, sign) for sign in (1, -1)])
+    return Samples(low, high, x, potential(x), diffusion(x), still, zeros)
+
+
+@jax.jit
+def survey(samples: Samples, num_states: Any) -> Survey:
+    """The region that the lowest ``num_states`` reach, and their exponent; one program for all equations."""
+    low, high, x = samples.low, samples.high, samples.x
+    holes = _holes(x, samples.potential, low, high)
+    w, d = _clean(samples.potential, 1e100), jnp.maximum(_clean(samples.diffusion, 1e-100), 1e-100)
     energy = 1.5 * _energy(x, w, d, num_states + 1)  # with a margin above the highest wanted state
     decay = _cumulative(x, jnp.sqrt(jnp.maximum(w - energy, 0) / d), limit=10 * _DECAY)
     allowed = w < energy
     first, last = jnp.argmax(allowed), len(x) - 1 - jnp.argmax(allowed[::-1])
     inside = (decay >= decay[first] - _DECAY) & (decay <= decay[last] + _DECAY) & (w < _HIGHEST * energy)
-    still_low, still_high = (_still(diffusion, low, high, sign) for sign in (1, -1))
-    for end, still in ((low, still_low), (high, still_high)):
+    for end, still in ((low, samples.still[0]), (high, samples.still[1])):
         if end is not None:
             inside &= ~still | (energy * (x - jax.lax.stop_gradient(end)) ** 2 > _NEGLIGIBLE * d)
     begin, end = jnp.argmax(inside), len(x) - 1 - jnp.argmax(inside[::-1])
     undefined = _reaches(holes, decay, first, last)
     strength = jnp.sqrt(jnp.abs(w) / d)
-    reaches_low, reaches_high = begin == 0, end == len(x) - 1
-    left, graded_left = _end(x[begin], low, reaches_low, strength[begin], still_low)
-    right, graded_right = _end(x[end], high, reaches_high, strength[end], still_high)
+    reaches = jnp.stack([begin == 0, end == len(x) - 1])
+    left, graded_left = _end(x[begin], low, reaches[0], strength[begin], samples.still[0])
+    right, graded_right = _end(x[end], high, reaches[1], strength[end], samples.still[1])
     # the even part adds 4 to the whole exponent, as much as one element resolves (``_MAX_EXPONENT`` of ``_spectrum``),
     # so that no element grows without bound where |W| + energy is small
     rate = jnp.sqrt((jnp.abs(w) + energy) / d) + 4 / (right - left)
     rate += _grade(x, low, graded_left) + _grade(x, high, graded_right)
     x = jnp.clip(x, x[begin], x[end])
+    split = jnp.any((samples.zeros > left) & (samples.zeros < right))
+    open_end = jnp.any(reaches & samples.still)
     exponent = _cumulative(x, rate)
-    targets = jnp.linspace(0.0, 1.0, num_elements + 1) * exponent[-1]
-    edges = jnp.interp(targets, exponent, x).at[0].set(left).at[-1].set(right)
-    edges = _attach(jax.lax.stop_gradient(edges), low, high)
-    open_end = (reaches_low & still_low) | (reaches_high & still_high)
-    return Mesh(edges, energy, exponent[-1], open_end, undefined)
+    return Survey(x, exponent, jnp.stack([left, right]), Verdict(exponent[-1], open_end, undefined, split))
+
+
+def place(found: Survey, low: Any, high: Any, num_elements: int) -> Float[Array, " E"]:
+    """Edges of elements that share the exponent evenly.
+
+    Positions are kept as fractions of a finite domain and shifts from a single finite end, so that they follow the
+    ends when these depend on parameters; otherwise the mesh is held fixed in derivatives.
+    """
+    targets = jnp.linspace(0.0, 1.0, num_elements + 1) * found.exponent[-1]
+    edges = jnp.interp(targets, found.exponent, found.x).at[0].set(found.bounds[0]).at[-1].set(found.bounds[1])
+    return _attach(jax.lax.stop_gradient(edges), low, high)
 
 
 def _probe(low: Any, high: Any, centers: Float[Array, " c"], grids: Grids) -> Any:
@@ -125,9 +162,9 @@ def _inside(end: Any, span: Any, sign: int) -> Any:
     return end + sign * jnp.maximum(_SMALLEST * span, _EPSILON * jnp.abs(end))
 
 
-def _holes(x: Any, potential: Callable[[Any], Any], low: Any, high: Any) -> Any:
+def _holes(x: Any, potential: Any, low: Any, high: Any) -> Any:
     """Points strictly inside the domain where the potential is not a number."""
-    holes = jnp.isnan(jax.lax.stop_gradient(potential(x)))
+    holes = jnp.isnan(potential)
     for end in (low, high):
         if end is not None:
             holes &= x != jax.lax.stop_gradient(end)
@@ -155,7 +192,7 @@ def _cumulative(x: Any, rate: Any, limit: float = np.inf) -> Any:
     return jnp.concatenate([jnp.zeros(1), jnp.cumsum(steps)])
 
 
-def _energy(x: Any, w: Any, d: Any, count: int) -> Any:
+def _energy(x: Any, w: Any, d: Any, count: Any) -> Any:
     """The energy below which the phase integral ∫√((E − W)/D) dx / π counts ``count`` states, by bisection of log E."""
 
     def halve(_: Any, bounds: Any) -> Any:

@@ -12,15 +12,14 @@ import numpy as np
 from coulombgas._checks import InputError, check_count, fail
 from coulombgas._precision import in_x64
 
-from ._elements import HIGHEST_POWER, Elements, assemble, eigensystem, interpolate, reference, tails
-from ._mesh import Grids, Mesh, build_mesh, make_grids
+from ._elements import HIGHEST_POWER, Elements, Local, assemble, eigensystem, interpolate, localise, reference, tails
+from ._mesh import Grids, Samples, Survey, Verdict, make_grids, place, sample, survey
 from ._to_jax import to_jax
 from ._zeros import make_zeros
 
 DEGREE = 10
 _MAX_EXPONENT = 4.0  # WKB exponent that one element of degree 10 resolves to ten digits
 LARGEST = 512  # elements: about a gigabyte of matrices
-_CHEAP = 32  # elements that show how many are needed
 _MAX_LOST_MASS = 1e-6  # stationary probability outside the mesh
 _MAX_LOST_DIGITS = 1e-7  # rounding error of the eigenfunction expansion
 
@@ -174,7 +173,10 @@ def check_elements(value: Any) -> int:
 
 
 class Solver:
-    """Compiled functions of the parameter values for one equation: the inputs of its mesh, and its eigensystem."""
+    """Compiled functions of the parameter values for one equation: the inputs of its mesh and of its elements.
+
+    What does not depend on the equation is compiled once for all of them.
+    """
 
     def __init__(self, equation: Any) -> None:
         args = (equation.variable, *equation.parameters)
@@ -185,96 +187,94 @@ class Solver:
         self._zeros = make_zeros(equation.drift, equation.variable, equation.parameters)
         self._still = make_zeros(equation.diffusion, equation.variable, equation.parameters)
         self._grids = make_grids()
-        self._solve = jax.jit(self._solve_mesh, static_argnames=("num", "num_elements"))
+        self._sampled = jax.jit(self._sample)
+        self._localised = jax.jit(self._localise, static_argnames="num_elements")
 
     def resolve(self, values: list[Any], num: int, smallest: int, largest: int) -> Eigensystem:
         """The eigensystem on a power of two times ``smallest`` elements that resolve ``num`` states.
-
-        A first solution with the fewest elements shows how many are needed; for most equations these are enough, and
-        only one program is compiled.
 
         Raises:
             InputError: if the states are not confined, the equation is not real where they reach, or they need more
                 than ``largest`` elements.
         """
-        found, size = self(values, num, smallest), smallest
-        told = found.diagnostics
-        for bad, message in _refusals(told):
+        samples = self._sampled(self._grids, values)
+        told = survey(samples, num)
+        for bad, message in _refusals(told.verdict):
             if bool(bad):
                 raise InputError(message + ".")
-        needed = _needed(told, smallest)
+        needed, size = _needed(told.verdict), smallest
         if not needed <= largest:
             raise InputError(_coarse(largest, needed) + ".")
         while size < needed:
             size *= 2
-        return check_diagnostics(found if size == smallest else self(values, num, size), size)
+        return self._states(samples, told, values, num, size)
 
     def solve(self, values: list[Any], num: int, size: int) -> Eigensystem:
-        """The eigensystem on ``size`` elements; concrete values are looked at on few elements first.
+        """The eigensystem on ``size`` elements.
 
         The work grows with the third power of ``size``: no mesh that is too coarse anyway is solved.
 
         Raises:
             InputError: as ``check_diagnostics``.
         """
-        if size > _CHEAP and not any(isinstance(value, jax.core.Tracer) for value in values):
-            told = self(values, num, _CHEAP).diagnostics
-            if not (needed := _needed(told, _CHEAP)) <= size and not any(bool(bad) for bad, _ in _refusals(told)):
+        samples = self._sampled(self._grids, values)
+        told = survey(samples, num)
+        verdict = told.verdict
+        if not isinstance(verdict.exponent, jax.core.Tracer):
+            needed = _needed(verdict)
+            if not needed <= size and not any(bool(bad) for bad, _ in _refusals(verdict)):
                 raise InputError(_coarse(size, needed) + ".")
-        return check_diagnostics(self(values, num, size), size)
+        return self._states(samples, told, values, num, size)
 
-    def __call__(self, values: list[Any], num: int, num_elements: int) -> Eigensystem:
-        """The eigensystem for these values."""
-        return self._solve(self._grids, values, num=num, num_elements=num_elements)
-
-    def _mesh(self, grids: Grids, values: list[Any], num: int, num_elements: int) -> tuple[Mesh, Any, Any]:
-        """The mesh for ``num`` states at values of the parameters, and the ends of the domain."""
+    def _sample(self, grids: Grids, values: list[Any]) -> Samples:
+        """The equation at the points from which its mesh is found."""
         low, high = (None if end is None else jnp.asarray(end(*values), dtype=jnp.float64) for end in self._ends)
-        mesh = build_mesh(
-            functools.partial(_apply, self._potential, values),
-            functools.partial(_apply, self._diffusion, values),
-            low,
-            high,
-            self._zeros(values, low, high),
-            grids=grids,
-            num_states=num,
-            num_elements=num_elements,
-        )
-        return mesh, low, high
+        fixed = jax.lax.stop_gradient(values)
+        centers, zeros = self._zeros(fixed, low, high), self._still(fixed, low, high)
+        potential, diffusion = (functools.partial(_apply, f, fixed) for f in (self._potential, self._diffusion))
+        return sample(potential, diffusion, low, high, centers, zeros, grids)
 
-    def _solve_mesh(self, grids: Grids, values: list[Any], *, num: int, num_elements: int) -> Eigensystem:
-        """Energies and states on one mesh, with what is needed to judge them."""
-        mesh, low, high = self._mesh(grids, values, num, num_elements)
-        slope = functools.partial(_apply, self._slope, values)
-        margins = (0.0 if low is None else mesh.edges[0] - low, 0.0 if high is None else high - mesh.edges[-1])
-        elements = assemble(mesh.edges, DEGREE, slope, functools.partial(_apply, self._diffusion, values), margins)
-        finite = jnp.all(jnp.isfinite(elements.factor))
-        energies, vectors = eigensystem(jnp.where(finite, elements.factor, 0.0))
-        energies = jnp.where(finite, energies, jnp.nan)
-        log_mass = jax.scipy.special.logsumexp(-elements.action + jnp.log(elements.weights))
-        log_stationary = -elements.action - log_mass
-        still = self._still(values, low, high)
-        diagnostics = _diagnose(mesh, elements, log_stationary, slope, (low, high), still)
-        return Eigensystem(energies[:num], elements, energies, vectors, log_stationary, diagnostics)
+    def _localise(self, told: Survey, ends: tuple[Any, Any], values: list[Any], *, num_elements: int) -> Local:
+        """The equation on its elements."""
+        low, high = ends
+        edges = place(told, low, high, num_elements)
+        margins = (0.0 if low is None else edges[0] - low, 0.0 if high is None else high - edges[-1])
+        slope, diffusion = (functools.partial(_apply, f, values) for f in (self._slope, self._diffusion))
+        return localise(edges, DEGREE, slope, diffusion, margins)
+
+    def _states(self, samples: Samples, told: Survey, values: list[Any], num: int, size: int) -> Eigensystem:
+        """Energies and states on one mesh, if they can be trusted."""
+        local = self._localised(told, (samples.low, samples.high), values, num_elements=size)
+        infinite = np.array([samples.low is None, samples.high is None])
+        found = settle(_solve(local, told.verdict, infinite))
+        return check_diagnostics(eqx.tree_at(lambda system: system.energies, found, found.all_energies[:num]), size)
 
 
 def _apply(function: Callable[..., Any], values: list[Any], x: Any) -> Any:
     return function(x, *values)
 
 
-def _diagnose(
-    mesh: Any, elements: Elements, log_stationary: Any, slope: Any, ends: tuple[Any, Any], zeros: Any
-) -> Diagnostics:
-    """What must be small; ``zeros`` are those of the noise."""
+@jax.jit
+def _solve(local: Local, told: Verdict, infinite: Any) -> Eigensystem:
+    """All energies and states of the elements, with what is needed to judge them; one program for all equations."""
+    elements = assemble(local, DEGREE)
+    finite = jnp.all(jnp.isfinite(elements.factor))
+    energies, vectors = eigensystem(jnp.where(finite, elements.factor, 0.0))
+    energies = jnp.where(finite, energies, jnp.nan)
+    log_mass = jax.scipy.special.logsumexp(-elements.action + jnp.log(elements.weights))
+    log_stationary = -elements.action - log_mass
+    diagnostics = _diagnose(told, elements, log_stationary, local.ends, infinite)
+    return Eigensystem(energies, elements, energies, vectors, log_stationary, diagnostics)
+
+
+def _diagnose(told: Verdict, elements: Elements, log_stationary: Any, slopes: Any, infinite: Any) -> Diagnostics:
+    """What must be small; ``slopes`` are those of the action at the outer edges, ``infinite`` tells infinite ends."""
     span = elements.nodes[-1] - elements.nodes[0]
-    lost: Any = 0.0
-    for place, end, sign in ((0, ends[0], 1), (-1, ends[1], -1)):
-        margin = span if end is None else jnp.abs(end - elements.edges[place])
-        tilt = jnp.where(margin > 0, margin * sign * slope(elements.edges[place][None])[0], 0.0)
-        unbounded = tilt >= (0 if end is None else HIGHEST_POWER)
-        lost += jnp.where(unbounded, jnp.exp(log_stationary[place]) * margin, 0.0)
-    split = jnp.any((zeros > elements.edges[0]) & (zeros < elements.edges[-1]))
-    return Diagnostics(mesh.exponent / (len(elements.edges) - 1), lost, mesh.open_end, mesh.undefined, split)
+    margins = jnp.where(infinite, span, elements.margins)
+    tilts = jnp.where(margins > 0, margins * np.array([1.0, -1.0]) * slopes, 0.0)
+    unbounded = tilts >= jnp.where(infinite, 0.0, HIGHEST_POWER)
+    lost = jnp.sum(jnp.where(unbounded, jnp.exp(log_stationary[np.array([0, -1])]) * margins, 0.0))
+    return Diagnostics(told.exponent / (len(elements.edges) - 1), lost, told.open_end, told.undefined, told.split)
 
 
 _OPEN = (
@@ -289,9 +289,9 @@ _LEAKY = (
 )
 
 
-def _needed(told: Diagnostics, num_elements: int) -> float:
-    """How many elements resolve the states, from the diagnostics on any number of them."""
-    return float(np.floor(float(told.exponent_per_element) * num_elements / _MAX_EXPONENT) + 1)
+def _needed(told: Verdict) -> float:
+    """How many elements resolve the states."""
+    return float(np.floor(np.asarray(told.exponent) / _MAX_EXPONENT) + 1)
 
 
 def _coarse(num_elements: int, needed: float = 0.0) -> str:
@@ -303,7 +303,7 @@ def _coarse(num_elements: int, needed: float = 0.0) -> str:
     return f"the mesh is too coarse: the states take more than {LARGEST} elements; ask for fewer, or see `small_noise`"
 
 
-def _refusals(told: Diagnostics) -> tuple[tuple[Any, str], ...]:
+def _refusals(told: Verdict | Diagnostics) -> tuple[tuple[Any, str], ...]:
     """What no number of elements mends."""
     return (told.undefined, _UNDEFINED), (told.split, _SPLIT), (told.open_end, _OPEN)
 
@@ -316,14 +316,13 @@ def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
     """
     told = found.diagnostics
     traced = isinstance(found.energies, jax.core.Tracer)
+    finite = (jnp if traced else np).isfinite(found.all_energies).all()
+    needed = 0.0 if traced else np.floor(told.exponent_per_element * num_elements / _MAX_EXPONENT) + 1
     tests = (
         *_refusals(told),
-        (~jnp.all(jnp.isfinite(found.energies)), "the drift or the noise is not finite inside the domain"),
+        (~finite, "the drift or the noise is not finite inside the domain"),
         (~(told.lost_mass < _MAX_LOST_MASS), _LEAKY),
-        (
-            ~(told.exponent_per_element < _MAX_EXPONENT),
-            _coarse(num_elements, 0.0 if traced else _needed(told, num_elements)),
-        ),
+        (~(told.exponent_per_element < _MAX_EXPONENT), _coarse(num_elements, needed)),
     )
     if traced:
         energies = found.energies
@@ -333,7 +332,7 @@ def check_diagnostics(found: Eigensystem, num_elements: int) -> Eigensystem:
     for bad, message in tests:
         if bool(bad):
             raise InputError(message + ".")
-    return settle(found)
+    return found
 
 
 def _check_evolution(system: Eigensystem, start: Any, root: Any, time: Any) -> None:

@@ -18,7 +18,9 @@ _NUM_BISECTIONS = 60  # more than the 53 bits of a float64
 
 
 def make_zeros(drift: Any, variable: Any, parameters: tuple[Any, ...]) -> Callable[..., Any]:
-    """A JAX function (parameter values, low, high) → zeros of the drift, padded with NaN.
+    """A JAX function (parameter values, low, high) → zeros of the drift, padded with NaN to a multiple of four.
+
+    At least one NaN follows; with few different lengths, equations share compiled programs.
 
     Polynomial factors are solved by Aberth's iteration, up to degree 30; for the others the first sign changes are
     found on a graded grid.
@@ -36,7 +38,8 @@ def make_zeros(drift: Any, variable: Any, parameters: tuple[Any, ...]) -> Callab
 
     def zeros(values: list[Any], low: Any, high: Any) -> Any:
         found = [solver(values, low, high) for solver in solvers]
-        return jax.lax.stop_gradient(jnp.concatenate([*found, jnp.full(1, jnp.nan)]))
+        padding = 4 - sum(map(len, found)) % 4
+        return jax.lax.stop_gradient(jnp.concatenate([*found, jnp.full(padding, jnp.nan)]))
 
     return zeros
 
@@ -57,6 +60,8 @@ def real_roots(coefficients: Any) -> Any:
     """
     degree = len(coefficients) - 1
     monic = coefficients / coefficients[0]
+    if degree == 1:
+        return -monic[1:]
     order = jnp.arange(1, degree + 1)
     size = 2 * jnp.max(jnp.abs(monic[1:]) ** (1 / order))  # Fujiwara's bound of the roots
     size = jnp.where(size > 0, size, 1.0)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAINS = chains()
 
 
+@cache
+def results(name):
+    """The chain, run once for all tests of a process."""
+    return run_chain(name)
+
+
 @pytest.mark.parametrize("name", CHAINS)
 def test_chain_is_proved(name):
-    failures = {result.step.name: result.failure for result in run_chain(name) if result.failure}
+    failures = {result.step.name: result.failure for result in results(name) if result.failure}
     assert not failures
 
 
@@ -73,7 +80,7 @@ def test_index_lists_every_equation():
 def tex():
     names = ("discretisation", "matrix_ou")
     picked = {name: CHAINS[name] for name in names}
-    return document(picked, {name: run_chain(name) for name in names})
+    return document(picked, {name: results(name) for name in names})
 
 
 def test_document_is_complete(tex):
@@ -95,7 +102,7 @@ def test_document_would_compile(tex):
 
 def test_words_of_every_chain_have_balanced_mathematics():
     for name in ("discretisation", "gaussian_rbm", "rectangular_dyson"):
-        for result in run_chain(name):
+        for result in results(name):
             for line in result.board.lines:
                 assert line.words.count("$") % 2 == 0, line.words
 

@@ -100,10 +100,10 @@ def test_finite_copies_agree(method, reduced):
     The control has another scale.
     """
     values = {"samples_per_dimension": 0.9, "noise_variance": 0.2, "time_step": 0.08, "steps": 20, "method": method,
-              "paths": 2000 if reduced else 20000, "teacher_values": (0.0, 1.5),
+              "paths": 1000 if reduced else 20000, "teacher_values": (0.0, 1.5),
               "teacher_probabilities": (0.6, 0.4)}  # fmt: skip
     system = DiagonalNetwork(scale=0.5, **values)
-    copies = simulate(system, dimension=150 if reduced else 600, replicas=24 if reduced else 60, seed=1)
+    copies = simulate(system, dimension=100 if reduced else 600, replicas=24 if reduced else 60, seed=1)
     result = compare(solve(system), copies)
     for name in ("test_excess", "train_loss", "overlap", "norm1"):
         assert np.abs(result.z(name)[4::4]).max() < 4, name

@@ -40,7 +40,7 @@ def test_walls_and_parameters():
     np.testing.assert_allclose(found, exact, rtol=2e-4, atol=1e-9)
 
 
-def test_two_temperatures_drive_a_current_that_the_linear_law_tells():
+def test_two_temperatures_drive_a_current_that_the_linear_law_tells(reduced):
     """Coupled oscillators with unequal noise: covariance and circulation in closed form, on the mesh and in paths."""
     fp = FokkerPlanck(["-2*x + y", "-2*y + x"], [1, "g"], ["x", "y"])
     (point,) = fp.rest_points
@@ -56,11 +56,12 @@ def test_two_temperatures_drive_a_current_that_the_linear_law_tells():
     moments = [system.moment(f) for f in (lambda x, y: x**2 + 0 * y, lambda x, y: x * y, lambda x, y: y**2 + 0 * x)]
     np.testing.assert_allclose(moments, exact[[0, 0, 1], [0, 1, 1]], rtol=0.015)
     np.testing.assert_allclose(system.energies, [0, 1, 2], atol=0.01)
-    paths = fp.sample_paths(g=2, key=jax.random.key(0), start=np.zeros((20_000, 2)), time=5.0, num_steps=500)
-    assert paths.shape == (20_000, 2)
+    num = 5000 if reduced else 20_000
+    paths = fp.sample_paths(g=2, key=jax.random.key(0), start=np.zeros((num, 2)), time=5.0, num_steps=500)
+    assert paths.shape == (num, 2)
     sampled = np.cov(np.asarray(paths).T)
     for i, j in ((0, 0), (0, 1), (1, 1)):  # three standard errors, and the first order of the step
-        error = np.sqrt((exact[i, i] * exact[j, j] + exact[i, j] ** 2) / 20_000)
+        error = np.sqrt((exact[i, i] * exact[j, j] + exact[i, j] ** 2) / num)
         assert abs(sampled[i, j] - exact[i, j]) < 3 * error + 0.01 * abs(exact[i, j])
     x, y = system.x[:, None], system.y[None, :]
     place = np.stack(np.broadcast_arrays(x, y))
