@@ -28,7 +28,7 @@ def best_of(function: Callable[[], Any], repeat: int = 5) -> float:
 
 
 def best_of_both(ours: Callable[[], Any], other: Callable[[], Any], repeat: int = 40) -> tuple[float, float]:
-    """Shortest wall times of two functions called in turn, so that what else the machine does meets both, in seconds."""
+    """Shortest wall times in seconds of two functions called in turn: what else the machine does meets both."""
     import jax
 
     times = []

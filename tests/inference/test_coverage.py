@@ -44,7 +44,7 @@ def random_spectra(rng: np.random.Generator, kind: str, seeds: list[int]) -> lis
 
 @pytest.mark.slow
 def test_intervals_hold_the_temperature_of_random_machines(reduced, few_matrices):
-    """95% intervals hold T in at least 88% of the sets; scores (T̂ − T)/sd have a mean within 0.4 and an sd of 0.7 to 1.3.
+    """95% intervals hold T in at least 88% of the sets; scores (T̂ − T)/sd: mean within 0.4, sd from 0.7 to 1.3.
 
     Reduced, nine machines with seven sets each. With 63 sets of exact intervals the first fails in 1.4%, the second in
     0.2%, the third in 0.1%. Intervals too wide show in the sd, and with 252 sets in more than 99% that hold: all of 63

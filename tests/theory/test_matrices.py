@@ -295,8 +295,11 @@ def test_a_rotation_moves_no_level_though_it_turns_the_basis(shape):
 
 @pytest.mark.parametrize("independent", [1, 2, 5, 30])
 def test_a_symmetry_is_recognised_though_the_noise_of_its_elements_is_correlated(independent):
-    """66 elements that are mixtures of a few. The rate of 1e-4 becomes about 1e-3 because the number of independent ones
-    is estimated: more than 7 of 2000 have a probability of 1e-3. Control: ten standard errors are found in 95 of 100."""
+    """66 elements that are mixtures of a few.
+
+    The rate of 1e-4 becomes about 1e-3 because the number of independent ones is estimated: more than 7 of 2000 have a
+    probability of 1e-3. Control: ten standard errors are found in 95 of 100.
+    """
     rng = np.random.default_rng(independent)
 
     def refused(shift: float, draws: int) -> int:
