@@ -1,5 +1,6 @@
 """The whitelist parser: what it reads, and one clear, quick error for everything else."""
 
+import gc
 import time
 
 import pytest
@@ -63,12 +64,20 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def without_collections():
+    """In a process with millions of objects a collection of garbage takes longer than the parser."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:24]))
-def test_refuses_at_once_with_one_line(text):
-    start = time.process_time()
+def test_refuses_at_once_with_one_line(text, without_collections):
+    start = time.thread_time()
     with pytest.raises(InputError) as caught:
         parse(text)
-    assert time.process_time() - start < 1.0
+    assert time.thread_time() - start < 1.0
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 400
