@@ -34,12 +34,10 @@ test test-full docs: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # an entry that another process is just writing is compiled once more
 test test-full docs: export PYTHONWARNINGS ?= ignore:Error reading persistent compilation cache entry
 
-# Most of the time of the quick form is compilation: it is done without optimisation. `test-full`, the pages and the
-# wheels use the compiler as users do.
-test: export XLA_FLAGS ?= --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
-
+# The quick form compiles without optimisation. `test-full`, the pages and the wheels use the compiler as users do.
 test: $(STAMP)  ## the test suite, statistical checks in their reduced form
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
+	XLA_FLAGS="$${XLA_FLAGS-$$($(BIN)/python tests/compiler.py)}" OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests
 
 test-full: $(STAMP)  ## the statistical checks at full size (hours; PARTS="theory dmft" for some)
 	WORKERS=$(WORKERS) $(BIN)/python tests/full.py $(PARTS)

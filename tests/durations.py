@@ -55,6 +55,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def measured(paths: list[str], workers: str) -> tuple[dict[str, Any], int]:
     """Run the tests: what they took, and the status of pytest."""
+    compiler = [sys.executable, ROOT / "tests" / "compiler.py"]
+    flags = subprocess.run(compiler, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "durations"
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "worksteal", "-p", "tests.durations"]
@@ -62,7 +64,7 @@ def measured(paths: list[str], workers: str) -> tuple[dict[str, Any], int]:
             "JAX_COMPILATION_CACHE_DIR": f"{folder}/programs",
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+            "XLA_FLAGS": flags,
             **os.environ,
             "OPENBLAS_NUM_THREADS": "1",
             "COULOMBGAS_DURATIONS": str(log),
