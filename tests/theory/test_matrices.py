@@ -287,9 +287,10 @@ def test_a_rotation_moves_no_level_though_it_turns_the_basis(shape):
     inside = within_groups(find_groups(observable.levels, 0.0, 0.001), 2)
     assert inside.tolist() == [True, False, False, True]
     assert within_groups(find_groups(np.array([1.0, 1.0, 2.0]), 0.0, 0.001), 3).tolist() == [1, 1, 0, 1, 1, 0, 0, 0, 1]
-    for turned in (point @ [[0, 1], [-1, 0]] if shape == (3, 2) else [[0, 1], [-1, 0]] @ point,):
-        moved = observable.jacobian @ turned.ravel()
-        assert np.abs(moved[inside]).max() < 1e-12 < 0.1 < np.abs(moved[~inside]).max()
+    generator = np.array([[0, 1], [-1, 0]])
+    turned = point @ generator if shape == (3, 2) else generator @ point
+    moved = observable.jacobian @ turned.ravel()
+    assert np.abs(moved[inside]).max() < 1e-12 < 0.1 < np.abs(moved[~inside]).max()
     assert np.abs(observable.jacobian[inside] @ point.ravel()).min() > 0.1
 
 
