@@ -47,8 +47,7 @@ def parse(text: Any, symbols: Mapping[str, Any] | None = None) -> Any:
     tree = _syntax_tree(text)
     expression = _Reader(text, symbols or {}).read(tree, 0)
     _check_value(expression, text)
-    if _degree(expression) > _MAX_DEGREE:
-        raise InputError(f"expression {_short(text)} has a degree above {_MAX_DEGREE}: simplify it.")
+    _check_degree(expression, text)
     return expression
 
 
@@ -145,6 +144,8 @@ class _Reader:
         else:
             extra = ": write ** for powers" if isinstance(operator, ast.BitXor) else ""
             self._refuse(f"contains {_describe(operator)}, which is not allowed{extra}")
+        if isinstance(operator, ast.Mult | ast.Div):
+            _check_degree(result, self._text)
         _check_value(result, self._text)
         return result
 
@@ -231,6 +232,12 @@ def _check_number(value: Any, text: str) -> None:
         raise InputError(f"expression {_short(text)} contains {_short(str(value))}, which is not a real number.")
     if not abs(number) < sp.Float(10) ** int(_MAX_LOG10):
         raise InputError(f"expression {_short(text)} contains a number beyond 1e300.")
+
+
+def _check_degree(value: Any, text: str) -> None:
+    """Check after each product too: a long one is refused at its factor beyond the limit, not when it has grown."""
+    if _degree(value) > _MAX_DEGREE:
+        raise InputError(f"expression {_short(text)} has a degree above {_MAX_DEGREE}: simplify it.")
 
 
 def _degree(node: Any) -> Any:

