@@ -13,6 +13,15 @@ _SHARE = 1 / 6  # of the machine's memory for each of two workers, with room for
 _MANY_MAPS = 30_000  # of the 65 530 memory maps that Linux gives a process by default; each program has several
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``@pytest.mark.full("who watches")`` on what runs at full size only, with what watches in its place."""
+    if os.environ.get("COULOMBGAS_FULL") != "1":
+        for item in items:
+            if (mark := item.get_closest_marker("full")) is not None:
+                (watched,) = mark.args
+                item.add_marker(pytest.mark.skip(reason=f"with COULOMBGAS_FULL=1; in the quick form: {watched}"))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled_programs() -> Iterator[None]:
     """Compiled programs are kept for ever; after a module that leaves the process large they are dropped."""
