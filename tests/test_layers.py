@@ -28,6 +28,7 @@ LAYERS = (
         "_precision",
         "_version",
         "_interval",
+        "_tails",
         "_arviz",
         "_results",
         "_json",
@@ -248,6 +249,24 @@ def test_import_is_light():
     imported, used = _modules_after("import coulombgas", "coulombgas.read_spectra")
     assert not imported & HEAVY
     assert "xarray" in used
+
+
+def _loads_scipy_stats(tree: ast.Module) -> bool:
+    """Whether a module imports ``scipy.stats`` when it is loaded, or ``scipy.signal``, which does."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{name.name}" for name in node.names}
+    return any(name.startswith(("scipy.stats", "scipy.signal")) for name in names)
+
+
+def test_no_module_loads_scipy_stats():
+    """It takes as long as the rest of a small command together; ``_tails`` has what is used most."""
+    assert [path for path in ROOT.rglob("*.py") if _loads_scipy_stats(ast.parse(path.read_text("utf-8")))] == []
+    assert _loads_scipy_stats(ast.parse("from scipy import special, stats"))
+    assert not _loads_scipy_stats(ast.parse("def f():\n    from scipy.stats import binom"))
 
 
 def test_the_command_line_is_light():

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
+
+from coulombgas._tails import f_sf, t_sf
 
 FALSE_ALARM = 1e-4
 _COPIED = 0.01  # fraction of the replicas
@@ -127,7 +129,7 @@ def _fluctuating(series: Sequence[np.ndarray]) -> np.ndarray:
 def _order_p_value(series: np.ndarray) -> float:
     """Smallest p-value of all tests for order in the columns, times their number."""
     num = len(series)
-    scores = stats.norm.ppf((stats.rankdata(series, axis=0) - 0.5) / num)
+    scores = special.ndtri((_ranks(series) - 0.5) / num)
     scores -= scores.mean(axis=0)
     total = (scores**2).sum(axis=0)
     found = []
@@ -138,13 +140,19 @@ def _order_p_value(series: np.ndarray) -> float:
         correlation = (scores[lag:] * scores[:-lag]).sum(axis=0) / total + share / (num - 1)
         freedom = (num + 2) / share - 1
         bounded = np.clip(correlation, -1 + 1e-12, 1 - 1e-12)
-        found.append(stats.t.sf(bounded * np.sqrt(freedom / (1 - bounded**2)), freedom))
+        found.append(t_sf(bounded * np.sqrt(freedom / (1 - bounded**2)), freedom))
     for blocks in {4, max(4, int(np.sqrt(num)))} if num >= 4 * _LAGS else set():
         parts = np.array_split(scores, blocks)
         between = sum(len(part) * part.mean(axis=0) ** 2 for part in parts)
         ratio = between / (blocks - 1) / ((total - between) / (num - blocks))
-        found.append(stats.f.sf(ratio, blocks - 1, num - blocks))
+        found.append(f_sf(ratio, blocks - 1, num - blocks))
     return float(min(1.0, np.min(found) * np.size(found)))
+
+
+def _ranks(series: np.ndarray) -> np.ndarray:
+    """Ranks from 1 in each column; equal numbers share the mean of theirs."""
+    found = [np.searchsorted(np.sort(one), one, side) for one in series.T for side in ("left", "right")]
+    return (np.array(found[::2]) + np.array(found[1::2]) + 1).T / 2
 
 
 def _longest(series: np.ndarray) -> float:
@@ -240,7 +248,7 @@ def _paired(change: np.ndarray) -> np.ndarray:
     mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(num)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(mean == 0, 0.0, np.abs(mean) / error)
-    return 2 * stats.t.sf(ratio, num - 1)
+    return 2 * t_sf(ratio, num - 1)
 
 
 def _moving(verb: str, center: np.ndarray, modes: Sequence[int]) -> list[str]:

@@ -1,9 +1,9 @@
 """Checks of the data of one level group: no fluctuation, ties, replicas that are improbable under its law."""
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._checks import InputError
+from coulombgas._tails import chi2_isf, f_sf
 
 from ._level_groups import GroupData
 
@@ -27,8 +27,8 @@ def oddities(group: GroupData) -> list[str]:
     where = f"levels near x = {group.center:.4g}"
     if group.size > 1 and (ties := int((np.diff(group.levels, axis=1) == 0).sum())):
         found.append(f"{where}: {ties} spacing{'s' * (ties > 1)} exactly zero (rounded or copied data?)")
-    robust = np.median(energies) / stats.chi2.median(size)
-    limit = stats.chi2.isf(_OUTLIER_RATE / len(energies), size)
+    robust = np.median(energies) / chi2_isf(0.5, size)
+    limit = chi2_isf(_OUTLIER_RATE / len(energies), size)
     if robust > 0 and len(energies) >= FEW_REPLICAS and (count := int((energies > limit * robust).sum())):
         found.append(f"{where}: {count} outlier{'s' * (count > 1)} beyond the law (false-alarm rate {_OUTLIER_RATE:g})")
     if len(energies) < FEW_REPLICAS and _one_stands_out(group):
@@ -53,4 +53,4 @@ def _one_stands_out(group: GroupData) -> bool:
         others = group.energy - energies
     largest = int(np.argmax(energies))
     ratio = (energies[largest] / size) / max(others[largest] / rest, np.finfo(float).tiny)
-    return bool(num * stats.f.sf(ratio, size, rest) < _OUTLIER_RATE)
+    return bool(num * f_sf(ratio, size, rest) < _OUTLIER_RATE)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._interval import PROBABILITY, Interval
+from coulombgas._tails import t_ppf
 
 from ._moves_of_levels import MatrixMoves
 from ._relaxation import level_series, relaxation
@@ -102,5 +102,5 @@ def num_blocks(moves: MatrixMoves) -> int:
 
 def log_interval(mean: float, error: float, freedom: float) -> Interval:
     """95% interval of a positive mean whose logarithm has a standard error with so many degrees of freedom."""
-    reach = float(stats.t.ppf(0.5 + PROBABILITY / 2, freedom)) * error
+    reach = float(t_ppf(0.5 + PROBABILITY / 2, freedom)) * error
     return Interval(mean, mean * float(np.exp(-reach)), mean * float(np.exp(reach)), mean * error)

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._interval import PROBABILITY
+from coulombgas._tails import chi2_isf, f_sf, t_ppf
 
 from ._groups import FALSE_ALARM, Group, GroupNoise, group_noise, num_blocks
 from ._moves_of_levels import MatrixMoves
@@ -97,7 +97,7 @@ def _between_classes(moves: MatrixMoves, parts: Sequence[GroupNoise]) -> float:
     variance = own[first] + own[second] + 2 * _ALLOWED**2
     # Welch and Satterthwaite: what is allowed for is no estimate
     freedom = variance**2 * (num_blocks(moves) - 1) / (own[first] ** 2 + own[second] ** 2)
-    reach = stats.t.ppf(PROBABILITY, freedom) * np.sqrt(variance)
+    reach = t_ppf(PROBABILITY, freedom) * np.sqrt(variance)
     return float((np.abs(logs[first] - logs[second]) + reach).max())
 
 
@@ -106,7 +106,7 @@ def _between_halves(moves: MatrixMoves, logs: np.ndarray, shifts: np.ndarray) ->
     if len(logs) < 2:
         return float("inf")
     least = 3 / max(moves.num, 1)  # variance of the log of ⟨Δ²⟩ − ⟨ΔΔ'⟩ of that many Gaussian moves
-    share = float(stats.chi2.ppf(1 - PROBABILITY, len(logs) - 1)) / (len(logs) - 1)
+    share = float(chi2_isf(PROBABILITY, len(logs) - 1)) / (len(logs) - 1)
     scatter = max(float(logs.var(ddof=1)) / share - least, 0.0) ** 0.5
     return 2 * (scatter + float(np.abs(shifts).max()))
 
@@ -125,4 +125,4 @@ def _welch(means: np.ndarray, errors: np.ndarray, freedom: int) -> float:
     between = float((weight * (means - weight @ means / total) ** 2).sum() / (num - 1))
     spread = float(((1 - weight / total) ** 2).sum() / freedom)
     statistic = between / (1 + 2 * (num - 2) / (num**2 - 1) * spread)
-    return float(stats.f.sf(statistic, num - 1, (num**2 - 1) / (3 * spread)))
+    return float(f_sf(statistic, num - 1, (num**2 - 1) / (3 * spread)))

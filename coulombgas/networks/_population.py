@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.signal import lfilter
 from scipy.special import ndtri
 
 _NODES = 97  # of H: the law is then within 1e-3 of that of 400
@@ -149,6 +148,8 @@ def _draw_scales(rng: np.random.Generator, shape: float, sides: tuple[int, int])
 
 
 def _draw_neighbours(rng: np.random.Generator, shape: float, sides: tuple[int, int]) -> np.ndarray:
+    from scipy.signal import lfilter  # loads longer than the rest of this package
+
     entries = rng.standard_normal(sides)
     entries[1:] *= np.sqrt(1 - shape**2)
     return np.asarray(lfilter([1.0], [1.0, -shape], entries, axis=0))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import stats
 
 from coulombgas.inference import Calibration, PredictiveCheck
 from coulombgas.motion import MotionFit
@@ -22,11 +21,13 @@ def ranks(calibration: Calibration) -> Figure:
     Args:
         calibration: a result of :func:`coulombgas.calibrate`.
     """
+    from scipy.stats import binom  # loads longer than the rest of this module
+
     figure, axes = new_figure(max(1, len(calibration.ranks)))
     for axis, (name, values) in zip(axes[0], calibration.ranks.items(), strict=True):
         flat = np.ravel(values)
         bins = int(np.clip(len(flat) // 5, 2, _BINS))
-        low, high = stats.binom.ppf([0.005, 0.995], len(flat), 1 / bins)
+        low, high = binom.ppf([0.005, 0.995], len(flat), 1 / bins)
         axis.axhspan(low, high, color=BAND, alpha=0.6, label="99% of bins")
         limits = (0, calibration.num_ranks[name])
         axis.hist(flat, bins=bins, range=limits, color=DATA, edgecolor="white", linewidth=0.4)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import erfc
-from scipy.stats import chi2
 
+from coulombgas._tails import chi2_sf
 from coulombgas.laws import mp_cdf, mp_edges, mp_quantile
 
 from ._gram import LARGE, blocks
@@ -187,7 +187,7 @@ def _unequal(part: np.ndarray) -> float:
     excess = float((score_square**2).mean()) / spread**2 - 3
     widening = max(1 + excess / (2 * each), 0.5)
     freedom = (num - 1) / widening
-    return float(chi2.sf(between / widening, freedom))
+    return float(chi2_sf(between / widening, freedom))
 
 
 def _large(tall: np.ndarray, cut: float) -> tuple[float, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import f as f_law
 
 from coulombgas._precision import x64
+from coulombgas._tails import f_sf
 
 from ._moments import Slope
 from ._update import FlatUpdate
@@ -60,7 +60,7 @@ def _respected(along: np.ndarray) -> bool:
     square = free**2 / ((free - 1) * (free + 2)) * (float((products**2).sum()) - total**2 / free)
     independent = min(max(total**2 / square, 1.0), mean.size) if square > 0.0 else mean.size
     ratio = blocks * float((mean**2).sum()) / total
-    return bool(f_law.sf(ratio, independent, free * independent) > _FALSE_ALARM)
+    return bool(f_sf(ratio, independent, free * independent) > _FALSE_ALARM)
 
 
 def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:

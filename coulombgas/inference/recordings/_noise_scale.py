@@ -8,9 +8,9 @@ their size, not by how far the loss can still descend along them, and it grows d
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._interval import PROBABILITY, Interval
+from coulombgas._tails import t_ppf
 from coulombgas.spectra import RecordedTraining
 
 _FEWEST, _MOST_BLOCKS = 8, 20  # blocks of records: enough for an error, long enough to be nearly independent
@@ -61,7 +61,7 @@ def _fieller(above: np.ndarray, below: np.ndarray) -> Interval | None:
         [a.mean(), b.mean()] for a, b in zip(np.array_split(above, num), np.array_split(below, num), strict=True)
     ])  # fmt: skip
     (a, b), covariance = blocks.mean(axis=0), np.cov(blocks.T) / num
-    reach = float(stats.t.ppf(0.5 + PROBABILITY / 2, num - 1)) ** 2
+    reach = float(t_ppf(0.5 + PROBABILITY / 2, num - 1)) ** 2
     if b <= 0:
         return None
     # (a − r b)² ≤ t² Var(a − r b), a quadratic in r

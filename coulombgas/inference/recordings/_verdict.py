@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from coulombgas._interval import Interval
+from coulombgas._tails import chi2_sf
 from coulombgas.inference._parts import ScalingFit
 
 from ._runs import RecordedRun, adaptive
@@ -82,7 +82,7 @@ def _distance(fit: ScalingFit) -> float:
     names = [name for name in ("alpha_exponent", "batch_exponent") if name in fit.draws]
     draws = np.stack([np.ravel(fit.draws[name]) for name in names])
     away = 1.0 - draws.mean(axis=1)
-    return float(stats.chi2.sf(away @ np.linalg.solve(np.atleast_2d(np.cov(draws)), away), len(names)))
+    return float(chi2_sf(away @ np.linalg.solve(np.atleast_2d(np.cov(draws)), away), len(names)))
 
 
 def _text(interval: Interval) -> str:

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+
+from coulombgas._tails import f_sf
 
 from ._variances import LogVariances, common_weights
 
@@ -68,4 +69,4 @@ def _p_values(variances: LogVariances, weights: np.ndarray, reference: np.ndarra
     chi2 = (precision * (deviation - center) ** 2).sum(axis=0)
     freedom = max(len(reference) - 1, 1)
     # the law of a log variance has longer tails than a Gaussian, and its variance is measured: F instead of chi²
-    return stats.f.sf(chi2 / freedom, freedom, max(variances.num_replicas / 2 - len(reference), 1.0))
+    return f_sf(chi2 / freedom, freedom, max(variances.num_replicas / 2 - len(reference), 1.0))

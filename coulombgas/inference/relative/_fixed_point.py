@@ -14,7 +14,8 @@ what the others predict.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+
+from coulombgas._tails import t_ppf
 
 FALSE_ALARM = 1e-4
 _PRIORS = ((1.0, 10.0), (2.0, 2.0))  # power of T, standard deviation in widths
@@ -59,7 +60,7 @@ def _excess(levels: Sequence[np.ndarray], log_temperature: np.ndarray) -> Callab
     # the unit of a level: its width at T = 1, from all settings together
     unit = np.sqrt((variance / temperature[:, None] * num[:, None]).sum(axis=0) / num.sum())
     spread = (_offsets(mean, np.sqrt(variance)) / np.sqrt(temperature)[:, None]).max(axis=0) / unit
-    threshold = stats.t.isf(FALSE_ALARM / (2 * mean.size), num - 1)[:, None]
+    threshold = -t_ppf(FALSE_ALARM / (2 * mean.size), num - 1)[:, None]
 
     def excess(kept: np.ndarray) -> np.ndarray:
         error2 = (variance / num[:, None])[kept] / unit**2

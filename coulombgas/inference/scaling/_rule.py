@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy import stats
 
 from coulombgas._arviz import effective_sample_size, r_hat
 from coulombgas._interval import summarise
@@ -139,7 +138,8 @@ def scaling_log_likelihood(settings: Sequence[SettingFit], *, free: bool, seed: 
     a, b = (sites[name] if known(name, identified) else 1.0 for name in _EXPONENTS)
     rule = sites["log_prefactor"] + a * np.log(alpha) - b * np.log(batch)
     mean, error = log_temperatures(settings)
-    return stats.norm.logpdf(mean, rule, np.sqrt(sites["scatter"] ** 2 + error**2))
+    variance = sites["scatter"] ** 2 + error**2
+    return -0.5 * ((mean - rule) ** 2 / variance + np.log(2 * np.pi * variance))
 
 
 def columns(settings: Sequence[SettingFit]) -> tuple[np.ndarray, np.ndarray]:
