@@ -1,0 +1,49 @@
+"""What runs at full size only names tests that exist: a renamed watcher would leave nobody to notice a mistake."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def watched(tree: ast.AST) -> Iterator[str]:
+    """The words of every ``pytest.mark.full(…)``, constants and the fixed parts of f-strings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.full"):
+            texts = [
+                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
+            yield " ".join(texts)
+
+
+def unknown(text: str, tests: set[str], files: set[str]) -> list[str]:
+    """Names in ``text`` that are no test and no file of tests; ``test_long_name...`` stands for any with that start."""
+    lost = []
+    for name, cut in re.findall(r"(test_\w+)(?:\.py)?(\.\.\.)?", text):
+        known = tests | files
+        if name not in known and not (cut and any(one.startswith(name) for one in known)):
+            lost.append(name)
+    return lost
+
+
+def test_every_watcher_exists():
+    """With a control, and each mark names at least one test or says of which parameter it is the case."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.rglob("*.py"))}
+    tests = {
+        node.name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+    files = {path.stem for path in trees}
+    lost = {
+        f"{path.relative_to(HERE)}: {name}"
+        for path, tree in trees.items()
+        for text in watched(tree)
+        for name in unknown(text, tests, files)
+    }
+    assert not lost
+    assert unknown("test_no_such_thing[3] in test_watchers.py", tests, files) == ["test_no_such_thing"]
+    assert unknown("test_every_watch... in test_watchers.py", tests, files) == []
