@@ -281,9 +281,7 @@ def test_large_entries_and_noise_are_counted_together(monkeypatch):
     assert explained == 3  # control: the highest is none of theirs
 
 
-@pytest.mark.full(
-    "test_false_spikes_come_at_the_stated_rate in test_spikes.py, test_outliers_of_a_matrix_twenty_times_as_long_as_wide"
-)
+@pytest.mark.full("test_false_spikes_come_at_the_stated_rate in test_spikes.py, test_outliers_scatter_by_both_sides")
 def test_noise_twenty_times_as_long_as_wide_has_no_spikes():
     """60 matrices at level 5%: more than 10 false alarms with probability 3e-4."""
     rng, num, most = np.random.default_rng(3), 60, 10
