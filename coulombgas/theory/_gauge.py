@@ -76,7 +76,7 @@ def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:
     if update.model.level_kind == "eigenvalues":
         return
     for moved in (_turned(matrix), _turned(matrix.T).transpose(0, 2, 1)):
-        changes = moved.reshape(len(moved), -1).T
+        changes = moved.reshape(len(moved), matrix.size).T
         inside = left[:, :rank].T @ changes
         if len(moved) and np.linalg.norm(changes - left[:, :rank] @ inside) <= 1e-6 * np.linalg.norm(changes):
             orbit = right[:rank].T @ (inside / values[:rank, None])

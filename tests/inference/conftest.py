@@ -6,20 +6,7 @@ import xarray as xr
 
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import level_groups, make_spectra
-
-NOISE = 0.1
-
-
-def goe(rng, num: int, size: int) -> np.ndarray:
-    """GOE with variance 1 on the diagonal and 1/2 off it, so that a degenerate group has width 1."""
-    draws = rng.standard_normal((num, size, size))
-    return (draws + np.swapaxes(draws, 1, 2)) / 2
-
-
-def teacher_student_width(learning_rate: float, batch_size: int, size: int = 2) -> float:
-    """s of the teacher-student model, physics of arXiv:2407.16427 with the finite learning-rate factor."""
-    rest = 2 - learning_rate * (1 + (size + 1) / batch_size)
-    return float(np.sqrt(learning_rate / batch_size * NOISE**2 * 2 / rest))
+from tests.inference.synthetic import goe, student_spectra
 
 
 @pytest.fixture
@@ -32,25 +19,7 @@ def few_matrices(monkeypatch, reduced):
 @pytest.fixture
 def teacher_student():
     """A function: stationary spectra of a teacher-student model, optionally at another temperature than α/B."""
-
-    def make(
-        settings=((0.1, 16),), *, teacher=(2.0, 2.0), replicas=400, seed=0, factor=1.0, inputs="fresh"
-    ) -> xr.Dataset:
-        rng = np.random.default_rng(seed)
-        blocks = []
-        for learning_rate, batch_size in settings:
-            width = teacher_student_width(learning_rate, batch_size, len(teacher)) * np.sqrt(factor)
-            blocks.append(np.linalg.eigvalsh(np.diag(teacher) + width * goe(rng, replicas, len(teacher))))
-        return make_spectra(
-            np.stack(blocks)[:, :, None, :],
-            learning_rate=[a for a, _ in settings],
-            batch_size=[b for _, b in settings],
-            model={"name": "teacher-student", "teacher": list(teacher), "noise": NOISE, "inputs": inputs},
-            target=list(teacher),
-            fixed_point=list(teacher),
-        )
-
-    return make
+    return student_spectra
 
 
 @pytest.fixture

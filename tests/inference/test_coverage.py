@@ -42,24 +42,21 @@ def random_spectra(rng: np.random.Generator, kind: str, seeds: list[int]) -> lis
     ]  # fmt: skip
 
 
-@pytest.mark.slow
-def test_intervals_hold_the_temperature_of_random_machines(reduced, few_matrices):
+@pytest.mark.full("test_every_temperature_is_near_the_truth_with_the_error_of_the_cramer_rao_bound in test_fit.py")
+def test_intervals_hold_the_temperature_of_random_machines():
     """95% intervals hold T in at least 88% of the sets; scores (T̂ − T)/sd: mean within 0.4, sd from 0.7 to 1.3.
 
-    Reduced, nine machines with seven sets each. With 63 sets of exact intervals the first fails in 1.4%, the second in
-    0.2%, the third in 0.1%. Intervals too wide show in the sd, and with 252 sets in more than 99% that hold: all of 63
-    do in 4%. RBMs, which take long, are left to the full form: ``test_independent.py`` has them at fixed settings.
-    Control: temperatures read as 20% higher.
+    Intervals too wide show in the sd, and in more than 99% that hold. Control: temperatures read as 20% higher.
     """
-    num, rng = 63 if reduced else 252, np.random.default_rng(7)
-    kinds = ("teacher-student", "two-layer") if reduced else ("teacher-student", "two-layer", "rbm")
+    num, rng = 252, np.random.default_rng(7)
+    kinds = ("teacher-student", "two-layer", "rbm")
     machines = [random_spectra(rng, kinds[i % len(kinds)], list(range(7 * i, 7 * i + 7))) for i in range(num // 7)]
     spectra = [one for sets in machines for one in sets]
-    fits = fit_temperature(spectra, seed=3, num_chains=2 if reduced else 4).settings
+    fits = fit_temperature(spectra, seed=3).settings
     assert len(fits) == num
     holds = np.array([fit.holds for fit in fits])
     scores = np.array([(fit.temperature.mean - fit.true_temperature) / fit.temperature.sd for fit in fits])
-    assert 0.88 <= holds.mean() <= (1.0 if reduced else 0.99), (holds.mean(), scores.mean())
+    assert 0.88 <= holds.mean() <= 0.99, (holds.mean(), scores.mean())
     assert abs(scores.mean()) < 0.4
     assert 0.7 < scores.std() < 1.3
     wrong = np.array([(fit.temperature.mean - 1.2 * fit.true_temperature) / fit.temperature.sd for fit in fits])

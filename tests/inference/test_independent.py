@@ -54,20 +54,23 @@ LISTED = (
 )
 
 
-# In the reduced form test_scrutiny.py has a CD-1 machine, test_own_model.py momentum, and theory/test_linear_noise.py
-# other hidden variances and weight decay.
-IN_FULL_ONLY = (
-    "CD-1", "CD-3", "PCD-1", "PCD-10", "PCD-3, hidden variance 2", "teacher-student, momentum 0.5",
-    "teacher-student, momentum 0.9", "teacher-student, weight decay 0.1",
-)  # fmt: skip
+CHAINS = "test_closed_forms_are_the_linear_noise_of_the_update in theory/test_linear_noise.py"
+RULES = "test_optimisers_are_those_of_an_exact_recursion in theory/test_linear_noise.py"
+WATCHED = {
+    "CD-1": "test_the_file_that_names_its_chains_holds_the_temperature in test_scrutiny.py",
+    "teacher-student, momentum 0.5": RULES,
+    "teacher-student, momentum 0.9": RULES,
+    "teacher-student, weight decay 0.1": RULES,
+} | {name: CHAINS for name in LISTED if name.startswith(("CD-3", "PCD"))}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.full(WATCHED[name])) if name in WATCHED else name for name in LISTED],
+)
 def test_the_temperature_of_an_independent_simulation(name, reduced, few_matrices):
     """Within 4% and 3 posterior standard deviations: twelve cases, false alarm below 3% were the theory exact."""
-    if reduced and name in IN_FULL_ONLY:
-        pytest.skip("reduced run: one RBM and one optimiser with momentum, the others with COULOMBGAS_FULL=1")
     fit = fit_temperature(spectra_of(BY_NAME[name], replicas=400 if reduced else 1500, seed=11))
     only = fit.settings[0]
     assert only.temperature is not None

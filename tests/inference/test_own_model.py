@@ -25,7 +25,9 @@ def registered():
     registry._MODELS.update(before)
 
 
-@pytest.fixture(scope="module", params=["sgd", "momentum"])
+@pytest.fixture(scope="module", params=["sgd", pytest.param("momentum", marks=pytest.mark.full(
+    "test_the_temperature_of_an_independent_simulation in test_independent.py, with momentum"
+))])  # fmt: skip
 def run(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("own") / f"{request.param}.zarr"
     optimizer = Optimizer(request.param, momentum=0.6)

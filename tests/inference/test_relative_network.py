@@ -23,8 +23,12 @@ from coulombgas.inference.scaling._exact import sample_rule
 from coulombgas.inference.scaling._rule import padded, rule_data
 
 DECAY = 0.01
-RATES, BATCHES = (0.08, 0.16), (64, 32, 16)  # T from 0.00125 to 0.01
-pytestmark = pytest.mark.slow
+SETTINGS = [(rate, batch) for batch in (256, 128, 64) for rate in (0.08, 0.16)]  # T from 0.0003 to 0.0025
+SIZE = {"replicas": 480, "length": 60.0}  # at T = 0.01 variances are 5-10% below proportionality, which these see
+pytestmark = pytest.mark.full(
+    "test_intervals_hold_the_ratio, test_another_fixed_point_is_named in test_relative.py; "
+    "test_independent_draws_have_the_posterior_of_the_program in test_scaling.py"
+)
 
 
 def loss(weights, pixels, labels):
@@ -86,24 +90,8 @@ def train(settings, *, minimum_seed, replicas, length, seed):
 
 
 @pytest.fixture(scope="module")
-def size(reduced):
-    return {"replicas": 160, "length": 40.0} if reduced else {"replicas": 480, "length": 60.0}
-
-
-@pytest.fixture(scope="module")
-def settings(reduced):
-    """Six settings over a factor 8 in T.
-
-    At T = 0.01 the variances are 5-10% below proportionality, which 160 replicas cannot see in one level and 480 can:
-    the full form is four times colder.
-    """
-    factor = 1 if reduced else 4
-    return [(rate, factor * batch) for batch in BATCHES for rate in RATES]
-
-
-@pytest.fixture(scope="module")
-def trained(settings, size):
-    return train(settings, minimum_seed=0, seed=0, **size)
+def trained():
+    return train(SETTINGS, minimum_seed=0, seed=0, **SIZE)
 
 
 def constancy(settings, temperature):
@@ -160,9 +148,9 @@ def test_ratios_hold(trained):
         assert abs(setting.log_temperature - exact) < 0.1 + 4 * error
 
 
-def test_another_minimum_is_named(trained, settings, size):
+def test_another_minimum_is_named(trained):
     """One more setting, trained from another minimum of the same network."""
-    (other,) = train(settings[-1:], minimum_seed=1, seed=1, **size)
+    (other,) = train(SETTINGS[-1:], minimum_seed=1, seed=1, **SIZE)
     fit = fit_relative_temperatures([*trained, other])
     assert [setting.same_fixed_point for setting in fit.settings] == [True] * 6 + [False]
     assert any("rests at another fixed point" in text for text in fit.settings[6].warnings)

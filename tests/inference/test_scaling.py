@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from coulombgas._arviz import effective_sample_size
 from coulombgas._checks import InputError
@@ -13,12 +14,20 @@ from coulombgas.inference.scaling._rule import SAMPLER, identified_exponents, in
 from coulombgas.models import TeacherStudent
 from coulombgas.spectra import make_spectra
 from coulombgas.training import train
+from tests.inference.synthetic import SHORT, student_spectra
 
 ALPHAS, BATCHES = (0.05, 0.1, 0.2), (4, 16, 64)
 
 
-def trained(replicas, *, seed, averaged=True):
-    """Students at nine settings; without averaging a batch is one sample B times over, and its noise that of B = 1."""
+def students(reduced, *, seed, averaged=True):
+    """Students at nine settings; without averaging a batch is one sample B times over, and its noise that of B = 1.
+
+    Reduced, 300 of each setting from the law of their levels at T = α/B, or α, else 2000 trained ones.
+    """
+    if reduced:
+        settings = [(alpha, batch) for alpha in ALPHAS for batch in BATCHES]
+        return student_spectra(settings, replicas=300, seed=seed, averaged=averaged)
+    replicas = 2000 if averaged else 6000
     model = TeacherStudent(teacher=(2.0, 2.0), noise=0.1, inputs="fresh")
     run = train(
         model, learning_rate=ALPHAS, batch_size=BATCHES if averaged else 1, replicas=replicas, steps=160,
@@ -38,21 +47,25 @@ def trained(replicas, *, seed, averaged=True):
 
 @pytest.fixture(scope="module")
 def obeying(reduced):
-    return trained(300 if reduced else 2000, seed=3)
+    return students(reduced, seed=3)
 
 
 @pytest.fixture(scope="module")
-def fits(obeying, reduced):
-    few = {"num_warmup": 200, "num_draws": 300} if reduced else {}
-    return {
-        name == "joint": fit_temperature(obeying, scaling=name, **options)
-        for name, options in (("two-stage", {}), ("joint", few))
-    }
+def two_stage(obeying, reduced):
+    return fit_temperature(obeying, **(SHORT if reduced else {}))
 
 
-@pytest.mark.parametrize("joint", [False, True])
-def test_the_linear_rule_is_inside_and_others_are_five_sd_away(fits, joint):
-    scaling = fits[joint].scaling
+@pytest.fixture(scope="module")
+def joint(obeying):
+    return fit_temperature(obeying, scaling="joint")
+
+
+AS_A_DENSITY = pytest.mark.full("test_the_joint_posterior_is_that_of_the_rule_and_the_energies in test_densities.py")
+
+
+@pytest.mark.parametrize("fit", ["two_stage", pytest.param("joint", marks=AS_A_DENSITY)])
+def test_the_linear_rule_is_inside_and_others_are_five_sd_away(fit, request):
+    scaling = request.getfixturevalue(fit).scaling
     a, b = scaling.alpha_exponent, scaling.batch_exponent
     # 3.5 posterior sd: false-alarm rate 5e-4 each
     assert abs(a.mean - 1) < 3.5 * a.sd
@@ -65,33 +78,35 @@ def test_the_linear_rule_is_inside_and_others_are_five_sd_away(fits, joint):
 
 
 def test_noise_that_does_not_average_over_the_batch_refutes_the_rule(reduced):
-    scaling = fit_temperature(trained(3 * (300 if reduced else 2000), seed=4, averaged=False)).scaling
+    short = SHORT if reduced else {}
+    scaling = fit_temperature(students(reduced, seed=4, averaged=False), **short).scaling
     assert (1 - scaling.batch_exponent.mean) / scaling.batch_exponent.sd > 5
     assert abs(scaling.batch_exponent.mean) < 0.1
     assert abs(scaling.alpha_exponent.mean - 1) < 0.2
 
 
-def test_two_stages_and_one_posterior_agree_where_settings_are_well_known(fits):
-    alone, together = fits[False].scaling, fits[True].scaling
+@AS_A_DENSITY
+def test_two_stages_and_one_posterior_agree_where_settings_are_well_known(two_stage, joint):
+    alone, together = two_stage.scaling, joint.scaling
     for name in ("alpha_exponent", "batch_exponent"):
         first, second = getattr(alone, name), getattr(together, name)
         assert abs(first.mean - second.mean) < 0.4 * first.sd
         assert second.sd == pytest.approx(first.sd, rel=0.3)
     # the rule lends strength: temperatures given it are at least as well known as alone, and nearer to it
     given = np.log(together.draws["temperature"])
-    own = np.array([np.log(setting.temperature_draws).std() for setting in fits[True].settings])
+    own = np.array([np.log(setting.temperature_draws).std() for setting in joint.settings])
     assert given.shape[2] == len(own)
     assert np.all(given.std(axis=(0, 1)) < 1.05 * own)
-    assert "jointly" in fits[True].table()
+    assert "jointly" in joint.table()
 
 
-def test_priors_twice_as_wide_move_nothing_with_many_settings_and_much_with_three(fits, teacher_student):
-    scaling = fits[False].scaling
+def test_priors_twice_as_wide_move_nothing_with_many_settings_and_much_with_three(two_stage, teacher_student):
+    scaling = two_stage.scaling
     for name in ("alpha_exponent", "batch_exponent"):
         own, wider = getattr(scaling, name), scaling.wider_prior[name]
         assert max(abs(own.lower - wider.lower), abs(own.upper - wider.upper)) < 0.5 * own.sd
     assert not any("prior matters" in warning for warning in scaling.warnings)
-    few = fit_temperature(teacher_student(((0.1, 16), (0.1, 64), (0.05, 16)))).scaling
+    few = fit_temperature(teacher_student(((0.1, 16), (0.1, 64), (0.05, 16))), **SHORT).scaling
     assert any("prior matters" in warning for warning in few.warnings)
     assert few.wider_prior["scatter"].upper > few.scatter.upper
 
@@ -109,6 +124,7 @@ def test_options_that_exclude_each_other(teacher_student):
         fit_temperature(teacher_student(), method="whole-spectrum", scaling="joint")
 
 
+@pytest.mark.full("test_the_density_of_a_whole_spectrum_is_that_of_widths_and_means in test_densities.py")
 def test_the_whole_spectrum_of_any_model(teacher_student):
     """The means of fresh students do not move, so widths and means tell the same; 4 posterior standard deviations."""
     only = fit_temperature(teacher_student(teacher=(1.0, 2.0, 2.0)), method="whole-spectrum").settings[0]
@@ -140,32 +156,66 @@ def problem(error, scatter, batches=(4, 8, 16, 32), alphas=(0.02, 0.04), prior_s
     ids=["both exponents", "batch only", "wide prior"],
 )
 def test_independent_draws_have_the_posterior_of_the_program(case, reduced):
+    """Reduced, against draws of another law with the weights that the density of the posterior gives them."""
     data, start = problem(**case)
     options = {"num_chains": 4, "num_draws": 1500 if reduced else 4000}
     exact = sample_rule(data, seed=0, **options)
+    chain, weight = weighted_draws(data, exact) if reduced else (sampled(data, start, options), None)
+    # 20 comparisons at 4 sd: false alarm 1e-3
+    assert largest_disagreement(exact, chain, weight) < 4
+    # control: with other errors the posterior is another one
+    blurred = sample_rule(data._replace(error=4 * data.error), seed=0, **options)
+    assert largest_disagreement(blurred, chain, weight) > 8
+
+
+def sampled(data, start, options):
+    """Draws of the program by NUTS."""
     batch = SettingTemperatures(*(np.asarray(leaf)[None] for leaf in data[:2]), data.rule._make(
         np.asarray(leaf)[None] for leaf in data.rule
     ))  # fmt: skip
-    chain = sample_batch(
+    return sample_batch(
         scaling_rule, batch, {name: value[None] for name, value in start.items()}, seed=1, **options | SAMPLER
     ).sites
-    # 20 comparisons at 4 sd: false alarm 1e-3
-    assert largest_disagreement(exact, chain) < 4
-    # control: with other errors the posterior is another one
-    blurred = sample_rule(data._replace(error=4 * data.error), seed=0, **options)
-    assert largest_disagreement(blurred, chain) > 8
 
 
-def largest_disagreement(exact, chain):
+def weighted_draws(data, exact):
+    """Draws from Student's law of the covariance of ``exact``, half as wide again, with weights, by the priors stated.
+
+    In the level, the exponents and the logarithm of the scatter.
+    """
+    rule, used = data.rule, data.rule.used
+    log_alpha, log_batch = rule.log_learning_rate[used], rule.log_batch_size[used]
+    middle_alpha, middle_batch, wide = log_alpha.mean(), log_batch.mean(), float(rule.prior_scale)
+    a, b = (exact[f"{name}_exponent"].ravel() for name in ("alpha", "batch"))
+    shift = np.where(rule.free[0], a, 1.0) * middle_alpha - np.where(rule.free[1], b, 1.0) * middle_batch
+    points = np.stack([exact["log_prefactor"].ravel() + shift, a, b, np.log(exact["scatter"].ravel())])
+    law = stats.multivariate_t(points.mean(axis=1), 1.5**2 * np.cov(points), df=3, seed=2)
+    level, a, b, u = law.rvs(100_000).T
+    own_a, own_b = np.where(rule.free[0], a, 1.0), np.where(rule.free[1], b, 1.0)
+    mean = level[:, None] + np.outer(own_a, log_alpha - middle_alpha) - np.outer(own_b, log_batch - middle_batch)
+    error = np.hypot(np.exp(u)[:, None], data.error[used])
+    log = stats.norm.logpdf(data.log_temperature[used], mean, error).sum(axis=1)
+    log += stats.norm.logpdf(a, 1, wide) + stats.norm.logpdf(b, 1, wide) + stats.norm.logpdf(level, 0, 10)
+    log += u - np.exp(2 * u) / (2 * (0.5 * wide) ** 2) - law.logpdf(np.stack([level, a, b, u], axis=1))
+    weight = np.exp(log - log.max())
+    prefactor = level - own_a * middle_alpha + own_b * middle_batch
+    return dict(zip(SITES, (a, b, prefactor, np.exp(u)), strict=True)), weight / weight.sum()
+
+
+def largest_disagreement(exact, chain, weight=None):
     """Largest difference of contents below some quantiles, in standard errors of both sets of draws."""
     worst = 0.0
     for name in SITES:
-        draws, num = chain[name][0], exact[name].size
+        num = exact[name].size
         for quantile in (0.05, 0.25, 0.5, 0.75, 0.95):
-            below = (draws < np.quantile(exact[name], quantile)).astype(float)
-            ess = effective_sample_size(below)
+            limit = np.quantile(exact[name], quantile)
+            if weight is None:
+                below = (chain[name][0] < limit).astype(float)
+                found, ess = below.mean(), effective_sample_size(below)
+            else:
+                found, ess = weight[chain[name] < limit].sum(), 1 / (weight**2).sum()
             error = np.sqrt(quantile * (1 - quantile) * (1 / ess + 1 / num))
-            worst = max(worst, abs(below.mean() - quantile) / error)
+            worst = max(worst, abs(found - quantile) / error)
     return worst
 
 

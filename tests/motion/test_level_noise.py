@@ -134,6 +134,10 @@ def ratios_to_truth(seed, settings, steps):
     return np.array(ratios), np.array(held), isotropic
 
 
+SYNTHETIC = pytest.mark.full("test_isotropic_noise_is_measured_and_accepted, test_anisotropic_noise_is_refused")
+
+
+@SYNTHETIC
 def test_noise_of_a_real_network():
     """One network, two settings: every ratio to per-sample gradients in 0.7-1.4, 8 of 10 intervals hold.
 
@@ -145,11 +149,9 @@ def test_noise_of_a_real_network():
     assert not any(isotropic)
 
 
-@pytest.mark.slow
-def test_noise_of_three_networks(reduced):
-    """Three networks at six settings (reduced: one at two, as above): 85% of the intervals hold."""
-    if reduced:
-        pytest.skip("the reduced form is test_noise_of_a_real_network")
+@SYNTHETIC
+def test_noise_of_three_networks():
+    """Three networks at six settings: 85% of the intervals hold."""
     found = [ratios_to_truth(seed, SETTINGS, 1600) for seed in range(3)]
     ratios, held = (np.concatenate([each[part] for each in found]) for part in (0, 1))
     assert np.mean((ratios > 0.7) & (ratios < 1.4)) > 0.97, ratios

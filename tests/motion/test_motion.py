@@ -123,13 +123,13 @@ def test_the_coulomb_term_is_taken_out_of_a_pair(reduced):
     assert not any(fit.num_close for fit in fits)
 
 
-@pytest.mark.slow
-def test_many_levels_recorded_seldom(reduced):
+@pytest.mark.full("test_the_coulomb_term_is_taken_out_of_a_pair, test_coarse_and_anharmonic_records_converge")
+def test_many_levels_recorded_seldom():
     """Three levels in a quartic well, five updates between records: pairs collide and the drift bends in between.
 
-    Five data sets; the covered fraction varies by 0.1, the mean is below 0.75 once in 10⁵. Reduced, three: below 0.69.
+    Five data sets; the covered fraction varies by 0.1, the mean is below 0.75 once in 10⁵.
     """
-    num, least, hits = (3, 0.69, 1) if reduced else (5, 0.75, 3)
+    num, least, hits = 5, 0.75, 3
     runs = matrices(1, size=3, replicas=80 * num, every=5, cubic=0.5)
     fits = [temperature_from_motion(runs.isel(replica=slice(k, k + 80))) for k in range(0, 80 * num, 80)]
     bands = [covered(fit.drift, -0.5 * (fit.grid - 2) - 0.5 * (fit.grid - 2) ** 3).mean() for fit in fits]
@@ -138,6 +138,7 @@ def test_many_levels_recorded_seldom(reduced):
     assert all(0 < fit.num_close < 0.5 * fit.num_increments for fit in fits)
 
 
+@pytest.mark.full("test_bands_and_intervals_hold_what_they_promise, test_the_coulomb_term_is_taken_out_of_a_pair")
 def test_the_machine_is_recovered_blind():
     """A trained Gaussian RBM with two degenerate modes: from random weights to equilibrium, nothing told.
 
@@ -279,17 +280,17 @@ def wishart(seed, *, rows, alpha, replicas=60):
     )  # fmt: skip
 
 
-def test_noise_of_a_wishart_matrix_of_eight_rows():
+def test_noise_of_a_wishart_matrix_of_eight_rows(reduced):
     """Bands hold the continuum law where updates are small: the covered fraction of eight sets was 0.96 ± 0.04.
 
     Control: updates that go a tenth of the way, where the same law is 8% off at the lowest tenth of the levels, in
-    eight sets by 0.077 ± 0.025; the fit says so.
+    eight sets by 0.077 ± 0.025; the fit says so. Three sets and two, reduced two and one.
     """
-    small = [temperature_from_motion(wishart(seed, rows=8, alpha=0.003)) for seed in range(3)]
+    small = [temperature_from_motion(wishart(seed, rows=8, alpha=0.003)) for seed in range(2 if reduced else 3)]
     assert np.mean([covered(fit.noise, 4 * 0.3**2 * fit.grid).mean() for fit in small]) > 0.87
     assert not any("of the way to the fixed point" in warning for fit in small for warning in fit.warnings)
     off = []
-    for seed in range(2):
+    for seed in range(1 if reduced else 2):
         spectra = wishart(seed, rows=8, alpha=0.05)
         fit = temperature_from_motion(spectra)
         assert any("an update goes 10% of the way" in warning for warning in fit.warnings)

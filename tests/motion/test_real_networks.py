@@ -40,18 +40,21 @@ def ratios_to_truth(kind, settings, *, warm, steps, every, seed=0, **size):
     return np.array(ratios), np.array(held), isotropic
 
 
-@pytest.mark.slow
+SYNTHETIC = pytest.mark.full(
+    "test_isotropic_noise_is_measured_and_accepted in test_level_noise.py, test_what_levels_forget_is_put_back"
+)
+
+
+@SYNTHETIC
 @pytest.mark.parametrize(
     ("kind", "size"), [(convolutional, {}), (transformer, {"width": 16, "windows": 256})], ids=["cnn", "transformer"]
 )
-def test_noise_of_a_small_network(kind, size, reduced):
+def test_noise_of_a_small_network(kind, size):
     """One setting, three hundred updates: all but one ratio in 0.7-1.4, at least two thirds of the intervals hold.
 
     Of 6 (18) intervals that hold with probability 0.95 fewer than two thirds do once in 400 (a million); levels of one
     network share their batches.
     """
-    if reduced and kind is convolutional:
-        pytest.skip("reduced run: the transformer, and a dense network in test_level_noise; with COULOMBGAS_FULL=1")
     ratios, held, isotropic = ratios_to_truth(kind, SETTINGS[kind][:1], warm=300, steps=320, every=4, **size)
     assert ratios.size >= 6
     assert np.count_nonzero((ratios < 0.7) | (ratios > 1.4)) <= 1, ratios
@@ -59,16 +62,14 @@ def test_noise_of_a_small_network(kind, size, reduced):
     assert "isotropic" not in isotropic
 
 
-@pytest.mark.slow
+@SYNTHETIC
 @pytest.mark.parametrize("kind", [convolutional, transformer], ids=["cnn", "transformer"])
-def test_noise_at_six_settings(kind, reduced):
+def test_noise_at_six_settings(kind):
     """Six settings: ratios in 0.7-1.4, 85% of the intervals hold. Isotropy is never established, and refused; in the
 
     transformer, where levels relax and their noise is known less well, in 95 of 100 matrices: in three of 72, with a
     factor of 1.8 to 2.2 between classes, it cannot be told.
     """
-    if reduced:
-        pytest.skip("the reduced form is test_noise_of_a_small_network")
     ratios, held, isotropic = ratios_to_truth(kind, SETTINGS[kind], warm=3000, steps=800, every=5)
     assert np.mean((ratios > 0.7) & (ratios < 1.4)) > 0.97, ratios
     assert held.mean() >= 0.85

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import linalg
 
 from coulombgas.models import GaussianRBM, TeacherStudent, TwoLayerLinear
 from coulombgas.models._setting import Setting
@@ -18,6 +19,32 @@ def one_level_variance(rate: float, alpha: float, batch: int, noise: float) -> f
     """Stationary Var x of x' = x − α r (m₂ (x − s) − ν m₁₁), m₂ = ⟨z²⟩ and m₁₁ = ⟨ξz⟩ over a batch: exact."""
     spread = alpha * rate * (1 + 2 / batch)
     return alpha * rate * noise**2 / batch / (2 - spread)
+
+
+def one_mode_width2(kappa: float, steps: int, chains: str, alpha: float, batch: int, mu2: float = 9.0) -> float:
+    """s² of x = w² by the linear recursion of w and m = ⟨v²⟩ over the batch, after k Gibbs steps v → (w²/μ²) v + noise.
+
+    w' = w − α(m' − 1/κ) w; v² relaxes by (w²/μ²)^{2k} to 1/(μ² − w²), and scatters as that of a Gaussian chain.
+    """
+    w, moment = np.sqrt(mu2 - kappa), 1 / kappa
+    keep = (w**2 / mu2) ** (2 * steps)
+    follow, old = (1 - keep) * 2 * w * moment**2, keep if chains == "persistent" else 0.0
+    noise2 = 2 * moment**2 * (1 - old**2) / batch
+    step = np.array([[1 - alpha * w * follow, -alpha * w * old], [follow, old]])
+    kick = np.array([-alpha * w, 1.0])
+    return 4 * w**2 * linalg.solve_discrete_lyapunov(step, noise2 * np.outer(kick, kick))[0, 0]
+
+
+@pytest.mark.parametrize("chains", ["persistent", "data"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_one_mode_with_the_memory_of_its_chains_is_a_linear_recursion(chains, steps):
+    """Control: the other kind of chains has another width."""
+    model = GaussianRBM(target=(4.0,), gibbs_steps=steps, chains=chains)
+    other = "data" if chains == "persistent" else "persistent"
+    for alpha in (0.001, 0.1):
+        (found,) = find_theory(model, learning_rate=alpha, batch_size=64).width2
+        assert found == pytest.approx(one_mode_width2(4.0, steps, chains, alpha, 64), rel=1e-9)
+        assert abs(found / one_mode_width2(4.0, steps, other, alpha, 64) - 1) > 1e-3
 
 
 @pytest.mark.parametrize("balance", [0.7, 1.5])

@@ -245,6 +245,7 @@ def test_rotations_of_rows_and_columns_leave_the_levels_where_they_are():
     point = random(2, 3, seed=12)
     families = list(_families(plain((2, 3), kind), point.ravel()))
     assert [family.shape[1] for family in families] == [0, 3, 3, 1, 1]
+    assert [family.shape[1] for family in _families(plain((1, 1), kind), point.ravel()[:1])] == [0]  # nothing turns
 
     def product(w):
         return jnp.reshape(w[:4], (2, 2)) @ jnp.reshape(w[4:], (2, 3))

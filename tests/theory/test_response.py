@@ -1,11 +1,20 @@
 """Temperature at any noise: the parts of the response, and the whole on trained ensembles."""
 
+import json
+from importlib import resources
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from coulombgas import InputError
 from coulombgas.inference import fit_temperature
+from coulombgas.inference._records import collect_records
+from coulombgas.inference._settings import prepare_settings
+from coulombgas.inference.temperature._groups import find_curves, setting_energies, temperature_problem
+from coulombgas.inference.temperature._spectrum import spectrum_response
 from coulombgas.models import GaussianRBM, MatrixDyson
+from coulombgas.spectra import make_spectra
 from coulombgas.symbolic import rbm_mean_eigenvalue
 from coulombgas.theory import Measured, exact_curve, find_theory, fit_curve, matrix_curve, measure_response, tabulated
 from coulombgas.training import train
@@ -46,18 +55,16 @@ def chain_mean_shift(kappa: list[float], gibbs_steps: int, chains: str, replicas
     return shift.mean(axis=0), shift.std(axis=0) / np.sqrt(len(shift))
 
 
-@pytest.mark.slow
+@pytest.mark.full("test_mean_levels_are_those_of_simulated_machines")
 @pytest.mark.parametrize("chains", ["persistent", "data"])
-def test_mean_levels_with_the_memory_of_chains(chains, reduced):
+def test_mean_levels_with_the_memory_of_chains(chains):
     """k = 1, where memory counts most: 4 standard errors and 3% of the largest shift for the finite α on two levels,
     false alarm below 2e-4. Control: chains that forget are beyond that.
     """
-    if reduced and chains == "data":
-        pytest.skip("reduced run: restarted chains with COULOMBGAS_FULL=1")
     model = GaussianRBM(target=(4.0, 5.5), gibbs_steps=1, chains=chains)
     setting = {"learning_rate": 0.1, "batch_size": 64}
     theory = find_theory(model, **setting).mean_shift * 640
-    measured, error = chain_mean_shift([4.0, 5.5], 1, chains, 1500 if reduced else 3000)
+    measured, error = chain_mean_shift([4.0, 5.5], 1, chains, 3000)
     room = 4 * error + 0.03 * np.abs(theory).max()
     assert (np.abs(measured - theory) < room).all(), (measured, theory, error)
     forgetful = [float(rbm_mean_eigenvalue(i, [3.5, 5.0], 9.0, 1.0)) - x for i, x in enumerate((3.5, 5.0))]
@@ -126,11 +133,9 @@ EIGHT = (100, 50, 25, 16, 10, 8, 5, 4)  # batch sizes at α = 0.05: T from 0.000
 
 
 @pytest.fixture(scope="module")
-def machines(reduced):
-    """In the reduced form T = 0.001 and 0.0125 at α = 0.2, where equilibrium is reached in a quarter of the updates."""
-    rate, sizes, replicas, steps = (0.2, (200, 16), 256, 500) if reduced else (0.05, EIGHT, 1500, 2000)
+def machines():
     return train(
-        GaussianRBM(), learning_rate=rate, batch_size=sizes, replicas=replicas, steps=steps, init="fixed-point", seed=11
+        GaussianRBM(), learning_rate=0.05, batch_size=EIGHT, replicas=1500, steps=2000, init="fixed-point", seed=11
     )
 
 
@@ -140,7 +145,10 @@ def ratios(fit):
     return np.array([(t.mean / true, t.sd / true) for t, true in temperatures]).T
 
 
-@pytest.mark.slow
+HOT = pytest.mark.full("test_a_fit_knows_the_response_that_was_measured")
+
+
+@HOT
 @pytest.mark.parametrize("method", ["response", "whole-spectrum"])
 def test_temperature_from_cold_to_hot(machines, method):
     fit = fit_temperature(machines, method=method)
@@ -157,7 +165,49 @@ def test_temperature_from_cold_to_hot(machines, method):
     assert all(setting.consistent for setting in fit.settings)
 
 
-@pytest.mark.slow
+def test_a_fit_knows_the_response_that_was_measured():
+    """Levels with the widths and means of the stored table at T = 0.0125 or near it, 800 replicas.
+
+    The likeliest temperature, of the energies that a fit samples, is within 3.5 errors, which count twice: s² grows
+    more slowly than T. Widths and means of the whole spectrum are those stored, to 5%, and to three errors and 2%.
+    Control: the theory alone says that the levels are colder.
+    """
+    stored = json.loads(resources.files("coulombgas.theory").joinpath("response_rbm.json").read_text())
+    row = int(np.argmin(np.abs(np.array(stored["temperature"]) - 0.0125)))
+    ratio, mean = np.exp(stored["log_ratio"][row]), np.array(stored["mean"][row])
+    setting = {"learning_rate": 0.1, "batch_size": round(0.1 / stored["temperature"][row])}
+    theory, rng = find_theory(GaussianRBM(), **setting), np.random.default_rng(12)
+    true2 = 2 * theory.temperature * np.array([group.center for group in theory.groups]) * ratio
+    blocks = []
+    for group, place, one in zip(theory.groups, mean, true2, strict=True):
+        draws = rng.standard_normal((800, group.size, group.size))
+        blocks.append(place + np.sqrt(one) * np.linalg.eigvalsh((draws + draws.swapaxes(1, 2)) / 2))
+    levels = np.sort(np.concatenate(blocks, axis=1), axis=1)
+    spectra = make_spectra(
+        levels[None, :, None, :], model=GaussianRBM().config(), **{name: [value] for name, value in setting.items()}
+    )  # fmt: skip
+    (own,) = prepare_settings(collect_records(spectra), 1e-3)
+    data = temperature_problem([own], find_curves([own])).data
+    energies, grid = data.energies, theory.temperature * np.linspace(0.6, 1.5, 901)
+    response = np.array([np.interp(grid, data.grid[0], column) for column in data.log_ratio[0].T])
+    width2 = grid * energies.width2_per_temperature[0][:, None] * np.exp(response)
+    chi2 = stats.chi2(energies.freedom[0][:, None], scale=width2).logpdf(energies.energy[0][:, None])
+    found = grid[np.argmax(chi2[energies.used[0]].sum(axis=0))] / theory.temperature
+    assert abs(found - 1) < 2 * 3.5 * np.sqrt(2 / energies.freedom[0][energies.used[0]].sum())
+    whole = spectrum_response(own, theory.temperature)
+    log_ratio, shift, error = (
+        np.array([np.interp(theory.temperature, whole.widths.temperature, column) for column in table.T])
+        for table in (whole.widths.log_ratio, whole.shift, whole.shift_error)
+    )
+    np.testing.assert_allclose(theory.width2 * np.exp(log_ratio), true2, rtol=0.05)
+    x = np.array([group.center for group in theory.groups])
+    assert (np.abs(x + shift - mean) < 3 * error + 0.02 * np.abs(mean - x)).all()
+    alone = setting_energies([own], None)
+    leading = (alone.energy / alone.width2_per_temperature)[alone.used].sum() / alone.freedom[alone.used].sum()
+    assert leading < 0.85 * theory.temperature
+
+
+@HOT
 def test_the_theory_alone_is_cold_for_hot_machines(machines):
     hot = fit_temperature(machines, method="leading-order").settings[-1]
     assert hot.temperature.upper < 0.9 * hot.true_temperature

@@ -68,11 +68,16 @@ def with_numbers(name):
     return rule, place, exact.at(place), numbers
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_widths_and_levels_are_those_of_the_updates_by_linear_noise(name, reduced):
+NUMPY = "test_widths_are_those_of_the_updates_in_numpy"
+ANOTHER = pytest.mark.full(NUMPY + ", and the principal component here")
+STATED = pytest.mark.full("tests/symbolic/test_learning_rule.py")
+
+
+@pytest.mark.parametrize(
+    "name", ["principal_component", *(pytest.param(n, marks=ANOTHER) for n in RULES if n != "principal_component")]
+)
+def test_widths_and_levels_are_those_of_the_updates_by_linear_noise(name):
     """Within four standard errors of its Monte Carlo plus the order α that the leading law leaves out; 20% are seen."""
-    if reduced and name != "principal_component":
-        pytest.skip("reduced run: the others with COULOMBGAS_FULL=1")
     rule, point, law, numbers = with_numbers(name)
     stated, rate, batch = law.to_theory(), 0.002, 8
     model = RuleModel(rule, numbers, point=point)
@@ -110,14 +115,14 @@ def simulate(rule, point, numbers, *, rate, batch, steps, replicas, seed=0):
 STEPS = {"rbm": 500, "student": 200, "network": 300, "autoencoder": 600, "principal_component": 400, "denoiser": 300}
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name", ["network", *(pytest.param(name, marks=STATED) for name in STEPS if name != "network")]
+)
 def test_widths_are_those_of_the_updates_in_numpy(name, reduced):
     """Every diagonal element of X has the variance of the linear law at this rate, within three standard errors.
 
     α = 0.01 and B = 16, so that what is not linear is small; the control is a temperature 40% too high.
     """
-    if reduced and name not in ("rbm", "network", "denoiser"):  # the others: tests/symbolic/test_learning_rule.py
-        pytest.skip("reduced run: the others with COULOMBGAS_FULL=1")
     rule, point, law, numbers = with_numbers(name)
     rate, batch, replicas = 0.01, 16, 1000 if reduced else 3000
     covariance = law.covariance_at(R(1, 100), batch)
@@ -129,10 +134,8 @@ def test_widths_are_those_of_the_updates_in_numpy(name, reduced):
         assert abs(ratio / 1.4 - 1) > 3 * error
 
 
-@pytest.mark.slow
-def test_a_rule_of_ones_own_trains_and_is_fitted(reduced):
-    if reduced:
-        pytest.skip("reduced run: the fit with COULOMBGAS_FULL=1; the tutorial has one too")
+@pytest.mark.full("test_widths_and_levels_are_those_of_the_updates_by_linear_noise; the tutorial has a fit too")
+def test_a_rule_of_ones_own_trains_and_is_fitted():
     rule, point, _, numbers = with_numbers("denoiser")
     model = RuleModel(rule, numbers, point=point)
     run = cg.train(model, learning_rate=0.05, batch_size=8, replicas=300, steps=300, init="fixed-point", seed=1)

@@ -25,10 +25,11 @@ def cold_machine():
 
 @pytest.mark.parametrize("name", ["rbm_finite_rate_width2"])
 def test_a_factor_two_in_the_statement_halves_the_temperature(cold_machine, monkeypatch, name):
-    before = fit_temperature(cold_machine, method="leading-order").settings[0].temperature.mean
+    short = {"num_chains": 2, "num_warmup": 100, "num_draws": 100}
+    before = fit_temperature(cold_machine, method="leading-order", **short).settings[0].temperature.mean
     own = getattr(symbolic, name)
     monkeypatch.setattr(symbolic, name, lambda *values, **options: 2 * own(*values, **options))
-    after = fit_temperature(cold_machine, method="leading-order").settings[0].temperature.mean
+    after = fit_temperature(cold_machine, method="leading-order", **short).settings[0].temperature.mean
     assert after == pytest.approx(before / 2, rel=1e-3)  # the chains take other roundings
 
 
