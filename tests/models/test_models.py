@@ -62,7 +62,11 @@ def keys():
     return fold(jnp.array([[3], [4]], jnp.uint32), jnp.arange(REPLICAS, dtype=jnp.uint32))
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+NAIVE = pytest.mark.full("the same of rbm0, and test_chains_remember_by_the_power_of_the_gibbs_steps[2-naive]")
+CASES = [pytest.param(model, marks=NAIVE if number == 1 else ()) for number, model in enumerate(MODELS)]
+
+
+@pytest.mark.parametrize("model", CASES, ids=lambda model: model.name)
 def test_protocol(model, reduced):
     """Config round trip; one replica alone equals itself in company; shapes; the fixed point is where it says.
 
@@ -87,7 +91,7 @@ def test_protocol(model, reduced):
     assert bool(alone_healthy)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", CASES, ids=lambda model: model.name)
 def test_gradient_vanishes_on_average_at_the_fixed_point(model):
     """5 standard errors on each of fewer than 64 elements: false alarm below 4e-5. Control: beyond it it points out."""
     number = MODELS.index(model)
@@ -141,7 +145,7 @@ def test_released_students_scatter_as_far_as_their_quenched_inputs_say(released_
 def test_rbm_leaves_its_domain():
     model = GaussianRBM(num_visible=2)
     weights = jnp.stack([jnp.eye(2), 3.1 * jnp.eye(2), jnp.full((2, 2), jnp.nan)], axis=-1)
-    assert model.healthy(weights).tolist() == [True, False, False]
+    assert jax.jit(model.healthy)(weights).tolist() == [True, False, False]
 
 
 def test_free_scalar_field_degeneracies():
