@@ -10,7 +10,7 @@ import pytest
 
 from coulombgas import symbolic
 from derivations import __main__ as command
-from derivations._framework import chains, run_chain
+from derivations._framework import chains, run_step
 from derivations._index import numbered, readme
 from derivations._tex import document, plain, words
 
@@ -18,16 +18,58 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAINS = chains()
 
 
+STEP_BY_STEP = ("dmft", "neighbours")  # in test_dmft.py and test_neighbours.py
+LONG = {
+    "chain_memory.answer_of_the_chains": "chain_memory in test_chain_is_proved: rbm_memory",
+    "chain_memory.mean_levels_with_restarted_chains": "test_widths.py: rbm_chain_variance",
+    "fokker_planck.level_correction_at_a_wall": "test_levels_and_first_corrections in test_fokker_planck.py",
+    "gaussian_rbm.singular_flow": "nothing of the library; the other steps of the chain",
+    "large_n.free_sum_moments": "test_moments_of_sums in test_large_n.py",
+    "learning_rules.autoencoder": "test_linear_autoencoder_against_its_updates in test_learning_rule.py",
+    "learning_rules.labelled_levels": "test_gaussian_rbm_gives_drift_and_noise... in test_learning_rule.py",
+    "learning_rules.rbm": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
+    "learning_rules.rbm_shift": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
+    "many_levels.burgers_equation": "test_burgers_equation_moves_levels_from_two_points in test_many_levels.py",
+    "many_levels.exact_spectrum": "test_the_library_computes_the_exact_spectrum_itself... in test_many_levels.py",
+    "many_levels.loop_equation": "test_resolvent_beyond_leading_order in test_many_levels.py",
+    "marchenko_pastur.distribution_function": "test_marchenko_pastur_is_that_of_its_stieltjes_transform",
+    "matrix_ou.inverse_kernel": "nothing of the library; the other steps of the chain",
+    "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
+    "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
+    "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
+    "teacher_student.error_moments": "test_teacher_student_states_the_derived_width_and_scatter in test_models.py",
+    "two_layer.generalised_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
+    "two_layer.stationary_variance": "network of learning_rules in test_chain_is_proved, and test_statements.py",
+    "wigner_surmise.normalisation": "normalisations in test_chain_is_proved",
+}
+"""Steps that take from one second to seven, and what notices a mistake of the same statements without them."""
+STEPS = {step.name: step for chain in CHAINS.values() for step in chain.steps}
+
+
 @cache
+def result(name):
+    """A step, run once for all tests of a process."""
+    return run_step(STEPS[name])
+
+
 def results(name):
-    """The chain, run once for all tests of a process."""
-    return run_chain(name)
+    return [result(step.name) for step in CHAINS[name].steps]
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", [name for name in CHAINS if name not in STEP_BY_STEP])
 def test_chain_is_proved(name):
-    failures = {result.step.name: result.failure for result in results(name) if result.failure}
+    """All steps but those of ``LONG``, which have tests of their own."""
+    steps = [step.name for step in CHAINS[name].steps if step.name not in LONG]
+    assert steps
+    failures = {step: result(step).failure for step in steps if result(step).failure}
     assert not failures
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full(watched)) for name, watched in LONG.items()]
+)
+def test_long_step_is_proved(name):
+    assert result(name).failure == ""
 
 
 def test_every_equation_of_the_paper_has_a_row():
@@ -78,7 +120,7 @@ def test_index_lists_every_equation():
 
 @pytest.fixture(scope="module")
 def tex():
-    names = ("discretisation", "matrix_ou")
+    names = ("discretisation", "gradient_noise")
     picked = {name: CHAINS[name] for name in names}
     return document(picked, {name: results(name) for name in names})
 
@@ -87,7 +129,7 @@ def test_document_is_complete(tex):
     assert tex.startswith("\\documentclass")
     assert tex.rstrip().endswith("\\end{document}")
     assert tex.count("\\section{") == 2
-    assert tex.count("\\subsection*{") == sum(len(CHAINS[name].steps) for name in ("discretisation", "matrix_ou"))
+    assert tex.count("\\subsection*{") == sum(len(CHAINS[name].steps) for name in ("discretisation", "gradient_noise"))
     assert tex.count("\\exact\n") >= 10
 
 
@@ -102,9 +144,15 @@ def test_document_would_compile(tex):
 
 def test_words_of_every_chain_have_balanced_mathematics():
     for name in ("discretisation", "gaussian_rbm", "rectangular_dyson"):
-        for result in results(name):
-            for line in result.board.lines:
+        for step in CHAINS[name].steps:
+            for line in () if step.name in LONG else result(step.name).board.lines:
                 assert line.words.count("$") % 2 == 0, line.words
+
+
+@pytest.mark.full("test_words_of_every_chain_have_balanced_mathematics in test_chains.py")
+def test_words_of_a_long_step_have_balanced_mathematics():
+    for line in result("gaussian_rbm.singular_flow").board.lines:
+        assert line.words.count("$") % 2 == 0, line.words
 
 
 def test_plain_text_is_escaped():
@@ -146,8 +194,8 @@ def test_bad_arguments_are_refused(argv, capsys):
 
 
 def test_module_runs_in_two_processes():
-    call = [sys.executable, "-m", "derivations", "discretisation", "stochastic_updates", "--jobs", "2"]
+    call = [sys.executable, "-m", "derivations", "discretisation", "gradient_noise", "--jobs", "2"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "[discretisation" in done.stdout
-    assert "[stochastic_updates" in done.stdout
+    assert "[gradient_noise" in done.stdout
