@@ -15,7 +15,12 @@ STEPS = [0, 7, 15, 30, 60]
 EULER = {"method": "mirror-descent", "samples_per_dimension": 0.6, "steps": 60, "paths": 1000, "response_paths": 200}
 
 
-@pytest.mark.full("test_quoted_lazy_curve_is_linear_regression and test_finite_copies_agree")
+BY_COPIES = pytest.mark.full(
+    "test_finite_copies_agree[mirror-descent] and test_flow_is_second_order... of the same file"
+)
+
+
+@BY_COPIES
 def test_quoted_rich_curve():
     """Ours has an error of 0.2%; the quoted curves, of 10⁴ independent paths and of d = 3000, one of about 1%."""
     result = solve(DiagonalNetwork(scale=0.7, time_step=0.04, **EULER))
@@ -26,6 +31,7 @@ def test_quoted_rich_curve():
     assert result.attrs["residual"] <= 1e-7
 
 
+@BY_COPIES
 def test_quoted_lazy_curve_is_linear_regression():
     """a = 8: β moves linearly at 4a² times the speed. An independent theory; the noise of the paths drops out.
 
