@@ -22,7 +22,9 @@ STEP_BY_STEP = ("dmft", "neighbours")  # in test_dmft.py and test_neighbours.py
 LONG = {
     "chain_memory.answer_of_the_chains": "chain_memory in test_chain_is_proved: rbm_memory",
     "chain_memory.mean_levels_with_restarted_chains": "test_widths.py: rbm_chain_variance",
+    "fokker_planck.factorised": "test_hamiltonian_is_the_transformed_operator_and_factorises in test_fokker_planck.py",
     "fokker_planck.level_correction_at_a_wall": "test_levels_and_first_corrections in test_fokker_planck.py",
+    "fokker_planck.stationary_normalised": "test_normalisations in test_fokker_planck.py",
     "gaussian_rbm.singular_flow": "nothing of the library; the other steps of the chain",
     "large_n.free_sum_moments": "test_moments_of_sums in test_large_n.py",
     "learning_rules.autoencoder": "test_linear_autoencoder_against_its_updates in test_learning_rule.py",
@@ -31,18 +33,30 @@ LONG = {
     "learning_rules.rbm_shift": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
     "many_levels.burgers_equation": "test_burgers_equation_moves_levels_from_two_points in test_many_levels.py",
     "many_levels.exact_spectrum": "test_the_library_computes_the_exact_spectrum_itself... in test_many_levels.py",
+    "many_levels.hamiltonian": "test_two_levels_in_a_quadratic_potential in test_many_levels.py",
     "many_levels.loop_equation": "test_resolvent_beyond_leading_order in test_many_levels.py",
+    "many_levels.resolvent_correction": "test_resolvent_beyond_leading_order in test_many_levels.py",
     "marchenko_pastur.distribution_function": "test_marchenko_pastur_is_that_of_its_stieltjes_transform",
+    "marchenko_pastur.unit_variance": "test_marchenko_pastur_is_that_of_its_stieltjes_transform",
     "matrix_ou.inverse_kernel": "nothing of the library; the other steps of the chain",
+    "matrix_ou.mean_shift": "test_mean_eigenvalues_of_the_paper_setting in test_widths.py",
+    "rectangular_dyson.normalisation": "test_laguerre_normalisation_of_one_and_two_levels_by_moments in test_coulomb_gas.py",
     "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
     "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
     "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
     "teacher_student.error_moments": "test_teacher_student_states_the_derived_width_and_scatter in test_models.py",
+    "teacher_student_levels.own_basis": "nothing of the library; the other steps of the chain",
+    "teacher_student_levels.product_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
+    "transformer_spectra.spacing_ratio": "test_spacing_ratio_of_exact_samples in test_statistics.py",
+    "two_layer.generalised_semicircle": "test_two_species_density_is_the_marginal_of_the_joint_law in test_pair.py",
     "two_layer.generalised_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
     "two_layer.stationary_variance": "network of learning_rules in test_chain_is_proved, and test_statements.py",
     "wigner_surmise.normalisation": "normalisations in test_chain_is_proved",
+    "wigner_surmise.pair_density": "test_pair_density_is_the_marginal_of_the_joint_law in test_pair.py",
+    "wigner_surmise.rice_mean": "test_rice_is_scipys in test_spacing.py",
+    "wigner_surmise.rice_spacing": "test_rice_is_scipys in test_spacing.py",
 }
-"""Steps that take from one second to seven, and what notices a mistake of the same statements without them."""
+"""Steps that take from half a second to seven, and what notices a mistake of the same statements without them."""
 STEPS = {step.name: step for chain in CHAINS.values() for step in chain.steps}
 
 

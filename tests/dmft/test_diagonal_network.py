@@ -15,9 +15,7 @@ STEPS = [0, 7, 15, 30, 60]
 EULER = {"method": "mirror-descent", "samples_per_dimension": 0.6, "steps": 60, "paths": 1000, "response_paths": 200}
 
 
-BY_COPIES = pytest.mark.full(
-    "test_finite_copies_agree[mirror-descent] and test_flow_is_second_order... of the same file"
-)
+BY_COPIES = pytest.mark.full("test_finite_copies_agree[mirror-descent] and test_flow_is_second_order...")
 
 
 @BY_COPIES

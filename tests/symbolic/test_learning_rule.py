@@ -74,7 +74,9 @@ def test_gaussian_rbm_gives_drift_and_noise_of_each_labelled_level():
         CoulombGas.from_process(sde)
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [
+    2, pytest.param(3, marks=pytest.mark.full("test_teacher_student_is_exact_at_any_rate_and_batch[2]")),
+])  # fmt: skip
 def test_teacher_student_is_exact_at_any_rate_and_batch(size):
     rule, point, epsilon = teacher_student([sp.Symbol("t", positive=True)] * size)
     law = rule.at(point)
@@ -100,6 +102,7 @@ def test_momentum_is_an_underdamped_pair():
     assert not agrees(found[:, 0, 1], off_diagonal / 10)  # the temperature without momentum
 
 
+@pytest.mark.full("teacher_decay of learning_rules in test_chains.py, and test_momentum_is_an_underdamped_pair")
 def test_weight_decay_moves_the_point_and_feeds_the_noise():
     decay, t = sp.symbols("lambda t", positive=True)
     rule, point, epsilon = teacher_student([t, t], decay)
@@ -114,6 +117,7 @@ def test_weight_decay_moves_the_point_and_feeds_the_noise():
     assert not agrees(found[:, 0, 1], plain)  # leading order is 20% off at this rate
 
 
+@pytest.mark.full("network of learning_rules in test_chains.py")
 def test_two_layer_network_gives_the_statement_of_the_library():
     s = sp.symbols("s1 s2", positive=True)
     rule, point, nu = two_layer(s)
