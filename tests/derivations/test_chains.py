@@ -40,7 +40,7 @@ LONG = {
     "marchenko_pastur.unit_variance": "test_marchenko_pastur_is_that_of_its_stieltjes_transform",
     "matrix_ou.inverse_kernel": "nothing of the library; the other steps of the chain",
     "matrix_ou.mean_shift": "test_mean_eigenvalues_of_the_paper_setting in test_widths.py",
-    "rectangular_dyson.normalisation": "test_laguerre_normalisation_of_one_and_two_levels_by_moments in test_coulomb_gas.py",
+    "rectangular_dyson.normalisation": "test_laguerre_normalisation_of_one_and_two_levels_by_moments",
     "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
     "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
     "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
