@@ -65,6 +65,7 @@ def test_spectra_of_drifts_with_irrational_fixed_points(case, reduced):
     np.testing.assert_allclose(energies[1:], finite_volumes(equation, params, low, high)[1:], rtol=2e-5)
 
 
+@pytest.mark.full("test_gradients_do_not_depend_on_the_index in test_vanishing_noise.py")
 def test_gradients_of_the_double_well_agree_with_differences():
     def gap(a, h, g2):
         return WELL.spectrum(a=a, h=h, g2=g2, num=5)[1]
