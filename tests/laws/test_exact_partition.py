@@ -51,8 +51,8 @@ def classical(size, beta):
 @pytest.mark.parametrize("size", [4, 7, 40])
 def test_gaussian_and_laguerre_weights_are_selbergs_integrals(beta, size, reduced):
     """Cold, hot, and with a wall at which the weight is a power: to 1e-10 relative or absolute, whichever is larger."""
-    if reduced and (size, beta) not in {(7, 1.0), (40, 1.0), (40, 2.0), (40, 4.0)}:
-        pytest.skip("reduced form: the largest size for every β, and an odd size where it has a border")
+    if reduced and (size, beta) not in {(7, 1.0), (40, 2.0), (40, 4.0)}:
+        pytest.skip("reduced form: every β, an odd size where it has a border; an even one: test_six_levels...")
     stated = [log_mehta_normalisation(size, beta=int(beta), width=sp.Rational(width)) for width in WIDTHS]
     stated += [log_laguerre_normalisation(size, exponent=sp.Rational(a), beta=int(beta)) for a in POWERS]
     for found, formula in zip(classical(size, beta), stated, strict=True):

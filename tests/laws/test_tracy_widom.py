@@ -146,11 +146,8 @@ def test_edge_and_scale_of_a_gaussian_matrix():
         assert found == pytest.approx((0.2 + 0.3 * math.sqrt(128 * beta), 0.3 * stretch / 2), rel=1e-14)
 
 
-@pytest.mark.parametrize("beta", [
-    2,
-    *(pytest.param(beta, marks=pytest.mark.full("test_edge_and_scale_of_a_gaussian_matrix in test_tracy_widom.py"))
-      for beta in (1, 4)),
-])  # fmt: skip
+@pytest.mark.full("test_edge_and_scale_of_a_gaussian_matrix and test_the_largest_eigenvalue_of_a_wishart_matrix")
+@pytest.mark.parametrize("beta", BETAS)
 def test_the_largest_eigenvalue_of_a_gaussian_matrix(beta):
     """n = 200, 1000 spectra: Kolmogorov distance below 0.06 (finite n moves it by about 0.02); control: another β.
 

@@ -107,6 +107,7 @@ def test_moments_of_sums():
     assert total.moments(2) == [4, 16 + sp.Rational(3, 4)]
 
 
+@pytest.mark.full("test_moments_of_sums and test_free_sum_against_matrices_with_an_external_source")
 def test_density_of_a_sum_has_its_moments():
     law = FreeLaw.semicircle(sp.Rational(1, 4)) + FreeLaw.marchenko_pastur(sp.Rational(1, 2))
     points = np.linspace(-2, 5, 1001)

@@ -215,6 +215,7 @@ def test_ward_identities_on_the_half_line():
     assert np.abs(averages(CoulombGas.identical(t / 2, t, 3), functions, levels)).max() > 6
 
 
+@pytest.mark.full("test_ward_identities_of_sampled_gases[1] and test_ward_identities_on_the_half_line")
 def test_ward_identities_of_sampled_quartic_gas():
     """Metropolis by hand; the mean of 200 independent chains has the standard error of their scatter."""
     rng = np.random.default_rng(3)

@@ -151,9 +151,10 @@ def test_evolution_from_a_density_relaxes_to_the_stationary_law(rbm):
 
 
 @pytest.mark.slow
-def test_langevin_paths_follow_the_eigen_expansion(rbm, reduced):
+@pytest.mark.full("test_evolution_is_the_exact_one_of_... and test_two_temperatures_drive_a_current_... of paths")
+def test_langevin_paths_follow_the_eigen_expansion(rbm):
     """False-alarm rate 1e-3 (one test, fixed key); the controls, another time and another noise, must fail."""
-    num = 3000 if reduced else 30_000
+    num = 30_000
     time = 4.0
     paths = RBM.sample_paths(USUAL, key=jax.random.key(7), start=np.ones(num), time=time, num_steps=1500)
     assert stats.kstest(paths, rbm.evolve(1.0, time).cdf).pvalue > 1e-3
