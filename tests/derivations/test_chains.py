@@ -20,8 +20,7 @@ CHAINS = chains()
 
 STEP_BY_STEP = ("dmft", "neighbours")  # in test_dmft.py and test_neighbours.py
 LONG = {
-    "chain_memory.answer_of_the_chains": "chain_memory in test_chain_is_proved: rbm_memory",
-    "chain_memory.mean_levels_with_restarted_chains": "test_widths.py: rbm_chain_variance",
+    "chain_memory.answer_of_the_chains": "test_memory_widens_the_levels_of_the_theory in test_rbm_chains.py",
     "fokker_planck.factorised": "test_hamiltonian_is_the_transformed_operator_and_factorises in test_fokker_planck.py",
     "fokker_planck.level_correction_at_a_wall": "test_levels_and_first_corrections in test_fokker_planck.py",
     "fokker_planck.stationary_normalised": "test_normalisations in test_fokker_planck.py",
@@ -44,13 +43,13 @@ LONG = {
     "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
     "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
     "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
-    "teacher_student.error_moments": "test_teacher_student_states_the_derived_width_and_scatter in test_models.py",
+    "teacher_student.error_moments": "test_teacher_student_width_in_a_simulation in test_widths.py",
     "teacher_student_levels.own_basis": "nothing of the library; the other steps of the chain",
     "teacher_student_levels.product_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
-    "transformer_spectra.spacing_ratio": "test_spacing_ratio_of_exact_samples in test_statistics.py",
+    "transformer_spectra.spacing_ratio": "test_stationary_for_any_potentials_noises_and_beta in test_coulomb_gas.py",
     "two_layer.generalised_semicircle": "test_two_species_density_is_the_marginal_of_the_joint_law in test_pair.py",
     "two_layer.generalised_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
-    "two_layer.stationary_variance": "network of learning_rules in test_chain_is_proved, and test_statements.py",
+    "two_layer.stationary_variance": "test_two_layer_variance_at_leading_order_and_in_a_case_by_hand in test_widths.py",
     "wigner_surmise.normalisation": "normalisations in test_chain_is_proved",
     "wigner_surmise.pair_density": "test_pair_density_is_the_marginal_of_the_joint_law in test_pair.py",
     "wigner_surmise.rice_mean": "test_rice_is_scipys in test_spacing.py",
