@@ -1,8 +1,10 @@
 """Every derivation holds, every equation has its row, and the written index is true."""
 
+import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from coulombgas import symbolic
 from derivations import __main__ as command
+from derivations import _run
 from derivations._framework import chains, run_step
 from derivations._index import numbered, readme
 from derivations._tex import document, plain, words
@@ -43,7 +46,6 @@ LONG = {
     "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
     "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
     "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
-    "teacher_student.error_moments": "test_teacher_student_width_in_a_simulation in test_widths.py",
     "teacher_student_levels.own_basis": "nothing of the library; the other steps of the chain",
     "teacher_student_levels.product_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
     "transformer_spectra.spacing_ratio": "test_stationary_for_any_potentials_noises_and_beta in test_coulomb_gas.py",
@@ -206,6 +208,25 @@ def test_bad_arguments_are_refused(argv, capsys):
     assert caught.value.code == 2
 
 
+def test_chains_are_shared_out_and_their_results_put_together(capsys, monkeypatch):
+    """As in two processes, but in one thread: what goes back is pickled and unpickled here too."""
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, jobs, mp_context):
+            assert (jobs, mp_context.get_start_method()) == (2, "spawn")
+            super().__init__(1)
+
+        def submit(self, function, *arguments):
+            return super().submit(lambda: pickle.loads(pickle.dumps(function(*arguments))))
+
+    monkeypatch.setattr(_run, "ProcessPoolExecutor", Pool)
+    assert command.main(["discretisation", "gradient_noise", "--jobs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("[gradient_noise") < printed.index("[discretisation")  # in reading order
+    assert "0 failed" in printed
+
+
+@pytest.mark.full("test_chains_are_shared_out_and_their_results_put_together in test_chains.py")
 def test_module_runs_in_two_processes():
     call = [sys.executable, "-m", "derivations", "discretisation", "gradient_noise", "--jobs", "2"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
