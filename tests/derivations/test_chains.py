@@ -1,8 +1,10 @@
 """Every derivation holds, every equation has its row, and the written index is true."""
 
+import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from coulombgas import symbolic
 from derivations import __main__ as command
-from derivations._framework import chains, run_chain
+from derivations import _run
+from derivations._framework import chains, run_step
 from derivations._index import numbered, readme
 from derivations._tex import document, plain, words
 
@@ -18,16 +21,70 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAINS = chains()
 
 
+STEP_BY_STEP = ("dmft", "neighbours")  # in test_dmft.py and test_neighbours.py
+LONG = {
+    "chain_memory.answer_of_the_chains": "test_memory_widens_the_levels_of_the_theory in test_rbm_chains.py",
+    "fokker_planck.factorised": "test_hamiltonian_is_the_transformed_operator_and_factorises in test_fokker_planck.py",
+    "fokker_planck.level_correction_at_a_wall": "test_levels_and_first_corrections in test_fokker_planck.py",
+    "fokker_planck.stationary_normalised": "test_normalisations in test_fokker_planck.py",
+    "gaussian_rbm.singular_flow": "nothing of the library; the other steps of the chain",
+    "large_n.free_sum_moments": "test_free_sum_against_matrices_with_an_external_source in test_large_n.py",
+    "learning_rules.autoencoder": "test_linear_autoencoder_against_its_updates in test_learning_rule.py",
+    "learning_rules.labelled_levels": "test_gaussian_rbm_gives_drift_and_noise... in test_learning_rule.py",
+    "learning_rules.rbm": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
+    "learning_rules.rbm_shift": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
+    "many_levels.burgers_equation": "test_burgers_equation_moves_levels_from_two_points in test_many_levels.py",
+    "many_levels.exact_spectrum": "test_the_library_computes_the_exact_spectrum_itself... in test_many_levels.py",
+    "many_levels.hamiltonian": "test_two_levels_in_a_quadratic_potential in test_many_levels.py",
+    "many_levels.loop_equation": "test_resolvent_beyond_leading_order in test_many_levels.py",
+    "many_levels.resolvent_correction": "test_resolvent_beyond_leading_order in test_many_levels.py",
+    "marchenko_pastur.distribution_function": "test_both_copies_of_marchenko_pastur_agree in test_noise.py",
+    "marchenko_pastur.unit_variance": "test_marchenko_pastur_is_that_of_its_stieltjes_transform",
+    "matrix_ou.inverse_kernel": "nothing of the library; the other steps of the chain",
+    "matrix_ou.mean_shift": "test_mean_eigenvalues_of_the_paper_setting in test_widths.py",
+    "rectangular_dyson.normalisation": "test_laguerre_normalisation_of_one_and_two_levels_by_moments",
+    "stable_forms.distribution_functions": "test_cdf_is_the_integral_and_icdf_inverts_it in test_protocol.py",
+    "stable_forms.two_species_moments": "test_unit_mass_and_moments[two species] in test_protocol.py",
+    "stochastic_updates.eigenvalue_update": "dyson_motion in test_chain_is_proved",
+    "teacher_student_levels.own_basis": "nothing of the library; the other steps of the chain",
+    "teacher_student_levels.product_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
+    "transformer_spectra.spacing_ratio": "test_stationary_for_any_potentials_noises_and_beta in test_coulomb_gas.py",
+    "two_layer.generalised_semicircle": "test_two_species_density_is_the_marginal_of_the_joint_law in test_pair.py",
+    "two_layer.generalised_spacing": "test_unit_mass_and_moments[two species spacing] in test_protocol.py",
+    "two_layer.stationary_variance": "test_two_layer_variance_at_leading_order_and_in_a_case_by_hand in test_widths.py",
+    "wigner_surmise.normalisation": "normalisations in test_chain_is_proved",
+    "wigner_surmise.pair_density": "test_pair_density_is_the_marginal_of_the_joint_law in test_pair.py",
+    "wigner_surmise.rice_mean": "test_rice_is_scipys in test_spacing.py",
+    "wigner_surmise.rice_spacing": "test_rice_is_scipys in test_spacing.py",
+}
+"""Steps that take from half a second to seven, and what notices a mistake of the same statements without them."""
+STEPS = {step.name: step for chain in CHAINS.values() for step in chain.steps}
+
+
 @cache
+def result(name):
+    """A step, run once for all tests of a process."""
+    return run_step(STEPS[name])
+
+
 def results(name):
-    """The chain, run once for all tests of a process."""
-    return run_chain(name)
+    return [result(step.name) for step in CHAINS[name].steps]
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("name", [name for name in CHAINS if name not in STEP_BY_STEP])
 def test_chain_is_proved(name):
-    failures = {result.step.name: result.failure for result in results(name) if result.failure}
+    """All steps but those of ``LONG``, which have tests of their own."""
+    steps = [step.name for step in CHAINS[name].steps if step.name not in LONG]
+    assert steps
+    failures = {step: result(step).failure for step in steps if result(step).failure}
     assert not failures
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full(watched)) for name, watched in LONG.items()]
+)
+def test_long_step_is_proved(name):
+    assert result(name).failure == ""
 
 
 def test_every_equation_of_the_paper_has_a_row():
@@ -78,7 +135,7 @@ def test_index_lists_every_equation():
 
 @pytest.fixture(scope="module")
 def tex():
-    names = ("discretisation", "matrix_ou")
+    names = ("discretisation", "gradient_noise")
     picked = {name: CHAINS[name] for name in names}
     return document(picked, {name: results(name) for name in names})
 
@@ -87,7 +144,7 @@ def test_document_is_complete(tex):
     assert tex.startswith("\\documentclass")
     assert tex.rstrip().endswith("\\end{document}")
     assert tex.count("\\section{") == 2
-    assert tex.count("\\subsection*{") == sum(len(CHAINS[name].steps) for name in ("discretisation", "matrix_ou"))
+    assert tex.count("\\subsection*{") == sum(len(CHAINS[name].steps) for name in ("discretisation", "gradient_noise"))
     assert tex.count("\\exact\n") >= 10
 
 
@@ -102,9 +159,15 @@ def test_document_would_compile(tex):
 
 def test_words_of_every_chain_have_balanced_mathematics():
     for name in ("discretisation", "gaussian_rbm", "rectangular_dyson"):
-        for result in results(name):
-            for line in result.board.lines:
+        for step in CHAINS[name].steps:
+            for line in () if step.name in LONG else result(step.name).board.lines:
                 assert line.words.count("$") % 2 == 0, line.words
+
+
+@pytest.mark.full("test_words_of_every_chain_have_balanced_mathematics in test_chains.py")
+def test_words_of_a_long_step_have_balanced_mathematics():
+    for line in result("gaussian_rbm.singular_flow").board.lines:
+        assert line.words.count("$") % 2 == 0, line.words
 
 
 def test_plain_text_is_escaped():
@@ -145,9 +208,28 @@ def test_bad_arguments_are_refused(argv, capsys):
     assert caught.value.code == 2
 
 
+def test_chains_are_shared_out_and_their_results_put_together(capsys, monkeypatch):
+    """As in two processes, but in one thread: what goes back is pickled and unpickled here too."""
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, jobs, mp_context):
+            assert (jobs, mp_context.get_start_method()) == (2, "spawn")
+            super().__init__(1)
+
+        def submit(self, function, *arguments):
+            return super().submit(lambda: pickle.loads(pickle.dumps(function(*arguments))))
+
+    monkeypatch.setattr(_run, "ProcessPoolExecutor", Pool)
+    assert command.main(["discretisation", "gradient_noise", "--jobs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("[gradient_noise") < printed.index("[discretisation")  # in reading order
+    assert "0 failed" in printed
+
+
+@pytest.mark.full("test_chains_are_shared_out_and_their_results_put_together in test_chains.py")
 def test_module_runs_in_two_processes():
-    call = [sys.executable, "-m", "derivations", "discretisation", "stochastic_updates", "--jobs", "2"]
+    call = [sys.executable, "-m", "derivations", "discretisation", "gradient_noise", "--jobs", "2"]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "[discretisation" in done.stdout
-    assert "[stochastic_updates" in done.stdout
+    assert "[gradient_noise" in done.stdout

@@ -100,7 +100,20 @@ MUTATIONS = {
 }
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS)
+LONG = {
+    "Mehta times 2": "test_the_derivations_hold_without_a_mutant_and_not_with_a_wrong_one in test_mutation_score.py",
+    "Rice: Bessel argument times 2": "the log density of Rice here",
+    "Rice: mean": "the second moment of Rice here",
+    "two species: density times 2": "the mean modulus here",
+    "two species: mean spacing": "the mean modulus here",
+    "two-layer width times 2": "the other widths here",
+}
+"""Mutations that take the longest to notice, and what shows that derivations notice without them."""
+
+
+@pytest.mark.parametrize("mutation", [
+    pytest.param(name, marks=pytest.mark.full(LONG[name]) if name in LONG else ()) for name in MUTATIONS
+])  # fmt: skip
 def test_a_mutated_statement_is_caught(mutation, monkeypatch):
     (name, mutated), chain, step = MUTATIONS[mutation]
     monkeypatch.setattr(symbolic, name, mutated)

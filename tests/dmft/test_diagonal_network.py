@@ -15,6 +15,10 @@ STEPS = [0, 7, 15, 30, 60]
 EULER = {"method": "mirror-descent", "samples_per_dimension": 0.6, "steps": 60, "paths": 1000, "response_paths": 200}
 
 
+BY_COPIES = pytest.mark.full("test_finite_copies_agree[mirror-descent] and test_flow_is_second_order...")
+
+
+@BY_COPIES
 def test_quoted_rich_curve():
     """Ours has an error of 0.2%; the quoted curves, of 10⁴ independent paths and of d = 3000, one of about 1%."""
     result = solve(DiagonalNetwork(scale=0.7, time_step=0.04, **EULER))
@@ -25,6 +29,7 @@ def test_quoted_rich_curve():
     assert result.attrs["residual"] <= 1e-7
 
 
+@BY_COPIES
 def test_quoted_lazy_curve_is_linear_regression():
     """a = 8: β moves linearly at 4a² times the speed. An independent theory; the noise of the paths drops out.
 
@@ -87,21 +92,24 @@ def test_flow_of_a_finite_copy_converges_to_an_independent_solver_at_second_orde
     exact = 0.02 * np.sinh(2 * solve_ivp(slope, (0, 4), np.zeros(20), "Radau", rtol=1e-10, atol=1e-10).y[:, -1])
     errors = []
     for num in (40, 80):
-        fine = DiagonalNetwork(samples_per_dimension=0.6, scale=0.1, time_step=4 / num, steps=num)
-        errors.append(simulate_diagonal(fine, key=key, dimension=20)["norm1"][-1] - np.abs(exact).mean())
+        fine = DiagonalNetwork(samples_per_dimension=0.6, scale=0.1, time_step=4 / num, steps=80)
+        errors.append(simulate_diagonal(fine, key=key, dimension=20)["norm1"][num] - np.abs(exact).mean())
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2.0, abs=0.2)
 
 
+RICH = {"samples_per_dimension": 0.9, "noise_variance": 0.2, "time_step": 0.08, "steps": 20,
+        "teacher_values": (0.0, 1.5), "teacher_probabilities": (0.6, 0.4)}  # fmt: skip
+BY_HALVES = "test_flow_is_second_order_and_has_its_closed_form and test_flow_of_a_finite_copy_converges_to_..."
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["gradient-flow", "mirror-descent"])
+@pytest.mark.parametrize("method", ["mirror-descent", pytest.param("gradient-flow", marks=pytest.mark.full(BY_HALVES))])
 def test_finite_copies_agree(method, reduced):
     """Each |z| < 4 for losses and overlaps at 5 times, false alarms 1e-3; both Monte Carlo errors are in z.
 
     The control has another scale.
     """
-    values = {"samples_per_dimension": 0.9, "noise_variance": 0.2, "time_step": 0.08, "steps": 20, "method": method,
-              "paths": 1000 if reduced else 20000, "teacher_values": (0.0, 1.5),
-              "teacher_probabilities": (0.6, 0.4)}  # fmt: skip
+    values = {**RICH, "method": method, "paths": 1000 if reduced else 20000}
     system = DiagonalNetwork(scale=0.5, **values)
     copies = simulate(system, dimension=100 if reduced else 600, replicas=24 if reduced else 60, seed=1)
     result = compare(solve(system), copies)
@@ -111,9 +119,11 @@ def test_finite_copies_agree(method, reduced):
     assert compare(wrong, copies).worst()["norm1"] > 6
 
 
-def test_monte_carlo_errors_cover_the_scatter_of_seeds():
+def test_monte_carlo_errors_cover_the_scatter_of_seeds(reduced):
     """Feedback included: two seeds differ by their errors. |z| < 5 with 3 degrees of freedom each: 2e-3 a number."""
     values = {"samples_per_dimension": 0.9, "scale": 0.5, "time_step": 0.08, "steps": 20, "paths": 2000}
+    if reduced:  # the program of the finite copies
+        values = {**RICH, "scale": 0.5, "method": "mirror-descent", "paths": 1000}
     a, b = (solve(DiagonalNetwork(seed=seed, **values)) for seed in (1, 2))
     for name in ("test_excess", "train_loss", "overlap", "norm1"):
         gap = np.abs(a[name] - b[name])[4::4]

@@ -33,7 +33,7 @@ def test_equals_the_quadrature(values):
 
 def test_the_quadrature_would_notice_a_wrong_load():
     """Control: another α differs by far more than the tolerance above."""
-    a, b = (LinearRegression(samples_per_dimension=r, learning_rate=0.3, steps=50) for r in (2.0, 2.002))
+    a, b = (LinearRegression(samples_per_dimension=r, learning_rate=0.3, steps=150) for r in (2.0, 2.002))
     assert abs(solve(a).test_excess - quadrature(b).test_excess).max() > 1e-5
 
 
@@ -50,6 +50,12 @@ def test_flow_converges_at_second_order(mass):
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), 2.0, atol=0.12)
 
 
+@pytest.mark.parametrize(("ratio", "limit"), [(2.5, 0.3 / 1.5), (0.4, 0.6 + 0.3 * 0.4 / 0.6)])
+def test_limit_in_closed_form(ratio, limit):
+    assert LinearRegression(samples_per_dimension=ratio, noise_variance=0.3).limit() == pytest.approx(limit)
+
+
+@pytest.mark.full("test_limit_in_closed_form and test_equals_the_quadrature in test_linear_regression.py")
 @pytest.mark.parametrize(("ratio", "limit"), [(2.5, 0.3 / 1.5), (0.4, 0.6 + 0.3 * 0.4 / 0.6)])
 def test_long_time_limit(ratio, limit):
     system = LinearRegression(samples_per_dimension=ratio, noise_variance=0.3, learning_rate=0.25, method="heavy-ball",
@@ -80,21 +86,21 @@ def test_bias_and_variance_add_up():
     assert abs(silent.variance_batch).max() == 0
 
 
+ONE = pytest.mark.full("test_equals_the_quadrature and test_finite_copies_agree[values0] in test_linear_regression.py")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "values",
-    [
+@pytest.mark.parametrize("values", [
+    {"samples_per_dimension": 1.2, "learning_rate": 0.15, "method": "heavy-ball", "momentum": 0.6,
+     "batch_fraction": 0.4},
+    *(pytest.param(values, marks=ONE) for values in (
         {"samples_per_dimension": 1.7, "learning_rate": 0.35},
         {"samples_per_dimension": 0.8, "learning_rate": 0.3, "method": "nesterov", "momentum": 0.7},
-        {"samples_per_dimension": 1.2, "learning_rate": 0.15, "method": "heavy-ball", "momentum": 0.6,
-         "batch_fraction": 0.4},
         {"samples_per_dimension": 2.2, "learning_rate": 0.2, "method": "gradient-flow", "mass": 0.3},
-    ],
-)  # fmt: skip
+    )),
+])  # fmt: skip
 def test_finite_copies_agree(values, reduced):
     """|z| < 4 for every quantity at every time: about 20 independent numbers, false alarms 2e-3 in all."""
-    if reduced and "method" not in values:
-        pytest.skip("reduced form: gd is heavy-ball without momentum")
     system = LinearRegression(noise_variance=0.35, signal=1.4, steps=15, **values)
     copies = simulate(system, dimension=250 if reduced else 800, replicas=24 if reduced else 100, seed=5)
     worst = compare(solve(system), copies).worst()

@@ -67,15 +67,26 @@ def test_finite_copies_agree(reduced):
     assert compare(wrong, copies).worst()["test_excess"] > 5
 
 
+def test_plenty_of_features_or_of_data_leaves_no_variance_of_them():
+    """Control: what is scarce keeps its own."""
+    times = (0.5, 2.0, 8.0)
+    wide = decompose(RandomFeatures(samples_per_dimension=0.8, features_per_dimension=1e7, time_points=times))
+    long = decompose(RandomFeatures(samples_per_dimension=1e7, features_per_dimension=0.8, time_points=times))
+    for none, some in ((wide.variance_features, wide.variance_data), (long.variance_data, long.variance_features)):
+        assert abs(none).max() < 1e-5
+        assert some.min() > 1e-3
+
+
 @pytest.mark.slow
-def test_ensembles_that_share_data_or_features(reduced):
+@pytest.mark.full("test_plenty_of_features_or_of_data_leaves_no_variance_of_them and test_parts_add_up")
+def test_ensembles_that_share_data_or_features():
     """Products of two learners with shared data, features or neither have the means that ``decompose`` adds up.
 
     Each of 9 numbers within 4 standard errors: false-alarm rate 6e-4.
     """
     system = RandomFeatures(samples_per_dimension=0.8, features_per_dimension=1.3, time_points=(0.5, 2.0, 8.0))
     parts = decompose(system)
-    size, num = 100, 60 if reduced else 400
+    size, num = 100, 400
     samples, features = 80, 130
     with in_x64():
 

@@ -10,7 +10,7 @@ NOTED = {"power": 3, "matrix_noise": 0.5, "tensor_noise": 2.0, "initial_overlap"
 
 
 def test_quoted_overlaps():
-    result = solve(SpikedMatrixTensor(learning_rate=0.1, steps=100, **NOTED))
+    result = solve(SpikedMatrixTensor(learning_rate=0.1, steps=200, **NOTED))  # the program of two other tests
     np.testing.assert_allclose(
         result.overlap[[5, 10, 20, 40, 100]], [0.2761, 0.3708, 0.5151, 0.6751, 0.7473], atol=5e-5
     )
@@ -23,8 +23,17 @@ def semicircle(noise: float, num: int = 300):
     return 2 / np.sqrt(noise) * np.cos(angle), 2 / (num + 1) * np.sin(angle) ** 2
 
 
-@pytest.mark.parametrize(("method", "momentum"), [("gd", 0.0), ("heavy-ball", 0.6), ("nesterov", 0.6)])
-@pytest.mark.parametrize("constraint", ["sphere", "ridge"])
+OTHER = pytest.mark.full("the same method or constraint in test_p_2_equals_the_modes of test_spiked_matrix_tensor.py")
+
+
+@pytest.mark.parametrize(("constraint", "method", "momentum"), [
+    ("sphere", "gd", 0.0),
+    ("ridge", "heavy-ball", 0.6),
+    ("sphere", "nesterov", 0.6),
+    pytest.param("ridge", "gd", 0.0, marks=OTHER),
+    pytest.param("sphere", "heavy-ball", 0.6, marks=OTHER),
+    pytest.param("ridge", "nesterov", 0.6, marks=OTHER),
+])  # fmt: skip
 def test_p_2_equals_the_modes(method, momentum, constraint):
     """Independent route: without a spike p = 2 is linear, so every mode of the semicircle is iterated by itself."""
     ridge = 3.5 if constraint == "ridge" else 0.0
@@ -71,10 +80,15 @@ def test_flow_without_spike_converges_to_the_closed_form_at_second_order():
     assert np.abs(errors[-1]).max() < 5e-4
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{}, {"mass": 0.6}, {"constraint": "ridge", "ridge": 4.0}, {"mass": 0.6, "constraint": "ridge", "ridge": 4.0}],
-)
+BOTH = pytest.mark.full("test_flows_are_second_order of mass and ridge together, in test_spiked_matrix_tensor.py")
+
+
+@pytest.mark.parametrize("values", [
+    {},
+    {"mass": 0.6, "constraint": "ridge", "ridge": 4.0},
+    pytest.param({"mass": 0.6}, marks=BOTH),
+    pytest.param({"constraint": "ridge", "ridge": 4.0}, marks=BOTH),
+])  # fmt: skip
 def test_flows_are_second_order(values):
     """Successive halvings of dt: the differences of m, e, C and R along the whole path shrink fourfold."""
     rows = []
@@ -117,22 +131,19 @@ def test_threshold():
         planted_fixed_point(3, 50.0, 50.0)
 
 
+FLOWS = "test_flows_are_second_order and test_finite_copies_agree of nesterov in test_spiked_matrix_tensor.py"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "values",
-    [
-        {},
-        {"method": "nesterov", "momentum": 0.5},
-        {"method": "gradient-flow", "mass": 0.4, "learning_rate": 0.05},
-    ],
-)
+@pytest.mark.parametrize("values", [
+    {"method": "nesterov", "momentum": 0.5},
+    pytest.param({}, marks=pytest.mark.full("test_finite_copies_agree of nesterov, with no momentum")),
+    pytest.param({"method": "gradient-flow", "mass": 0.4, "learning_rate": 0.05}, marks=pytest.mark.full(FLOWS)),
+])  # fmt: skip
 def test_finite_copies_agree(values, reduced):
     """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N, at most 2%."""
-    if reduced and not values:
-        pytest.skip("reduced form: gd is the program of nesterov with another momentum")
     system = SpikedMatrixTensor(matrix_noise=0.35, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values)
-    dimension = (70 if "mass" in values else 50) if reduced else 200
-    copies = simulate(system, dimension=dimension, replicas=32 if reduced else 60, chunk=8, seed=4)
+    copies = simulate(system, dimension=50 if reduced else 200, replicas=32 if reduced else 60, chunk=8, seed=4)
     worst = compare(solve(system), copies).worst()
     assert max(worst.values()) < 4.5, worst
     wrong = solve(SpikedMatrixTensor(matrix_noise=0.45, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values))
@@ -140,7 +151,8 @@ def test_finite_copies_agree(values, reduced):
 
 
 @pytest.mark.slow
-def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n(reduced):
+@pytest.mark.full("test_p_2_equals_the_modes[ridge-heavy-ball-0.6] and test_finite_copies_agree of nesterov")
+def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n():
     """All modes decay but the spike's, a share 1/N of the response; extrapolated in 1/N, theory and copies agree.
 
     |z| < 4 of 4 quantities at 9 times, about 15 independent numbers: false alarms 1e-3. The control is N itself.
@@ -150,9 +162,9 @@ def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n(reduced):
         constraint="ridge", ridge=5.0,
     )  # fmt: skip
     names = ["overlap", "energy", "norm", "response_to_first"]
-    theory, num = solve(system)[names].to_dataarray().values[:, 4:], 600 if reduced else 4000
+    theory, num = solve(system)[names].to_dataarray().values[:, 4:], 4000
     means, errors = [], []
-    for size in (16, 32) if reduced else (20, 40):
+    for size in (20, 40):
         copies = simulate(system, dimension=size, replicas=num, chunk=20, seed=size)[names].to_dataarray().values
         means.append(copies.mean(1)[:, 4:])
         errors.append(copies.std(1, ddof=1)[:, 4:] / num**0.5)

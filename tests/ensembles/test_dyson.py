@@ -82,7 +82,9 @@ def test_force_and_curvature_are_derivatives_of_the_barrier(x64, wall):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("beta", [1.0, 4.0])
+@pytest.mark.parametrize("beta", [
+    4.0, pytest.param(1.0, marks=pytest.mark.full("test_levels_reach_the_hermite_ensemble[4.0] in test_dyson.py")),
+])  # fmt: skip
 def test_levels_reach_the_hermite_ensemble(beta):
     """Started with all levels within 2e-3; stationary width 1 at g = 1, K = −x."""
     process = DysonLevels(n=4, drift=_restoring, beta=beta)
@@ -136,6 +138,7 @@ def test_species_keep_their_own_widths_and_the_product_law():
     assert abs(spacing.mean() - (total**2 + gap**2) / mean_abs) > 4 * error  # control: both orders mixed
 
 
+@pytest.mark.full("test_levels_reach_the_hermite_ensemble and test_matrix_and_levels_have_one_law_at_all_times")
 def test_the_bias_of_a_finite_step_shrinks(x64):
     """Mean spacing of a pair at β = 1, exactly √π: common random numbers do not help, so 40 000 replicas."""
     errors = []

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from coulombgas import InputError
-from coulombgas.ensembles import ConvergenceWarning, hermite_eigenvalues, laguerre_eigenvalues, sample_gas
+from coulombgas.ensembles import ConvergenceWarning, _gas, hermite_eigenvalues, laguerre_eigenvalues, sample_gas
 from coulombgas.ensembles._coordinates import gap_coordinates
 
 LEVEL = 1e-4  # false-alarm rate of each comparison
@@ -47,6 +47,7 @@ def test_quadratic_potential_is_the_hermite_ensemble(quadratic_gas):
     assert not _agree(quadratic_gas, hermite_eigenvalues(key=jax.random.key(1), n=6, beta=1.6, shape=(20_000,)))
 
 
+@pytest.mark.full("test_quadratic_potential_is_the_hermite_ensemble and test_coordinates_invert_... in test_gas.py")
 def test_linear_potential_on_the_half_line_is_laguerre():
     """β = 1, V = x/2, m = n + 1: the power of x is 0."""
     gas = sample_gas(_linear, key=jax.random.key(2), n=3, beta=1.0, domain=(0.0, np.inf))
@@ -55,6 +56,17 @@ def test_linear_potential_on_the_half_line_is_laguerre():
     assert not _agree(gas, laguerre_eigenvalues(key=jax.random.key(3), n=3, m=4.5, shape=(20_000,)))
 
 
+def test_draws_that_have_not_mixed_are_told(monkeypatch):
+    """Two slow random walks instead of chains."""
+    walks = np.cumsum(np.random.default_rng(0).normal(size=(2, 20, 1)), axis=1) + np.arange(6.0)
+    monkeypatch.setattr(_gas, "_chains", lambda *_: (walks, np.zeros((2, 20), bool), np.ones((2, 20), int)))
+    with pytest.warns(ConvergenceWarning, match="effective sample size"):
+        gas = sample_gas(_quadratic, key=jax.random.key(4), n=6, beta=2.0)
+    assert not gas.converged
+    assert "NOT CONVERGED" in str(gas)
+
+
+@pytest.mark.full("test_draws_that_have_not_mixed_are_told in test_gas.py")
 def test_an_unconverged_run_says_so():
     with pytest.warns(ConvergenceWarning, match="effective sample size"):
         gas = sample_gas(_quadratic, key=jax.random.key(4), n=6, beta=2.0, num_samples=20, num_warmup=5)

@@ -44,7 +44,13 @@ def test_gaussian_block_has_unit_mass(n, beta):
     assert ordered_mass(law, n, 0.3 - 5.0, 0.3 + 5.0, 70) == pytest.approx(1, abs=tolerance)
 
 
-@pytest.mark.parametrize(("n", "m", "beta"), [(1, 1, 1), (2, 2, 1), (2, 5, 1), (3, 4, 2), (3, 3, 1), (2, 3.5, 4)])
+@pytest.mark.parametrize(("n", "m", "beta"), [
+    (1, 1, 1),
+    (2, 5, 1),
+    (2, 3.5, 4),
+    *(pytest.param(*case, marks=pytest.mark.full("test_laguerre_block_has_unit_mass[2-3.5-4] in test_block.py"))
+      for case in ((2, 2, 1), (3, 4, 2), (3, 3, 1))),
+])  # fmt: skip
 def test_laguerre_block_has_unit_mass(n, m, beta):
     """With the exponent −1/2 at x = 0 (m = n, β = 1) among the cases."""
     law = LaguerreBlock(0.6, n, m, beta)
@@ -61,7 +67,10 @@ def test_one_level_is_gaussian_and_two_are_the_pair():
     np.testing.assert_allclose(GaussianBlock(0.3, 0.5, 2).log_prob(pair), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("beta", [1, 2, 4])
+@pytest.mark.parametrize("beta", [
+    1,
+    *(pytest.param(beta, marks=pytest.mark.full("test_gaussian_samples_are_eigenvalues[1]")) for beta in (2, 4)),
+])  # fmt: skip
 def test_gaussian_samples_are_eigenvalues(beta):
     """Tridiagonal model against dense GOE and GUE matrices (KS, false-alarm rate 1e-3), and for every β against the
 
@@ -94,6 +103,7 @@ def test_laguerre_samples_are_squared_singular_values():
     assert stats.ks_2samp(wrong[:, 1], dense[:, 1]).pvalue < 1e-6
 
 
+@pytest.mark.full("test_one_level_is_gaussian_and_two_are_the_pair and test_pair_density_is_the_marginal_...")
 def test_a_level_of_a_pair_follows_the_pair_density():
     draws = np.asarray(GaussianBlock(0.0, 1.0, 2).sample(jax.random.key(0), (5000,)))
     one = draws[np.arange(5000), np.random.default_rng(1).integers(0, 2, 5000)]
@@ -101,15 +111,18 @@ def test_a_level_of_a_pair_follows_the_pair_density():
     assert stats.kstest(one, cdf).pvalue > 1e-3
 
 
-def test_batches_jit_and_gradients():
+def test_batches_jit_and_gradients(reduced):
+    """In the reduced form draws have the right shape; whether also the right law: ``test_gaussian_samples_...``."""
     widths = jnp.asarray([0.1, 1.0, 30.0])
     block = GaussianBlock(0.0, widths, 4, jnp.asarray([1.0, 2.0, 4.0]))
     assert block.batch_shape == (3,)
     assert block.event_shape == (4,)
-    many = np.asarray(block.sample(jax.random.key(1), (2000,)))
-    assert many.shape == (2000, 3, 4)
-    assert (np.diff(many.std(axis=(0, 2))) > 0).all()
-    draws = many[:5]
+    assert jax.eval_shape(lambda block: block.sample(jax.random.key(1), (2000,)), block).shape == (2000, 3, 4)
+    draws = np.sort(np.random.default_rng(1).normal(size=(5, 3, 4))) * np.asarray(widths)[:, None]
+    if not reduced:
+        many = np.asarray(block.sample(jax.random.key(1), (2000,)))
+        assert (np.diff(many.std(axis=(0, 2))) > 0).all()
+        draws = many[:5]
     assert block.log_prob(draws).shape == (5, 3)
     again = jax.tree.unflatten(*jax.tree.flatten(block)[::-1])
     np.testing.assert_allclose(jax.jit(lambda law, x: law.log_prob(x))(again, draws), block.log_prob(draws), rtol=1e-12)
@@ -124,7 +137,10 @@ def test_batches_jit_and_gradients():
         assert np.asarray(x) @ slope_x + 0.7 * slope_s == pytest.approx(-4, rel=1e-10)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [
+    "float32",
+    pytest.param("float64", marks=pytest.mark.full("test_ties_and_extreme_widths_stay_finite[float32]")),
+])  # fmt: skip
 def test_ties_and_extreme_widths_stay_finite(dtype):
     def gaussian(x, width):
         return GaussianBlock(0.0, width, 3).log_prob(x)

@@ -16,10 +16,14 @@ from coulombgas.laws import (
     GaussianBlock,
     PartitionFunction,
     TwoSpeciesPair,
+    _coulomb_gas,
     composite_estimate,
     partition_function,
     pseudo_log_prob,
 )
+from coulombgas.laws._annealing import Population
+from coulombgas.laws._composite import _conditional
+from coulombgas.laws._coulomb_gas import _temperature_nodes
 from coulombgas.laws._partition import log_weight_integral, quadrature_log_z
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -42,6 +46,7 @@ def right(x):
 
 
 THREE = (left, well, right)
+UNUSED = PartitionFunction(np.array([-20.0, 20.0]), np.zeros(1), np.zeros(1), np.ones(1))
 
 
 def mehta(n, beta, s):
@@ -76,6 +81,7 @@ def test_quadrature_gives_mehtas_constant(n, beta, reduced):
         assert float(log_z(temperature)) == pytest.approx(mehta(n, beta, math.sqrt(temperature)), abs=1e-9)
 
 
+@pytest.mark.full("test_two_levels_are_the_two_species_pair and test_quadrature_gives_mehtas_constant[3-*]")
 def test_quadrature_with_three_different_wells():
     """The sum over the six orders of the levels against a plain product rule on the ordered cube."""
     nodes, weights = np.polynomial.legendre.leggauss(110)
@@ -95,8 +101,28 @@ def test_quadrature_with_three_different_wells():
 def test_two_levels_are_the_two_species_pair():
     law = TwoSpeciesPair(-0.5, 0.5, 1.0, 0.5)
     gas = CoulombGas((left, right), 1.0, bounds=(-15.0, 15.0))
-    draws = law.sample(jax.random.key(0), (20,))
+    draws = np.random.default_rng(0).normal([-0.5, 0.5], [1.0, 0.5], (20, 2))
     np.testing.assert_allclose(gas.log_prob(draws), law.log_prob(draws), rtol=1e-9)
+
+
+def test_an_ordered_gas_is_the_block(monkeypatch):
+    """Density of three levels in ascending order, with and without annealed normalisation; draws are put in order."""
+    settings = {"num_levels": 3, "bounds": (-30.0, 30.0), "ordered": True}
+    block, levels = GaussianBlock(0.0, 1.0, 3), np.sort(np.random.default_rng(1).normal(size=(20, 3)))
+    gas = CoulombGas(well, 1.0, **settings)
+    expected = np.asarray(block.log_prob(levels))
+    np.testing.assert_allclose(gas.log_prob(levels), expected, rtol=1e-9)
+    ratio = np.array([mehta(3, 1.0, 1.0) - mehta(3, 0.0, 1.0)])
+    known = PartitionFunction(np.zeros(2), ratio, np.zeros(1), np.ones(1))
+    np.testing.assert_allclose(CoulombGas(well, 1.0, partition=known, **settings).log_prob(levels), expected, rtol=1e-9)
+    with pytest.warns(UserWarning, match="Out-of-support"):
+        assert np.isneginf(gas.log_prob(levels[:, ::-1])).all()
+    annealed = jnp.asarray(np.random.default_rng(2).normal(size=(1, 512, 3)))
+    monkeypatch.setattr(_coulomb_gas, "anneal", lambda *_, **__: Population(annealed, jnp.zeros(1)))
+    draws = np.asarray(gas.sample(jax.random.key(0), (100,)))
+    assert draws.shape == (100, 3)
+    assert (np.diff(draws) > 0).all()
+    assert set(draws.ravel()) <= set(np.asarray(annealed).ravel())
 
 
 def test_the_rbm_potential_reaches_its_wall():
@@ -126,7 +152,7 @@ def test_annealing_gives_mehtas_constant_within_its_error(reduced):
 
     quoted error is small. Control: the constant of β = 1.2.
     """
-    seeds = 4 if reduced else 40
+    seeds = 2 if reduced else 40
     scores = []
     for seed in range(seeds):
         result = partition_function(
@@ -153,7 +179,21 @@ def test_annealing_in_a_quartic_well_against_the_hankel_determinant(reduced):
     assert float(gas.log_z) == pytest.approx(hankel(4, lambda x: x**4 / 4), abs=5 * float(result.error[0]))
 
 
+def test_the_normalisation_between_the_nodes():
+    """Chebyshev coefficients of log Z/ΠZ_i for x²/2: (n + βn(n − 1)/2) log s in excess, exact at two nodes."""
+    nodes = _temperature_nodes((0.2, 1.0), 2)
+    values = np.array([mehta(5, 1.0, math.sqrt(t)) - mehta(5, 0.0, math.sqrt(t)) for t in nodes])
+    angles = np.pi * np.array([1, 3]) / 4
+    known = PartitionFunction(np.log([0.2, 1.0]), np.array([values.mean(), values @ np.cos(angles)]), values, nodes)
+    for temperature in (0.2, 0.25, 0.6, 1.0):
+        gas = CoulombGas(well, temperature, num_levels=5, bounds=(-30.0, 30.0), partition=known)
+        assert float(gas.log_z) == pytest.approx(mehta(5, 1.0, math.sqrt(temperature)), abs=1e-9)
+    outside = CoulombGas(well, 1.5, num_levels=5, bounds=(-30.0, 30.0), partition=known)
+    assert np.isneginf(outside.log_prob(jnp.arange(5.0)))
+
+
 @pytest.mark.slow
+@pytest.mark.full("test_the_normalisation_between_the_nodes and test_annealing_gives_mehtas_constant_within_its_error")
 def test_annealing_over_temperatures_with_distinct_wells():
     """Three wells that overlap, where quadrature is exact: five standard errors at a temperature between the nodes."""
     result = partition_function(
@@ -167,9 +207,10 @@ def test_annealing_over_temperatures_with_distinct_wells():
     assert np.isneginf(outside.log_prob(jnp.zeros(3) + jnp.arange(3.0)))
 
 
-def test_log_prob_and_samples_of_an_ordered_gas(reduced):
+@pytest.mark.full("test_an_ordered_gas_is_the_block and test_samples_of_distinct_wells_keep_their_labels")
+def test_log_prob_and_samples_of_an_ordered_gas():
     """Five levels: density of the block; samples by KS (false-alarm rate 1e-3); control T = 1.3."""
-    count = 700 if reduced else 2000
+    count = 2000
     settings = {"num_levels": 5, "bounds": (-30.0, 30.0), "ordered": True}
     result = partition_function(
         well, key=jax.random.key(2), temperature=1.0, num_levels=5, bounds=(-30.0, 30.0), num_particles=256
@@ -198,6 +239,25 @@ def test_samples_of_distinct_wells_keep_their_labels(reduced):
     assert stats.ks_2samp(draws[:, 0], exact[:, 1]).pvalue < 1e-6
 
 
+def test_pseudo_likelihood_of_three_wells():
+    """Σ log of the joint density over its integral along each level, on a fine grid by NumPy."""
+    gas = CoulombGas(THREE, 0.7, bounds=(-15.0, 15.0), partition=UNUSED)
+    levels = np.random.default_rng(4).normal(size=(5, 3))
+    grid, step = np.linspace(-12, 12, 24_001, retstep=True)
+
+    def density(x):
+        repulsion = np.abs((x[..., 1] - x[..., 0]) * (x[..., 2] - x[..., 0]) * (x[..., 2] - x[..., 1]))
+        return repulsion * np.exp(-sum(potential(x[..., k]) for k, potential in enumerate(THREE)) / 0.7)
+
+    expected = 3 * np.log(density(levels))
+    for k in range(3):
+        moved = np.repeat(levels[:, None], grid.size, axis=1)
+        moved[..., k] = grid
+        expected -= np.log(density(moved).sum(axis=1) * step)
+    np.testing.assert_allclose(pseudo_log_prob(gas, levels), expected, rtol=1e-5)
+
+
+@pytest.mark.full("test_pseudo_likelihood_of_three_wells in test_coulomb_gas.py")
 def test_pseudo_likelihood_is_the_conditional_law():
     """Each term integrates to one over its own level."""
     gas = CoulombGas((left, well, right), jnp.asarray(0.7), bounds=(-15.0, 15.0))
@@ -207,24 +267,40 @@ def test_pseudo_likelihood_is_the_conditional_law():
     joint = gas.log_prob(rows)
     conditional = np.exp(np.asarray(joint))
     conditional /= conditional.sum() * float(grid[1] - grid[0])
-    from coulombgas.laws._composite import _conditional
-
     ours = np.exp(np.asarray(jax.jit(jax.vmap(lambda row: _conditional(gas, 1, row)))(rows)))
     np.testing.assert_allclose(ours, conditional, rtol=1e-4, atol=1e-6)
 
 
+def test_godambes_covariance_of_a_mean_and_a_deviation():
+    """ℓ of two normal levels that in truth are one: H⁻¹JH⁻¹ and H⁻¹ in closed form, by NumPy."""
+    data = np.random.default_rng(9).normal(0.3, 1.4, 40)
+    result = composite_estimate(
+        lambda theta, x: -(((x - theta[0]) * jnp.exp(-theta[1])) ** 2) / 2 * 2 - 2 * theta[1], data, [0.0, 0.1]
+    )
+    mean, deviation = data.mean(), data.std()
+    standard = (data - mean) / deviation
+    np.testing.assert_allclose(result.estimate, [mean, math.log(deviation)], atol=1e-8)
+    inverse = np.diag([deviation**2, 0.5]) / (2 * len(data))
+    scores = 2 * np.stack([standard / deviation, standard**2 - 1], axis=-1)
+    np.testing.assert_allclose(result.curvature_covariance, inverse, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(result.covariance, inverse @ scores.T @ scores @ inverse, rtol=1e-6, atol=1e-9)
+    reach = stats.norm.ppf(0.95) * np.sqrt(np.diag(result.covariance))
+    ends = result.estimate + reach * np.array([[-1], [1]])
+    np.testing.assert_allclose(result.interval(0.9), ends.T, rtol=1e-6)
+
+
 @pytest.mark.slow
-def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
+@pytest.mark.full("test_godambes_covariance_of_a_mean_and_a_deviation and test_pseudo_likelihood_of_three_wells")
+def test_godambe_intervals_cover_where_the_curvature_does_not():
     """log T from 60 spectra of 4 levels by pseudo-likelihood, 90% intervals over repeated data sets.
 
     Coverage of Godambe's within the binomial ±4σ band; the curvature's interval is the control and must be too narrow.
     """
-    repeats = 200 if reduced else 2000
-    unused = PartitionFunction(np.array([-20.0, 20.0]), np.zeros(1), np.zeros(1), np.ones(1))
+    repeats = 2000
     draws = np.asarray(GaussianBlock(0.0, 1.0, 4).sample(jax.random.key(8), (repeats, 60)))
 
     def log_density(theta, levels):
-        gas = CoulombGas(well, jnp.exp(theta[0]), num_levels=4, bounds=(-12.0, 12.0), partition=unused)
+        gas = CoulombGas(well, jnp.exp(theta[0]), num_levels=4, bounds=(-12.0, 12.0), partition=UNUSED)
         return pseudo_log_prob(gas, levels)
 
     estimates, godambe, naive = [], [], []
@@ -238,8 +314,8 @@ def test_godambe_intervals_cover_where_the_curvature_does_not(reduced):
     narrow = np.mean(np.abs(estimates) < reach * np.sqrt(naive))
     band = 4 * math.sqrt(0.9 * 0.1 / repeats)
     assert 0.9 - band - 0.02 < cover < 0.9 + band
-    # 0.79 expected, from the ratio of the two variances; 0.11 less than Godambe's, to 0.022 with 200 repeats
-    assert narrow < (cover - 0.04 if reduced else 0.85)
+    # 0.79 expected, from the ratio of the two variances; 0.11 less than Godambe's
+    assert narrow < 0.85
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -41,11 +41,20 @@ LAWS = {
 }
 
 
-# one compilation a law instead of one an operation
-log_prob = jax.jit(lambda law, x: law.log_prob(x))
-cdf = jax.jit(lambda law, x: law.cdf(x))
-icdf = jax.jit(lambda law, q: law.icdf(q))
-sample = jax.jit(lambda law, key: law.sample(key, (10_000,)))
+_SIZE = 1024  # points of one call: one program for each method of a law
+
+
+def in_blocks(method, x):
+    x = np.asarray(x, float)
+    return np.concatenate([method(block) for block in np.resize(x, (-(-x.size // _SIZE), _SIZE))])[: x.size]
+
+
+def log_prob(law, x):
+    return in_blocks(law.log_prob, x)
+
+
+def cdf(law, x):
+    return in_blocks(law.cdf, x)
 
 
 @pytest.fixture(params=LAWS)
@@ -64,7 +73,7 @@ def integrate(law, low, high, power=0):
     angle = (ends[:-1, None] + np.diff(ends)[:, None] * (nodes + 1) / 2).ravel()
     measure = (np.diff(ends)[:, None] * weights / 2).ravel() * np.sin(angle) * (high - low) / 2
     x = low + (high - low) * np.sin(angle / 2) ** 2
-    return float(np.sum(measure * x**power * np.exp(np.asarray(log_prob(law, jnp.asarray(x))))))
+    return float(np.sum(measure * x**power * np.exp(log_prob(law, x))))
 
 
 def test_unit_mass_and_moments(case):
@@ -80,28 +89,39 @@ def test_cdf_is_the_integral_and_icdf_inverts_it(case):
     law, _, low, high = case
     tails = np.array([2.0**-40, 2.0**-20, 1e-3, 0.1, 0.4])
     probability = np.concatenate([tails, [0.5], 1 - tails[::-1]])
-    x = np.asarray(icdf(law, jnp.asarray(probability)))
+    x = np.asarray(law.icdf(probability))
     assert np.all(np.diff(x) > 0)
     bounded = isinstance(law, MarchenkoPastur | Semicircle)
     for tail, below, above in zip(tails, x, x[::-1], strict=False):
         accuracy = 1e-3 if bounded and tail < 1e-6 else 1e-9  # next to an edge, rounding of the edge counts
         assert integrate(law, low, below) == pytest.approx(tail, rel=accuracy, abs=0)
         assert integrate(law, above, high if bounded else 2 * high - low) == pytest.approx(tail, rel=accuracy, abs=0)
-    np.testing.assert_allclose(cdf(law, jnp.asarray(x)), probability, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(cdf(law, x), probability, rtol=1e-9, atol=1e-15)
     ends = np.resize([0.0, 1.0, -0.1, 1.1], x.size)
-    found = icdf(law, jnp.asarray(ends))
+    found = law.icdf(ends)
     np.testing.assert_array_equal(cdf(law, found)[:2], [0.0, 1.0])
     assert np.isnan(found[2:4]).all()
 
 
-@pytest.mark.parametrize("name", ["surmise traced beta", "rice", "two species spacing", "tracy-widom 1", "semicircle"])
+BY_CHAIN_RULE = pytest.mark.full("test_cdf_and_icdf_are_differentiable[rice] in test_protocol.py")
+
+
+@pytest.mark.parametrize("name", [
+    "rice",
+    "tracy-widom 1",
+    "semicircle",
+    pytest.param("surmise traced beta", marks=BY_CHAIN_RULE),
+    pytest.param("two species spacing", marks=BY_CHAIN_RULE),
+])  # fmt: skip
 def test_cdf_and_icdf_are_differentiable(name):
     law = LAWS[name][0](1.0)
 
     @jax.jit
     def slopes(law, q):
-        x = law.icdf(q)
-        return jax.vmap(jax.grad(law.cdf))(x), jax.vmap(jax.grad(law.icdf))(q), jnp.exp(law.log_prob(x))
+        x, back_to_q = jax.vjp(law.icdf, q)
+        _, back_to_x = jax.vjp(law.cdf, x)
+        one = jnp.ones_like(q)
+        return *back_to_x(one), *back_to_q(one), jnp.exp(law.log_prob(x))
 
     of_cdf, of_icdf, density = slopes(law, jnp.asarray([0.03, 0.4, 0.95]))
     np.testing.assert_allclose(of_cdf, density, rtol=1e-8)
@@ -117,36 +137,47 @@ DERIVATIVES = {
 }
 
 
-@pytest.mark.parametrize("name", DERIVATIVES)
+BY_QUANTILE = pytest.mark.full("test_derivatives_by_the_parameters[rice] in test_protocol.py")
+
+
+@pytest.mark.parametrize("name", [
+    "rice",
+    "marchenko-pastur",
+    *(pytest.param(name, marks=BY_QUANTILE) for name in ("two species", "two species spacing", "surmise")),
+])  # fmt: skip
 def test_derivatives_by_the_parameters(name):
     """cdf and icdf by finite differences, for the laws whose cdf is not elementary."""
     make, start = DERIVATIVES[name]
-    step = 1e-5
+    step, each = 1e-5, np.eye(len(start))
 
-    def both(parameters):
-        law = make(*parameters)
-        return jnp.stack([law.cdf(0.9), law.icdf(0.3)])
+    @jax.jit
+    def pushed(points):
+        """Values at one point a row, and their slopes by the parameter of that row."""
 
-    size = len(start)
-    shifts = step * np.concatenate([np.zeros((1, size)), np.eye(size), -np.eye(size)])
-    slopes, values = jax.jit(jax.vmap(jax.jacfwd(lambda x: (both(x),) * 2, has_aux=True)))(np.asarray(start) + shifts)
-    up, down = np.split(np.asarray(values[1:]), 2)
-    np.testing.assert_allclose(slopes[0], (up - down).T / (2 * step), rtol=1e-6, atol=1e-8)
+        def both(columns):
+            law = make(*columns)
+            return jnp.stack([law.cdf(0.9), law.icdf(0.3)])
+
+        return jax.jvp(both, (list(points.T),), (list(each),))
+
+    (_, slopes), (up, _), (down, _) = (
+        pushed(np.asarray(start) + move) for move in (0 * each, step * each, -step * each)
+    )
+    np.testing.assert_allclose(slopes, (np.asarray(up) - down) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
 def test_samples_follow_the_law_and_not_another(case):
     """Kolmogorov-Smirnov, 10 000 draws: false-alarm rate 1e-4 a law; the control is the same law 10% wider."""
     law, wider, *_ = case
-    draws = np.asarray(sample(law, jax.random.key(11)))
-    assert stats.kstest(draws, lambda x: np.asarray(cdf(law, jnp.asarray(x)))).pvalue > 1e-4
-    assert stats.kstest(draws, lambda x: np.asarray(cdf(wider, jnp.asarray(x)))).pvalue < 1e-4
+    draws = np.asarray(law.sample(jax.random.key(11), (10_000,)))
+    assert stats.kstest(draws, lambda x: cdf(law, x)).pvalue > 1e-4
+    assert stats.kstest(draws, lambda x: cdf(wider, x)).pvalue < 1e-4
 
 
 def test_jit_vmap_pytree_and_expand(case):
     law, *_ = case
     x = law.mean * jnp.asarray([0.9, 1.1])
     expected = log_prob(law, x)
-    np.testing.assert_allclose(law.log_prob(x), expected, rtol=1e-12)
     leaves, tree = jax.tree.flatten(law)
     again = jax.tree.unflatten(tree, leaves)
     assert type(again) is type(law)
@@ -159,6 +190,11 @@ def test_jit_vmap_pytree_and_expand(case):
     np.testing.assert_allclose(jax.jit(jax.vmap(lambda law, x: law.log_prob(x)))(stacked, x), expected, rtol=1e-12)
 
 
+def of_each_method(law):
+    x = law.icdf(0.3)
+    return law.sample(jax.random.key(0), (5,)), x, law.cdf(x), law.log_prob(x), law.mean, law.variance
+
+
 def test_batch_shapes():
     widths = jnp.asarray([0.1, 0.2, 0.3])
     for law in (
@@ -168,10 +204,9 @@ def test_batch_shapes():
         TracyWidom(1, 0.0, widths),
     ):  # fmt: skip
         assert law.batch_shape == (3,)
-        assert jax.eval_shape(lambda law: law.sample(jax.random.key(0), (5,)), law).shape == (5, 3)
-        assert law.mean.shape == law.variance.shape == (3,)
-        assert jax.eval_shape(lambda law: law.cdf(law.icdf(0.3)), law).shape == (3,)
-        assert jax.eval_shape(lambda law: law.log_prob(law.icdf(0.3)), law).shape == (3,)
+        draws, *others = jax.eval_shape(of_each_method, law)
+        assert draws.shape == (5, 3)
+        assert [value.shape for value in others] == [(3,)] * 5
 
 
 def make_all(bad):
@@ -232,8 +267,13 @@ SCALE_LAWS = {
 BOUNDED = {"semicircle", "marchenko-pastur"}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", SCALE_LAWS)
+NARROW = pytest.mark.full("test_values_and_gradients_are_finite_at_any_width[*-float32] in test_protocol.py")
+
+
+@pytest.mark.parametrize(("name", "dtype"), [
+    *((name, "float32") for name in SCALE_LAWS),
+    *(pytest.param(name, "float64", marks=() if name == "surmise" else NARROW) for name in SCALE_LAWS),
+])  # fmt: skip
 def test_values_and_gradients_are_finite_at_any_width(name, dtype):
     """1e-12 ≤ width ≤ 1e12, from ties to values far out, in both precisions; outside the support −inf."""
     make = SCALE_LAWS[name]
@@ -271,18 +311,42 @@ def test_scale_covariance(name):
         np.testing.assert_allclose(scaled + math.log(width), log_prob(base, x), rtol=1e-9, atol=1e-9)
 
 
+def one_width(spacings):
+    """A width, a gap's spacing that nobody saw, and spacings that were seen."""
+    width = numpyro.sample("width", dist.LogNormal(0.0, 3.0))
+    numpyro.sample("latent", RiceSpacing(0.2, width))
+    with numpyro.plate("pair", spacings.shape[0]):
+        numpyro.sample("spacing", WignerSurmise(width), obs=spacings)
+
+
+def test_the_energy_of_a_model_is_that_of_its_laws():
+    """Value and slopes in the unconstrained coordinates log width and log latent, by SciPy."""
+    seen = np.array([0.1, 0.4, 0.7])
+
+    def expected(u, v):
+        width, latent = math.exp(u), math.exp(v)
+        law = stats.norm(0, 3).logpdf(u) + v + stats.chi(2, scale=math.sqrt(2) * width).logpdf(seen).sum()
+        return law + stats.rice(0.2 / (math.sqrt(2) * width), scale=math.sqrt(2) * width).logpdf(latent)
+
+    @jax.jit
+    @jax.value_and_grad
+    def energy(point):
+        return numpyro.infer.util.potential_energy(one_width, (seen,), {}, {"width": point[0], "latent": point[1]})
+
+    value, slopes = energy(jnp.asarray([-1.2, -0.7]))
+    assert float(value) == pytest.approx(-expected(-1.2, -0.7), rel=1e-10)
+    step = 1e-5
+    by_width = (expected(-1.2 - step, -0.7) - expected(-1.2 + step, -0.7)) / (2 * step)
+    by_latent = (expected(-1.2, -0.7 - step) - expected(-1.2, -0.7 + step)) / (2 * step)
+    np.testing.assert_allclose(slopes, [by_width, by_latent], rtol=1e-7)
+
+
+@pytest.mark.full("test_the_energy_of_a_model_is_that_of_its_laws in test_protocol.py")
 def test_inside_numpyro():
     """NUTS over a width with the laws as likelihood and as latent variable: the model runs and finds the width."""
     key_data, key_run = jax.random.split(jax.random.key(3))
     data = WignerSurmise(0.25).sample(key_data, (400,))
-
-    def model(spacings):
-        width = numpyro.sample("width", dist.LogNormal(0.0, 3.0))
-        numpyro.sample("latent", RiceSpacing(0.2, width))
-        with numpyro.plate("pair", spacings.shape[0]):
-            numpyro.sample("spacing", WignerSurmise(width), obs=spacings)
-
-    kernel = numpyro.infer.NUTS(model)
+    kernel = numpyro.infer.NUTS(one_width)
     mcmc = numpyro.infer.MCMC(kernel, num_warmup=150, num_samples=150, progress_bar=False)
     mcmc.run(key_run, data)
     draws = mcmc.get_samples()

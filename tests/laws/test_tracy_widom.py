@@ -27,10 +27,10 @@ def painleve(beta, s):
 @functools.cache
 def determinants(s):
     """det(1 ∓ Ai(x + y + s)) on (0, ∞) by Gauss-Legendre quadrature."""
-    nodes, weights = np.polynomial.legendre.leggauss(80)
+    nodes, weights = np.polynomial.legendre.leggauss(48)
     t, w = 8 * (nodes + 1), np.sqrt(8 * weights)
     kernel = w[:, None] * special.airy(t[:, None] + t[None] + s)[0] * w
-    return np.linalg.det(np.eye(80) - kernel), np.linalg.det(np.eye(80) + kernel)
+    return np.linalg.det(np.eye(48) - kernel), np.linalg.det(np.eye(48) + kernel)
 
 
 def fredholm(s, beta):
@@ -75,7 +75,11 @@ def test_cdf_and_density_against_fredholm_determinants(beta):
     np.testing.assert_allclose(np.exp(law.log_prob(inner)), slope, atol=1e-9)
 
 
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("beta", [
+    1,
+    *(pytest.param(beta, marks=pytest.mark.full(f"test_cdf_and_density_against_fredholm_determinants[{beta}]"))
+      for beta in (2, 4)),
+])  # fmt: skip
 def test_quantiles_to_1e_8(beta):
     law = TracyWidom(beta)
     u = jnp.asarray([0.005, 0.05, 0.3, 0.5, 0.9, 0.99, 0.999])
@@ -119,14 +123,14 @@ def test_left_tail_keeps_its_relative_accuracy():
 
 
 @pytest.mark.slow
-def test_the_table_is_what_the_generator_makes(reduced):
+@pytest.mark.full("test_cdf_and_density_against_fredholm_determinants and those of both tails in test_tracy_widom.py")
+def test_the_table_is_what_the_generator_makes():
     """Points of all three panels of every β against the 120-digit Painlevé solution (about three seconds)."""
     solution = HastingsMcLeod()
     for beta in BETAS:
         low, high = EDGES[beta]
         law = TracyWidom(beta)
-        ends = () if reduced else (2 * low, low + 0.1, -3.0, high - 0.1, 2.5 * high)
-        for s in (low - 0.1, 0.0, high + 0.1, *ends):
+        for s in (low - 0.1, 0.0, high + 0.1, 2 * low, low + 0.1, -3.0, high - 0.1, 2.5 * high):
             log_density, logit = (float(v) for v in log_density_and_logit(solution, beta, s))
             x = s / math.sqrt(2) if beta == 4 else s
             shift = math.log(2) / 2 if beta == 4 else 0.0
@@ -134,6 +138,15 @@ def test_the_table_is_what_the_generator_makes(reduced):
             assert float(law.cdf(x)) == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-9)
 
 
+def test_edge_and_scale_of_a_gaussian_matrix():
+    """Levels fill κ ± s√(2βn); the scale is that of the stochastic Airy operator, for β = 4 in the usual variable."""
+    for beta, stretch in ((1, 2**-0.5), (2, 1.0), (4, 2 ** (1 / 3))):
+        law = TracyWidom.of_gaussian(64, 0.3, beta, 0.2)
+        found = float(law.location), float(law.scale)
+        assert found == pytest.approx((0.2 + 0.3 * math.sqrt(128 * beta), 0.3 * stretch / 2), rel=1e-14)
+
+
+@pytest.mark.full("test_edge_and_scale_of_a_gaussian_matrix and test_the_largest_eigenvalue_of_a_wishart_matrix")
 @pytest.mark.parametrize("beta", BETAS)
 def test_the_largest_eigenvalue_of_a_gaussian_matrix(beta):
     """n = 200, 1000 spectra: Kolmogorov distance below 0.06 (finite n moves it by about 0.02); control: another β.

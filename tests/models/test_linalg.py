@@ -14,20 +14,20 @@ def random_spd(size: int, number: int) -> np.ndarray:
 
 
 @jax.jit
-def both_factors(a: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return cholesky(a), positive_definite(a)
+def both_factors(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    return cholesky(a), positive_definite(a), matmul(a, b)
 
 
 @pytest.mark.parametrize("size", [1, 4, 10, 18, 65])  # fused, stored, in panels, in loops
 def test_matmul_and_cholesky_agree_with_numpy(size, x64):
     a, b = random_spd(size, 4), np.random.default_rng(0).normal(size=(size, 3, 4))
-    np.testing.assert_allclose(jax.jit(matmul)(jnp.asarray(a), jnp.asarray(b)), np.einsum("ikr,kjr->ijr", a, b), 1e-10)
     # indefinite, singular up to rounding, NaN: each in its own replica
     levels, vectors = np.linalg.eigh(a[..., 0])
     for r, lowest in enumerate((-1e-6, -3.0)[: 2 if size > 1 else 1], start=1):
         a[..., r] = (vectors * np.concatenate([[lowest], levels[1:]])) @ vectors.T
     a[0, 0, 3] = np.nan
-    factor, definite = both_factors(jnp.asarray(a))
+    factor, definite, product = both_factors(jnp.asarray(a), jnp.asarray(b))
+    np.testing.assert_allclose(product, np.einsum("ikr,kjr->ijr", a, b), 1e-10)
     assert definite.tolist() == ([True, False, False, False] if size > 1 else [True, False, True, False])
     np.testing.assert_allclose(factor[..., 0], np.linalg.cholesky(a[..., 0]), rtol=1e-9, atol=1e-12)
 

@@ -17,6 +17,9 @@ MODELS = {
 }
 
 
+OTHERS = pytest.mark.full("test_hamiltonian_is_the_transformed_operator_and_factorises[rbm] and [stratonovich]")
+
+
 @pytest.fixture(params=MODELS)
 def equation(request):
     arguments, options = MODELS[request.param]
@@ -27,6 +30,9 @@ def test_stationary_law_carries_no_current(equation):
     assert sp.simplify(equation.current(equation.stationary) / equation.stationary) == 0
 
 
+@pytest.mark.parametrize("equation", [
+    pytest.param(name, marks=() if name in ("rbm", "stratonovich", "ornstein-uhlenbeck") else OTHERS) for name in MODELS
+], indirect=True)  # fmt: skip
 def test_hamiltonian_is_the_transformed_operator_and_factorises(equation):
     psi = sp.Function("psi")(equation.variable)
     root = sp.exp(-equation.action / 2)

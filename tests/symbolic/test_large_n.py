@@ -28,13 +28,18 @@ def bulk(ratio, mean=1.0):
     return points, np.sqrt((high - points) * (points - low)) / (2 * np.pi * float(sp.Rational(ratio)) * mean * points)
 
 
+@pytest.mark.full("test_parameters_of_a_density_are_arguments in test_large_n.py")
 def test_semicircle_density_follows_from_its_r_transform():
     points = np.linspace(-1.99, 1.99, 41)
     density = FreeLaw.semicircle(1).density()(points)
     assert np.asarray(density) == pytest.approx(np.sqrt(4 - points**2) / (2 * np.pi), abs=1e-7)
 
 
-@pytest.mark.parametrize("ratio", ["1/2", "1/10", "2"])
+@pytest.mark.parametrize("ratio", [
+    "1/2",
+    *(pytest.param(ratio, marks=pytest.mark.full("test_marchenko_pastur_density_follows_from_its_r_transform[1/2]"))
+      for ratio in ("1/10", "2")),
+])  # fmt: skip
 def test_marchenko_pastur_density_follows_from_its_r_transform(ratio):
     points, exact = bulk(ratio)
     density = FreeLaw.marchenko_pastur(sp.Rational(ratio)).density()(points)
@@ -102,6 +107,7 @@ def test_moments_of_sums():
     assert total.moments(2) == [4, 16 + sp.Rational(3, 4)]
 
 
+@pytest.mark.full("test_moments_of_sums and test_free_sum_against_matrices_with_an_external_source")
 def test_density_of_a_sum_has_its_moments():
     law = FreeLaw.semicircle(sp.Rational(1, 4)) + FreeLaw.marchenko_pastur(sp.Rational(1, 2))
     points = np.linspace(-2, 5, 1001)
@@ -137,6 +143,7 @@ def test_free_sum_against_matrices_with_an_external_source():
     assert np.interp(places, points, mass) == pytest.approx(empirical, abs=0.02)
 
 
+@pytest.mark.full("test_free_sum_against_matrices_with_an_external_source in test_large_n.py")
 def test_free_sum_of_equal_levels_is_a_semicircle():
     maps = free_sum([1, 1, 1], [[sp.Rational(1, 3)] * 3] * 3)
     density = spectral_density(maps, free_sum_resolvents(3))

@@ -78,6 +78,7 @@ def test_two_levels_in_a_quadratic_potential(beta):
     np.testing.assert_allclose(found, stated(2, 1, 8), atol=0.02)
 
 
+@pytest.mark.full("test_two_levels_in_a_quadratic_potential in test_many_levels.py")
 def test_three_levels_in_a_quadratic_potential():
     def grid(n):
         return np.linspace(-6, 3, n), np.linspace(0, 6, n), np.linspace(0, 6, n)
@@ -86,7 +87,10 @@ def test_three_levels_in_a_quadratic_potential():
     np.testing.assert_allclose(found, stated(3, 1, 6), atol=0.05)
 
 
-@pytest.mark.parametrize(("size", "num", "sizes", "atol"), [(2, 6, (41, 61), 0.002), (3, 6, (15, 21), 0.02)])
+@pytest.mark.parametrize(("size", "num", "sizes", "atol"), [
+    (2, 6, (41, 61), 0.002),
+    pytest.param(3, 6, (15, 21), 0.02, marks=pytest.mark.full("test_laguerre_levels[2-6-*] in test_many_levels.py")),
+])  # fmt: skip
 def test_laguerre_levels(size, num, sizes, atol):
     """Complex 4 x N weights with D = Γ = 1/2; the grid is finer near zero."""
 
@@ -187,7 +191,9 @@ def averages(gas, functions, levels):
 FUNCTIONS = (t, t**3, t / (3 + t**2), t**2 / (2 + t**2))
 
 
-@pytest.mark.parametrize("beta", [1, 2, 4])
+@pytest.mark.parametrize("beta", [
+    1, *(pytest.param(beta, marks=pytest.mark.full("test_ward_identities_of_sampled_gases[1]")) for beta in (2, 4)),
+])  # fmt: skip
 def test_ward_identities_of_sampled_gases(beta):
     """Four identities at five levels within three standard errors (false alarm 1%), and not with another beta."""
     rng = np.random.default_rng(beta)
@@ -209,6 +215,7 @@ def test_ward_identities_on_the_half_line():
     assert np.abs(averages(CoulombGas.identical(t / 2, t, 3), functions, levels)).max() > 6
 
 
+@pytest.mark.full("test_ward_identities_of_sampled_gases[1] and test_ward_identities_on_the_half_line")
 def test_ward_identities_of_sampled_quartic_gas():
     """Metropolis by hand; the mean of 200 independent chains has the standard error of their scatter."""
     rng = np.random.default_rng(3)

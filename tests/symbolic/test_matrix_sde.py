@@ -24,7 +24,14 @@ def cases():
     yield "multiplicative", MatrixSDE.multiplicative(3, variance=lambda x, y: 1 / ((9 - x) * (9 - y)))
 
 
-@pytest.mark.parametrize(("name", "sde"), list(cases()), ids=lambda value: value if isinstance(value, str) else "")
+BY_PARTS = pytest.mark.full("the same of quaternion and rectangular complex matrices")
+
+
+@pytest.mark.parametrize(
+    ("name", "sde"),
+    [pytest.param(*case, marks=BY_PARTS if case[0] == "rectangular quaternion" else ()) for case in cases()],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_shifts_are_those_of_a_perturbed_matrix(name, sde):
     """For one draw of the noise, second differences of numerical eigenvalues against perturbation theory."""
     rng = np.random.default_rng(3)

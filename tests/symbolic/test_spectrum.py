@@ -59,7 +59,16 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize("case", EXACT)
+WATCHED = {
+    "ornstein-uhlenbeck": "test_evolution_is_the_exact_one_of_ornstein_and_uhlenbeck in test_spectrum.py",
+    "half line": "test_exactly_solvable_spectra[box] in test_spectrum.py",
+    "singular end": "test_levels_of_feller_are_whole_numbers_at_every_index in test_vanishing_noise.py",
+}
+
+
+@pytest.mark.parametrize("case", [
+    pytest.param(name, marks=pytest.mark.full(WATCHED[name]) if name in WATCHED else ()) for name in EXACT
+])  # fmt: skip
 def test_exactly_solvable_spectra(case):
     equation, params, law = EXACT[case]
     energies = equation.spectrum(params, num=5)
@@ -85,6 +94,7 @@ def test_transcendental_drift():
     assert float(points[3].location) == 0.0
 
 
+@pytest.mark.full("test_gradients_do_not_depend_on_the_index in test_vanishing_noise.py")
 def test_gradients_agree_with_finite_differences():
     def first(kappa, mu2, g2):
         return RBM.spectrum(kappa=kappa, mu2=mu2, g2=g2)[1]
@@ -141,9 +151,10 @@ def test_evolution_from_a_density_relaxes_to_the_stationary_law(rbm):
 
 
 @pytest.mark.slow
-def test_langevin_paths_follow_the_eigen_expansion(rbm, reduced):
+@pytest.mark.full("test_evolution_is_the_exact_one_of_... and test_two_temperatures_drive_a_current_... of paths")
+def test_langevin_paths_follow_the_eigen_expansion(rbm):
     """False-alarm rate 1e-3 (one test, fixed key); the controls, another time and another noise, must fail."""
-    num = 3000 if reduced else 30_000
+    num = 30_000
     time = 4.0
     paths = RBM.sample_paths(USUAL, key=jax.random.key(7), start=np.ones(num), time=time, num_steps=1500)
     assert stats.kstest(paths, rbm.evolve(1.0, time).cdf).pvalue > 1e-3
@@ -152,15 +163,15 @@ def test_langevin_paths_follow_the_eigen_expansion(rbm, reduced):
     assert stats.kstest(paths, hotter.evolve(1.0, time).cdf).pvalue < 1e-6
 
 
-@pytest.mark.parametrize(
-    ("equation", "message"),
-    [
-        (FokkerPlanck("x", "g"), "cannot be normalised"),
-        (FokkerPlanck("-1/x**2", "g", domain=(0, 5)), "cannot be normalised"),
-        (FokkerPlanck("-tanh(x)", "g"), "spectrum is continuous"),
-        (FokkerPlanck("0", "g"), "spectrum is continuous"),
-    ],
-)
+ALIKE = pytest.mark.full("the same message in test_refuses_what_has_no_discrete_spectrum of test_spectrum.py")
+
+
+@pytest.mark.parametrize(("equation", "message"), [
+    (FokkerPlanck("x", "g"), "cannot be normalised"),
+    (FokkerPlanck("0", "g"), "spectrum is continuous"),
+    pytest.param(FokkerPlanck("-1/x**2", "g", domain=(0, 5)), "cannot be normalised", marks=ALIKE),
+    pytest.param(FokkerPlanck("-tanh(x)", "g"), "spectrum is continuous", marks=ALIKE),
+])  # fmt: skip
 def test_refuses_what_has_no_discrete_spectrum(equation, message):
     with pytest.raises(InputError, match=message):
         equation.spectrum(g=1.0, num=3)

@@ -24,6 +24,7 @@ def test_a_rotating_oscillator_has_complex_energies_and_a_current():
     np.testing.assert_allclose(system.current, flow, atol=0.02 * np.abs(flow).max())
 
 
+@pytest.mark.full("test_a_rotating_oscillator_... and test_two_temperatures_... in test_two_variables.py")
 def test_a_potential_has_real_energies_that_add_up_and_no_current():
     double = FokkerPlanck("x - x**3 + 0.1", 0.5).spectrum(num=3)
     found = FokkerPlanck(["x - x**3 + 0.1", "-2*y"], 0.5, ["x", "y"]).eigensystem(num=4)

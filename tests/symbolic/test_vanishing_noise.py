@@ -19,8 +19,14 @@ WRIGHT_FISHER = FokkerPlanck("a*(1 - x) - b*x", "sqrt(x*(1 - x))", domain=(0, 1)
 
 # The generator K f' + D f'' maps polynomials of degree n to such of degree n; the factor of xⁿ is minus the level:
 # (a − x) n xⁿ⁻¹ + x n(n−1) xⁿ⁻² gives n, and (a − (a+b)x) n xⁿ⁻¹ + (x − x²) n(n−1) xⁿ⁻² gives n(n − 1 + a + b).
-@pytest.mark.parametrize("equation", [FELLER, MIRRORED, SHIFTED], ids=["lower", "upper", "shifted"])
-@pytest.mark.parametrize("a", [0.02, 0.5, 1.0, 1.00001, 3.0])
+OTHER = pytest.mark.full("the other indices of test_levels_of_feller_are_whole_numbers_at_every_index")
+
+
+@pytest.mark.parametrize(("equation", "a"), [
+    pytest.param(equation, a, id=f"{a}-{end}", marks=() if end == "lower" or a == 1.0 else OTHER)
+    for end, equation in (("lower", FELLER), ("upper", MIRRORED), ("shifted", SHIFTED))
+    for a in (0.02, 0.5, 1.0, 1.00001, 3.0)
+])  # fmt: skip
 def test_levels_of_feller_are_whole_numbers_at_every_index(equation, a):
     """Index below one, where the origin is regular, at one, where p_s is finite and positive there, and above."""
     energies = equation.spectrum(a=a, **({} if equation is FELLER else {"b": 2.0}))
@@ -28,7 +34,12 @@ def test_levels_of_feller_are_whole_numbers_at_every_index(equation, a):
     np.testing.assert_allclose(energies[1:], np.arange(1, 6), rtol=1e-8)
 
 
-@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.05), (0.05, 0.05), (4.0, 0.7)])
+@pytest.mark.parametrize(("a", "b"), [
+    (1.0, 0.05),
+    (0.05, 0.05),
+    *(pytest.param(*ends, marks=pytest.mark.full("test_levels_of_jacobi[1.0-0.05] and [0.05-0.05]"))
+      for ends in ((1.0, 1.0), (0.5, 1.0), (4.0, 0.7))),
+])  # fmt: skip
 def test_levels_of_jacobi(a, b):
     n = np.arange(1, 6)
     energies = WRIGHT_FISHER.spectrum(a=a, b=b)
@@ -44,7 +55,10 @@ def test_levels_of_the_lognormal():
     np.testing.assert_allclose(system.stationary(x), stats.lognorm(1.0).pdf(x), rtol=1e-7)
 
 
-@pytest.mark.parametrize("a", [0.02, 1.0, 3.0])
+@pytest.mark.parametrize("a", [
+    0.02,
+    *(pytest.param(a, marks=pytest.mark.full("test_law_of_feller_is_gamma_up_to_the_end[0.02]")) for a in (1.0, 3.0)),
+])  # fmt: skip
 def test_law_of_feller_is_gamma_up_to_the_end(a):
     """At index 0.02 two thirds of the mass lie below 1e-9, where no element is."""
     system, law = FELLER.eigensystem(a=a), stats.gamma(a)
@@ -58,7 +72,9 @@ def test_law_of_feller_is_gamma_up_to_the_end(a):
     np.testing.assert_array_equal([system.stationary(-1e-12), late(-1e-12)], 0.0)
 
 
-@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.05, 0.4)])
+@pytest.mark.parametrize(("a", "b"), [
+    (0.05, 0.4), pytest.param(1.0, 1.0, marks=pytest.mark.full("test_law_of_jacobi_is_beta_at_both_ends[0.05-0.4]")),
+])  # fmt: skip
 def test_law_of_jacobi_is_beta_at_both_ends(a, b):
     system, law = WRIGHT_FISHER.eigensystem(a=a, b=b), stats.beta(a, b)
     x = np.array([0.0, 1e-20, 1e-5, 0.3, 0.9, 1 - 1e-5, 1.0])
@@ -66,7 +82,9 @@ def test_law_of_jacobi_is_beta_at_both_ends(a, b):
     np.testing.assert_allclose(system.evolve(0.5, 400.0).cdf(x), law.cdf(x), rtol=1e-6, atol=1e-12)
 
 
-@pytest.mark.parametrize("a", [0.3, 1.0])
+@pytest.mark.parametrize(
+    "a", [0.3, pytest.param(1.0, marks=pytest.mark.full("test_evolution_from_the_end_itself[0.3]"))]
+)
 def test_evolution_from_the_end_itself(a):
     """From the origin x_t is gamma of the same index in units of 1 − e^−t; from x a noncentral χ² of 2a degrees."""
     system = FELLER.eigensystem(a=a)
@@ -104,10 +122,13 @@ def _finite_volumes(density, diffusion, place, top, num=3, cells=8000):
     )
 
 
+BY_VOLUMES = pytest.mark.full("test_levels_without_a_closed_form_by_finite_volumes[quadratic drift]")
+
+
 @pytest.mark.parametrize(
     ("equation", "density", "diffusion", "place", "top"),
     [
-        (FELLER.at(a=1), lambda x: np.exp(-x), lambda x: x, 2, 60),
+        pytest.param(FELLER.at(a=1), lambda x: np.exp(-x), lambda x: x, 2, 60, marks=BY_VOLUMES),
         (
             FokkerPlanck("2/5 - x**2", "sqrt(x)", domain=(0, None)),
             lambda x: x**-0.6 * np.exp(-(x**2) / 2),
@@ -115,19 +136,21 @@ def _finite_volumes(density, diffusion, place, top, num=3, cells=8000):
             2.5,
             9,
         ),
-        (
+        pytest.param(
             FokkerPlanck("1 - x", "x**(1/4)", domain=(0, None)),
             lambda x: x**-0.5 * np.exp(2 * x**0.5 - 2 * x**1.5 / 3),
             np.sqrt,
             2,
             16,
+            marks=BY_VOLUMES,
         ),
-        (
+        pytest.param(
             FokkerPlanck("(1 - x)/2", "sqrt(x)*sqrt(1 + sin(x)/2)", domain=(0, 7)),
             None,
             lambda x: x * (1 + np.sin(x) / 2),
             2,
             7,
+            marks=BY_VOLUMES,
         ),
     ],
     ids=["feller", "quadratic drift", "fourth root", "two ends"],
@@ -145,18 +168,21 @@ def test_levels_without_a_closed_form_by_finite_volumes(equation, density, diffu
     np.testing.assert_allclose(equation.spectrum(num=3)[1:], expected[1:], rtol=2e-5)
 
 
+ALIKE = pytest.mark.full("the same message in test_refuses_ends_that_hold_or_do_not_return")
+
+
 @pytest.mark.parametrize(
     ("equation", "message"),
     [
         (FokkerPlanck("x*(1 - x)", "sqrt(x)", domain=(0, None)), "cannot be normalised"),
-        (FokkerPlanck("-x", "sqrt(x)", domain=(0, None)), "cannot be normalised"),
-        (FokkerPlanck("-1/2 - x", "sqrt(x)", domain=(0, None)), "cannot be normalised"),
+        pytest.param(FokkerPlanck("-x", "sqrt(x)", domain=(0, None)), "cannot be normalised", marks=ALIKE),
+        pytest.param(FokkerPlanck("-1/2 - x", "sqrt(x)", domain=(0, None)), "cannot be normalised", marks=ALIKE),
         (FokkerPlanck("0", "sqrt(x*(1 - x))", domain=(0, 1)), "cannot be normalised"),
         # gamma(2), but in log x the drift at −∞ is the constant 2: continuous from 1 on
         (FokkerPlanck("x*(3 - x)", "x", domain=(0, None)), "continuous"),
         # a gamma law of 1/x with levels n(4 − n) below the continuous spectrum, which begins at 4
-        (FokkerPlanck("1 - 3*x", "x", domain=(0, None)), "continuous"),
-        (FokkerPlanck("3*x - x**3", "x"), "cuts it in two"),
+        pytest.param(FokkerPlanck("1 - 3*x", "x", domain=(0, None)), "continuous", marks=ALIKE),
+        pytest.param(FokkerPlanck("3*x - x**3", "x"), "cuts it in two", marks=ALIKE),
         (FokkerPlanck("1 - x**3", "x"), "cuts it in two"),
     ],
 )
