@@ -37,23 +37,19 @@ def test_text_and_latex_without_numbers(capsys):
     assert document["spectrum"] is None
 
 
+MINUS = ["derive", "--drift", "-x", "--noise", "g", "--domain", "-2", "oo", "--num", "3", "--json"]
+
+
 def test_expressions_that_begin_with_a_minus_sign(capsys):
-    words = [
-        "derive",
-        "--drift",
-        "-x",
-        "--noise",
-        "g",
-        "--domain",
-        "-2",
-        "oo",
-        "--params",
-        "g=1",
-        "--num",
-        "3",
-        "--json",
-    ]
-    assert main(words) == 0
+    assert main(MINUS) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["potential"] == "x**2/2 - 2"
+    assert document["spectrum"] is None
+
+
+@pytest.mark.full("test_json_with_numbers_and_figure in test_derive.py")
+def test_as_many_levels_as_are_asked_for(capsys):
+    assert main([*MINUS, "--params", "g=1"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["potential"] == "x**2/2 - 2"
     assert len(document["spectrum"]) == 3
@@ -72,7 +68,11 @@ def test_expressions_that_begin_with_a_minus_sign(capsys):
         (["--drift", "-x", "--params", "g=inf"], "NAME=NUMBER"),
         (["--drift", "-x", "--params", "h=1"], "does not have"),
         (["--drift", "-a*x", "--params", "g=1"], "missing a"),
-        (["--drift", "x", "--params", "g=1"], "cannot be normalised"),
+        pytest.param(
+            ["--drift", "x", "--params", "g=1"],
+            "cannot be normalised",
+            marks=pytest.mark.full("test_laws_without_normalisation_and_spectrum_are_refused in test_spectrum.py"),
+        ),
         (["--drift", "-x", "--domain", "3", "1"], "lower end below"),
         (["--drift", "-x", "--num", "0"], "`num` must be at least 1"),
         (["--drift", "-x", "--figure", "f.png"], "needs numbers"),
