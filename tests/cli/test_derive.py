@@ -71,7 +71,7 @@ def test_as_many_levels_as_are_asked_for(capsys):
         pytest.param(
             ["--drift", "x", "--params", "g=1"],
             "cannot be normalised",
-            marks=pytest.mark.full("test_laws_without_normalisation_and_spectrum_are_refused in test_spectrum.py"),
+            marks=pytest.mark.full("test_refuses_what_has_no_discrete_spectrum in test_spectrum.py"),
         ),
         (["--drift", "-x", "--domain", "3", "1"], "lower end below"),
         (["--drift", "-x", "--num", "0"], "`num` must be at least 1"),
