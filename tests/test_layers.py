@@ -243,6 +243,26 @@ def _modules_after(*statements: str) -> list[set[str]]:
 HEAVY = {"jax", "sympy", "numpyro", "arviz", "matplotlib", "torch"}
 
 
+def test_imports_are_light():
+    """One interpreter goes on from the lightest; what is not there later was not there before. With a control."""
+    bare, commands, parameters, used, statistics = _modules_after(
+        "import coulombgas",
+        "import coulombgas.cli",
+        "from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point",
+        "coulombgas.read_spectra",
+        "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)",
+    )
+    assert not bare & HEAVY
+    assert not commands & (HEAVY | {"xarray", "scipy", "tyro"})
+    assert not parameters & {"jax", "xarray"}
+    assert "xarray" in used
+    assert not statistics & {"jax", "numpyro", "sympy"}
+
+
+ALONE = pytest.mark.full("test_imports_are_light in test_layers.py")
+
+
+@ALONE
 def test_import_is_light():
     """With a control: using a name loads what it needs."""
     imported, used = _modules_after("import coulombgas", "coulombgas.read_spectra")
@@ -250,11 +270,13 @@ def test_import_is_light():
     assert "xarray" in used
 
 
+@ALONE
 def test_the_command_line_is_light():
     (loaded,) = _modules_after("import coulombgas.cli")
     assert not loaded & (HEAVY | {"xarray", "scipy", "tyro"})
 
 
+@ALONE
 def test_parameters_of_mean_field_theory_load_without_jax():
     parameters, solved = _modules_after(
         "from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point", "dmft.solve(dmft.GOEDynamics(steps=2))"
@@ -263,6 +285,7 @@ def test_parameters_of_mean_field_theory_load_without_jax():
     assert "jax" in solved
 
 
+@ALONE
 def test_spectra_and_their_noise_load_without_jax():
     light, heavy = _modules_after(
         "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)",

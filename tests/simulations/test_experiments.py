@@ -66,7 +66,7 @@ def cold_rbm(reduced):
     """
     config = mode_repulsion.Config(settings=((0.02, 16),), replicas=2000, steps=3000, record=4)
     if reduced:
-        return mode_repulsion.analyse(drawn_machines(config, 1000), config.model())
+        return mode_repulsion.analyse(drawn_machines(config, 200), config.model())
     return mode_repulsion.run(config)
 
 
@@ -128,10 +128,11 @@ def test_pairs_follow_the_surmise_and_single_modes_do_not(cold_rbm):
 
 
 def drawn_students(config, teacher, settings, inputs, *_):
-    """Spectra as training leaves them: the variance is Tε²·2/(2 − α(1 + 3/B)) for two levels and fresh inputs."""
+    """Spectra as training leaves them, of the exact width of two levels for fresh inputs."""
     rng, rows = np.random.default_rng([int(1000 * level) for level in teacher]), []
     for rate, batch in settings:
-        width = np.sqrt(rate / batch * config.noise**2 * 2 / (2 - rate * (1 + 3 / batch)))
+        c, q = rate**2 / batch, 2 * rate - rate**2
+        width = np.sqrt(c * q / (q - c) * (1 / (q + c) + 1 / (q - 3 * c))) * config.noise
         noise = symmetric(rng, config.replicas, np.full((2, 2), width / np.sqrt(2)))
         rows.append(np.linalg.eigvalsh(np.diag(teacher) + noise))
     rates, batches = zip(*settings, strict=True)
