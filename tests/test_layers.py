@@ -338,14 +338,22 @@ def status_and_errors(reduced):
     if not reduced:
         yield lambda code: ((done := _run(code)).returncode, done.stderr)
         return
-    codes = [*BLOCKED.values(), *FIRST.values(), f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
+    first = [code for name, code in FIRST.items() if name != "plot"]
+    blocked = [code for name, code in BLOCKED.items() if name not in ("models", "spectra")]
+    codes = [*blocked, *first, f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
     done = subprocess.run([sys.executable, "-c", FORKS, json.dumps(codes)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = dict(zip(codes, json.loads(done.stdout), strict=True))
     yield lambda code: tuple(found[code])
 
 
-@pytest.mark.parametrize("name", BLOCKED)
+WITH_TRAINING = pytest.mark.full("test_runs_where_arviz_tyro_and_zarr_are_missing[training], which imports it")
+WITH_REPORT = pytest.mark.full("test_a_package_imports_first_of_all[report], which imports it")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=WITH_TRAINING) if name in ("models", "spectra") else name for name in BLOCKED]
+)
 def test_runs_where_arviz_tyro_and_zarr_are_missing(name, status_and_errors):
     status, errors = status_and_errors(BLOCKED[name])
     assert status == 0, errors
@@ -359,7 +367,7 @@ def test_missing_packages_are_missed_where_they_are_used(status_and_errors):
         assert "ModuleNotFoundError" in errors
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=WITH_REPORT) if name == "plot" else name for name in FIRST])
 def test_a_package_imports_first_of_all(name, status_and_errors):
     """Alone in an interpreter where nothing else has loaded what it forgot to import, and whole."""
     assert status_and_errors(FIRST[name]) == (0, "")

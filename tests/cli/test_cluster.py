@@ -152,17 +152,17 @@ def test_more_shares_than_replicas_and_shards_of_different_runs(tmp_path):
     model = cg.TeacherStudent()
     with pytest.raises(cg.InputError, match="must not ask for more shares than the 2 replicas, got '0/3'"):
         train(model, learning_rate=0.1, batch_size=4, replicas=2, steps=1, shard=(0, 3))
-    for index, replicas in ((0, 4), (1, 3)):  # two replicas of each
+    for index, replicas in ((0, 8), (1, 7)):  # two replicas of each
         train(
             model,
             learning_rate=0.1,
             batch_size=4,
             replicas=replicas,
             steps=20,
-            shard=(index, 2),
+            shard=(index, 4),
             out=tmp_path / f"{index}.zarr",
         )
-    with pytest.raises(cg.InputError, match=r"shard 1/2 of the run of .*0\.zarr is missing"):
+    with pytest.raises(cg.InputError, match=r"shards 1/4, 2/4, 3/4 of the run of .*0\.zarr are missing"):
         cg.merge_stores([tmp_path / "0.zarr", tmp_path / "1.zarr"], out=tmp_path / "x.zarr")
     with pytest.raises(cg.InputError, match="matches no store"):
         cg.merge_stores(str(tmp_path / "nothing-*.zarr"), out=tmp_path / "x.zarr")

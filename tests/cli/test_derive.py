@@ -10,12 +10,14 @@ RBM = ["derive", "--drift", "x*(1/kappa - 1/(mu2 - x))", "--noise", "g", "--doma
 NUMBERS = ["--params", "kappa=4", "mu2=9", "g2=0.1"]
 
 
-def test_json_with_numbers_and_figure(capsys, tmp_path):
-    figure = tmp_path / "rbm.png"
-    assert main([*RBM, *NUMBERS, "--json", "--figure", str(figure)]) == 0
+def test_json_with_numbers_and_figure(capsys, tmp_path, reduced):
+    """Six levels without --num; five in the reduced form, with it."""
+    figure, num = tmp_path / "rbm.png", ["--num", "5"] if reduced else []
+    assert main([*RBM, *NUMBERS, *num, "--json", "--figure", str(figure)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {"potential", "stationary", "hamiltonian", "fixed_points", "spectrum", "gap"} <= set(document)
-    assert [round(energy, 5) for energy in document["spectrum"]] == [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021]
+    energies = [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021][: 5 if reduced else 6]
+    assert [round(energy, 5) for energy in document["spectrum"]] == energies
     assert [point["location"] for point in document["fixed_points"]] == [0, 5]
     assert [point["curvature"] for point in document["fixed_points"]] == pytest.approx([-5 / 36, 5 / 16])
     assert document["gap"] == pytest.approx(0.1132, abs=1e-5)

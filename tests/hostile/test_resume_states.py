@@ -273,7 +273,7 @@ def test_transformers(tmp_path, refused, interrupted_gpt, case):
 def test_an_interrupted_run_is_never_lost_by_accident(tmp_path, refused, request, kind, capsys, reduced):
     """Neither flag: refused, and what was done is kept; control: with --resume it goes on to the end.
 
-    Transformers go on in the full form only; `test_killed_before_every_write[gpt]` resumes them too.
+    Transformers go on in the full form only; `test_an_interrupted_run_ends_bit_for_bit_the_same` resumes them too.
     """
     shutil.copytree(request.getfixturevalue(f"interrupted_{kind}"), tmp_path, dirs_exist_ok=True)
     refused(arguments_of(kind, tmp_path), "--resume", "--overwrite")

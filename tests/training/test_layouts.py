@@ -27,7 +27,7 @@ CASES = [
     (128, "collapsed", "leading"),
 ]
 FULL = {
-    "leading": pytest.mark.full("its first case; test_samplers_have_the_same_first_and_second_moments"),
+    "leading": pytest.mark.full("its first case; test_chains_remember_by_the_power_of_the_gibbs_steps[2-naive]"),
     "trailing": pytest.mark.full("test_rbm_follows_the_laws_of_the_paper in test_train.py; the samplers as above"),
 }
 
