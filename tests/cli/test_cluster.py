@@ -92,7 +92,7 @@ def stop_late(done: int, total: int) -> None:
             {**LARGE, "chunk": None},
             marks=pytest.mark.full("test_an_array_of_jobs_with_what_is_missing_named in test_cluster.py"),
         ),
-        pytest.param(3, LARGE, marks=pytest.mark.full("test_shards_are_the_whole_bit_for_bit[3-small]")),
+        pytest.param(3, LARGE, marks=pytest.mark.full("[3-small] of the same test")),
         (3, SMALL),
     ],
     ids=["8-whole", "3-large", "3-small"],

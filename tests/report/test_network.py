@@ -138,9 +138,9 @@ window.addEventListener("load", () => {
 
 @pytest.mark.slow
 def test_three_hundred_matrices_in_a_browser(tmp_path, reduced):
-    """Sorting, filtering, thumbnails and panels work in headless Chromium without network; twenty in the reduced
+    """Sorting, filtering, thumbnails and panels work in headless Chromium without network.
 
-    form.
+    Twenty matrices in the reduced form.
     """
     num = 20 if reduced else 300
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
