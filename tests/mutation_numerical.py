@@ -98,9 +98,9 @@ _LOADED = (
 )
 
 
-def run_named(quick: bool) -> list[tuple[Named, bool]]:
-    """Each of ``NAMED`` against its own test; with ``quick`` those of the modules that are tested within seconds."""
-    cases, rows = [case for case in NAMED if not quick or case.module in QUICK], []
+def run_named(modules: Sequence[str]) -> list[tuple[Named, bool]]:
+    """Each of ``NAMED`` against its own test; with modules those of them alone."""
+    cases, rows = [case for case in NAMED if not modules or case.module in modules], []
     if not survives(None, (), tuple(dict.fromkeys(case.test for case in cases)), 10 * _SECONDS):
         raise SystemExit("the tests fail, or take too long, without any mutant")
     for case in cases:
@@ -307,7 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in _LOADED[: 5 if options.quick else None]:
         importlib.import_module(name)
     if options.named or options.quick:
-        rows = run_named(options.quick)
+        rows = run_named([name for name in QUICK if name in (options.modules or QUICK)] if options.quick else ())
         text, good = named_table(rows), bool(rows) and not any(alive for _, alive in rows)
     else:
         with tempfile.TemporaryDirectory() as folder:

@@ -178,7 +178,13 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["numpy", "tyro", "coulombgas.cli._main", "xarray"])
+AS_ANOTHER = pytest.mark.full("test_ctrl_c_during_the_imports_is_one_line[tyro] and [coulombgas.cli._main]")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["tyro", "coulombgas.cli._main", *(pytest.param(name, marks=AS_ANOTHER) for name in ("numpy", "xarray"))],
+)
 def test_ctrl_c_during_the_imports_is_one_line(module):
     code = TRAP.format(module=module)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

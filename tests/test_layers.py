@@ -244,6 +244,26 @@ def _modules_after(*statements: str) -> list[set[str]]:
 HEAVY = {"jax", "sympy", "numpyro", "arviz", "matplotlib", "torch"}
 
 
+def test_imports_are_light():
+    """One interpreter goes on from the lightest; what is not there later was not there before. With a control."""
+    bare, commands, parameters, used, statistics = _modules_after(
+        "import coulombgas",
+        "import coulombgas.cli",
+        "from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point",
+        "coulombgas.read_spectra",
+        "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)",
+    )
+    assert not bare & HEAVY
+    assert not commands & (HEAVY | {"xarray", "scipy", "tyro"})
+    assert not parameters & {"jax", "xarray"}
+    assert "xarray" in used
+    assert not statistics & {"jax", "numpyro", "sympy"}
+
+
+ALONE = pytest.mark.full("test_imports_are_light in test_layers.py")
+
+
+@ALONE
 def test_import_is_light():
     """With a control: using a name loads what it needs."""
     imported, used = _modules_after("import coulombgas", "coulombgas.read_spectra")
@@ -251,29 +271,13 @@ def test_import_is_light():
     assert "xarray" in used
 
 
-def _loads_scipy_stats(tree: ast.Module) -> bool:
-    """Whether a module imports ``scipy.stats`` when it is loaded, or ``scipy.signal``, which does."""
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            names |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{name.name}" for name in node.names}
-    return any(name.startswith(("scipy.stats", "scipy.signal")) for name in names)
-
-
-def test_no_module_loads_scipy_stats():
-    """It takes as long as the rest of a small command together; ``_tails`` has what is used most."""
-    assert [path for path in ROOT.rglob("*.py") if _loads_scipy_stats(ast.parse(path.read_text("utf-8")))] == []
-    assert _loads_scipy_stats(ast.parse("from scipy import special, stats"))
-    assert not _loads_scipy_stats(ast.parse("def f():\n    from scipy.stats import binom"))
-
-
+@ALONE
 def test_the_command_line_is_light():
     (loaded,) = _modules_after("import coulombgas.cli")
     assert not loaded & (HEAVY | {"xarray", "scipy", "tyro"})
 
 
+@ALONE
 def test_parameters_of_mean_field_theory_load_without_jax():
     parameters, solved = _modules_after(
         "from coulombgas import dmft; dmft.GOEDynamics(); dmft.fixed_point", "dmft.solve(dmft.GOEDynamics(steps=2))"
@@ -282,6 +286,7 @@ def test_parameters_of_mean_field_theory_load_without_jax():
     assert "jax" in solved
 
 
+@ALONE
 def test_spectra_and_their_noise_load_without_jax():
     light, heavy = _modules_after(
         "import coulombgas.spectra, coulombgas.networks; coulombgas.laws.edge_quantile(0.01)",
@@ -334,14 +339,22 @@ def status_and_errors(reduced):
     if not reduced:
         yield lambda code: ((done := _run(code)).returncode, done.stderr)
         return
-    codes = [*BLOCKED.values(), *FIRST.values(), f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
+    first = [code for name, code in FIRST.items() if name != "plot"]
+    blocked = [code for name, code in BLOCKED.items() if name not in ("models", "spectra")]
+    codes = [*blocked, *first, f"{BLOCK}import coulombgas.cli._fit", "import coulombgas.nothing"]
     done = subprocess.run([sys.executable, "-c", FORKS, json.dumps(codes)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = dict(zip(codes, json.loads(done.stdout), strict=True))
     yield lambda code: tuple(found[code])
 
 
-@pytest.mark.parametrize("name", BLOCKED)
+WITH_TRAINING = pytest.mark.full("test_runs_where_arviz_tyro_and_zarr_are_missing[training], which imports it")
+WITH_REPORT = pytest.mark.full("test_a_package_imports_first_of_all[report], which imports it")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=WITH_TRAINING) if name in ("models", "spectra") else name for name in BLOCKED]
+)
 def test_runs_where_arviz_tyro_and_zarr_are_missing(name, status_and_errors):
     status, errors = status_and_errors(BLOCKED[name])
     assert status == 0, errors
@@ -355,7 +368,7 @@ def test_missing_packages_are_missed_where_they_are_used(status_and_errors):
         assert "ModuleNotFoundError" in errors
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=WITH_REPORT) if name == "plot" else name for name in FIRST])
 def test_a_package_imports_first_of_all(name, status_and_errors):
     """Alone in an interpreter where nothing else has loaded what it forgot to import, and whole."""
     assert status_and_errors(FIRST[name]) == (0, "")

@@ -140,7 +140,7 @@ def even_records(steps: np.ndarray) -> np.ndarray:
 def _interval(steps: np.ndarray) -> float:
     """The shortest interval between records that occurs often enough to measure noise."""
     gaps, counts = np.unique(np.diff(steps), return_counts=True)
-    often = counts >= min(2 * MIN_MOVES, counts.max())
+    often = counts >= min(2 * MIN_MOVES, counts.max(initial=0))
     return float(gaps[often][0]) if gaps.size else 1.0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coulombgas import plot
-from coulombgas._files import atomic_file
+from coulombgas._files import atomic_file, check_output
 from coulombgas._types import PathType
 from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.spectra import package_versions
@@ -38,6 +38,7 @@ def ensemble_report(
     Raises:
         InputError: when the file exists or cannot be written.
     """
+    check_output(path, overwrite=overwrite)
     fits = dict(fit) if isinstance(fit, Mapping) else {"": fit}
     settings = [setting for each in fits.values() for setting in each.settings]
     page = render_page(

@@ -68,7 +68,9 @@ def test_paths_sort():
     assert [shard.path(Path("a/run.zarr")).name for shard in shards] == ["run-02-of-11.zarr", "run-10-of-11.zarr"]
 
 
-RUN = {"learning_rate": (0.05, 0.02), "batch_size": (4, 7), "replicas": 21, "steps": 30, "record": [10, 30]}
+RUN = {"learning_rate": (0.05, 0.02), "steps": 30, "record": [10, 30]}
+SMALL = {"batch_size": 4, "replicas": 8, "chunk": 2}
+LARGE = {"batch_size": (4, 7), "replicas": 21, "chunk": 4}
 
 
 class Stop(Exception):
@@ -82,12 +84,23 @@ def stop_late(done: int, total: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "chunk"), [(8, None), (3, 4)])
-def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk, reduced):
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [
+        pytest.param(
+            8,
+            {**LARGE, "chunk": None},
+            marks=pytest.mark.full("test_an_array_of_jobs_with_what_is_missing_named in test_cluster.py"),
+        ),
+        pytest.param(3, LARGE, marks=pytest.mark.full("[3-small] of the same test")),
+        (3, SMALL),
+    ],
+    ids=["8-whole", "3-large", "3-small"],
+)
+def test_shards_are_the_whole_bit_for_bit(tmp_path, number, size):
     """Shares that are no whole chunks as well; two shards are interrupted and resumed."""
-    if reduced and chunk is None:
-        pytest.skip("reduced form: whole shares in `test_an_array_of_jobs_with_what_is_missing_named`")
-    model, run = cg.GaussianRBM(num_visible=3), {**RUN, "chunk": chunk, "statistics": ["norm"], "keep_weights": True}
+    model, run = cg.GaussianRBM(num_visible=3), {**RUN, **size, "statistics": ["norm"], "keep_weights": True}
+    replicas = run["replicas"]
     whole = train(model, **run, out=tmp_path / "whole.zarr")
     for index in range(number):
         shard = {**run, "shard": (index, number), "out": tmp_path / f"part-{index:02}.zarr"}
@@ -97,7 +110,7 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk, reduced):
             with pytest.raises(cg.InputError, match="its run was interrupted"):
                 cg.merge_stores([tmp_path / "part-00.zarr", shard["out"]], out=tmp_path / "merged.zarr")
         part = train(model, **shard, resume=True)
-        assert part.sizes["replica"] == 21 * (index + 1) // number - 21 * index // number
+        assert part.sizes["replica"] == replicas * (index + 1) // number - replicas * index // number
     merged = cg.merge_stores(str(tmp_path / "part-*.zarr"), out=tmp_path / "merged.zarr")
     assert sorted(merged.variables) == sorted(whole.variables)
     for name in whole.variables:
@@ -105,28 +118,28 @@ def test_shards_are_the_whole_bit_for_bit(tmp_path, number, chunk, reduced):
         np.testing.assert_array_equal(merged[name].values, whole[name].values)
     assert {**merged.attrs, "merged_from": 0, "source": 0} == {**whole.attrs, "merged_from": 0, "source": 0}
     # the merged store is the run: it resumes as finished
-    assert train(model, **run, out=tmp_path / "merged.zarr", resume=True).sizes["replica"] == 21
+    assert train(model, **run, out=tmp_path / "merged.zarr", resume=True).sizes["replica"] == replicas
 
 
 def test_an_array_of_jobs_with_what_is_missing_named(tmp_path, monkeypatch, capsys):
     """Every job runs the same line; the queue tells them apart."""
-    line = ["simulate", "teacher-student", "--replicas", "16", "--steps", "20"]
+    line = ["simulate", "teacher-student", "--replicas", "8", "--steps", "20"]
     line += ["--learning-rate", "0.1", "--batch-size", "4", "--out"]
     assert main([*line, str(tmp_path / "whole.zarr")]) == 0
-    for name, value in SLURM.items():
+    for name, value in {**SLURM, "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MAX": "3"}.items():
         monkeypatch.setenv(name, value)
-    for index in (0, 1, 2, 4, 5, 7):
+    for index in (0, 2):
         monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(index))
         assert main([*line, str(tmp_path / "run.zarr")]) == 0
-    merge = ["merge", str(tmp_path / "run-*-of-8.zarr"), "--out", str(tmp_path / "merged.zarr")]
+    merge = ["merge", str(tmp_path / "run-*-of-4.zarr"), "--out", str(tmp_path / "merged.zarr")]
     capsys.readouterr()
     assert main(merge) == 2
-    assert "shards 3/8, 6/8 of the run of" in (said := capsys.readouterr().err)
-    assert "are missing: run the same command with --shard 3/8 --resume, then merge all 8." in said
+    assert "shards 1/4, 3/4 of the run of" in (said := capsys.readouterr().err)
+    assert "are missing: run the same command with --shard 1/4 --resume, then merge all 4." in said
     assert not (tmp_path / "merged.zarr").exists()
-    for index in (3, 6):
+    for index in (1, 3):
         monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
-        assert main([*line, str(tmp_path / "run.zarr"), "--shard", f"{index}/8", "--resume"]) == 0
+        assert main([*line, str(tmp_path / "run.zarr"), "--shard", f"{index}/4", "--resume"]) == 0
     assert main(merge) == 0
     whole, merged = (zarr.open_group(tmp_path / name, mode="r") for name in ("whole.zarr", "merged.zarr"))
     for name, array in whole.arrays():
@@ -139,17 +152,17 @@ def test_more_shares_than_replicas_and_shards_of_different_runs(tmp_path):
     model = cg.TeacherStudent()
     with pytest.raises(cg.InputError, match="must not ask for more shares than the 2 replicas, got '0/3'"):
         train(model, learning_rate=0.1, batch_size=4, replicas=2, steps=1, shard=(0, 3))
-    for index, replicas in ((0, 4), (1, 6)):
+    for index, replicas in ((0, 8), (1, 7)):  # two replicas of each
         train(
             model,
             learning_rate=0.1,
             batch_size=4,
             replicas=replicas,
-            steps=1,
-            shard=(index, 2),
+            steps=20,
+            shard=(index, 4),
             out=tmp_path / f"{index}.zarr",
         )
-    with pytest.raises(cg.InputError, match=r"shard 1/2 of the run of .*0\.zarr is missing"):
+    with pytest.raises(cg.InputError, match=r"shards 1/4, 2/4, 3/4 of the run of .*0\.zarr are missing"):
         cg.merge_stores([tmp_path / "0.zarr", tmp_path / "1.zarr"], out=tmp_path / "x.zarr")
     with pytest.raises(cg.InputError, match="matches no store"):
         cg.merge_stores(str(tmp_path / "nothing-*.zarr"), out=tmp_path / "x.zarr")

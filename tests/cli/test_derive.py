@@ -10,12 +10,14 @@ RBM = ["derive", "--drift", "x*(1/kappa - 1/(mu2 - x))", "--noise", "g", "--doma
 NUMBERS = ["--params", "kappa=4", "mu2=9", "g2=0.1"]
 
 
-def test_json_with_numbers_and_figure(capsys, tmp_path):
-    figure = tmp_path / "rbm.png"
-    assert main([*RBM, *NUMBERS, "--json", "--figure", str(figure)]) == 0
+def test_json_with_numbers_and_figure(capsys, tmp_path, reduced):
+    """Six levels without --num; five in the reduced form, with it."""
+    figure, num = tmp_path / "rbm.png", ["--num", "5"] if reduced else []
+    assert main([*RBM, *NUMBERS, *num, "--json", "--figure", str(figure)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert {"potential", "stationary", "hamiltonian", "fixed_points", "spectrum", "gap"} <= set(document)
-    assert [round(energy, 5) for energy in document["spectrum"]] == [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021]
+    energies = [0, 0.1132, 0.21964, 0.35228, 0.54423, 0.78021][: 5 if reduced else 6]
+    assert [round(energy, 5) for energy in document["spectrum"]] == energies
     assert [point["location"] for point in document["fixed_points"]] == [0, 5]
     assert [point["curvature"] for point in document["fixed_points"]] == pytest.approx([-5 / 36, 5 / 16])
     assert document["gap"] == pytest.approx(0.1132, abs=1e-5)
@@ -37,23 +39,19 @@ def test_text_and_latex_without_numbers(capsys):
     assert document["spectrum"] is None
 
 
+MINUS = ["derive", "--drift", "-x", "--noise", "g", "--domain", "-2", "oo", "--num", "3", "--json"]
+
+
 def test_expressions_that_begin_with_a_minus_sign(capsys):
-    words = [
-        "derive",
-        "--drift",
-        "-x",
-        "--noise",
-        "g",
-        "--domain",
-        "-2",
-        "oo",
-        "--params",
-        "g=1",
-        "--num",
-        "3",
-        "--json",
-    ]
-    assert main(words) == 0
+    assert main(MINUS) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["potential"] == "x**2/2 - 2"
+    assert document["spectrum"] is None
+
+
+@pytest.mark.full("test_json_with_numbers_and_figure in test_derive.py")
+def test_as_many_levels_as_are_asked_for(capsys):
+    assert main([*MINUS, "--params", "g=1"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["potential"] == "x**2/2 - 2"
     assert len(document["spectrum"]) == 3
@@ -72,7 +70,11 @@ def test_expressions_that_begin_with_a_minus_sign(capsys):
         (["--drift", "-x", "--params", "g=inf"], "NAME=NUMBER"),
         (["--drift", "-x", "--params", "h=1"], "does not have"),
         (["--drift", "-a*x", "--params", "g=1"], "missing a"),
-        (["--drift", "x", "--params", "g=1"], "cannot be normalised"),
+        pytest.param(
+            ["--drift", "x", "--params", "g=1"],
+            "cannot be normalised",
+            marks=pytest.mark.full("test_refuses_what_has_no_discrete_spectrum in test_spectrum.py"),
+        ),
         (["--drift", "-x", "--domain", "3", "1"], "lower end below"),
         (["--drift", "-x", "--num", "0"], "`num` must be at least 1"),
         (["--drift", "-x", "--figure", "f.png"], "needs numbers"),

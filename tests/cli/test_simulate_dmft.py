@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from coulombgas.cli._main import main
+from coulombgas.cli._main import _build, main
 
 REGRESSION = [
     "linear-regression",
@@ -25,6 +25,7 @@ def run(capsys, *arguments):
     return out
 
 
+@pytest.mark.full("test_comparison_and_figure in test_simulate_dmft.py")
 def test_linear_regression_json(capsys):
     document = json.loads(
         run(capsys, *REGRESSION, "--method", "heavy-ball", "--momentum", "0.5", "--steps", "40", "--json")
@@ -35,17 +36,22 @@ def test_linear_regression_json(capsys):
     assert document["train_loss"][0] == pytest.approx(1.1)
 
 
+SYSTEMS = [
+    (["goe", "--steps", "10"], "norm", 1.0),
+    (["one-pass-sgd", "--dimension", "20", "--batch-size", "10", "--steps", "5"], "test_excess", 1.0),
+    (["random-features", "--samples-per-dimension", "0.5", "--features-per-dimension", "2"], "test_excess", 1.0),
+    (["spiked-matrix-tensor", "--initial-overlap", "0.3", "--steps", "5"], "overlap", 0.3),
+    (["diagonal-network", "--samples-per-dimension", "2", "--steps", "4", "--paths", "200"], "test_excess", 1.0),
+    (["deep-linear", "--samples-per-dimension", "2", "--steps", "4"], "test_excess", 2.0),
+]
+FULL = pytest.mark.full("test_flags_are_the_fields_of_the_parameters in test_simulate_dmft.py")
+
+
 @pytest.mark.parametrize(
     ("arguments", "quantity", "value"),
-    [
-        (["goe", "--steps", "10"], "norm", 1.0),
-        (["one-pass-sgd", "--dimension", "20", "--batch-size", "10", "--steps", "5"], "test_excess", 1.0),
-        (["random-features", "--samples-per-dimension", "0.5", "--features-per-dimension", "2"], "test_excess", 1.0),
-        (["spiked-matrix-tensor", "--initial-overlap", "0.3", "--steps", "5"], "overlap", 0.3),
-        (["diagonal-network", "--samples-per-dimension", "2", "--steps", "4", "--paths", "200"], "test_excess", 1.0),
-        (["deep-linear", "--samples-per-dimension", "2", "--steps", "4"], "test_excess", 2.0),
-    ],
-)  # fmt: skip
+    [pytest.param(*case, marks=[FULL] if case[0][0] != "random-features" else []) for case in SYSTEMS],
+    ids=[case[0][0] for case in SYSTEMS],
+)
 def test_every_system_answers(capsys, arguments, quantity, value):
     document = json.loads(run(capsys, *arguments, "--json"))
     assert document[quantity][0] == pytest.approx(value)
@@ -62,6 +68,10 @@ def test_comparison_and_figure(capsys, tmp_path):
     picture = tmp_path / "run.png"
     arguments = [*REGRESSION, "--steps", "8", "--dimension", "60", "--replicas", "6", "--figure", str(picture)]
     document = json.loads(run(capsys, *arguments, "--json"))
+    assert list(document)[:3] == ["step", "test_excess", "train_loss"]
+    assert document["step"] == list(range(9))
+    assert document["test_excess"][0] == pytest.approx(1)
+    assert document["train_loss"][0] == pytest.approx(1.1)
     assert set(document["simulation"]) == {"test_excess", "train_loss"}
     assert np.all(np.abs(document["largest_z"]["test_excess"]) < 8)
     assert picture.read_bytes()[:4] == b"\x89PNG"
@@ -84,6 +94,15 @@ def test_flags_are_the_fields_of_the_parameters():
     system = commands.DeepLinear(samples_per_dimension=2.0, signal=0.7, seed=3).system()
     assert (type(system).__name__, system.signal) == ("DeepLinear", 0.7)
     assert "seed" not in system.config()
+    for (name, *words), quantity, _ in SYSTEMS:
+        command = _build(("simulate", "dmft", name), words)
+        assert isinstance(command.system(), command.parameters)
+        found = command.system().config()
+        given = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+        read = {flag: getattr(command, flag.removeprefix("--").replace("-", "_")) for flag in given}
+        assert read == given
+        assert not command.columns or quantity in command.columns
+        assert {flag: found.get(flag[2:].replace("-", "_"), given[flag]) for flag in given} == given
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,14 @@ def test_recordings_are_trajectories(tmp_path, capsys):
     assert "`replica` must lie between 0 and 0, got 1" in capsys.readouterr().err
 
 
+def test_a_matrix_of_one_checkpoint_of_several_has_no_motion(tmp_path, capsys):
+    """Two files are a trajectory; what only one of them has was seen once."""
+    for name in ("a", "b"):
+        np.savez(tmp_path / f"{name}.npz", **{name: np.random.default_rng(0).normal(size=(9, 6))})
+    assert main(["spectra", str(tmp_path / "a.npz"), str(tmp_path / "b.npz")]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:3]] == [["a", "0"], ["b", "1"]]
+
+
 def levels_of(folder):
     """Everything that was kept, bit for bit."""
     found = {"analysis": (folder / "analysis.json").read_text()}
@@ -142,7 +150,16 @@ def stopped_after(monkeypatch, count):
     return seen
 
 
-@pytest.mark.parametrize("out", ["run", "run.json"])
+@pytest.mark.parametrize(
+    "out",
+    [
+        "run",
+        pytest.param(
+            "run.json",
+            marks=pytest.mark.full("test_an_interrupted_analysis_continues_bit_for_bit[run] in test_spectra.py"),
+        ),
+    ],
+)
 def test_an_interrupted_analysis_continues_bit_for_bit(many, tmp_path, monkeypatch, capsys, out):
     words = ["spectra", str(many), "--initial", str(many)]
     assert main([*words, "--out", str(tmp_path / "whole" / out)]) == 0
@@ -195,12 +212,19 @@ def test_resume_needs_the_same_files_and_an_out(many, tmp_path, monkeypatch, cap
 
 
 def test_workers_give_the_same_rows_in_the_same_order(many, tmp_path, capsys):
-    """One thread each, so that even the last bits agree."""
-    assert main(["spectra", str(many), "--out", str(tmp_path / "one")]) == 0
-    shown = capsys.readouterr().out
-    assert main(["spectra", str(many), "--out", str(tmp_path / "two"), "--workers", "2"]) == 0
-    assert capsys.readouterr().out == shown
-    assert [line.split()[0] for line in shown.splitlines()[1:6]] == [f"w{index}" for index in range(5)]
+    """One thread each, so that even the last bits agree; a bad matrix in a worker is one line."""
+    bad = tmp_path / "bad.npz"
+    np.savez(bad, a=np.ones((6, 4)), b=np.full((6, 4), np.nan), c=np.eye(5))
+    words = ["spectra", str(many), str(bad), "--keep-going", "--out"]
+    assert main([*words, str(tmp_path / "one")]) == 0
+    alone = capsys.readouterr()
+    assert main([*words, str(tmp_path / "two"), "--workers", "2"]) == 0
+    both = capsys.readouterr()
+    assert both.out == alone.out
+    for shown in (alone, both):
+        assert shown.err.count("b: 24 of 24 entries are NaN") == 1
+    rows = [line.split()[0] for line in alone.out.splitlines()[1:8]]
+    assert rows == [*(f"w{index}" for index in range(5)), "a", "c"]
     one, two = levels_of(tmp_path / "one"), levels_of(tmp_path / "two")
     assert sorted(one) == sorted(two)
     for index in range(5):
@@ -210,11 +234,12 @@ def test_workers_give_the_same_rows_in_the_same_order(many, tmp_path, capsys):
 
 
 def test_a_bad_matrix_in_a_worker_is_one_line(tmp_path, capsys, reduced):
-    """Without ``--keep-going`` by one worker more in the full form only."""
+    """In the reduced form by one worker; `test_workers_give_the_same_rows_in_the_same_order` has two."""
     np.savez(tmp_path / "m.npz", a=np.ones((6, 4)), b=np.full((6, 4), np.nan), c=np.eye(5))
-    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", "1" if reduced else "2"]) == 2
+    workers = "1" if reduced else "2"
+    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", workers]) == 2
     assert "b: 24 of 24 entries are NaN" in capsys.readouterr().err
-    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", "2", "--keep-going", "--json"]) == 0
+    assert main(["spectra", str(tmp_path / "m.npz"), "--workers", workers, "--keep-going", "--json"]) == 0
     captured = capsys.readouterr()
     assert [row["name"] for row in json.loads(captured.out)] == ["a", "c"]
     assert captured.err.count("b: 24 of 24") == 1

@@ -67,7 +67,20 @@ EVERYWHERE = [
 ]
 
 
-@pytest.mark.parametrize(("command", "ending", "kind"), EVERYWHERE)
+ANOTHER = pytest.mark.full("test_no_file_of_that_kind of the same command and kind with another ending")
+
+
+def in_turn(command, ending, kind):
+    """Whether it is the turn of this ending among those of the command: each kind has one, neighbours another."""
+    endings = ENDINGS.get(command, FORMATS)
+    turn = [own for own in NO_FILES if command != "text" or own not in READABLE_TEXT].index(kind)
+    return endings[(turn + list(COMMANDS).index(command)) % len(endings)] == ending
+
+
+@pytest.mark.parametrize(
+    ("command", "ending", "kind"),
+    [case if in_turn(*case) else pytest.param(*case, marks=ANOTHER) for case in EVERYWHERE],
+)
 def test_no_file_of_that_kind(tmp_path, refused, command, ending, kind):
     path = tmp_path / f"input{ending}"
     NO_FILES[kind](path)

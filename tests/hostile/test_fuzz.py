@@ -18,7 +18,7 @@ from coulombgas._files import ListOf, MapOf, Number, Record, Text, Whole, check_
 from coulombgas.training import read_recording
 
 EXAMPLES = settings(
-    max_examples=1000 if os.environ.get("COULOMBGAS_FULL") == "1" else 40,
+    max_examples=1000 if os.environ.get("COULOMBGAS_FULL") == "1" else 15,
     deadline=None, database=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
@@ -160,7 +160,7 @@ def test_stores_and_recordings(attributes, member, group):
 RULE = Record({"a": Whole(), "b": ListOf(Record({"c": Text("x+")}), least=1)}, optional={"d": MapOf(Number())})
 
 
-@settings(EXAMPLES, max_examples=200)
+@settings(EXAMPLES, max_examples=max(60, EXAMPLES.max_examples))
 @given(document=entries(a=1, b=[{"c": "xx"}], d={"e": 1.5}) | JSON)
 def test_a_schema_accepts_or_names(document):
     """Control: what is accepted is what a second, naive reading accepts."""

@@ -16,6 +16,7 @@ from coulombgas._interval import summarise
 from coulombgas.inference import LevelFit, SettingFit
 from coulombgas.spectra import write_store
 from coulombgas.training import SpectrumRecorder
+from tests.hostile.cases import spread
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -245,7 +246,7 @@ ENSEMBLE = {
 }
 
 
-@pytest.mark.parametrize("case", ENSEMBLE)
+@pytest.mark.parametrize("case", spread(ENSEMBLE, "test_ensembles of other fields in test_stores.py"))
 def test_ensembles(tmp_path, refused, ensemble, case):
     shutil.copytree(ensemble, tmp_path / "input.zarr")
     ENSEMBLE[case](tmp_path / "input.zarr")
@@ -368,7 +369,7 @@ RECORDING = {
 }
 
 
-@pytest.mark.parametrize("case", RECORDING)
+@pytest.mark.parametrize("case", spread(RECORDING, "test_recordings of other fields in test_stores.py"))
 def test_recordings(tmp_path, refused, recording, case):
     shutil.copytree(recording, tmp_path / "input.zarr")
     RECORDING[case](tmp_path / "input.zarr")
@@ -506,7 +507,7 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("case", FITS)
+@pytest.mark.parametrize("case", spread(FITS, "test_fits of other fields in test_stores.py"))
 def test_fits(tmp_path, refused, fit, case):
     shutil.copy(fit, tmp_path / "input.nc")
     FITS[case](tmp_path / "input.nc")

@@ -29,6 +29,9 @@ def test_random_features_rise_again():
 
 
 @pytest.mark.slow
+@pytest.mark.full(
+    "test_momentum_is_faster_and_starts_at_the_same_place in test_dmft.py; tests/dmft/test_diagonal_network.py"
+)
 def test_small_scales_search_longer_and_end_lower():
     module = experiment("diagonal_networks")
     config = module.Config(lazy_to_rich=(2.0, 0.5), search=(0.1, 0.01), steps=20, paths=400, dimension=60, replicas=2)
@@ -38,6 +41,9 @@ def test_small_scales_search_longer_and_end_lower():
     assert numbers["final_norm1"]["0.5"] < numbers["final_norm1"]["2"]
 
 
+@pytest.mark.full(
+    "test_momentum_is_faster_and_starts_at_the_same_place in test_dmft.py; tests/dmft/test_fixed_point.py"
+)
 def test_feature_learning_grows_a_spike(tmp_path):
     module = experiment("deep_linear")
     from simulations._experiment import save

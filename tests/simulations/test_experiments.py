@@ -11,7 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from coulombgas._files import check_output
-from coulombgas.spectra import level_groups
+from coulombgas.models import TeacherStudent
+from coulombgas.spectra import level_groups, make_spectra
 from simulations import (
     fokker_planck,
     learning_curves,
@@ -23,7 +24,7 @@ from simulations import (
     two_layer,
 )
 from simulations._experiment import Outcome, main, mean_of, measured, save, std_of
-from simulations._rbm import RBMConfig
+from simulations._rbm import RBMConfig, chain_means
 
 
 def _agrees(number):
@@ -34,10 +35,38 @@ def _excludes(number, value):
     return abs(number["value"] - value) > 3 * number["error"]
 
 
+def symmetric(rng, replicas, deviation):
+    """Matrices with elements of these standard deviations, √2 times them on the diagonal."""
+    draws = rng.normal(size=(replicas, *deviation.shape))
+    return deviation * (draws + np.swapaxes(draws, 1, 2)) / np.sqrt(2)
+
+
+def drawn_machines(config, replicas):
+    """Spectra as training leaves them: Gaussian elements with v_ij = T(x_i + x_j)/2 about the mean of the drift."""
+    model, ((rate, batch),) = config.model(), config.settings
+    fixed = model.fixed_point[::-1]  # as the units have them
+    scatter = rate / batch * (fixed[:, None] + fixed) / 2
+    apart = fixed[:, None] - fixed
+    repulsion = np.divide(scatter, apart, out=np.zeros_like(apart), where=np.abs(apart) > 1e-6).sum(axis=1)
+    centre = chain_means(fixed, model.mu2, rate / batch, model.gibbs_steps) - repulsion
+    gram = np.diag(centre) + symmetric(np.random.default_rng(0), replicas, np.sqrt(scatter))
+    levels = np.linalg.eigvalsh(gram)[None, :, None]
+    spectra = make_spectra(
+        levels, learning_rate=[rate], batch_size=[batch], model=model.config(), target=model.target_modes,
+        fixed_point=model.fixed_point,
+    )  # fmt: skip
+    return spectra.assign(gram=(("setting", "replica", "step", "row", "column"), gram[None, :, None]))
+
+
 @pytest.fixture(scope="module")
 def cold_rbm(reduced):
-    """α = 0.02, B = 16, from the fixed point."""
-    config = mode_repulsion.Config(settings=((0.02, 16),), replicas=100 if reduced else 2000, steps=3000, record=4)
+    """α = 0.02, B = 16, from the fixed point.
+
+    In the reduced form drawn and not trained: `test_rbm_follows_the_laws_of_the_paper` trains them.
+    """
+    config = mode_repulsion.Config(settings=((0.02, 16),), replicas=2000, steps=3000, record=4)
+    if reduced:
+        return mode_repulsion.analyse(drawn_machines(config, 200), config.model())
     return mode_repulsion.run(config)
 
 
@@ -98,12 +127,29 @@ def test_pairs_follow_the_surmise_and_single_modes_do_not(cold_rbm):
     assert abs(pooled - 4 / 27) < 3 * error
 
 
+def drawn_students(config, teacher, settings, inputs, *_):
+    """Spectra as training leaves them, of the exact width of two levels for fresh inputs."""
+    rng, rows = np.random.default_rng([int(1000 * level) for level in teacher]), []
+    for rate, batch in settings:
+        c, q = rate**2 / batch, 2 * rate - rate**2
+        width = np.sqrt(c * q / (q - c) * (1 / (q + c) + 1 / (q - 3 * c))) * config.noise
+        noise = symmetric(rng, config.replicas, np.full((2, 2), width / np.sqrt(2)))
+        rows.append(np.linalg.eigvalsh(np.diag(teacher) + noise))
+    rates, batches = zip(*settings, strict=True)
+    model = TeacherStudent(teacher=teacher, noise=config.noise, inputs=inputs)
+    return make_spectra(np.array(rows)[:, :, None], learning_rate=rates, batch_size=batches, model=model.config())
+
+
 @pytest.fixture(scope="module")
 def students(reduced):
+    """In the reduced form drawn and not trained: `test_widths` of tests/training trains them."""
     config = teacher_student_scaling.Config(
         settings=((0.1, 16), (0.5, 4)), replicas=4000 if reduced else 40_000, steps=150, fit_draws=0
     )
-    return teacher_student_scaling.run(config)
+    with pytest.MonkeyPatch.context() as patch:
+        if reduced:
+            patch.setattr(teacher_student_scaling.Config, "train", drawn_students)
+        return teacher_student_scaling.run(config)
 
 
 @pytest.mark.slow
@@ -126,8 +172,9 @@ def test_unequal_teacher_levels_are_rice_and_not_the_product_law(students):
 
 
 @pytest.mark.slow
-def test_widths_and_repulsion_of_species(reduced):
-    config = two_layer.Config(pairs=((2.0, 2.1),), replicas=2000 if reduced else 40_000, steps=400)
+@pytest.mark.full("test_widths[two-layer] in test_train.py")
+def test_widths_and_repulsion_of_species():
+    config = two_layer.Config(pairs=((2.0, 2.1),), replicas=40_000, steps=400)
     numbers = two_layer.run(config).numbers
     for species in numbers["species"]:
         assert _agrees(species["width2_over_leading"])
@@ -141,8 +188,9 @@ def test_widths_and_repulsion_of_species(reduced):
 @pytest.mark.slow
 def test_modes_leave_zero_at_the_escape_rate(reduced):
     config = learning_curves.Config(
-        replicas=8, steps=200, record=4, num_modes=3, kappas=(4.0, 6.5), escape_replicas=400 if reduced else 4000
-    )
+        replicas=8, steps=200, record=4, num_modes=3, kappas=(4.0,) if reduced else (4.0, 6.5),
+        escape_replicas=400 if reduced else 4000,
+    )  # fmt: skip
     numbers = learning_curves.run(config).numbers
     for escape in numbers["escape"]:
         assert _agrees(escape["growth"])
@@ -155,9 +203,20 @@ def test_expected_growth_is_the_escape_rate_at_small_learning_rate():
     assert growth == pytest.approx(1 / 4 - 1 / 9, abs=1e-5)
 
 
-def test_reference_spectrum_and_the_gap():
-    """μ² = 9: E_1 … E_5 at (κ, g²) = (4, 0.1) and (8, 0.5); the gap at small noise is min(Ω, r_0)."""
-    numbers = fokker_planck.run(fokker_planck.Config(noise2=(0.1, 0.5), grid=50)).numbers
+def test_reference_spectrum_and_the_gap(tmp_path):
+    """μ² = 9: E_1 … E_5 at (κ, g²) = (4, 0.1) and (8, 0.5); the gap at small noise is min(Ω, r_0).
+
+    Through the command line, which writes all it promises.
+    """
+    argv = ["--full", "--noise2", "0.1", "0.5", "--grid", "50", "--out", str(tmp_path)]
+    full = replace(fokker_planck.Config(), kappas=(4.0, 8.0))
+    assert main(fokker_planck.run, fokker_planck.Config(), full, name="fokker_planck", argv=argv) == 0
+    folder = tmp_path / "fokker_planck"
+    names = {path.name for path in folder.iterdir()} - {".coulombgas.json"}
+    assert names == {"config.json", "numbers.json", "fokker_planck.pdf", "fokker_planck.png"}
+    config = json.loads((folder / "config.json").read_text())["config"]
+    assert (config["grid"], config["kappas"]) == (50, [4.0, 8.0])
+    numbers = json.loads((folder / "numbers.json").read_text())
     wells = {(well["kappa"], well["noise2"]): well for well in numbers["wells"]}
     first = [0.11320, 0.21964, 0.35228, 0.54423, 0.78021]
     second = [0.22175, 0.66165, 1.26868, 2.02787, 2.93144]
@@ -167,18 +226,17 @@ def test_reference_spectrum_and_the_gap():
     np.testing.assert_allclose(wells[8.0, 0.1]["gap_at_small_noise"], 1 / 8 - 1 / 9)
 
 
-@pytest.mark.slow
-def test_the_full_data_set_of_the_paper_as_a_command_line(tmp_path, reduced):
-    """All 10 settings through the command line at a thousandth of 7500 × 100 000, which writes all it promises.
+def test_the_data_set_of_the_paper_has_ten_settings():
+    assert len(rbm_scaling.FULL.settings) == len(set(rbm_scaling.FULL.settings)) == 10
+    assert (rbm_scaling.FULL.replicas, rbm_scaling.FULL.steps) == (7500, 100_000)
 
-    The reduced form has two of the settings, rings of 4 sites instead of 10, a fortieth of the steps and no
-    temperature fit.
-    """
-    assert len(rbm_scaling.FULL.settings) == 10
-    full = replace(rbm_scaling.FULL, settings=rbm_scaling.FULL.settings[:2]) if reduced else rbm_scaling.FULL
-    small = ["--num-modes", "4", "--steps", "250", "--fit-draws", "0"]
-    argv = ["--full", "--replicas", "75", "--record", "3"]
-    argv += small if reduced else ["--steps", "10000", "--fit-draws", "100"]
+
+@pytest.mark.slow
+@pytest.mark.full("test_reference_spectrum_and_the_gap and test_the_papers_in_one_run_leave_numbers_and_figures")
+def test_the_full_data_set_of_the_paper_as_a_command_line(tmp_path):
+    """All 10 settings through the command line at a thousandth of 7500 × 100 000, which writes all it promises."""
+    full = rbm_scaling.FULL
+    argv = ["--full", "--replicas", "75", "--record", "3", "--steps", "10000", "--fit-draws", "100"]
     argv += ["--init", "fixed-point", "--out", str(tmp_path), "--resume"]
     assert main(rbm_scaling.run, rbm_scaling.Config(), full, name="rbm_scaling", argv=argv) == 0
     folder = tmp_path / "rbm_scaling"

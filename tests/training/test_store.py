@@ -12,7 +12,6 @@ import pytest
 import xarray as xr
 
 from coulombgas import InputError
-from coulombgas.cli import main
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import read_spectra
 from coulombgas.training import interrupted_run, merge_stores, train
@@ -35,11 +34,8 @@ def start(out: Path, steps: int) -> subprocess.Popen:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(out: Path, steps: int, alone: bool) -> None:
-    """Run to the end, alone in a process or in this one."""
-    if not alone:
-        assert main(line(out, steps)) == 0
-        return
+def finish(out: Path, steps: int) -> None:
+    """Run to the end."""
     _, errors = (process := start(out, steps)).communicate(timeout=300)
     assert process.returncode == 0, errors
 
@@ -69,22 +65,20 @@ def stop_at_work(out: Path, steps: int, pause: float, sent: signal.Signals) -> t
 
 
 @pytest.mark.slow
-def test_killed_runs_resume_bit_for_bit(tmp_path, reduced):
-    """20 kills in the full form. A store that could be seen half-written would not have the shape of the whole one.
-
-    In the reduced form one Ctrl-C and one kill; what needs not be stopped runs in this process.
-    """
-    kills, steps, longest = (1, 20_000, 0.2) if reduced else (20, 500_000, 0.6)
-    finish(tmp_path / "whole.zarr", steps, alone=not reduced)
+@pytest.mark.full("test_killed_before_every_write[rbm] in test_kills.py")
+def test_killed_runs_resume_bit_for_bit(tmp_path):
+    """20 kills. A store that could be seen half-written would not have the shape of the whole one."""
+    kills, steps, longest = 20, 500_000, 0.6
+    finish(tmp_path / "whole.zarr", steps)
     expected = read_spectra(tmp_path / "whole.zarr")
     random, out = np.random.default_rng(0), tmp_path / "killed.zarr"
-    killed = ctrl_c(out, steps) if reduced else 0
+    killed = 0
     for _ in range(kills):
         status, _ = stop_at_work(out, steps, random.uniform(0.0, longest), signal.SIGKILL)
         killed += status == -signal.SIGKILL
         assert not out.exists() or read_spectra(out).eigenvalue.shape == expected.eigenvalue.shape
-    finish(out, steps, alone=not reduced)
-    assert killed >= 1 if reduced else killed == kills
+    finish(out, steps)
+    assert killed == kills
     found = read_spectra(out)
     assert np.array_equal(found.eigenvalue.values, expected.eigenvalue.values)
     assert np.array_equal(found.failed_step.values, expected.failed_step.values)
@@ -158,9 +152,8 @@ def ctrl_c(out: Path, steps: int) -> bool:
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_command(tmp_path, reduced):
-    if reduced:
-        pytest.skip("reduced form: the first stop of `test_killed_runs_resume_bit_for_bit`")
+@pytest.mark.full("test_no_interrupt_is_swallowed[rbm-0] in test_interrupts.py")
+def test_ctrl_c_in_the_command(tmp_path):
     if not ctrl_c(tmp_path / "run.zarr", 40_000):
         pytest.skip("finished before the signal came")
 
@@ -169,7 +162,7 @@ def test_ctrl_c_in_the_command(tmp_path, reduced):
 def test_a_finished_store_opens_elsewhere_without_a_warning(tmp_path, kind):
     """xarray warns of a store without consolidated metadata, and warnings are errors here."""
     paths = [tmp_path / f"{index}.zarr" for index in range(2)]
-    for index, path in enumerate(paths):
+    for index, path in enumerate(paths[: 1 if kind == "trained" else 2]):
         train(SMALL, replicas=3, steps=2, out=path, first_replica=3 * index, learning_rate=0.1, batch_size=4)
     found = paths[0]
     if kind == "merged":
