@@ -16,8 +16,10 @@ SETTINGS = ("temperature", "response", "spectrum", "scaling", "joint-scaling")
 WATCHED = {
     "temperature": "test_temperatures_have_the_quantiles_of_the_exact_posterior in test_sampler.py",
     "rice": "test_the_rice_posterior_is_that_of_quadrature in test_grid.py",
-    "joint-scaling": "test_two_stages_and_one_posterior_agree_where_settings_are_well_known in test_scaling.py",
-} | dict.fromkeys(("response", "spectrum"), "test_temperature_from_cold_to_hot in test_response.py")
+    "joint-scaling": "test_the_joint_posterior_is_that_of_the_rule_and_the_energies in test_densities.py",
+} | dict.fromkeys(
+    ("response", "spectrum"), "test_a_fit_knows_the_response_that_was_measured in theory/test_response.py"
+)
 
 
 def every(names):

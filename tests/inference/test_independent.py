@@ -54,12 +54,14 @@ LISTED = (
 )
 
 
-CHAINS = "test_closed_forms_are_the_linear_noise_of_the_update in theory/test_linear_noise.py"
+CHAINS = "test_one_mode_with_the_memory_of_its_chains_is_a_linear_recursion in theory/test_closed_forms.py"
 RULES = "test_optimisers_are_those_of_an_exact_recursion in theory/test_linear_noise.py"
 WATCHED = {
     "CD-1": "test_the_file_that_names_its_chains_holds_the_temperature in test_scrutiny.py",
     "teacher-student, momentum 0.5": RULES,
     "teacher-student, momentum 0.9": RULES,
+    "teacher-student, Nesterov 0.9": RULES
+    + ", test_a_slowly_falling_learning_rate_counts_at_the_record in test_scrutiny.py",
     "teacher-student, weight decay 0.1": RULES,
 } | {name: CHAINS for name in LISTED if name.startswith(("CD-3", "PCD"))}
 

@@ -26,7 +26,7 @@ def registered():
 
 
 @pytest.fixture(scope="module", params=["sgd", pytest.param("momentum", marks=pytest.mark.full(
-    "test_the_temperature_of_an_independent_simulation in test_independent.py, with momentum"
+    "test_optimisers_are_those_of_an_exact_recursion in theory/test_linear_noise.py"
 ))])  # fmt: skip
 def run(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("own") / f"{request.param}.zarr"
