@@ -81,7 +81,6 @@ def test_quadrature_gives_mehtas_constant(n, beta, reduced):
         assert float(log_z(temperature)) == pytest.approx(mehta(n, beta, math.sqrt(temperature)), abs=1e-9)
 
 
-@pytest.mark.full("test_two_levels_are_the_two_species_pair and test_quadrature_gives_mehtas_constant[3-*]")
 def test_quadrature_with_three_different_wells():
     """The sum over the six orders of the levels against a plain product rule on the ordered cube."""
     nodes, weights = np.polynomial.legendre.leggauss(110)
