@@ -100,8 +100,7 @@ NAMED = (
         "tests/theory/test_closed_forms.py::test_what_a_finite_rate_adds_to_levels_without_memory_is_in_proportion_to_it",
     ),
     Named(
-        "inference.scaling._rule", 'np.sqrt(sites["scatter"] ** 2 + error**2))',
-        'sites["scatter"])',
+        "inference.scaling._rule", 'sites["scatter"] ** 2 + error**2', 'sites["scatter"] ** 2',
         "error of the predicted temperature left out",
         "tests/inference/test_exact_posteriors.py::test_a_prediction_is_no_sharper_than_the_error_of_what_is_predicted",
     ),
