@@ -13,6 +13,11 @@ _SHARE = 1 / 6  # of the machine's memory for each of two workers, with room for
 _MANY_MAPS = 30_000  # of the 65 530 memory maps that Linux gives a process by default; each program has several
 
 
+def pytest_configure() -> None:
+    """Collect garbage less often: a process that has compiled much holds millions of objects."""
+    gc.set_threshold(20_000, 20, 10)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``@pytest.mark.full("who watches")`` on what runs at full size only, with what watches in its place."""
     if os.environ.get("COULOMBGAS_FULL") != "1":
