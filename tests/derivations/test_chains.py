@@ -33,6 +33,7 @@ LONG = {
     "learning_rules.labelled_levels": "test_gaussian_rbm_gives_drift_and_noise... in test_learning_rule.py",
     "learning_rules.rbm": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
     "learning_rules.rbm_shift": "test_gaussian_rbm_gives_the_statements_of_the_library in test_learning_rule.py",
+    "learning_rules.teacher": "test_teacher_student_is_exact_at_any_rate_and_batch[2] in test_learning_rule.py",
     "many_levels.burgers_equation": "test_burgers_equation_moves_levels_from_two_points in test_many_levels.py",
     "many_levels.exact_spectrum": "test_the_library_computes_the_exact_spectrum_itself... in test_many_levels.py",
     "many_levels.hamiltonian": "test_two_levels_in_a_quadratic_potential in test_many_levels.py",

@@ -29,15 +29,16 @@ def test_damping_does_not_move_the_solution():
     np.testing.assert_allclose(a.correlation, b.correlation, atol=1e-9)
 
 
-def test_weak_feature_learning_is_linear_regression():
+def test_weak_feature_learning_is_linear_regression(reduced):
     """γ → 0: the readout and the tangent kernel (1 + 1 for ν → ∞, a and W alike) stay; an independent theory."""
+    steps = 20 if reduced else 30  # 20: the program of other tests
     system = DeepLinear(samples_per_dimension=1.8, width_per_dimension=1e6, feature_strength=0.01, noise_variance=0.1,
-                        time_step=0.05, steps=30)  # fmt: skip
-    linear = LinearRegression(samples_per_dimension=1.8, noise_variance=0.1, learning_rate=0.05, steps=30)
+                        time_step=0.05, steps=steps)  # fmt: skip
+    linear = LinearRegression(samples_per_dimension=1.8, noise_variance=0.1, learning_rate=0.05, steps=steps)
     lazy, plain = solve(system), solve(linear)
     gain = (1 - lazy.overlap[1]) / (1 - plain.overlap[1])
     assert float(gain) != 1  # the kernel is 2, not 1
-    fast = solve(LinearRegression(samples_per_dimension=1.8, noise_variance=0.1, learning_rate=0.1, steps=30))
+    fast = solve(LinearRegression(samples_per_dimension=1.8, noise_variance=0.1, learning_rate=0.1, steps=steps))
     np.testing.assert_allclose(lazy.overlap, fast.overlap, atol=2e-3)
 
 
@@ -82,6 +83,6 @@ def test_refuses(values, message):
 
 
 def test_step_out_of_range():
-    system = DeepLinear(samples_per_dimension=2.0, steps=5)
-    with pytest.raises(ValueError, match="at most the number of steps, 5"):
-        outliers(system, solve(system), 6)
+    system = DeepLinear(samples_per_dimension=2.0, steps=20)  # the program of other tests
+    with pytest.raises(ValueError, match="at most the number of steps, 20"):
+        outliers(system, solve(system), 21)

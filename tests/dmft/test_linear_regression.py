@@ -23,7 +23,13 @@ def test_quoted_numbers():
     np.testing.assert_allclose(result.test_excess[[0, 10, 30, 60]], [1, 0.18659, 0.20753, 0.23607], atol=5e-6)
 
 
-@pytest.mark.parametrize("values", DISCRETE)
+BATCHES = pytest.mark.full("test_equals_the_quadrature of the same method with mini-batches")
+
+
+@pytest.mark.parametrize("values", [
+    pytest.param(values, marks=BATCHES if "momentum" in values and "batch_fraction" not in values else ())
+    for values in DISCRETE
+])  # fmt: skip
 def test_equals_the_quadrature(values):
     system = LinearRegression(noise_variance=0.3, signal=1.7, steps=150, **values)
     theory, modes = solve(system), quadrature(system)

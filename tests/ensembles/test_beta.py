@@ -38,6 +38,7 @@ def test_goe_mean_spacing_at_unit_off_diagonal_variance():
     assert _z(spacing, 2.16) > 50  # control: the spacing of a diagonal of variance 1
 
 
+@pytest.mark.full("test_any_beta_has_the_exact_second_moment in test_beta.py")
 def test_variance_of_the_trace_is_n_times_that_of_the_diagonal():
     trace = np.asarray(hermite_eigenvalues(key=jax.random.key(1), n=50, width=np.sqrt(2.0), shape=(2000,))).sum(-1)
     chi2 = trace.var() * 2000 / 100
@@ -46,7 +47,11 @@ def test_variance_of_the_trace_is_n_times_that_of_the_diagonal():
 
 
 @pytest.mark.parametrize("beta", [
-    1, 4, pytest.param(2, marks=pytest.mark.full("test_tridiagonal_agrees_with_dense_gaussian[1] and [4]")),
+    1,
+    *(pytest.param(beta, marks=pytest.mark.full(
+        "test_tridiagonal_agrees_with_dense_gaussian[1], test_any_beta_has_the_exact_second_moment and "
+        "test_entry_variances of test_dense.py"
+    )) for beta in (2, 4)),
 ])  # fmt: skip
 def test_tridiagonal_agrees_with_dense_gaussian(beta):
     fast = hermite_eigenvalues(key=jax.random.key(2), n=5, beta=beta, width=1.7, shape=(4000,))

@@ -166,6 +166,12 @@ def test_derivatives_by_the_parameters(name):
     np.testing.assert_allclose(slopes, (np.asarray(up) - down) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
+BY_MOMENTS = pytest.mark.full("test_two_species_draws_have_the_moments_of_the_law in test_pair.py")
+
+
+@pytest.mark.parametrize("case", [
+    pytest.param(name, marks=BY_MOMENTS if name == "two species" else ()) for name in LAWS
+], indirect=True)  # fmt: skip
 def test_samples_follow_the_law_and_not_another(case):
     """Kolmogorov-Smirnov, 10 000 draws: false-alarm rate 1e-4 a law; the control is the same law 10% wider."""
     law, wider, *_ = case

@@ -75,11 +75,11 @@ def test_cdf_and_density_against_fredholm_determinants(beta):
     np.testing.assert_allclose(np.exp(law.log_prob(inner)), slope, atol=1e-9)
 
 
-@pytest.mark.parametrize("beta", [
-    1,
-    *(pytest.param(beta, marks=pytest.mark.full(f"test_cdf_and_density_against_fredholm_determinants[{beta}]"))
-      for beta in (2, 4)),
-])  # fmt: skip
+@pytest.mark.full(
+    "test_cdf_and_density_against_fredholm_determinants in test_tracy_widom.py and "
+    "test_cdf_is_the_integral_and_icdf_inverts_it[tracy-widom 1] in test_protocol.py"
+)
+@pytest.mark.parametrize("beta", BETAS)
 def test_quantiles_to_1e_8(beta):
     law = TracyWidom(beta)
     u = jnp.asarray([0.005, 0.05, 0.3, 0.5, 0.9, 0.99, 0.999])

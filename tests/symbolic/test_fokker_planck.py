@@ -17,7 +17,7 @@ MODELS = {
 }
 
 
-OTHERS = pytest.mark.full("test_hamiltonian_is_the_transformed_operator_and_factorises[rbm] and [stratonovich]")
+OTHERS = pytest.mark.full("test_hamiltonian_is_the_transformed_operator_and_factorises[stratonovich]")
 
 
 @pytest.fixture(params=MODELS)
@@ -31,7 +31,7 @@ def test_stationary_law_carries_no_current(equation):
 
 
 @pytest.mark.parametrize("equation", [
-    pytest.param(name, marks=() if name in ("rbm", "stratonovich", "ornstein-uhlenbeck") else OTHERS) for name in MODELS
+    pytest.param(name, marks=() if name in ("stratonovich", "ornstein-uhlenbeck") else OTHERS) for name in MODELS
 ], indirect=True)  # fmt: skip
 def test_hamiltonian_is_the_transformed_operator_and_factorises(equation):
     psi = sp.Function("psi")(equation.variable)

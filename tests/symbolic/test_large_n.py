@@ -35,11 +35,8 @@ def test_semicircle_density_follows_from_its_r_transform():
     assert np.asarray(density) == pytest.approx(np.sqrt(4 - points**2) / (2 * np.pi), abs=1e-7)
 
 
-@pytest.mark.parametrize("ratio", [
-    "1/2",
-    *(pytest.param(ratio, marks=pytest.mark.full("test_marchenko_pastur_density_follows_from_its_r_transform[1/2]"))
-      for ratio in ("1/10", "2")),
-])  # fmt: skip
+@pytest.mark.full("test_moments_of_sums and test_parameters_of_a_density_are_arguments in test_large_n.py")
+@pytest.mark.parametrize("ratio", ["1/2", "1/10", "2"])
 def test_marchenko_pastur_density_follows_from_its_r_transform(ratio):
     points, exact = bulk(ratio)
     density = FreeLaw.marchenko_pastur(sp.Rational(ratio)).density()(points)

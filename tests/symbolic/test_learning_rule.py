@@ -87,16 +87,26 @@ def test_teacher_student_is_exact_at_any_rate_and_batch(size):
     assert rule.fixed_points()[0] == {**dict.fromkeys(rule.weights, 0), **point}
 
 
-def test_momentum_is_an_underdamped_pair():
-    """At leading order T/(1 − m); at m = 9/10, α = 1/10, B = 16 against the updates themselves."""
+@pytest.mark.full("test_momentum_is_an_underdamped_pair in test_learning_rule.py")
+def test_momentum_raises_the_temperature_at_leading_order():
+    """T/(1 − m), for symbols."""
     rule, point, epsilon = teacher_student(sp.symbols("t t", positive=True))
     law = rule.at(point)
     m = sp.Symbol("m", positive=True)
     width2 = law.width2(0, law.covariance_at(RATE, BATCH, momentum=m))
     assert sp.limit(width2 / RATE, RATE, 0).equals(epsilon**2 / (BATCH * (1 - m)))
+
+
+def test_momentum_is_an_underdamped_pair(reduced):
+    """At m = 9/10, α = 1/10, B = 16 against the updates themselves; at α = 10⁻⁶ the leading order, T/(1 − m)."""
+    rule, point, epsilon = teacher_student(sp.symbols("t t", positive=True))
+    law = rule.at(point)
+    small = law.width2(0, law.covariance_at(sp.Rational(1, 10**6), 16, momentum=sp.Rational(9, 10)))
+    assert float(small.subs(epsilon, 1)) == pytest.approx(1e-6 / 16 / (1 - 0.9), rel=1e-5)
     numbers = {epsilon: 0.1, sp.Symbol("t", positive=True): 2.0}
     covariance = law.covariance_at(sp.Rational(1, 10), 16, momentum=sp.Rational(9, 10), exact=True)
-    found = simulate(rule, point, numbers, rate=0.1, batch=16, steps=250, momentum=0.9)
+    replicas = 1000 if reduced else 3000
+    found = simulate(rule, point, numbers, rate=0.1, batch=16, steps=250, momentum=0.9, replicas=replicas)
     off_diagonal = law.element_covariance((0, 1), (0, 1), covariance).subs(numbers)
     assert agrees(found[:, 0, 1], off_diagonal)
     assert not agrees(found[:, 0, 1], off_diagonal / 10)  # the temperature without momentum
@@ -144,7 +154,8 @@ def test_linear_autoencoder_against_its_updates(reduced):
         assert sp.simplify(left.subs(exact) if reduced else left) == 0
     assert any(sp.simplify(entry) != 0 for entry in law.current(T))
     numbers = {decay: 0.4, place[0]: 0.9, place[1]: 0.7}
-    found = simulate(rule, point, numbers, rate=0.01, batch=4, steps=700)
+    replicas = 1000 if reduced else 3000
+    found = simulate(rule, point, numbers, rate=0.01, batch=4, steps=700, replicas=replicas)
     for cell in ((0, 0), (1, 1), (0, 1)):
         assert agrees(
             found[:, cell[0], cell[1]], law.element_covariance(cell, cell, covariance).subs({**numbers, T: 0.0025})
@@ -209,17 +220,19 @@ def test_code_and_text_of_a_rule(x64):
     assert float(law.to_jax(0)(0.1)) == pytest.approx(0.01)
 
 
-def test_stationary_laws_are_found_not_tested():
+def test_stationary_laws_are_found_not_tested(reduced):
+    """In the reduced form of two levels, and of three where all differ."""
+    size = 2 if reduced else 3
     g, D, M, decay = sp.symbols("g D M Gamma", positive=True)
     for beta in (1, 2):
-        gas = CoulombGas.from_process(MatrixSDE.symmetric(3, beta=beta, drift=lambda x: -x).eigenvalues)
+        gas = CoulombGas.from_process(MatrixSDE.symmetric(size, beta=beta, drift=lambda x: -x).eigenvalues)
         assert gas.beta == beta
         assert all(sp.simplify(v - x**2 / (2 * g**2)) == 0 for v, x in zip(gas.potentials, gas.variables, strict=True))
         assert gas.process.carries_no_current(gas.log_weight)
-    wishart = MatrixSDE.rectangular(M, 3, decay=decay).eigenvalues
+    wishart = MatrixSDE.rectangular(M, size, decay=decay).eigenvalues
     gas = CoulombGas.from_process(wishart)
     assert gas.beta == 1
-    laguerre = [decay * x / (2 * D) - (M - 4) / 2 * sp.log(x) for x in gas.variables]
+    laguerre = [decay * x / (2 * D) - (M - size - 1) / 2 * sp.log(x) for x in gas.variables]
     assert all(sp.expand(v - stated) == 0 for v, stated in zip(gas.potentials, laguerre, strict=True))
     assert wishart.carries_no_current(wishart.stationary_law())
     unequal = CoulombGas.gaussian([1, 2, 4], sp.symbols("s1:4", positive=True))

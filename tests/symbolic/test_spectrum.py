@@ -62,6 +62,7 @@ EXACT = {
 WATCHED = {
     "ornstein-uhlenbeck": "test_evolution_is_the_exact_one_of_ornstein_and_uhlenbeck in test_spectrum.py",
     "half line": "test_exactly_solvable_spectra[box] in test_spectrum.py",
+    "two singular ends": "test_levels_of_jacobi in test_vanishing_noise.py",
     "singular end": "test_levels_of_feller_are_whole_numbers_at_every_index in test_vanishing_noise.py",
 }
 

@@ -30,7 +30,7 @@ def finite_volumes(equation, params, low, high, num=6000):
 
 
 def test_reference_spectrum_of_the_tilted_double_well(reduced):
-    """All parameters free, and none; in the full form also a part of them, and other ways of giving the numbers."""
+    """All parameters free; in the full form also none, a part of them, and other ways of giving the numbers."""
     expected = (0.0079643, 0.824290, 1.396258, 1.840694)
     cases = [
         (WELL, USUAL),
@@ -38,7 +38,7 @@ def test_reference_spectrum_of_the_tilted_double_well(reduced):
         (WELL.at(USUAL), {}),
         (FokkerPlanck("x - x**3 + 0.1", "g"), {"g2": 0.05}),
     ]
-    for equation, params in cases[:2] if reduced else cases:
+    for equation, params in cases[:1] if reduced else cases:
         energies = equation.spectrum(params, num=5)
         assert abs(energies[0]) < 1e-10
         np.testing.assert_allclose(energies[1:], expected, atol=1e-5)
@@ -57,8 +57,8 @@ IRRATIONAL = {
 @pytest.mark.parametrize("case", IRRATIONAL)
 def test_spectra_of_drifts_with_irrational_fixed_points(case, reduced):
     """Against finite volumes of 6000 cells, whose error falls with the square of the cell and is below 1e-5 here."""
-    if reduced and case in ("four terms", "multiplicative"):
-        pytest.skip("reduced form: a polynomial like the quintic")
+    if reduced and case in ("quintic", "four terms", "multiplicative"):
+        pytest.skip("reduced form: a polynomial like the tilted double well")
     equation, params, (low, high) = IRRATIONAL[case]
     energies = equation.spectrum(params, num=5)
     assert abs(energies[0]) < 1e-10
