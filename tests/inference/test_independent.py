@@ -56,6 +56,7 @@ LISTED = (
 
 CHAINS = "test_one_mode_with_the_memory_of_its_chains_is_a_linear_recursion in theory/test_closed_forms.py"
 RULES = "test_optimisers_are_those_of_an_exact_recursion in theory/test_linear_noise.py"
+EPOCHS = "test_noise_of_an_epoch_is_that_of_updates_with_a_fixed_sum in theory/test_matrices.py"
 WATCHED = {
     "CD-1": "test_the_file_that_names_its_chains_holds_the_temperature in test_scrutiny.py",
     "teacher-student, momentum 0.5": RULES,
@@ -63,6 +64,7 @@ WATCHED = {
     "teacher-student, Nesterov 0.9": RULES
     + ", test_a_slowly_falling_learning_rate_counts_at_the_record in test_scrutiny.py",
     "teacher-student, weight decay 0.1": RULES,
+    "teacher-student, epochs of 512, at their end": EPOCHS,
 } | {name: CHAINS for name in LISTED if name.startswith(("CD-3", "PCD"))}
 
 

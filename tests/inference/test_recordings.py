@@ -19,9 +19,9 @@ INTERVAL = {"mean", "lower", "upper"}
 
 
 @pytest.fixture(scope="module")
-def network():
-    data = digits()
-    return data, train(start(0), data, rate=0.1, batch=32, steps=1500, every=0, seed=100).weights
+def network(reduced):
+    data, steps = digits(), 500 if reduced else 1500
+    return data, train(start(0), data, rate=0.1, batch=32, steps=steps, every=0, seed=100).weights
 
 
 def record(network, settings, *, steps=600, every=10, momentum=0.0, averages=True, optimizer="sgd", adam=False):
@@ -55,8 +55,8 @@ def levels_of(rate, batch, *, exponents=(1.0, 1.0), seed=0, size=6, records=120,
 
 
 @pytest.fixture(scope="module")
-def pair(network):
-    return record(network, SETTINGS[:2])
+def pair(network, reduced):
+    return record(network, SETTINGS[:2], steps=400 if reduced else 600)
 
 
 def test_the_document_is_that_of_the_command(pair):
