@@ -59,8 +59,13 @@ def pair(network, reduced):
     return record(network, SETTINGS[:2], steps=400 if reduced else 600)
 
 
-def test_the_document_is_that_of_the_command(pair):
-    document = json.loads(json.dumps(cg.scaling_rule(pair, after=-1, num_draws=200).document()))
+@pytest.fixture(scope="module")
+def rule_of_pair(pair):
+    return cg.scaling_rule(pair, after=-1, num_draws=200)
+
+
+def test_the_document_is_that_of_the_command(rule_of_pair):
+    document = json.loads(json.dumps(rule_of_pair.document()))
     assert set(document) == {"runs", "scaling", "verdict"}
     assert set(document["scaling"]) == {"alpha_exponent", "batch_exponent", "scatter"}
     for run, (rate, batch) in zip(document["runs"], SETTINGS[:2], strict=True):
@@ -79,9 +84,8 @@ def test_the_document_is_that_of_the_command(pair):
     assert "learning rate and batch size change together" in document["verdict"]
 
 
-def test_a_temperature_needs_equilibrium(pair):
-    rule = cg.scaling_rule(pair, after=-1, num_draws=200)
-    for run in rule.runs:
+def test_a_temperature_needs_equilibrium(rule_of_pair):
+    for run in rule_of_pair.runs:
         for layer in run.layers:
             for _, group in layer.motion.groups:
                 assert (group.temperature is None) == (group.state.state != "equilibrium")
