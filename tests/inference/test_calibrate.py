@@ -32,7 +32,7 @@ def every(names):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(every(LAWS + SETTINGS)))
 def test_ranks_are_uniform_and_intervals_cover(name, reduced, few_matrices):
-    num, observations = (100, 60) if reduced else (400, 200)
+    num, observations = (60, 60) if reduced else (400, 200)
     options = OPTIONS if reduced else {}
     result = calibrate(name, num=num, num_observations=observations, seed=4, **options)
     # false alarm: 0.001 a model for the ranks; the coverage of 90% intervals is binomial with sd sqrt(0.09/num)
@@ -45,7 +45,7 @@ def test_ranks_are_uniform_and_intervals_cover(name, reduced, few_matrices):
 @pytest.mark.slow
 def test_the_wrong_law_fails(reduced):
     # spacings without repulsion, read as a Wigner surmise
-    num = 100 if reduced else 400
+    num = 60 if reduced else 400
     result = calibrate("pair", simulate_with="gaussian", gap=0.0, num=num, num_observations=60, seed=3, **OPTIONS)
     assert not result.passed(1e-3)
     assert result.coverage["width"][0.9] < 0.8

@@ -100,6 +100,11 @@ def test_groups_agree_on_the_temperature_of_a_leading_order_rbm(rbm_at_leading_o
     assert only.warnings == ()
 
 
+@pytest.mark.full(
+    "test_every_temperature_is_near_the_truth_with_the_error_of_the_cramer_rao_bound, "
+    "test_quenched_inputs_widen_the_temperature_and_not_the_width; "
+    "test_the_width_of_pairs_is_an_inverse_chi in test_exact_posteriors.py"
+)
 def test_released_data(released_data):
     expected = {4: 0.018135, 8: 0.011064, 16: 0.008165, 32: 0.005851, 64: 0.004095}
     spectra = [read_spectra(path) for path in sorted((released_data / "teacher_student").glob("*.npz"))]

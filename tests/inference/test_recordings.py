@@ -19,9 +19,9 @@ INTERVAL = {"mean", "lower", "upper"}
 
 
 @pytest.fixture(scope="module")
-def network():
-    data = digits()
-    return data, train(start(0), data, rate=0.1, batch=32, steps=1500, every=0, seed=100).weights
+def network(reduced):
+    data, steps = digits(), 500 if reduced else 1500
+    return data, train(start(0), data, rate=0.1, batch=32, steps=steps, every=0, seed=100).weights
 
 
 def record(network, settings, *, steps=600, every=10, momentum=0.0, averages=True, optimizer="sgd", adam=False):
@@ -55,12 +55,17 @@ def levels_of(rate, batch, *, exponents=(1.0, 1.0), seed=0, size=6, records=120,
 
 
 @pytest.fixture(scope="module")
-def pair(network):
-    return record(network, SETTINGS[:2])
+def pair(network, reduced):
+    return record(network, SETTINGS[:2], steps=400 if reduced else 600)
 
 
-def test_the_document_is_that_of_the_command(pair):
-    document = json.loads(json.dumps(cg.scaling_rule(pair, after=-1, num_draws=200).document()))
+@pytest.fixture(scope="module")
+def rule_of_pair(pair):
+    return cg.scaling_rule(pair, after=-1, num_draws=200)
+
+
+def test_the_document_is_that_of_the_command(rule_of_pair):
+    document = json.loads(json.dumps(rule_of_pair.document()))
     assert set(document) == {"runs", "scaling", "verdict"}
     assert set(document["scaling"]) == {"alpha_exponent", "batch_exponent", "scatter"}
     for run, (rate, batch) in zip(document["runs"], SETTINGS[:2], strict=True):
@@ -79,9 +84,8 @@ def test_the_document_is_that_of_the_command(pair):
     assert "learning rate and batch size change together" in document["verdict"]
 
 
-def test_a_temperature_needs_equilibrium(pair):
-    rule = cg.scaling_rule(pair, after=-1, num_draws=200)
-    for run in rule.runs:
+def test_a_temperature_needs_equilibrium(rule_of_pair):
+    for run in rule_of_pair.runs:
         for layer in run.layers:
             for _, group in layer.motion.groups:
                 assert (group.temperature is None) == (group.state.state != "equilibrium")

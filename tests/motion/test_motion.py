@@ -80,7 +80,10 @@ def covered(band, truth):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [1, 8])
+@pytest.mark.parametrize(
+    "every",
+    [1, pytest.param(8, marks=pytest.mark.full("test_coarse_and_anharmonic_records_converge"))],
+)
 def test_bands_and_intervals_hold_what_they_promise(every, reduced):
     """Many data sets, also recorded at every eighth update only, where a difference quotient is 10% off in the rate.
 
@@ -108,10 +111,10 @@ def test_bands_and_intervals_hold_what_they_promise(every, reduced):
 def test_the_coulomb_term_is_taken_out_of_a_pair(reduced):
     """Ten data sets of 80 pairs. The covered fraction of a straight drift varies by 0.16 from set to set: the mean is
 
-    below 0.75 once in 10⁴; reduced, of six sets, below 0.69. An interval misses more than four of ten (three of six)
-    once in 10⁴. Control: with the term left in (β = 0) the drift flattens where they are.
+    below 0.75 once in 10⁴; reduced, of four sets, below 0.63. An interval misses more than four of ten once in
+    10⁴, more than two of four once in 2000. Control: with the term left in (β = 0) the drift flattens where they are.
     """
-    num, least, hits = (6, 0.69, 3) if reduced else (10, 0.75, 6)
+    num, least, hits = (4, 0.63, 2) if reduced else (10, 0.75, 6)
     runs = matrices(0, replicas=80 * num, start=(1.9, 2.1))  # where the levels repel most of the time
     sets = [runs.isel(replica=slice(k, k + 80)) for k in range(0, 80 * num, 80)]
     fits, control = [temperature_from_motion(each) for each in sets], [temperature_from_motion(s, beta=0) for s in sets]
@@ -250,14 +253,15 @@ def coarse(seed, force, temperature, *, replicas=80, records=100, every=40):
     ("force", "temperature", "rate", "every"),
     [(lambda y: -y, 0.01, 1.0, 40), (lambda y: -0.5 * y - 0.5 * y**2 - 0.5 * y**3, 0.05, 0.5, 10)],
 )
-def test_coarse_and_anharmonic_records_converge(force, temperature, rate, every):
+def test_coarse_and_anharmonic_records_converge(force, temperature, rate, every, reduced):
     """Two relaxation times between records; and a drift that bends within a width.
 
-    Four sets: each interval of 95% misses with probability 5%, three of four with 5e-4.
+    Four sets: each interval of 95% misses with probability 5%, three of four with 5e-4. Reduced: all of three, 1e-4.
     """
-    fits = [settled(temperature_from_motion(coarse(seed, force, temperature, every=every))) for seed in range(4)]
-    assert sum(fit.temperature.contains(temperature) for fit in fits) >= 2
-    assert sum(fit.rate.contains(rate) for fit in fits) >= 2
+    num, least = (3, 1) if reduced else (4, 2)
+    fits = [settled(temperature_from_motion(coarse(seed, force, temperature, every=every))) for seed in range(num)]
+    assert sum(fit.temperature.contains(temperature) for fit in fits) >= least
+    assert sum(fit.rate.contains(rate) for fit in fits) >= least
     assert all(fit.temperature.mean == pytest.approx(temperature, rel=0.15) for fit in fits)
 
 
@@ -280,15 +284,19 @@ def wishart(seed, *, rows, alpha, replicas=60):
     )  # fmt: skip
 
 
-def test_noise_of_a_wishart_matrix_of_eight_rows(reduced):
-    """Bands hold the continuum law where updates are small: the covered fraction of eight sets was 0.96 ± 0.04.
-
-    Control: updates that go a tenth of the way, where the same law is 8% off at the lowest tenth of the levels, in
-    eight sets by 0.077 ± 0.025; the fit says so. Three sets and two, reduced two and one.
-    """
-    small = [temperature_from_motion(wishart(seed, rows=8, alpha=0.003)) for seed in range(2 if reduced else 3)]
+@pytest.mark.full("test_noise_of_updates_that_go_far_is_that_of_the_updates")
+def test_noise_of_a_wishart_matrix_of_eight_rows():
+    """Bands hold the continuum law where updates are small: the covered fraction of eight sets was 0.96 ± 0.04."""
+    small = [temperature_from_motion(wishart(seed, rows=8, alpha=0.003)) for seed in range(3)]
     assert np.mean([covered(fit.noise, 4 * 0.3**2 * fit.grid).mean() for fit in small]) > 0.87
     assert not any("of the way to the fixed point" in warning for fit in small for warning in fit.warnings)
+
+
+def test_updates_that_go_a_tenth_of_the_way_are_told(reduced):
+    """The control of small updates: the same law is 8% off at the lowest tenth of the levels, and the fit says so.
+
+    In eight sets it was by 0.077 ± 0.025; two sets, reduced one.
+    """
     off = []
     for seed in range(1 if reduced else 2):
         spectra = wishart(seed, rows=8, alpha=0.05)

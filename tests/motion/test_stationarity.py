@@ -25,7 +25,7 @@ def states(sets, **options):
     return [stationarity(*paths(seed, **options)).state for seed in range(sets)]
 
 
-@pytest.mark.parametrize("common", [0.0, 0.7])
+@pytest.mark.parametrize("common", [pytest.param(0.0, marks=pytest.mark.full("common moves, here")), 0.7])
 def test_false_alarms_on_stationary_levels_are_at_the_stated_rate(common):
     """1%: of 60, five or more drifting have probability 3e-4; also where levels move together."""
     found = states(60, common=common)

@@ -36,7 +36,7 @@ def levels_of(matrix):
 )
 def test_false_spikes_come_at_the_stated_rate(reduced, shape, level):
     """Binomial upper limit with false alarm 1e-3; a rate below half the level is a fault as well (full form only)."""
-    num = 60 if reduced else 3000
+    num = 30 if reduced else 3000
     rng = np.random.default_rng(11)
     found = sum(
         find_spikes(levels_of(planted(rng, *shape)), shape[0], level=level, num_draws=200, seed=i).num_spikes > 0
@@ -55,7 +55,7 @@ def test_signals_above_the_threshold_are_found_and_those_below_are_not(reduced):
 
     Exactly two in at least 80% of cases; coverage within 3.3 binomial errors.
     """
-    num = 30 if reduced else 500
+    num = 16 if reduced else 500
     rng = np.random.default_rng(5)
     exact, covered, total = 0, 0, 0
     for index in range(num):
@@ -149,7 +149,7 @@ def test_number_of_spikes_has_the_probability_it_is_given(reduced):
     """
     from scipy.stats import binom
 
-    num, rows = 60 if reduced else 800, 2000
+    num, rows = 40 if reduced else 800, 2000
     rng = np.random.default_rng(12)
     error, found, covered = [], [], 0
     for index in range(num):

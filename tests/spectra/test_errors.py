@@ -115,13 +115,15 @@ def test_smoothing_where_none_is_asked_for_is_the_one_that_is_documented():
             assert (found != control).any() or size == 13  # which has no place for more than two knots
 
 
-def test_how_often_correct_smoothing_is_called_too_smooth():
+def test_how_often_correct_smoothing_is_called_too_smooth(reduced):
     """Levels of a Gaussian matrix, unfolded by the semicircle law: one of 3000; a rate of 0.1% gives as few once in 5.
 
     Independent levels of constant density have a steeper law, whose slope 100 levels tell too roughly: one in five is
     called so (40 or fewer of 300 have probability 1e-4), but one in a hundred once a spline has unfolded them.
+    Reduced, 600 matrices and 100 sets of independent levels: 6 or fewer of those, and more than 6, once in 10⁴ each.
     """
     rng, size = np.random.default_rng(0), 100
+    num, sets, least, most = (600, 100, 6, 6) if reduced else (3000, 300, 40, 12)
 
     def matrix():
         diagonal, beside = rng.normal(0.0, 2**0.5, size), np.sqrt(rng.chisquare(np.arange(size - 1, 0, -1)))
@@ -131,10 +133,10 @@ def test_how_often_correct_smoothing_is_called_too_smooth():
     def over(found):
         return any("over-smoothed" in warning for warning in found.warnings)
 
-    independent = [np.sort(rng.uniform(0.0, size, size)) for _ in range(300)]
-    assert sum(over(diagnose_smoothing(matrix())) for _ in range(3000)) <= 1
-    assert sum(over(diagnose_smoothing(levels)) for levels in independent) > 40
-    assert sum(over(unfold(levels)) for levels in independent) <= 12
+    independent = [np.sort(rng.uniform(0.0, size, size)) for _ in range(sets)]
+    assert sum(over(diagnose_smoothing(matrix())) for _ in range(num)) <= 1
+    assert sum(over(diagnose_smoothing(levels)) for levels in independent) > least
+    assert sum(over(unfold(levels)) for levels in independent) <= most
 
 
 def test_slow_fluctuations_of_independent_levels_have_the_power_that_fast_ones_predict():
