@@ -69,7 +69,7 @@ def test_paths_sort():
 
 
 RUN = {"learning_rate": (0.05, 0.02), "steps": 30, "record": [10, 30]}
-SMALL = {"batch_size": 4, "replicas": 8, "chunk": 2}
+SMALL = {"batch_size": 4, "replicas": 10, "chunk": 5}
 LARGE = {"batch_size": (4, 7), "replicas": 21, "chunk": 4}
 
 

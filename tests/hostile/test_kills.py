@@ -210,7 +210,7 @@ def spectra(folder: Path, resume: bool = False) -> dict[str, np.ndarray]:
 
 
 WORKS = {"rbm": rbm, "merge": merge, "recorder": record, "upgrade": upgrade, "gpt": gpt, "spectra": spectra}
-REDUCED = {"rbm": 3, "merge": 4, "recorder": 4, "upgrade": 3, "spectra": 4}
+REDUCED = {"rbm": 3, "merge": 3, "recorder": 3, "upgrade": 3, "spectra": 3}
 IN_MEMORY = pytest.mark.full(
     "[rbm] of the same test; test_an_interrupted_run_ends_bit_for_bit_the_same of tests/training"
 )

@@ -5,6 +5,9 @@ import pytest
 
 from coulombgas import symbolic
 from coulombgas.inference import fit_temperature
+from coulombgas.inference._records import collect_records
+from coulombgas.inference._settings import prepare_settings
+from coulombgas.inference.temperature._groups import setting_energies
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import level_groups, make_spectra
 from coulombgas.theory import evaluate, find_theory
@@ -23,7 +26,24 @@ def cold_machine():
     )
 
 
-@pytest.mark.parametrize("name", ["rbm_finite_rate_width2"])
+NAME = "rbm_finite_rate_width2"
+
+
+def test_a_factor_two_in_the_statement_is_in_what_a_fit_samples(cold_machine, monkeypatch):
+    def width2_per_temperature():
+        energies = setting_energies(prepare_settings(collect_records(cold_machine), 1e-3), None)
+        return energies.width2_per_temperature[energies.used]
+
+    before, own = width2_per_temperature(), getattr(symbolic, NAME)
+    monkeypatch.setattr(symbolic, NAME, lambda *values, **options: 2 * own(*values, **options))
+    np.testing.assert_allclose(width2_per_temperature(), 2 * before, rtol=1e-9)
+
+
+WATCHED = "test_a_factor_two_in_the_statement_is_in_what_a_fit_samples; test_a_fit_knows_the_response_that_was_measured"
+
+
+@pytest.mark.full(WATCHED)
+@pytest.mark.parametrize("name", [NAME])
 def test_a_factor_two_in_the_statement_halves_the_temperature(cold_machine, monkeypatch, name):
     short = {"num_chains": 2, "num_warmup": 100, "num_draws": 100}
     before = fit_temperature(cold_machine, method="leading-order", **short).settings[0].temperature.mean

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ import coulombgas as cg
 from coulombgas.models import gpt_size, read_corpus
 from coulombgas.training import LanguageTraining, read_recording, train_language_model
 from coulombgas.training import _language_run as run_module
-from coulombgas.training._language import make_schedule
+from coulombgas.training._language import make_optimizer, make_schedule
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,20 @@ def test_spectra_and_weights_are_kept(run):
     assert losses[0]["train"] is None
 
 
+def test_a_replica_has_its_own_numbers(run, corpus):
+    """Replica 0 beside another one: its levels to the last bit, by the programs of the run. Control: the other one."""
+    trainer = run_module.LanguageTrainer(CONFIG, corpus)
+    own, other = trainer._keys
+    alone = run_module.LanguageTrainer(replace(CONFIG, replicas=1), corpus)
+    assert alone._keys[0] == own
+    trainer._keys = jnp.stack([other, own])
+    model = trainer.advance(trainer.start(), 0, CONFIG.steps).model
+    for ours, theirs in zip(jax.tree.leaves(model), jax.tree.leaves(run.model), strict=True):
+        np.testing.assert_array_equal(ours, theirs[::-1])
+        assert not np.array_equal(ours, theirs) or (theirs[0] == theirs[1]).all()
+
+
+@pytest.mark.full("test_a_replica_has_its_own_numbers in test_language.py")
 def test_a_replica_does_not_depend_on_its_company(run, corpus, tmp_path):
     alone = train_language_model(replace(CONFIG, replicas=1), corpus, out=tmp_path / "a")
     mine, first, second = (
@@ -105,12 +120,43 @@ def test_an_interrupt_before_the_first_checkpoint_leaves_nothing(corpus, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sgd_and_a_loss_that_explodes(corpus, tmp_path):
-    config = replace(CONFIG, optimizer="sgd", momentum=0.9, steps=30, learning_rate=0.1, replicas=1)
-    calm = train_language_model(config, corpus, out=tmp_path / "a")
+SGD = replace(CONFIG, optimizer="sgd", momentum=0.9, steps=30, learning_rate=0.1, replicas=1)
+
+
+@pytest.mark.full("test_sgd_is_its_definition in test_language.py")
+def test_sgd_learns(corpus, tmp_path):
+    calm = train_language_model(SGD, corpus, out=tmp_path / "a")
     assert float(calm.losses.validation_loss[0, -1]) < float(calm.losses.validation_loss[0, 0])
-    with pytest.raises(cg.InputError, match="`learning_rate` 1e\\+20 is too large"):
-        train_language_model(replace(config, learning_rate=1e20, gradient_clip=0.0), corpus, out=tmp_path / "b")
+
+
+def test_sgd_is_its_definition():
+    """Two updates by v' = m v + g + λw, w' = w − α v' at the rates of the schedule; vectors do not decay."""
+    params = {"w": np.full((1, 2), 0.5, np.float32), "b": np.full(2, 0.5, np.float32)}
+    slope = {"w": np.float32([[1.0, -2.0]]), "b": np.float32([0.25, 0.0])}
+    rule, schedule = make_optimizer(replace(SGD, weight_decay=0.3, gradient_clip=0.0)), make_schedule(SGD)
+    state, velocity, expected = rule.init(params), {"w": 0.0, "b": 0.0}, dict(params)
+    for step in range(2):
+        change, state = rule.update(slope, state, params)
+        for name, decay in (("w", 0.3), ("b", 0.0)):
+            velocity[name] = 0.9 * velocity[name] + slope[name] + decay * expected[name]
+            expected[name] = expected[name] - float(schedule(step)) * velocity[name]
+            params[name] = params[name] + np.asarray(change[name])
+            np.testing.assert_allclose(params[name], expected[name], rtol=1e-6)
+
+
+def test_a_loss_that_explodes(corpus, tmp_path, monkeypatch, reduced):
+    """In the quick form the programs of the run, whose weights are lost on the way."""
+    config, rate = replace(SGD, learning_rate=1e20, gradient_clip=0.0), "1e\\+20"
+    if reduced:
+        config, rate, advance = CONFIG, "0.01", run_module.LanguageTrainer.advance
+
+        def lost(*arguments):
+            state = advance(*arguments)
+            return state._replace(model=jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), state.model))
+
+        monkeypatch.setattr(run_module.LanguageTrainer, "advance", lost)
+    with pytest.raises(cg.InputError, match=f"`learning_rate` {rate} is too large"):
+        train_language_model(config, corpus, out=tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 

@@ -163,7 +163,7 @@ def test_a_finished_store_opens_elsewhere_without_a_warning(tmp_path, kind):
     """xarray warns of a store without consolidated metadata, and warnings are errors here."""
     paths = [tmp_path / f"{index}.zarr" for index in range(2)]
     for index, path in enumerate(paths[: 1 if kind == "trained" else 2]):
-        train(SMALL, replicas=3, steps=2, out=path, first_replica=3 * index, learning_rate=0.1, batch_size=4)
+        train(SMALL, out=path, first_replica=12 * index, **{**RUN, "steps": 2})
     found = paths[0]
     if kind == "merged":
         found = tmp_path / "all.zarr"

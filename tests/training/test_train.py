@@ -163,15 +163,15 @@ class Counted(Ring):
 
 
 def test_a_second_training_of_an_equal_model_hardly_traces_it():
-    run = {**RUN, "batch_size": (2, 4, 8)}
+    run = {**RUN, "batch_size": (2, 4)}
     first = train(Counted(), **run)
     once, Counted.traces[:] = len(Counted.traces), []
-    assert once >= 3
+    assert once >= 2
     again = train(Counted(), **run, seed=0)
     assert len(Counted.traces) <= 1  # the shapes of what is recorded
     np.testing.assert_array_equal(again.eigenvalue.values, first.eigenvalue.values)
     train(Counted(width=2), **run)
-    assert len(Counted.traces) > 3  # another model
+    assert len(Counted.traces) > 2  # another model
 
 
 @pytest.mark.full("test_optimisers_and_schedules_are_their_definitions in test_train.py")
@@ -209,7 +209,7 @@ def test_rbm_follows_the_laws_of_the_paper(reduced):
     Control: a width of twice the prediction. In the reduced form the same temperature and as many relaxation times at
     four times the rate.
     """
-    model, replicas = GaussianRBM(sampler="collapsed"), 40 if reduced else 4000
+    model, replicas = GaussianRBM(sampler="collapsed"), 24 if reduced else 4000
     run = {"learning_rate": 0.02, "batch_size": 16, "replicas": replicas, "steps": 4000}
     if reduced:
         run |= {"learning_rate": 0.08, "batch_size": 64, "steps": 1000}
