@@ -1,4 +1,4 @@
-"""What runs at full size only names tests that exist: a renamed watcher would leave nobody to notice a mistake."""
+"""What runs at full size only names tests of the quick form: a watcher renamed, or asleep itself, notices nothing."""
 
 import ast
 import re
@@ -16,6 +16,24 @@ def watched(tree: ast.AST) -> Iterator[str]:
                 one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
             ]
             yield " ".join(texts)
+
+
+def asleep(tree: ast.Module) -> set[str]:
+    """Tests that run at full size only, by a mark of their own or by the name of one in the module."""
+    names = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("pytest.mark.full(")
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for mark in node.decorator_list
+        if ast.unparse(mark).startswith("pytest.mark.full(") or (isinstance(mark, ast.Name) and mark.id in names)
+    }
 
 
 def unknown(text: str, tests: set[str], files: set[str]) -> list[str]:
@@ -37,6 +55,8 @@ def test_every_watcher_exists():
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }
+    full = {name for tree in trees.values() for name in asleep(tree)}
+    tests -= full  # a name that two files share counts as asleep where one of them is
     files = {path.stem for path in trees}
     lost = {
         f"{path.relative_to(HERE)}: {name}"
@@ -45,5 +65,6 @@ def test_every_watcher_exists():
         for name in unknown(text, tests, files)
     }
     assert not lost
+    assert "test_annealing_over_temperatures_with_distinct_wells" in full
     assert unknown("test_no_such_thing[3] in test_watchers.py", tests, files) == ["test_no_such_thing"]
     assert unknown("test_every_watch... in test_watchers.py", tests, files) == []
