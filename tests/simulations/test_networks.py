@@ -80,9 +80,6 @@ def test_bad_settings_are_named(build, match):
 
 
 @pytest.mark.slow
-@pytest.mark.full(
-    "test_initialised_matrices_are_marchenko_pastur in networks/test_analysis.py; test_spectra_and_weights_are_kept"
-)
 def test_every_matrix_of_an_untrained_transformer_is_marchenko_pastur(reduced):
     """Shares within 3.3 binomial errors of their rates, <r> within 3.3 standard errors: false alarm 1e-3 each."""
     outcome = initialisation.run(initialisation.Config(size="tiny" if reduced else "char", seeds=2 if reduced else 26))
@@ -101,7 +98,7 @@ def test_every_matrix_of_an_untrained_transformer_is_marchenko_pastur(reduced):
 
 @pytest.mark.slow
 @pytest.mark.full(
-    "test_initialised_matrices_are_marchenko_pastur in networks/test_analysis.py; test_spectra_and_weights_are_kept"
+    "test_every_matrix_of_an_untrained_transformer_is_marchenko_pastur; test_spectra_and_weights_are_kept"
 )
 def test_key_matrices_start_as_a_gas_of_random_levels(tmp_path):
     """At initialisation <r> of the pooled key matrices is the GOE's within 4 standard errors (false alarm 6e-5)."""
