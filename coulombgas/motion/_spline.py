@@ -196,6 +196,8 @@ def _cluster_information(information: np.ndarray, scores: np.ndarray) -> tuple[n
 
 
 def _ledoit_wolf(samples: np.ndarray) -> np.ndarray:
+    scale = float(np.abs(samples).max(initial=0.0)) or 1.0  # fourth powers of what does not fit overflow
+    samples = samples / scale
     num, size = samples.shape
     sample = samples.T @ samples / num
     target = np.trace(sample) / size * np.eye(size)
@@ -203,4 +205,4 @@ def _ledoit_wolf(samples: np.ndarray) -> np.ndarray:
     squares = np.sum(samples**2, axis=1)
     noise = (np.sum(squares**2) / num - np.sum(sample**2)) / num  # sum over r of |x x' - S|^2, over num^2
     share = min(1.0, noise / distance) if distance > 0 else 1.0
-    return share * target + (1 - share) * sample
+    return (share * target + (1 - share) * sample) * scale**2

@@ -8,7 +8,7 @@ import pytest
 from coulombgas.motion._fit import _warnings, temperature_from_motion
 from coulombgas.motion._increments import collect_moves
 from coulombgas.motion._regression import _drift_step, _Search, estimate
-from coulombgas.motion._spline import smooth
+from coulombgas.motion._spline import _ledoit_wolf, smooth
 from coulombgas.spectra import make_spectra
 
 ALPHA, HEAT = 0.05, 1e-3
@@ -104,3 +104,11 @@ def test_a_majority_of_crowded_levels_is_told(share, told):
     moves, fit = collect_moves(spectra, 0, None, 1), temperature_from_motion(spectra)
     found = replace(estimate(moves, 8, 1.0), num_crowded=int(share * moves.start.size))
     assert any("most levels" in warning for warning in _warnings(moves, found, fit.fixed_point, ALPHA)) == told
+
+
+def test_the_scatter_of_scores_does_not_overflow():
+    """Fourth powers of 1e100 do; data that say little can have such scores before they are refused."""
+    scores = np.random.default_rng(0).normal(size=(9, 4))
+    expected = 1e200 * _ledoit_wolf(scores)
+    np.testing.assert_allclose(_ledoit_wolf(1e100 * scores), expected, rtol=1e-12)
+    np.testing.assert_array_equal(_ledoit_wolf(np.zeros((3, 2))), 0.0)
