@@ -34,7 +34,7 @@ test test-full docs: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # an entry that another process is just writing is compiled once more
 test test-full docs: export PYTHONWARNINGS ?= ignore:Error reading persistent compilation cache entry
 
-# The quick form compiles without optimisation. `test-full`, the pages and the wheels use the compiler as users do.
+# The quick form compiles without optimisation; `test-full` and `docs` use the compiler as users do, unless told.
 test: $(STAMP)  ## the test suite, statistical checks in their reduced form
 	XLA_FLAGS="$${XLA_FLAGS-$$($(BIN)/python tests/compiler.py)}" OPENBLAS_NUM_THREADS=1 \
 		$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests

@@ -1,7 +1,7 @@
 """How `make test` compiles: ``python tests/compiler.py`` prints XLA's flags.
 
 Half of the time of the tests would be compilation. Without optimisation, and up to jaxlib 0.10 with the older emitters
-of loops, it takes less. Only `make test` and the durations use it.
+of loops, it takes less. `make test` and the durations use it, and CI for the pages.
 """
 
 import importlib.metadata

@@ -47,7 +47,7 @@ def unknown(text: str, tests: set[str], files: set[str]) -> list[str]:
 
 
 def test_every_watcher_exists():
-    """With a control, and each mark names at least one test or says of which parameter it is the case."""
+    """With a control. Words without a name of a test speak of other cases of the same one."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.rglob("*.py"))}
     tests = {
         node.name

@@ -85,7 +85,7 @@ def normal_interval(settings, change):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("replicas", [(8, 8), pytest.param((30, 60), marks=pytest.mark.full("others")), (200, 100)])
+@pytest.mark.parametrize("replicas", [(8, 8), pytest.param((30, 60), marks=pytest.mark.full("(8, 8)")), (200, 100)])
 def test_intervals_hold_the_ratio(replicas, reduced):
     """95% of 400 data sets: outside 91-99% in one of 4000 such tests (4.0 standard errors of 1.1% below).
 

@@ -33,7 +33,7 @@ def test_a_drift_that_takes_much_of_few_data_leaves_the_noise_whole(reduced):
     """Twenty sets of 12 × 16 increments under a drift of several bends, which takes a tenth of them.
 
     log(T̂/T) of a set scatters by 0.13: its mean is −0.06 ± 0.03, the bound is 4 errors away; reduced, 12 sets. Control:
-    leverage forgotten gives −0.36, and next to nothing where the drift follows the data.
+    leverage forgotten gives −0.36, reduced −0.26, and next to nothing where the drift follows the data.
     """
     num, lowest, highest = (12, -0.21, 0.12) if reduced else (20, -0.18, 0.12)
     found = []
@@ -47,9 +47,9 @@ def test_a_drift_that_takes_much_of_few_data_leaves_the_noise_whole(reduced):
 
 
 def test_one_mode_of_two_knows_the_noise_of_the_other():
-    """Eight sets of 80 pairs that nearly touch; the drift of the lower level alone. The covered share of a straight
+    """Eight sets of 80 pairs that nearly touch; the drift of the lower level alone.
 
-    drift varies by 0.15 from set to set, so the mean is below 0.75 once in 10⁴.
+    The covered share of a straight drift varies by 0.15 from set to set, so the mean is below 0.75 once in 10⁴.
     """
     shares = []
     for seed in range(8):
