@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
+
+from coulombgas._checks import check_count
 
 from ._sampler import Draws, sample_batch
 
@@ -21,15 +24,15 @@ class Problem:
         data: its argument, with a leading axis of problems.
         start: for each latent site the values around which chains start, (problem, ...).
         sampler: options of the No-U-Turn sampler.
-        exact: draws from the same posterior without a Markov chain, ``exact(data, seed, num_chains, num_draws)`` of one
-            problem by site name; None if there is no such method.
+        exact: draws from the same posterior without a Markov chain, ``exact(data, seeds, num_chains, num_draws)`` of
+            one problem by site name, or None where the method fails; None if there is no such method.
     """
 
     program: Program
     data: Any = field(repr=False)
     start: Mapping[str, np.ndarray] = field(repr=False)
     sampler: Mapping[str, Any] = field(default_factory=dict)
-    exact: Callable[..., dict[str, np.ndarray]] | None = None
+    exact: Callable[..., dict[str, np.ndarray] | None] | None = None
 
     @property
     def num(self) -> int:
@@ -38,17 +41,28 @@ class Problem:
 
     def draw(self, *, seed: int = 0, num_chains: int = 4, num_warmup: int = 400, num_draws: int = 1000) -> Draws:
         """Draws of every problem: independent ones if the posterior can be drawn exactly, else by NUTS."""
-        if self.exact is None:
+        check_count("num_chains", num_chains)
+        check_count("num_warmup", num_warmup, 0)
+        check_count("num_draws", num_draws, 20)
+        rows = self._exact_rows(seed, num_chains, num_draws)
+        if rows is None:
             return sample_batch(
                 self.program, self.data, self.start, seed=seed, num_chains=num_chains, num_warmup=num_warmup,
                 num_draws=num_draws, **self.sampler,
             )  # fmt: skip
-        import jax
-
-        rows = [
-            self.exact(jax.tree.map(lambda leaf, i=i: leaf[i], self.data), seed + i, num_chains, num_draws)
-            for i in range(self.num)
-        ]
         sites = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         shape = (self.num, num_chains, num_draws)
         return Draws(sites, np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int32))
+
+    def _exact_rows(self, seed: int, num_chains: int, num_draws: int) -> list[dict[str, np.ndarray]] | None:
+        """Exact draws of each problem; None if one of them has none."""
+        if self.exact is None:
+            return None
+        found = []
+        for index in range(self.num):
+            own = jax.tree.map(lambda leaf, i=index: np.asarray(leaf)[i], self.data)
+            row = self.exact(own, (seed, index), num_chains, num_draws)
+            if row is None:
+                return None
+            found.append(row)
+        return found

@@ -291,8 +291,9 @@ def _method_section() -> Section:
             "The noise of stochastic gradient descent makes a weight matrix fluctuate around the minimum, where its "
             "eigenvalues are a Coulomb gas: "
             "levels with the same target repel each other and share a width s with s² proportional to "
-            "T = learning rate / batch size (arXiv:2407.16427). The width of each group is sampled by NUTS from the "
-            "normalised law of its levels, and T follows from it through the model's own theory.",
+            "T = learning rate / batch size (arXiv:2407.16427). The width of each group is drawn from its "
+            "posterior under the normalised law of its levels, and T from that of all groups through the model's own "
+            "theory.",
             "Intervals are 95% highest-density intervals. r_hat is near 1 where the chains agree; ess is the effective "
             "number of independent draws. A setting whose sampling or data are doubtful has a remark.",
         ),

@@ -1,8 +1,8 @@
 """Models that can be calibrated by name: how each generates data, and the problem that a fit draws from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from numpyro.handlers import seed as seeded
 from numpyro.primitives import Messenger
 
 from coulombgas._checks import InputError
+from coulombgas.inference._grid import sample_grid
 from coulombgas.inference._problem import Problem
 from coulombgas.inference._programs import (
     RuleData,
@@ -129,7 +130,16 @@ def _of_catalogue(model: PaperModel, size: int, gap: float, prior: Mapping[str, 
         observations = Observations(values, np.ones((len(values), size), dtype=bool), np.full(len(values), gap))
         starts = [model.start(each, gap) for each in values]
         start = {name: np.array([each[name] for each in starts]) for name in starts[0]}
-        return Problem(program=program, data=observations, start=start, sampler={"abreast": False, **careful})
+        return Problem(
+            program=program, data=observations, start=start, sampler={"abreast": False, **careful},
+            exact=None if set(prior) & set(model.even) else exact,
+        )  # fmt: skip
+
+    def exact(data: Observations, seed: Sequence[int], num_chains: int, num_draws: int) -> dict | None:
+        even = model.even[0] if model.even else None
+        start, sizes = model.start(data.values, gap), {"num_chains": num_chains, "num_draws": num_draws}
+        draws = sample_grid(program, data, start, seed=seed, even=even, **sizes)
+        return None if draws is None else {name: value[0] for name, value in draws.sites.items()}
 
     template = Observations(None, np.ones(size, dtype=bool), np.float64(gap))
     return Case(model.name, _traced(own, template, (model.observable,)), problem, model.even)
@@ -186,7 +196,8 @@ def _machine_case(name: str, machine: Machine, prior: Mapping[str, Any]) -> Case
         del truth
         own = machine.problem(data[0])
         program = _with(own.program, {"temperature": machine.prior} | dict(prior))
-        return Problem(program=program, data=own.data, start=own.start)
+        exact = None if own.exact is None or set(prior) - {"temperature"} else partial(own.exact, prior=law)
+        return Problem(program=program, data=own.data, start=own.start, exact=exact)
 
     return Case(name, lambda num, seed: machine.simulate(num, seed, law), problem)
 

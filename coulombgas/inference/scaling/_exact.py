@@ -5,6 +5,8 @@ the likelihood of τ is in closed form; τ itself is drawn from its density on a
 NumPyro model :func:`scaling_rule`, with independent draws however narrow the funnel τ → 0 is.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from coulombgas.inference._programs import WIDE, SettingTemperatures
@@ -13,7 +15,9 @@ _GRID = 6001  # nodes of the scatter; the draws are interpolated between them
 _FARTHEST = 6.0  # standard deviations of the prior of the scatter
 
 
-def sample_rule(data: SettingTemperatures, *, seed: int, num_chains: int, num_draws: int) -> dict[str, np.ndarray]:
+def sample_rule(
+    data: SettingTemperatures, *, seed: int | Sequence[int], num_chains: int, num_draws: int
+) -> dict[str, np.ndarray]:
     """Independent draws of "log_prefactor", "scatter", "alpha_exponent" and "batch_exponent", each (chain, draw).
 
     An exponent that the settings do not identify is 1 in the rule and drawn from its prior, as in the NumPyro model.

@@ -67,7 +67,9 @@ def rule_problem(data: SettingTemperatures) -> Problem:
     return Problem(program=scaling_rule, data=data, start=start, sampler=SAMPLER, exact=_draw_exactly)
 
 
-def _draw_exactly(data: SettingTemperatures, seed: int, num_chains: int, num_draws: int) -> dict[str, np.ndarray]:
+def _draw_exactly(
+    data: SettingTemperatures, seed: Sequence[int], num_chains: int, num_draws: int
+) -> dict[str, np.ndarray]:
     return sample_rule(data, seed=seed, num_chains=num_chains, num_draws=num_draws)
 
 

@@ -1,6 +1,7 @@
 """The temperature of each setting: which groups enter, with which response, in one batch."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from coulombgas.inference._programs import (
 from coulombgas.inference._settings import SettingData
 from coulombgas.models import identity
 from coulombgas.theory import ResponseCurve, response_for
+
+from ._exact import sample_temperature
 
 _PADDED_GROUPS = 8  # so that few programs are compiled
 
@@ -85,7 +88,8 @@ def width_problem(settings: Sequence[SettingData]) -> Problem:
     columns = {"energy": energy * share, "freedom": freedom * share, "width2_per_temperature": np.ones(len(groups))}
     rows = {name: np.concatenate([column[:, None], ones], axis=1) for name, column in columns.items()}
     data = SettingEnergies(**rows, used=first)
-    return Problem(program=common_temperature, data=data, start={"temperature": energy / freedom})
+    exact = partial(sample_temperature, stream=1)  # independent of the draws of the temperatures
+    return Problem(program=common_temperature, data=data, start={"temperature": energy / freedom}, exact=exact)
 
 
 def _padded_groups(settings: Sequence[SettingData]) -> int:
@@ -99,10 +103,10 @@ def temperature_problem(settings: Sequence[SettingData], curves: Sequence[Respon
     ratio = np.where(energies.used, energies.energy / energies.width2_per_temperature, 0.0).sum(axis=1)
     start = {"temperature": ratio / np.where(energies.used, energies.freedom, 0.0).sum(axis=1)}
     if curves is None or all(curve.constant for curve in curves):
-        return Problem(program=common_temperature, data=energies, start=start)
+        return Problem(program=common_temperature, data=energies, start=start, exact=sample_temperature)
     start["_response_error"] = np.zeros(energies.energy.shape)
     data = SettingResponse(energies, *response_tables(curves, energies.energy.shape[1]))
-    return Problem(program=response_temperature, data=data, start=start)
+    return Problem(program=response_temperature, data=data, start=start, exact=sample_temperature)
 
 
 def problem_used(problem: Problem) -> np.ndarray:

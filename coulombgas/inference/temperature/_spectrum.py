@@ -36,6 +36,7 @@ from coulombgas.theory import (
     with_theory_error,
 )
 
+from ._exact import LogDensity, draw_from, interpolated, of_energies_and_means, tabulate
 from ._groups import leading_temperature
 
 
@@ -68,6 +69,33 @@ def whole_spectrum(data: SpectrumData) -> None:
     with numpyro.plate("group", num):
         numpyro.sample("energy", energy_law(data.freedom, width2), obs=data.energy)
         numpyro.sample("mean", dist.Normal(center, jnp.sqrt(width2 / data.num_levels)), obs=data.mean)
+
+
+def sample_spectrum(
+    data: SpectrumData, seed: Sequence[int], num_chains: int, num_draws: int, *, prior: Any = None
+) -> dict[str, Float[np.ndarray, "chain draw"]]:
+    """Independent draws of "temperature" from the posterior of :func:`whole_spectrum`; ``prior`` replaces that of T."""
+    table = tabulate(*spectrum_likelihood(data), prior)
+    return {"temperature": draw_from(*table, seed, (num_chains, num_draws))}
+
+
+def spectrum_likelihood(data: SpectrumData) -> tuple[LogDensity, float]:
+    """Log likelihood of log T given energies and means, and log T at its maximum from the widths alone."""
+    unit = np.asarray(data.width2_per_temperature)
+
+    def log_likelihood(log_temperature: np.ndarray) -> np.ndarray:
+        log_ratio, ratio_error, shift, shift_error = interpolated(
+            np.exp(log_temperature), data.grid, data.log_ratio, data.log_ratio_error, data.shift, data.shift_error
+        )
+        log_width2 = log_temperature[:, None] + np.log(unit) + log_ratio
+        residual = np.asarray(data.mean) - np.asarray(data.fixed_point) - shift
+        terms = of_energies_and_means(
+            np.asarray(data.energy), np.asarray(data.freedom), np.asarray(data.num_levels), residual, log_width2,
+            ratio_error, shift_error,
+        )  # fmt: skip
+        return terms.sum(axis=1)
+
+    return log_likelihood, float(np.log((data.energy / unit).sum() / data.freedom.sum()))
 
 
 class SpectrumResponse(NamedTuple):
@@ -147,7 +175,7 @@ def spectrum_problem(
             known[key] = spectrum_response(setting, hottest[key], progress)
         rows.append((spectrum_data(setting, known[key]), known[key].widths))
     data = SpectrumData(*(np.stack(column) for column in zip(*(row for row, _ in rows), strict=True)))
-    problem = Problem(program=whole_spectrum, data=data, start=spectrum_start(data))
+    problem = Problem(program=whole_spectrum, data=data, start=spectrum_start(data), exact=sample_spectrum)
     return problem, [curve for _, curve in rows]
 
 
