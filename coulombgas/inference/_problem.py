@@ -40,29 +40,29 @@ class Problem:
         return len(next(iter(self.start.values())))
 
     def draw(self, *, seed: int = 0, num_chains: int = 4, num_warmup: int = 400, num_draws: int = 1000) -> Draws:
-        """Draws of every problem: independent ones if the posterior can be drawn exactly, else by NUTS."""
+        """Draws of every problem: independent ones where its posterior can be drawn exactly, else by NUTS."""
         check_count("num_chains", num_chains)
         check_count("num_warmup", num_warmup, 0)
         check_count("num_draws", num_draws, 20)
-        rows = self._exact_rows(seed, num_chains, num_draws)
-        if rows is None:
-            return sample_batch(
-                self.program, self.data, self.start, seed=seed, num_chains=num_chains, num_warmup=num_warmup,
-                num_draws=num_draws, **self.sampler,
-            )  # fmt: skip
-        sites = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        drawn = [self._exactly(index, seed, num_chains, num_draws) for index in range(self.num)]
+        missing = [index for index, sites in enumerate(drawn) if sites is None]
         shape = (self.num, num_chains, num_draws)
-        return Draws(sites, np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int32))
+        diverging, num_steps = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=np.int32)
+        if missing:
+            rest = sample_batch(
+                self.program, self._rows(self.data, missing), self._rows(self.start, missing), seed=seed,
+                num_chains=num_chains, num_warmup=num_warmup, num_draws=num_draws, **self.sampler,
+            )  # fmt: skip
+            diverging[missing], num_steps[missing] = rest.diverging, rest.num_steps
+            for row, index in enumerate(missing):
+                drawn[index] = {name: value[row] for name, value in rest.sites.items()}
+        rows = [sites for sites in drawn if sites is not None]
+        return Draws({name: np.stack([row[name] for row in rows]) for name in rows[0]}, diverging, num_steps)
 
-    def _exact_rows(self, seed: int, num_chains: int, num_draws: int) -> list[dict[str, np.ndarray]] | None:
-        """Exact draws of each problem; None if one of them has none."""
-        if self.exact is None:
-            return None
-        found = []
-        for index in range(self.num):
-            own = jax.tree.map(lambda leaf, i=index: np.asarray(leaf)[i], self.data)
-            row = self.exact(own, (seed, index), num_chains, num_draws)
-            if row is None:
-                return None
-            found.append(row)
-        return found
+    def _exactly(self, index: int, seed: int, num_chains: int, num_draws: int) -> dict[str, np.ndarray] | None:
+        """Exact draws of one problem; None if it has none."""
+        return self.exact and self.exact(self._rows(self.data, index), (seed, index), num_chains, num_draws)
+
+    @staticmethod
+    def _rows(tree: Any, index: Any) -> Any:
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[index], tree)
