@@ -27,12 +27,14 @@ demo: $(STAMP)  ## train small ensembles, infer their temperatures, write demo/r
 	$(BIN)/coulombgas demo --out demo --overwrite
 
 # The tests and the pages keep the programs that JAX compiles: two workers, the programs that tests start, and the next
-# run find them there. `make clean` removes them; the durations and the benchmarks do without.
+# run find them there. `make clean` removes them; the durations and the benchmarks do without. Compiled modules are kept
+# too, even where the environment says otherwise.
 test test-full docs: export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 test test-full docs: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 test test-full docs: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # an entry that another process is just writing is compiled once more
 test test-full docs: export PYTHONWARNINGS ?= ignore:Error reading persistent compilation cache entry
+test test-full docs: export PYTHONDONTWRITEBYTECODE =
 
 # The quick form compiles without optimisation; `test-full` and `docs` use the compiler as users do, unless told.
 test: $(STAMP)  ## the test suite, statistical checks in their reduced form
