@@ -1,5 +1,6 @@
 """Sphinx configuration: MyST pages whose code runs when the documentation is built."""
 
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from sphinx.domains.python import PyObject
 from sphinx.util.fileutil import copy_asset
 from sphinx.util.inspect import signature as signature_of
 from sphinx.util.inspect import stringify_signature
+from sphinx.util.parallel import make_chunks
 
 from coulombgas import _EXPORTS, __version__
 
@@ -174,12 +176,37 @@ def _make_cache(app):
     create_db(folder).dispose()
 
 
+def _deal_out(app, env, docnames):
+    """Deal the pages out so that what is read in parallel takes equally long, the longest first.
+
+    Sphinx cuts the list into a few pieces and reads ``app.parallel`` of them at a time.
+    """
+    room = [len(chunk) for chunk in make_chunks(docnames, app.parallel)]
+    pieces = [[] for _ in room]
+    seconds = json.loads(Path(app.srcdir, "benchmarks", "pages.json").read_text(encoding="utf-8"))
+    took = [0.0] * len(pieces)
+    for name in sorted(docnames, key=lambda name: (-seconds.get(name, 5.0), name)):
+        shortest = min((i for i, piece in enumerate(pieces) if len(piece) < room[i]), key=took.__getitem__)
+        pieces[shortest].append(name)
+        took[shortest] += seconds.get(name, 5.0)
+    docnames[:] = [name for piece in pieces for name in piece]
+
+
+def _keep_seconds(app, exception):
+    """What every page took, beside the site; a copy in ``docs/benchmarks/pages.json`` deals the pages out."""
+    took = {name: (found.get("exec_data") or {}).get("runtime") for name, found in app.env.nb_metadata.items()}
+    kept = {name: round(seconds, 1) for name, seconds in sorted(took.items()) if seconds}
+    if exception is None:
+        Path(app.outdir, "..", "pages.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
 def setup(app):
     """Escape formulas before napoleon reads the sections, mend types after it; ship the typesetting of formulas."""
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"  # which Sphinx calls variables
     app.connect("builder-inited", _make_cache)
+    app.connect("env-before-read-docs", _deal_out)
     app.connect("autodoc-process-docstring", _plain_formulas, priority=400)
     app.connect("autodoc-process-docstring", _names_together, priority=410)
     app.connect("autodoc-process-docstring", _short_types, priority=600)
@@ -188,3 +215,4 @@ def setup(app):
     app.connect("doctree-read", _spaced_names)
     app.connect("missing-reference", _own_name)
     app.connect("build-finished", _ship_mathjax)
+    app.connect("build-finished", _keep_seconds)
