@@ -38,9 +38,9 @@ def merge_spectra(parts: Sequence[xr.Dataset], *, names: Sequence[str] | None = 
         raise InputError("`parts` is empty: give at least one store to merge.")
     names = [f"part {i}" for i in range(len(parts))] if names is None else list(names)
     parts = [validate_spectra(part) for part in parts]
-    check_shards(parts, names)
     for name, part in zip(names[1:], parts[1:], strict=True):
         _must_agree(parts[0], part, names[0], name)
+    check_shards(parts, names)
     groups: dict[tuple, list[int]] = {}
     for index, part in enumerate(parts):
         groups.setdefault(_settings(part), []).append(index)
