@@ -4,9 +4,11 @@ import ast
 import importlib
 import inspect
 import re
+import typing
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import coulombgas as cg
 
@@ -108,3 +110,57 @@ def test_a_continuation_that_is_not_indented_is_noticed():
     good = "Do.\n\n    Raises:\n        InputError: for one thing or\n            another.\n    "
     assert list(broken_entries(good)) == []
     assert list(broken_entries(good.replace("            another", "        another"))) == ["another."]
+
+
+# classes of attributes that are no results: a layer of a network, terms of a gradient, a covariance function
+PARTS = {"Block", "Covariance", "Word"}
+
+
+def public_names():
+    """Name and value of what the packages export, but for the recorders of frameworks that may be missing."""
+    packages = {name: importlib.import_module(f"coulombgas.{name}") for name in PACKAGES if name != "callbacks"}
+    found = {f"{name}.{each}": getattr(module, each) for name, module in packages.items() for each in module.__all__}
+    return found | {f"cg.{each}": getattr(cg, each) for each in documented(page("coulombgas"), "")}
+
+
+def functions_of(name, value):
+    """A function, or the methods and properties of a class that are the project's own."""
+    if inspect.isfunction(value):
+        yield name, inspect.unwrap(value)
+    elif inspect.isclass(value):
+        for key, member in vars(value).items():
+            plain = getattr(member, "fget", None) or getattr(member, "__func__", None) or member
+            if not key.startswith("_") and inspect.isfunction(plain):
+                yield f"{name}.{key}", inspect.unwrap(plain)
+
+
+def classes_in(hint):
+    """The classes of the package in an annotation."""
+    if inspect.isclass(hint) and hint.__module__.startswith("coulombgas"):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from classes_in(part)
+
+
+def undocumented(exported):
+    """What public functions return and no page documents; a name that no public name resolves counts."""
+    known = {value for value in exported.values() if inspect.isclass(value)}
+    local = {name.rpartition(".")[2]: value for name, value in exported.items()} | {"xr": xr}
+    found = set()
+    for name, value in exported.items():
+        for path, function in functions_of(name, value):
+            try:
+                hint = typing.get_type_hints(function, localns=local).get("return")
+            except NameError as error:
+                found.add(f"{path}: {error.name}")
+                continue
+            found |= {f"{path}: {each.__name__}" for each in classes_in(hint) if each not in known}
+    return {each for each in found if each.rpartition(" ")[2] not in PARTS}
+
+
+def test_what_a_public_function_returns_is_documented_too():
+    """Control: without one of the classes it is not."""
+    exported = public_names()
+    assert undocumented(exported) == set()
+    hidden = {name: value for name, value in exported.items() if name != "symbolic.SmallNoise"}
+    assert undocumented(hidden) == {"symbolic.FokkerPlanck.small_noise: SmallNoise"}

@@ -49,7 +49,8 @@ NOT_RESULTS = {
         spectra.Unfolding""",
     "what an analysis takes, and what keeps it": """
         models.Corpus spectra.LayerSpectrum spectra.LevelGroup spectra.NetworkSpectra spectra.RecordedTraining
-        spectra.SpectraPlan spectra.SpectraStore training.LanguageRun training.SpectrumRecorder""",
+        spectra.BadArray spectra.Checkpoint spectra.SpectraPlan spectra.SpectraStore training.LanguageRun
+        training.Metrics training.SpectrumRecorder""",
     "a choice of the user: system, model, optimiser, setting": """
         dmft.DeepLinear dmft.DiagonalNetwork dmft.GOEDynamics dmft.LinearRegression dmft.OnePassSGD dmft.RandomFeatures
         dmft.SpikedMatrixTensor dmft.System ensembles.DysonLevels ensembles.DysonMatrix ensembles.Repulsion

@@ -6,6 +6,7 @@ from ._entries import TESTS as ENTRY_TESTS
 from ._entries import Entries as Entries
 from ._entries import ShuffledLevels as ShuffledLevels
 from ._formats import FORMATS as FORMATS
+from ._formats import Checkpoint as Checkpoint
 from ._formats import find_checkpoints as find_checkpoints
 from ._layers import Change as Change
 from ._layers import LayerSpectrum as LayerSpectrum
@@ -44,6 +45,7 @@ from ._spacings import unit_spacings as unit_spacings
 from ._spectra_store import SpectraStore as SpectraStore
 from ._spectra_store import interrupted_analysis as interrupted_analysis
 from ._spectra_store import spectra_store as spectra_store
+from ._stored import BadArray as BadArray
 from ._stored import StoredArray as StoredArray
 from ._stored import printable as printable
 from ._stores import EVERY_CHUNK as EVERY_CHUNK
@@ -59,7 +61,9 @@ __all__ = [
     "EVERY_CHUNK",
     "FORMATS",
     "RATIO_MEANS",
+    "BadArray",
     "Change",
+    "Checkpoint",
     "Entries",
     "LayerSpectrum",
     "LevelGroup",

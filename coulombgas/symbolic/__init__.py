@@ -1,4 +1,10 @@
-"""The symbolic engine: closed forms as SymPy expressions, and the way from any drift and noise to them."""
+"""The symbolic engine: closed forms as SymPy expressions, and the way from any drift and noise to them.
+
+What holds numbers instead of expressions is loaded when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._bulk import marchenko_pastur as marchenko_pastur
 from ._bulk import marchenko_pastur_atom as marchenko_pastur_atom
@@ -54,6 +60,7 @@ from ._matrix_sde import shifts_from_determinant as shifts_from_determinant
 from ._parse import parse as parse
 from ._rest_points import RestPoint as RestPoint
 from ._rewrite import stabilise as stabilise
+from ._schrodinger import Ladder as Ladder
 from ._schrodinger import SchrodingerOperator as SchrodingerOperator
 from ._selberg import laguerre_normalisation as laguerre_normalisation
 from ._selberg import log_laguerre_normalisation as log_laguerre_normalisation
@@ -90,20 +97,38 @@ from ._widths import teacher_student_symmetric_width2 as teacher_student_symmetr
 from ._widths import teacher_student_width2 as teacher_student_width2
 from ._widths import two_layer_width2 as two_layer_width2
 
+if TYPE_CHECKING:
+    from ._plane import PlaneSystem as PlaneSystem
+    from ._small_noise import SmallNoise as SmallNoise
+    from ._spectrum import Density as Density
+    from ._spectrum import Eigensystem as Eigensystem
+
+_NUMBERS = {
+    "Density": "_spectrum",
+    "Eigensystem": "_spectrum",
+    "PlaneSystem": "_plane",
+    "SmallNoise": "_small_noise",
+}
+
 __all__ = [
     "CoulombGas",
+    "Density",
+    "Eigensystem",
     "EigenvalueSDE",
     "FixedPoint",
     "FokkerPlanck",
     "FreeLaw",
+    "Ladder",
     "LearningRule",
     "LinearLaw",
     "MatrixRule",
     "MatrixSDE",
     "PairLaw",
+    "PlaneSystem",
     "RestPoint",
     "RuleLevels",
     "SchrodingerOperator",
+    "SmallNoise",
     "SymbolicLaw",
     "bessel_ie",
     "brody",
@@ -181,3 +206,15 @@ __all__ = [
     "wigner_surmise",
     "xlogy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NUMBERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_NUMBERS[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

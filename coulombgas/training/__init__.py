@@ -6,6 +6,7 @@ from ._language_run import interrupted_training as interrupted_training
 from ._language_run import train_language_model as train_language_model
 from ._merge import merge_spectra as merge_spectra
 from ._merge import merge_stores as merge_stores
+from ._metrics import Metrics as Metrics
 from ._optimizer import Optimizer as Optimizer
 from ._optimizer import apply_optimizer as apply_optimizer
 from ._optimizer import start_optimizer as start_optimizer
@@ -26,6 +27,7 @@ __all__ = [
     "STATISTICS",
     "LanguageRun",
     "LanguageTraining",
+    "Metrics",
     "Optimizer",
     "RecordingStopped",
     "SpectrumRecorder",
