@@ -8,6 +8,7 @@ import pytest
 from numpyro.infer.util import log_density
 from scipy import stats
 
+from coulombgas._checks import InputError
 from coulombgas._precision import x64
 from coulombgas.inference._programs import SettingEnergies, SettingResponse, common_temperature
 from coulombgas.inference.temperature._exact import energy_likelihood, sample_temperature, tabulate
@@ -154,3 +155,8 @@ def test_any_prior_is_met_however_narrow(prior: Any):
     sd = np.sqrt(weight @ (nodes - mean) ** 2)
     assert abs(draws.mean() - mean) < 4.5 * sd / np.sqrt(draws.size)  # false alarm 7e-6
     assert draws.std() == pytest.approx(sd, rel=0.06)
+
+
+def test_a_prior_without_a_density_is_refused():
+    with pytest.raises(InputError, match="`prior` gives no finite density of the temperature"):
+        sample_temperature(energies(), (0, 0), 2, 100, prior=dist.LogNormal(np.nan, 1.0, validate_args=False))

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import wrightomega
 
+from coulombgas._checks import InputError
 from coulombgas.inference._programs import WIDE, SettingEnergies, SettingResponse
 from coulombgas.inference._sampler import on_the_processor
 
@@ -82,6 +83,9 @@ def tabulate(log_likelihood: LogDensity, middle: float, prior: Any = None) -> tu
         log_likelihood: of log T.
         middle: log T near the maximum of the likelihood.
         prior: NumPyro distribution of T; log T ~ Normal(0, 10) if none.
+
+    Raises:
+        InputError: for a prior without a finite density.
     """
     nodes, log_prior = middle + np.linspace(-_REACH, _REACH, _COARSE), _own_prior
     if prior is not None:
@@ -89,6 +93,8 @@ def tabulate(log_likelihood: LogDensity, middle: float, prior: Any = None) -> tu
     low, high = nodes[[0, -1]]
     for _ in range(_MAX_ROUNDS):
         values = log_prior(nodes) + log_likelihood(nodes)
+        if not np.isfinite(values.max()):
+            raise InputError("`prior` gives no finite density of the temperature: choose another distribution.")
         inside = np.flatnonzero(values > values.max() - _DEPTH)
         low, high = nodes[max(inside[0] - 1, 0)], nodes[min(inside[-1] + 1, len(nodes) - 1)]
         if high - low > 0.5 * (nodes[-1] - nodes[0]):
