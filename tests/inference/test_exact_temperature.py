@@ -157,6 +157,13 @@ def test_any_prior_is_met_however_narrow(prior: Any):
     assert draws.std() == pytest.approx(sd, rel=0.06)
 
 
+class Nowhere(dist.LogNormal):
+    """A distribution that draws numbers to which it gives no density."""
+
+    def log_prob(self, value):
+        return np.nan * super().log_prob(value)
+
+
 def test_a_prior_without_a_density_is_refused():
     with pytest.raises(InputError, match="`prior` gives no finite density of the temperature"):
-        sample_temperature(energies(), (0, 0), 2, 100, prior=dist.LogNormal(np.nan, 1.0, validate_args=False))
+        sample_temperature(energies(), (0, 0), 2, 100, prior=Nowhere(0.0, 1.0))
