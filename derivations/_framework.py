@@ -98,8 +98,9 @@ class Board:
     def zero(self, words: str, residual: Any, by: Callable[[Any], Any] | None = None) -> None:
         """Check that a residual (or every entry of a matrix or list) is exactly zero.
 
-        The residual is simplified by ``by`` (a targeted simplification), or else by expansion and a common denominator.
-        First the residual must vanish at a random point, because simplifying a non-zero expression can take forever.
+        What expansion leaves is simplified by ``by`` (a targeted simplification), or else by a common denominator.
+        Before ``by`` the residual must vanish at a random point, because simplifying a non-zero expression can take
+        forever.
         """
         entries = list(residual) if isinstance(residual, (list, tuple, sp.MatrixBase)) else [residual]
         for entry in entries:
@@ -142,12 +143,12 @@ class Board:
 
 
 def _reduce(entry: Any, by: Callable[[Any], Any] | None) -> Any:
-    if entry == 0:
-        return entry
+    expanded = sp.expand(entry)
+    if expanded == 0:
+        return expanded
     if by is not None:
         return by(entry) if _may_vanish(entry) else entry
-    entry = sp.expand(entry)
-    return entry if entry == 0 else sp.expand(sp.fraction(sp.together(entry))[0])
+    return sp.expand(sp.fraction(sp.together(expanded))[0])
 
 
 def _may_vanish(entry: Any) -> bool:

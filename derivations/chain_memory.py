@@ -142,23 +142,23 @@ def mean_levels_with_persistent_chains(board: Board) -> None:
     )
     a, b = sp.symbols("a b", positive=True)
     c = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"c_{min(i, j)}{max(i, j)}", real=True))
-    rest, e = sp.diag(a, b), sp.Symbol("e")
+    rest = sp.diag(a, b)
+    move = -(c * rest + rest * c)
     law = {
         (c[0, 0], c[0, 0]): 2 / ((1 - a) ** 2), (c[0, 1], c[0, 1]): 1 / ((1 - a) * (1 - b)),
         (c[1, 1], c[1, 1]): 2 / ((1 - b) ** 2),
     }  # fmt: skip
     for m in (1, 2, 3):
-        moved = rest - e * (c * rest + rest * c)
-        later = moved**m * c * moved**m
-        force = -(later * moved + moved * later)
-        change = sp.expand(sp.diff(force[0, 0], e).subs(e, 0))
-        mean = symbolic.gaussian_average(change, sorted(c.free_symbols, key=str), law)
+        whole, first = _orders(rest, move, m)
+        later = whole * c * whole, first * c * whole + whole * c * first
+        change = -(later[1] * rest + rest * later[1] + later[0] * move + move * later[0])
+        mean = symbolic.gaussian_average(change[0, 0], sorted(c.free_symbols, key=str), law)
         turned = [2 * m * a ** (2 * m), (a + b) / (a - b) * (a ** (2 * m) - (a * b) ** m)]
         stated = sum(
             (2 if j == 0 else 1) / ((1 - a) * (1 - value)) * (2 * (a + value) * (a * value) ** m + 4 * a * turned[j])
             for j, value in enumerate((a, b))
         )
-        board.zero(f"The drift from $m={m}$ Gibbs steps earlier.", sp.simplify(mean - stated))
+        board.zero(f"The drift from $m={m}$ Gibbs steps earlier.", sp.cancel(mean - stated))
     r = sp.Symbol("r", positive=True)
     head = sp.series(r / (1 - r), r, 0, 8).removeO(), sp.series(r / (1 - r) ** 2, r, 0, 8).removeO()
     board.zero("$\\sum_nr^n=r/(1-r)$.", sum(r**i for i in range(1, 8)) - head[0])
@@ -189,42 +189,52 @@ def mean_levels_with_persistent_chains(board: Board) -> None:
 def mean_levels_with_restarted_chains(board: Board) -> None:
     """derived here: under CD-k the force responds in part, 1 - rho_ij at first order and 1 - rho_ii less
     2 a_i^k d_ij/(kappa_i kappa_j) at second order; the mean level follows."""
-    e = sp.Symbol("e")
     d = sp.Matrix(2, 2, lambda i, j: sp.Symbol(f"d_{min(i, j)}{max(i, j)}", real=True))
     rest = sp.diag(xi, xj)
     kappa = [mu2 - xi, mu2 - xj]
     target = sp.diag(*(1 / value for value in kappa))
     entries = sorted(d.free_symbols, key=str)
     for k in (1, 2):
-        power = ((rest + e * d) / mu2) ** k
-        # 1/(mu^2 - X) - C to second order in d
-        model = e * target * d * target + e**2 * target * d * target * d * target
-        force = model - power * model * power
-        parts = [force.applyfunc(lambda entry, n=n: sp.expand(entry).coeff(e, n)) for n in (1, 2)]
+        power = [order / mu2**k for order in _orders(rest, d, k)]
+        # 1/(mu^2 - X) - C to second order in d, and what k steps leave of it
+        model = target * d * target, target * d * target * d * target
+        kept = power[0] * model[0] * power[0], power[0] * model[1] * power[0]
+        turned = power[1] * model[0] * power[0] + power[0] * model[0] * power[1]
+        parts = [model[0] - kept[0], model[1] - kept[1] - turned]
         a = [xi / mu2, xj / mu2]
+        first = []
         for j in range(2):
             share = 1 - symbolic.rbm_memory(xi, (xi, xj)[j], mu2, k)
-            board.zero(f"First order, $k={k}$.", sp.simplify(parts[0][0, j] - share * d[0, j] / (kappa[0] * kappa[j])))
+            first.append(share * d[0, j] / (kappa[0] * kappa[j]))
+            board.zero(f"First order, $k={k}$.", parts[0][0, j] - first[j])
         slopes = [k * a[0] ** (k - 1) / mu2, (a[0] ** k - a[1] ** k) / (a[0] - a[1]) / mu2]
         bent = [
             (1 - a[0] ** (2 * k)) / (kappa[0] ** 2 * kappa[j]) - 2 * a[0] ** k * slopes[j] / (kappa[0] * kappa[j])
             for j in range(2)
         ]
         second = sum(bent[j] * d[0, j] ** 2 for j in range(2))
-        board.zero("Second order.", sp.simplify(sp.expand(parts[1][0, 0]) - sp.expand(second)))
+        board.zero("Second order.", parts[1][0, 0] - second)
         law = {
             (d[0, j], d[0, j]): symbolic.rbm_chain_variance(
                 xi, (xi, xj)[j], mu2, T, k, same=j == 0, persistent=False
             )
             for j in range(2)
         }  # fmt: skip
-        pull = -2 * xi * parts[1][0, 0] - 2 * sum(parts[0][0, j] * d[j, 0] for j in range(2))
+        pull = -2 * xi * second - 2 * sum(first[j] * d[j, 0] for j in range(2))
         average = symbolic.gaussian_average(sp.expand(pull), entries, law)
         ito = sum(T * (2 if j == 0 else 1) * (xi, xj)[j] / (kappa[0] * kappa[j]) for j in range(2))
-        rate = 2 * xi * sp.diff(parts[0][0, 0], d[0, 0])
+        rate = 2 * xi * sp.diff(first[0], d[0, 0])
         repulsion = law[d[0, 1], d[0, 1]] / (xi - xj)
         stated = symbolic.rbm_chain_mean_eigenvalue(0, [xi, xj], mu2, T, k, persistent=False)
         board.zero(
             f"Stationarity gives the library's mean level, $k={k}$.",
             sp.cancel(sp.together(xi + (average + ito) / rate + repulsion - stated)),
         )
+
+
+def _orders(rest: sp.Matrix, d: sp.Matrix, k: int) -> list[sp.Matrix]:
+    """(rest + d)^k of order zero and one in d."""
+    whole, first = sp.eye(2), sp.zeros(2)
+    for _ in range(k):
+        whole, first = whole * rest, first * rest + whole * d
+    return [whole, first]

@@ -22,7 +22,11 @@ def _running_sum() -> sp.Matrix:
 
 
 def _truncate(matrix: sp.Matrix, order: int) -> sp.Matrix:
-    return matrix.applyfunc(lambda e: sum(sp.expand(e).coeff(ETA, k) * ETA**k for k in range(order + 1)))
+    def kept(entry: sp.Expr) -> sp.Expr:
+        expanded = sp.expand(entry)
+        return sp.Add(*(expanded.coeff(ETA, k) * ETA**k for k in range(order + 1)))
+
+    return matrix.applyfunc(kept)
 
 
 def _responses(order: int) -> tuple[sp.Matrix, sp.Matrix]:

@@ -177,9 +177,11 @@ def _tap_rate(beta: float, field: float):
     with mpmath.workdps(20):
         chi, variance = mpmath.mpf("0.3"), mpmath.mpf("0.5")
         for _ in range(120):
-            chi = _average(lambda g: 1 - mpmath.tanh(field + g) ** 2, variance)
+            last, chi = chi, _average(lambda g: 1 - mpmath.tanh(field + g) ** 2, variance)
             gain = beta**2 * chi**2 / (1 - beta**2 * chi**2)
             variance = gain * _average(lambda g, c=chi: (mpmath.tanh(field + g) / c - g) ** 2, variance)
+            if abs(chi - last) < mpmath.mpf(10) ** -18:
+                break
         gain = beta**2 * chi**2 / (1 - beta**2 * chi**2)
         return gain * _average(lambda g: ((1 - mpmath.tanh(field + g) ** 2) / chi - 1) ** 2, variance)
 

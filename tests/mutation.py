@@ -14,7 +14,6 @@ apart. No mutant can fail at import, for every module is imported before the cha
 
 import argparse
 import ast
-import copy
 import functools
 import importlib
 import inspect
@@ -98,15 +97,15 @@ def mutants(module: str, changes: "Changes | None" = None, limit: int | None = N
     changes = changes or _changes
     source = Path(inspect.getfile(importlib.import_module(module))).read_text(encoding="utf-8")
     tree = ast.parse(source)
-    places = [(name, place) for name, node in _functions(tree.body, "") for place, _ in enumerate(changes(node))]
+    places = [(name, change) for name, node in _functions(tree.body, "") for change in changes(node)]
     found = []
-    for name, place in places if limit is None else sample(places, limit):
-        changed = copy.deepcopy(tree)
-        node, field, new = list(changes(dict(_functions(changed.body, ""))[name]))[place]
-        before = ast.unparse(node)
+    for name, (node, field, new) in places if limit is None else sample(places, limit):
+        before, old = ast.unparse(node), getattr(node, field)
         setattr(node, field, new)
-        code = _code_of(compile(ast.fix_missing_locations(changed), module, "exec"), name)
+        ast.fix_missing_locations(node)
+        code = _code_of(compile(tree, module, "exec"), name)
         found.append(Mutant(module, name, node.lineno, _change(before, ast.unparse(node)), code))
+        setattr(node, field, old)
     return found
 
 

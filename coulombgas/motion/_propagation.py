@@ -22,7 +22,6 @@ from ._spline import Basis
 
 _MAX_STEPS = 256
 _FAR = 14.0
-_FINE = 2000  # linear interpolation of splines with 24 knots errs by 1e-5 of their size
 _POINTS = np.array([-1.0, 0.0, 1.0])  # times sqrt(3 v): Gauss-Hermite points of a normal law, exact to fifth order
 _WEIGHTS = np.array([1.0, 4.0, 1.0]) / 6
 
@@ -60,7 +59,7 @@ def flow(
     mean_slope, variance_slope = np.zeros((2, len(grid), basis.size))
     for _ in range(count):
         point = mean[:, None] + np.sqrt(3 * variance)[:, None] * _POINTS
-        design, slope = table.at(point), table.slope(point)
+        design, slope = table.at(point), table.slope()
         noise_design = heats.at(point)
         # the logarithm of the noise of a bad guess may be anything; e^±300 still has a square
         noise = np.exp(np.clip(noise_design @ log_noise, -300.0, 300.0))
@@ -78,29 +77,22 @@ class _Table:
     """Splines and the slope of their sum on a grid, interpolated linearly; beyond the data as at their end."""
 
     def __init__(self, basis: Basis, coefficients: np.ndarray):
-        self._basis, self._knots = basis, np.unique(basis.knots)
-        # as many points between any two knots, however near these are
-        self._each = -(-_FINE // (len(self._knots) - 1))
-        number = np.arange((len(self._knots) - 1) * self._each + 1) / self._each
-        places = np.interp(number, np.arange(len(self._knots)), self._knots)
-        self._design = basis.splines(places)
-        self._slope = basis.splines(places, 1) @ coefficients
+        self._fine, self._coordinate = basis.fine, basis.coordinate
+        self._slope = self._fine.slopes @ coefficients
 
     def at(self, x: np.ndarray) -> np.ndarray:
-        """Design (…, coefficient) at x."""
-        cell, f = self._place(x)
-        return self._design[cell] + f[..., None] * (self._design[cell + 1] - self._design[cell])
+        """Design (…, coefficient) at x, which ``slope`` remembers."""
+        knots, each = self._fine.knots, self._fine.each
+        place = np.interp(self._coordinate(x), knots, each * np.arange(len(knots)))
+        cell = np.minimum(place.astype(np.int64), each * (len(knots) - 1) - 1)
+        self._last = x, cell, place - cell
+        return self._fine.design[cell] + self._last[2][..., None] * self._fine.change[cell]
 
-    def slope(self, x: np.ndarray) -> np.ndarray:
-        """Slope by the coordinate at x."""
-        cell, f = self._place(x)
-        inside = (x > self._knots[0]) & (x < self._knots[-1])
+    def slope(self) -> np.ndarray:
+        """Slope by the coordinate where ``at`` was last."""
+        x, cell, f = self._last
+        inside = (x > self._fine.knots[0]) & (x < self._fine.knots[-1])
         return np.where(inside, (1 - f) * self._slope[cell] + f * self._slope[cell + 1], 0.0)
-
-    def _place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        place = np.interp(self._basis.coordinate(x), self._knots, self._each * np.arange(len(self._knots)))
-        cell = np.minimum(place.astype(np.int64), self._each * (len(self._knots) - 1) - 1)
-        return cell, place - cell
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ variances. Levels of the same entries in random order, where there are any, repl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,6 +105,22 @@ def fit_bulk(
     Raises:
         InputError: for fewer than four bulk levels, or levels that are not positive and ascending.
     """
+    options = {"kurtosis": kurtosis, "entries": entries, "aspect": aspect, "num_draws": num_draws, "seed": seed}
+    return draw_bulk(eigenvalues, rows, num_spikes, **options).fit
+
+
+def draw_bulk(
+    eigenvalues: np.ndarray,
+    rows: int,
+    num_spikes: int,
+    *,
+    kurtosis: float,
+    entries: Entries | None,
+    aspect: str,
+    num_draws: int,
+    seed: int,
+) -> "BulkDraws":
+    """The posterior of :func:`fit_bulk` as draws, which are summarised where the fit is asked for."""
     levels = check_finite_array("eigenvalues", eigenvalues, ndim=1)
     check_choice("aspect", aspect, ("free", "shape"))
     check_count("num_spikes", num_spikes, 0)
@@ -115,7 +132,7 @@ def fit_bulk(
     problem = _Problem(levels, num_spikes, _effect(levels, rows, kurtosis, entries))
     rng = np.random.default_rng(seed)
     nu = problem.draw_rows(rng, num_draws, rows) if aspect == "free" else np.full(num_draws, float(rows))
-    return _summary(problem, nu, problem.draw_variance(rng, nu))
+    return BulkDraws(problem, nu, problem.draw_variance(rng, nu))
 
 
 class _Effect(NamedTuple):
@@ -227,7 +244,7 @@ class _Problem:
         """n(ν' − Σ 1/ℓ): degrees of freedom left in Σx, each spike of strength ℓ taking its share."""
         effective = nu - self.spikes.size
         dof = self.size * effective
-        for _ in range(6):
+        for _ in range(6 if self.spikes.size else 0):
             strength = spike_strength(self.spikes[:, None], self.sum / dof, effective, self.size)
             dof = self.size * np.maximum(effective - (1 / strength).sum(axis=0), 0.2 * effective)
         return dof
@@ -262,27 +279,44 @@ def bulk_potential(strength: Numeric, ratio: Numeric) -> Any:
     return np.log(strength) / ratio + 1 / strength + (1 - 1 / ratio) * np.log(strength + ratio)
 
 
-def _summary(problem: _Problem, nu: np.ndarray, variance: np.ndarray) -> BulkFit:
-    """The fit from draws of rows and variance."""
-    mean_rows = float(nu.mean())
-    best_variance = problem.best_variance(mean_rows)
-    spikes = problem.spikes.size
-    lower, upper = mp_edges(best_variance, mean_rows - spikes, problem.size)
-    distance, limit = problem.distance(best_variance, mean_rows)
-    return BulkFit(
-        variance=summarise(variance),
-        best_variance=best_variance,
-        rows=_interval(nu),
-        aspect=_interval((problem.size + spikes) / nu),
-        edge=upper,
-        lower_edge=lower,
-        num_levels=problem.size,
-        num_spikes=spikes,
-        distance=distance,
-        distance_limit=limit,
-        variance_draws=variance,
-        rows_draws=nu,
-    )
+class BulkDraws:
+    """Posterior draws of one bulk, shape (draw,); most of them serve the number of spikes and are never summarised."""
+
+    def __init__(self, problem: _Problem, rows_draws: np.ndarray, variance_draws: np.ndarray) -> None:
+        self.problem, self.rows_draws, self.variance_draws = problem, rows_draws, variance_draws
+        self.num_spikes = problem.spikes.size
+
+    @cached_property
+    def mean_rows(self) -> float:
+        """Mean of the rows, to the last bit that of the fit, which adds them in order."""
+        return float(np.sort(self.rows_draws).mean()) if np.ptp(self.rows_draws) > 0 else float(self.rows_draws[0])
+
+    @cached_property
+    def best_variance(self) -> float:
+        """As of :class:`BulkFit`."""
+        return self.problem.best_variance(float(self.rows_draws.mean()))
+
+    @cached_property
+    def fit(self) -> BulkFit:
+        """The draws with their intervals, and how well the law fits."""
+        problem, nu, spikes = self.problem, self.rows_draws, self.num_spikes
+        mean_rows = float(nu.mean())
+        lower, upper = mp_edges(self.best_variance, mean_rows - spikes, problem.size)
+        distance, limit = problem.distance(self.best_variance, mean_rows)
+        return BulkFit(
+            variance=summarise(self.variance_draws),
+            best_variance=self.best_variance,
+            rows=_interval(nu),
+            aspect=_interval((problem.size + spikes) / nu),
+            edge=upper,
+            lower_edge=lower,
+            num_levels=problem.size,
+            num_spikes=spikes,
+            distance=distance,
+            distance_limit=limit,
+            variance_draws=self.variance_draws,
+            rows_draws=nu,
+        )
 
 
 def mixed(fit: BulkFit, fits: Sequence[BulkFit], weights: np.ndarray, seed: int) -> BulkFit:

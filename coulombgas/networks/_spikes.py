@@ -23,7 +23,7 @@ from coulombgas._types import Numeric
 from coulombgas.laws import edge_log_density, edge_log_survival, edge_moments, edge_quantile, mp_quantile, wishart_edge
 from coulombgas.spectra import Entries
 
-from ._bulk import MIN_BULK, BulkFit, fit_bulk, mixed, spike_strength
+from ._bulk import MIN_BULK, BulkDraws, BulkFit, draw_bulk, mixed, spike_strength
 from ._edge import NoiseEdge, noise_edge
 
 LEVEL = 0.01
@@ -133,7 +133,7 @@ def find_spikes(
         count = found if found not in seen else min(found, count)
         if found in seen:
             break
-    bulk, converged = fits(count), bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
+    bulk, converged = fits(count).fit, bool(len(seen) < _MAX_ROUNDS and found == seen[-1])
     number = _number_posterior(levels, bulk, most, edge, fits)
     threshold = _threshold(bulk, level, edge)
     p_values = _p_values(levels, fits, count, count, edge)
@@ -152,12 +152,12 @@ class _Fits(NamedTuple):
 
     levels: np.ndarray
     rows: int
-    known: dict[int, BulkFit]
+    known: dict[int, BulkDraws]
     options: dict[str, Any]
 
-    def __call__(self, count: int) -> BulkFit:
+    def __call__(self, count: int) -> BulkDraws:
         if count not in self.known:
-            self.known[count] = fit_bulk(self.levels, self.rows, num_spikes=count, **self.options)
+            self.known[count] = draw_bulk(self.levels, self.rows, count, **self.options)
         return self.known[count]
 
 
@@ -168,7 +168,7 @@ def _averaged(bulk: BulkFit, number: dict[str, np.ndarray], fits: _Fits, seed: i
     counts = number["candidates"][likely].tolist()
     if counts == [bulk.num_spikes]:
         return bulk
-    return mixed(bulk, [fits(count) for count in counts], weights, seed)
+    return mixed(bulk, [fits(count).fit for count in counts], weights, seed)
 
 
 def _with_entries(
@@ -292,11 +292,11 @@ def _p_values(levels: np.ndarray, fits: "_Fits", aside: int, count: int, edge: N
     return np.exp(edge_log_survival(standard)).mean(axis=0)
 
 
-def _noise_draws(bulk: BulkFit, edge: NoiseEdge, num: int) -> tuple[np.ndarray, np.ndarray]:
+def _noise_draws(bulk: BulkDraws, edge: NoiseEdge, num: int) -> tuple[np.ndarray, np.ndarray]:
     """Draws of variance and rows, shape (draw, 1); the best variance alone where the edge was simulated."""
     if edge.rows is not None:
         rows = np.array([[float(edge.rows)]])
-        return bulk.best_variance * (bulk.rows.mean - bulk.num_spikes) / (rows - bulk.num_spikes), rows
+        return bulk.best_variance * (bulk.mean_rows - bulk.num_spikes) / (rows - bulk.num_spikes), rows
     draws = slice(None, None, max(bulk.variance_draws.size // num, 1))
     return bulk.variance_draws[draws, None], bulk.rows_draws[draws, None]
 
@@ -347,7 +347,7 @@ def _number_posterior(
     """
     start = max(bulk.num_spikes - _CANDIDATES // 2, 0)
     ranks = np.arange(start, min(start + _CANDIDATES, most))
-    variance, rows = _noise_draws(bulk, edge, 100)
+    variance, rows = _noise_draws(fits(bulk.num_spikes), edge, 100)
     centre, scale = (part.mean(axis=0) for part in edge.scale(variance, rows - ranks, levels.size - ranks))
     certain = edge_log_survival((levels[::-1][ranks] - centre) / scale) < _CERTAIN
     start += int(np.argmin(np.append(certain, False)))
@@ -380,7 +380,7 @@ def _log_ratio(levels: np.ndarray, rank: int, edge: NoiseEdge, fits: _Fits) -> f
     """
     columns, value = levels.size, float(levels[-1 - rank])
     rows = _noise_draws(fits(rank), edge, 400)[1]
-    variance = fits(rank).best_variance * (fits(rank).rows.mean - rank) / (rows - rank)
+    variance = fits(rank).best_variance * (fits(rank).mean_rows - rank) / (rows - rank)
     centre, scale = edge.scale(variance, rows - rank, columns - rank)
     noise = edge_log_density((value - centre) / scale) - np.log(scale)
     as_noise = np.log(noise.size) - float(logsumexp(-noise))

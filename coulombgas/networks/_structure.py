@@ -171,11 +171,15 @@ class _Problem:
 
     def __init__(self, family: Family, rows: int, columns: int, *, of_rows: bool) -> None:
         self.family, self.rows, self.columns, self.of_rows = family, rows, columns, of_rows
+        self._laws: dict[tuple[float, int], GeneralisedLaw] = {}
 
     def law(self, u: float, beyond: int = 0) -> GeneralisedLaw:
-        rows, columns = self.rows - beyond, self.columns - beyond
-        population = self.family.population(float(np.sqrt(u)), rows if self.of_rows else columns)
-        return generalised_law(population, rows, columns, of_rows=self.of_rows)
+        """Solved once for each u: a search visits its ends and its result again."""
+        if (u, beyond) not in self._laws:
+            rows, columns = self.rows - beyond, self.columns - beyond
+            population = self.family.population(float(np.sqrt(u)), rows if self.of_rows else columns)
+            self._laws[u, beyond] = generalised_law(population, rows, columns, of_rows=self.of_rows)
+        return self._laws[u, beyond]
 
     def excess(self, beyond: int = 0) -> float:
         """What a matrix of this size adds to log⟨x⟩ − ⟨log x⟩ of its law, known for equal independent rows."""

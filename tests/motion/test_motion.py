@@ -251,7 +251,7 @@ def coarse(seed, force, temperature, *, replicas=80, records=100, every=40):
 
 @pytest.mark.parametrize(
     ("force", "temperature", "rate", "every"),
-    [(lambda y: -y, 0.01, 1.0, 40), (lambda y: -0.5 * y - 0.5 * y**2 - 0.5 * y**3, 0.05, 0.5, 10)],
+    [(lambda y: -2 * y, 0.02, 2.0, 20), (lambda y: -0.5 * y - 0.5 * y**2 - 0.5 * y**3, 0.05, 0.5, 10)],
 )
 def test_coarse_and_anharmonic_records_converge(force, temperature, rate, every, reduced):
     """Two relaxation times between records; and a drift that bends within a width.
@@ -267,7 +267,7 @@ def test_coarse_and_anharmonic_records_converge(force, temperature, rate, every,
 
 def test_levels_that_forget_between_records_are_refused():
     with pytest.raises(InputError, match="forget where they were"):
-        temperature_from_motion(coarse(0, lambda y: -y, 0.01, every=120, records=60))
+        temperature_from_motion(coarse(0, lambda y: -2 * y, 0.02, every=60, records=60))
 
 
 def wishart(seed, *, rows, alpha, replicas=60):

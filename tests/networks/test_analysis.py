@@ -256,13 +256,13 @@ def test_matrices_too_small_for_a_bulk_have_no_spikes_and_no_births():
 
 
 def test_temperature_only_where_its_assumptions_hold():
-    no_signal = lambda step: 0.0  # noqa: E731
-    (drifting,) = follow(trajectory(no_signal, decay=3e-4), learning_rate=0.1, weight_decay=0.1)
+    no_signal, steps = lambda step: 0.0, range(0, 1201, 120)
+    (drifting,) = follow(trajectory(no_signal, steps, decay=3e-4), learning_rate=0.1, weight_decay=0.1)
     assert drifting.temperature is None
     assert "still drifting" in drifting.statement
-    (frozen,) = follow(trajectory(no_signal), learning_rate=1e-5, weight_decay=0.1)
+    (frozen,) = follow(trajectory(no_signal, steps), learning_rate=1e-5, weight_decay=0.1)
     assert "keeps" in frozen.statement
-    fresh = trajectory(no_signal, fresh=True)
+    fresh = trajectory(no_signal, steps, fresh=True)
     (unknown,) = follow(fresh)
     assert "not given" in unknown.statement
     (free,) = follow(fresh, learning_rate=0.1, weight_decay=0.0)
