@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -47,19 +48,20 @@ def series_sqrt(series: Float[Array, " n"]) -> Float[Array, " n"]:
 def toeplitz(kernel: Float[Array, " n"]) -> Float[Array, "n n"]:
     """Lower-triangular matrix with entries ``kernel[n - k]``."""
     num = kernel.shape[0]
-    lag = jnp.arange(num)[:, None] - jnp.arange(num)[None, :]
-    return jnp.where(lag >= 0, kernel[jnp.abs(lag)], 0.0)
+    lag = np.arange(num)[:, None] - np.arange(num)[None, :]
+    return jnp.where(lag >= 0, kernel[np.abs(lag)], 0.0)
 
 
 def running_sum(num: int) -> Float[Array, "{num} {num}"]:
     """Strictly lower triangle of ones: the sum over earlier steps."""
-    return jnp.tril(jnp.ones((num, num)), -1)
+    return jnp.asarray(np.tril(np.ones((num, num)), -1))
 
 
 def trapezoid(num: int, time_step: Any) -> Float[Array, "{num} {num}"]:
     r"""Matrix of the trapezoidal rule, :math:`\int_0^{t_n} f\,dt \approx \sum_k T_{nk} f(t_k)`; row 0 vanishes."""
-    weights = jnp.tril(jnp.ones((num, num))) - 0.5 * jnp.eye(num)
-    return time_step * weights.at[:, 0].add(-0.5)
+    weights = np.tril(np.ones((num, num))) - 0.5 * np.eye(num)
+    weights[:, 0] -= 0.5
+    return jnp.asarray(time_step * weights)
 
 
 def stein(kernel: Float[Array, " n"], source: Float[Array, "n n"]) -> Float[Array, "n n"]:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from coulombgas._precision import in_x64
@@ -39,7 +40,7 @@ def time_integral(system: DeepLinear) -> Float[Array, "n n"]:
     """Matrix of the time integral: running sums for gd, the trapezoidal rule for the flow."""
     num = system.steps + 1
     flow = system.method == "gradient-flow"
-    return trapezoid(num, system.time_step) if flow else system.time_step * running_sum(num)
+    return trapezoid(num, system.time_step) if flow else jnp.asarray(system.time_step * np.asarray(running_sum(num)))
 
 
 @in_x64
@@ -52,10 +53,10 @@ def solve_deep_linear(system: DeepLinear, progress: Progress | None) -> tuple[di
     num = system.steps + 1
     problem = Problem(system.feature_strength, system.width_per_dimension, system.samples_per_dimension,
                       system.noise_variance, system.signal, time_integral(system))  # fmt: skip
-    zero, eye = jnp.zeros((num, num)), jnp.eye(num)
+    zero, eye = np.zeros((num, num)), np.eye(num)  # in NumPy: no program for each operation
     error = zero + system.signal + 1 / (system.feature_strength**2 * system.width_per_dimension)
     memory, convergence = fixed_point(
-        _sweep, Memory(zero, zero, eye, error), constants=(problem,), damping=system.damping,
+        _sweep, Memory(*map(jnp.asarray, (zero, zero, eye, error))), constants=(problem,), damping=system.damping,
         tolerance=system.tolerance, max_sweeps=system.max_sweeps, progress=progress,
         remedy="lower `damping` (0.3), use a smaller `time_step`, fewer `steps`, or more `max_sweeps`",
     )  # fmt: skip

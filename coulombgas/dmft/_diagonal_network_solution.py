@@ -48,7 +48,7 @@ class Paths(NamedTuple):
 
 
 @in_x64
-def solve_diagonal(system: DiagonalNetwork, progress: Progress | None) -> tuple[dict[str, jax.Array], Convergence]:
+def solve_diagonal(system: DiagonalNetwork, progress: Progress | None) -> tuple[dict[str, Numbers], Convergence]:
     """`test_excess`, `train_loss`, `overlap`, `norm1`, `correlation`, `response`, each with its `NAME_error`.
 
     `correlation` is C_w = <(β - β*)(β' - β*)>, `response` R_w of β to a field on θ (per unit time). The errors are
@@ -59,7 +59,7 @@ def solve_diagonal(system: DiagonalNetwork, progress: Progress | None) -> tuple[
     """
     num, few = system.steps + 1, min(system.paths, system.response_paths) // BATCHES
     flow = system.method == "gradient-flow"
-    integral = trapezoid(num, system.time_step) if flow else system.time_step * running_sum(num)
+    integral = trapezoid(num, system.time_step) if flow else system.time_step * np.asarray(running_sum(num))
     problem = Problem(system.samples_per_dimension, system.scale, system.noise_variance, integral, np.arange(few))
     paths = jax.tree.map(lambda *batches: np.stack(batches), *(draw(system, batch) for batch in range(BATCHES)))
     first = Memory(np.eye(num), np.full((num, num), system.second_moment() + system.noise_variance))
@@ -70,7 +70,7 @@ def solve_diagonal(system: DiagonalNetwork, progress: Progress | None) -> tuple[
     )  # fmt: skip
     mean, error = observables(memory, problem, paths)
     arrays = {**mean, **{f"{name}_error": value for name, value in error.items()}}
-    return {name: value / system.time_step if name.startswith("response") else value
+    return {name: np.asarray(value) / system.time_step if name.startswith("response") else value
             for name, value in arrays.items()}, convergence  # fmt: skip
 
 

@@ -6,6 +6,7 @@ which is second order; its queries are the midpoints.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -17,17 +18,18 @@ def lag_kernels(
     gd: η at every positive lag; heavy ball: η(1 - βᵏ)/(1 - β) at lag k; Nesterov: the same for the state and
     η(1 - βᵏ⁺¹)/(1 - β) for the query; flow with inertia, m ḧ + ḣ = -v: the midpoint rule of step η.
     """
-    lag = jnp.arange(num)
+    lag = np.arange(num)  # in NumPy: no program for each operation
     if method == "gradient-flow":
         pulse = 2 * learning_rate / (2 * mass + learning_rate)
         decay = (2 * mass - learning_rate) / (2 * mass + learning_rate)
-        grid = jnp.arange(num + 1)
-        tail = (1 + decay) / (1 - decay) * (1 - decay ** jnp.maximum(grid - 1, 0))
-        state = jnp.where(grid > 0, learning_rate * pulse / 2 * (1 + tail), 0.0)
-        return (state[:-1] + state[1:]) / 2, state[:-1]
+        grid = np.arange(num + 1)
+        tail = (1 + decay) / (1 - decay) * (1 - decay ** np.maximum(grid - 1, 0))
+        state = np.where(grid > 0, learning_rate * pulse / 2 * (1 + tail), 0.0)
+        return jnp.asarray((state[:-1] + state[1:]) / 2), jnp.asarray(state[:-1])
     beta = 0.0 if method == "gd" else momentum
     state = learning_rate * (1 - beta**lag) / (1 - beta)
+    query = state
     if method == "nesterov":
         query = learning_rate * (1 - beta ** (lag + 1)) / (1 - beta)
-        return query.at[0].set(0.0), state
-    return state, state
+        query[0] = 0.0
+    return jnp.asarray(query), jnp.asarray(state)

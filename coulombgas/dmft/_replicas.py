@@ -7,7 +7,7 @@ engine.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,16 +40,13 @@ def run_replicas(
 ) -> "xr.Dataset":
     """Draw and run finite copies with ``replica``; arguments as for :func:`coulombgas.dmft.simulate`."""
     import jax
-    import jax.numpy as jnp
 
     dimension, replicas = check_count("dimension", dimension, 2), check_count("replicas", replicas)
     chunk, parts = min(replicas, check_count("chunk", 8 if chunk is None else chunk)), []
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(jnp.arange(replicas))
+    key, program = jax.random.key(seed), _program(replica, system, dimension)
     for first in range(0, replicas, chunk):
         num = min(chunk, replicas - first)
-        part = _program(replica, system, dimension)(
-            keys[jnp.minimum(jnp.arange(first, first + chunk), replicas - 1)]
-        )  # one shape, one compilation
+        part = program(key, np.minimum(np.arange(first, first + chunk), replicas - 1))  # one shape, one compilation
         parts.append({name: np.asarray(value)[:num] for name, value in part.items()})
         if progress is not None:
             progress(first + num, replicas)
@@ -64,11 +61,14 @@ def _together(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=16)
-def _program(replica: Replica, system: System, dimension: int) -> Callable[[Any], dict[str, Any]]:
-    """The compiled replicas of a system, kept for further calls of the same sizes."""
+def _program(replica: Replica, system: System, dimension: int) -> Callable[[Any, Any], dict[str, Any]]:
+    """Some compiled replicas of a system, by their numbers; kept for further calls of the same sizes."""
     import jax
 
-    return jax.jit(jax.vmap(lambda key: replica(system, key=key, dimension=dimension)))
+    def one(key: Any, number: Any) -> dict[str, Any]:
+        return replica(system, key=jax.random.fold_in(key, number), dimension=dimension)
+
+    return jax.jit(jax.vmap(one, in_axes=(None, 0)))
 
 
 def _check_finite(arrays: dict[str, np.ndarray]) -> None:

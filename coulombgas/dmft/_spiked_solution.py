@@ -19,14 +19,15 @@ from ._tensor_covariance import Covariance
 
 def step_schedule(system: SpikedMatrixTensor) -> Schedule:
     """Per-step weights of a discrete method, or of the Störmer-Verlet rule of a flow with inertia."""
-    ones = jnp.ones(system.steps)
+    ones = np.ones(system.steps)  # in NumPy: no program for each operation
     if system.method != "gradient-flow":
         beta = (0.0 if system.method == "gd" else system.momentum) * ones
-        return Schedule(system.learning_rate * ones, beta, beta if system.method == "nesterov" else 0 * ones)
+        rates = (system.learning_rate * ones, beta, beta if system.method == "nesterov" else 0 * ones)
+        return Schedule(*map(jnp.asarray, rates))
     inertia, friction = system.mass / system.learning_rate**2, 0.5 / system.learning_rate
-    rate = (ones / (inertia + friction)).at[0].set(0.5 / inertia)
-    beta = (ones * (inertia - friction) / (inertia + friction)).at[0].set(0.0)
-    return Schedule(rate, beta, 0 * ones)
+    rate, beta = ones / (inertia + friction), ones * (inertia - friction) / (inertia + friction)
+    rate[0], beta[0] = 0.5 / inertia, 0.0
+    return Schedule(*map(jnp.asarray, (rate, beta, 0 * ones)))
 
 
 def step_constraint(system: SpikedMatrixTensor) -> str:
@@ -53,7 +54,7 @@ def solve_spiked(system: SpikedMatrixTensor) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _two_time(system: SpikedMatrixTensor) -> dict[str, jax.Array]:
+def _two_time(system: SpikedMatrixTensor) -> dict[str, Any]:
     """The scheme for the system's method."""
     noise = jnp.array([system.matrix_noise, system.tensor_noise])
     start, ridge = jnp.asarray(system.initial_overlap), jnp.asarray(system.ridge)
@@ -66,9 +67,10 @@ def _two_time(system: SpikedMatrixTensor) -> dict[str, jax.Array]:
     return arrays if not system.mass else _per_unit_time(arrays, system.learning_rate)
 
 
-def _per_unit_time(arrays: dict[str, jax.Array], time_step: float) -> dict[str, jax.Array]:
+def _per_unit_time(arrays: dict[str, Any], time_step: float) -> dict[str, Any]:
     """Responses of a flow with inertia as a kernel in time; the first step is a half kick."""
-    response = (arrays["response"] / time_step).at[:, 0].multiply(2.0)
+    response = np.asarray(arrays["response"]) / time_step
+    response[:, 0] *= 2.0
     return {**arrays, "response": response, "response_to_first": response[:, 0]}
 
 

@@ -1,6 +1,7 @@
 """Normalised joint densities of the classical β-ensembles (Mehta's and Selberg's integrals)."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
@@ -9,7 +10,7 @@ from ._batch import Number
 
 def log_vandermonde(levels: Float[Array, "*batch n"]) -> Float[Array, "*batch"]:
     r""":math:`\sum_{i<j} \log|x_i - x_j|`."""
-    i, j = jnp.triu_indices(levels.shape[-1], 1)
+    i, j = np.triu_indices(levels.shape[-1], 1)
     return jnp.log(jnp.abs(levels[..., i] - levels[..., j])).sum(-1)
 
 

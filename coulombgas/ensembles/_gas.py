@@ -144,15 +144,18 @@ def _starting_levels(potential: Potential, n: int, beta: float, domain: Domain) 
     if np.isfinite(low) and np.isfinite(high):
         return low + (high - low) * unit
     origin, shape = (low, unit) if np.isfinite(low) else (0.0, 2 * unit - 1)
-    energies = []
     widths = np.geomspace(1e-3, 1e4, 57)  # eight a decade: a start for Newton's descent, not a result
-    for width in widths:
-        x = origin + width * shape
-        energies.append(float(jnp.sum(potential(x)) - beta * log_vandermonde(x)))
-    energies = np.asarray(energies)
+    energies = np.asarray(_energies(potential, jnp.asarray(beta, float), origin + widths[:, None] * shape))
     if not np.isfinite(energies).any():
         raise InputError("`potential` is not finite at any of the widths tried: give `start`, n ascending levels.")
-    return origin + widths[int(np.nanargmin(np.where(np.isfinite(energies), energies, np.nan)))] * shape
+    width = widths[int(np.nanargmin(np.where(np.isfinite(energies), energies, np.nan)))]
+    return origin + width * shape
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _energies(potential: Potential, beta: Array, levels: Array) -> Array:
+    """Energy of each row of levels, in their own coordinates."""
+    return jax.lax.map(lambda x: jnp.sum(potential(x)) - beta * log_vandermonde(x), levels)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from ._partition import Potential, effective_interval
@@ -88,7 +89,7 @@ def _inversion_table(potential: Potential, temperature: Any, bounds: tuple[float
 
 
 def _log_vandermonde(levels: Any) -> Any:
-    first, second = jnp.triu_indices(levels.shape[-1], 1)
+    first, second = np.triu_indices(levels.shape[-1], 1)
     tiny = jnp.finfo(levels.dtype).tiny
     return jnp.log(jnp.abs(levels[..., first] - levels[..., second]) + tiny).sum(-1)
 

@@ -90,4 +90,4 @@ def _to_ascending_nonnegative(constraint: _AscendingNonnegative) -> Any:
 
 
 def _module(x: Any) -> Any:
-    return jnp if isinstance(x, jax.Array) else np
+    return jnp if isinstance(x, jax.core.Tracer) else np

@@ -168,18 +168,19 @@ def spectral_density(
             return _newton(lambda h: h - map_at(x + 1j * height, h), g)
 
         start = jnp.full((size,), 1.0 / (x + 1j * scale))
-        for _ in range(20):  # at this height the map contracts strongly; Newton's method does the rest
-            start = map_at(x + 1j * scale, start)
+        # at this height the map contracts strongly; Newton's method does the rest
+        start = jax.lax.fori_loop(0, 20, lambda _, g: map_at(x + 1j * scale, g), start)
         solution = jax.lax.fori_loop(0, steps, follow, start)
         return -jnp.mean(jnp.imag(solution)) / jnp.pi
+
+    at_points = jax.jit(lambda points, values: jax.vmap(lambda p: at_point(p, *values))(points))
 
     @in_x64
     def density(x: Any, *values: Any) -> Any:
         points = jnp.asarray(x, dtype=float)
         if len(values) != len(parameters):
             raise InputError(f"`parameters` takes {len(parameters)} values, got {len(values)}.")
-        flat = jax.vmap(lambda p: at_point(p, *values))(points.reshape(-1))
-        return flat.reshape(points.shape)
+        return at_points(points.ravel(), values).reshape(points.shape)
 
     return density
 

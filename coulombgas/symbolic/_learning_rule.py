@@ -150,7 +150,7 @@ class LearningRule:
 
     def _contraction(self, point: Point) -> Callable[[Any, Any], Any]:
         """The covariance of the fields at given weights, each pair computed once."""
-        return cache(lambda a, b: self.covariance(a, b).subs(point, simultaneous=True))
+        return cache(lambda a, b: self.covariance(a, b).xreplace(dict(point)))
 
     # Fixed points
 
@@ -174,7 +174,7 @@ class LearningRule:
             }
         values = {w: sp.sympify(ansatz.get(w, w), strict=True) for w in self.weights}
         unknowns = sorted(set().union(*(v.free_symbols for v in values.values())) - set(self.constants), key=str)
-        equations = [sp.fraction(sp.together(entry))[0] for entry in self.mean_gradient.subs(values, simultaneous=True)]
+        equations = [sp.fraction(sp.together(entry))[0] for entry in self.mean_gradient.xreplace(values)]
         equations = [sp.factor(e) for e in dict.fromkeys(equations) if e != 0]
         solutions = sp.solve(equations, unknowns, dict=True) if equations else [{}]
         found = tuple({w: sp.simplify(value.subs(s)) for w, value in values.items()} for s in solutions)
@@ -194,7 +194,7 @@ class LearningRule:
         strangers = [w for w in point if w not in self.weights]
         if strangers:
             fail("point", "must name weights of the rule", strangers[0])
-        residual = [sp.simplify(entry) for entry in self.mean_gradient.subs(values, simultaneous=True)]
+        residual = [sp.simplify(entry) for entry in self.mean_gradient.xreplace(values)]
         if any(entry != 0 for entry in residual):
             fail("point", "must be a fixed point; the mean gradient there is", residual)
         return LinearLaw(self, values)

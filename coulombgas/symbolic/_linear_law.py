@@ -2,7 +2,7 @@ r"""The linear law of learning around a fixed point: covariances, widths of leve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from itertools import product
 from operator import mul
 from typing import Any, NamedTuple
@@ -164,9 +164,15 @@ class LinearLaw:
             table.setdefault(key, []).append(mode)
         return tuple(tuple(modes) for modes in table.values())
 
-    def _slope(self, i: int, j: int) -> Any:
-        entry = self.rule.matrix[i, j]
-        return sp.Matrix([[sp.diff(entry, w).subs(self.point, simultaneous=True) for w in self.rule.weights]])
+    @cached_property
+    def _slope(self) -> Callable[[int, int], Any]:
+        """Derivative of an element of the matrix by the weights, at the fixed point."""
+
+        def slope(i: int, j: int) -> Any:
+            entry = self.rule.matrix[i, j]
+            return sp.Matrix([[sp.diff(entry, w).xreplace(self.point) for w in self.rule.weights]])
+
+        return cache(slope)
 
     def element_covariance(self, one: tuple[int, int], two: tuple[int, int], covariance: Any) -> Any:
         """Cov(δX_ab, δX_cd) for a covariance of the weights, from any of the methods above."""
@@ -277,7 +283,7 @@ class LinearLaw:
 def _slope_at(point: Mapping[Any, Any], expression: Any, *weights: Any) -> Any:
     """A derivative at a point; the other weights are substituted first, which shortens the expression."""
     others = {w: value for w, value in point.items() if w not in weights}
-    return sp.diff(sp.cancel(expression.subs(others)), *weights).subs(point, simultaneous=True)
+    return sp.diff(sp.cancel(expression.xreplace(others)), *weights).xreplace(point)
 
 
 def _linear_rule(per_temperature: float) -> Callable[[Any, Any], Any]:
@@ -297,7 +303,7 @@ def solve_lyapunov(noise: Any, operator: Callable[[Any], Any]) -> Any:
     if not solutions:
         raise InputError("`point` has no stationary law: the Lyapunov equation has no solution.")
     values = dict(zip(unknowns.values(), next(iter(solutions)), strict=True))
-    found = matrix.subs(values, simultaneous=True).applyfunc(lambda entry: sp.cancel(roots.show(sp.cancel(entry))))
+    found = matrix.xreplace(values).applyfunc(lambda entry: sp.cancel(roots.show(sp.cancel(entry))))
     if found.free_symbols & set(unknowns.values()):
         raise InputError("`point` has no stationary law: two directions have opposite rates.")
     return found

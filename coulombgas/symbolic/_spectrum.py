@@ -1,6 +1,7 @@
 """Spectrum, eigenfunctions and time evolution of a Fokker-Planck equation with numbers for its parameters."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,12 +62,14 @@ class Eigensystem(eqx.Module):
     @in_x64
     def stationary(self, x: Any) -> Any:
         """p_s at x, normalised; zero outside the mesh, but for a power of the distance near an end without noise."""
-        return self._at(jnp.exp(self.log_stationary_nodes), x, tilted=True)
+        law = _module(self.log_stationary_nodes).exp(self.log_stationary_nodes)
+        return _at_points(self.elements, law, x, tilted=True, share=1.0)
 
     @in_x64
     def eigenfunction(self, n: int, x: Any) -> Any:
         """ψ_n at x, with ∫ψ_n² = 1; the ground state is √p_s."""
-        return self._at(self.vectors[:, n] / jnp.sqrt(self.weights), x, tilted=False)
+        wave = self.vectors[:, n] / _module(self.weights).sqrt(self.weights)
+        return _at_points(self.elements, wave, x, tilted=False, share=0.5)
 
     @in_x64
     def evolve(self, initial: Any, time: Any) -> "Density":
@@ -81,26 +84,15 @@ class Eigensystem(eqx.Module):
                 a start
                 so improbable in the stationary state that the expansion loses its digits.
         """
-        time = jnp.asarray(time, dtype=jnp.float64)
-        root = jnp.exp(self.log_stationary_nodes / 2)
+        time, np_or_jnp = _floats(time), _module(self.weights)
+        root, sizes = np_or_jnp.exp(self.log_stationary_nodes / 2), np_or_jnp.sqrt(self.weights)
         if callable(initial):
-            start = jnp.sqrt(self.weights) * initial(self.nodes) / root
+            start = sizes * initial(self.nodes) / root
         else:
-            start = self._point(jnp.asarray(initial, dtype=jnp.float64)) / (jnp.sqrt(self.weights) * root)
+            start = settle(_nodal_basis(self.elements, _floats(initial))) / (sizes * root)
         _check_evolution(self, start, root, time)
-        decays = jnp.exp(-self.all_energies * time[..., None])
-        states = (decays * (self.vectors.T @ start)) @ self.vectors.T
-        return settle(Density(self.elements, states * root / jnp.sqrt(self.weights)))
-
-    def _point(self, x: Any) -> Any:
-        """Nodal basis functions at x: the load vector of a unit mass there."""
-        return interpolate(self.elements, DEGREE, jnp.eye(len(self.nodes)), x[None], tilted=False)[:, 0]
-
-    def _at(self, values: Any, x: Any, *, tilted: bool) -> Any:
-        points = jnp.asarray(x, dtype=values.dtype)
-        share = 1.0 if tilted else 0.5
-        found = interpolate(self.elements, DEGREE, values, points.ravel(), tilted=tilted, share=share)
-        return settle(found.reshape(points.shape))
+        values = _evolved(self.all_energies, self.vectors, start, time, root / sizes)
+        return settle(Density(self.elements, values))
 
 
 class Density(eqx.Module):
@@ -122,35 +114,77 @@ class Density(eqx.Module):
     @in_x64
     def moment(self, function: Callable[[Any], Any]) -> Any:
         """Mean of a function of x."""
-        return settle(jnp.asarray(self.values) @ (self.elements.weights * function(self.nodes)))
+        return settle(self.values @ (self.elements.weights * function(self.nodes)))
 
     @in_x64
     def __call__(self, x: Any) -> Any:
         """p at x; zero outside the mesh."""
-        points = jnp.asarray(x, dtype=self.values.dtype)
-        found = interpolate(self.elements, DEGREE, self.values, points.ravel(), tilted=True, share=1.0)
-        return settle(found.reshape(*self.values.shape[:-1], *points.shape))
+        return _at_points(self.elements, self.values, x, tilted=True, share=1.0)
 
     @in_x64
     def cdf(self, x: Any) -> Any:
         """Probability below x."""
-        ref = reference(DEGREE)
-        half = jnp.diff(self.elements.edges) / 2
-        columns = DEGREE * jnp.arange(len(half))[:, None] + jnp.arange(DEGREE + 1)
-        pieces = half[:, None] * (self.values[..., columns] @ ref.from_nodes.T)
-        before = jnp.cumsum(pieces[..., -1], axis=-1) - pieces[..., -1]
-        shape = self.values.shape
-        first, final = (
-            self.elements.margins[k] * self.values[..., [k]] / (1 - self.elements.powers[k]) for k in (0, -1)
-        )
-        nodal = jnp.zeros(shape).at[..., columns].set(first[..., None] + before[..., None] + pieces)
-        points = jnp.asarray(x, dtype=self.values.dtype)
-        inside = jnp.clip(points.ravel(), self.elements.edges[0], self.elements.edges[-1])
-        found = interpolate(self.elements, DEGREE, nodal, inside, tilted=False)
-        low, high = tails(self.elements, points.ravel())
-        found = jnp.where(low < 1, first * low ** (1 - self.elements.powers[0]), found)
-        found += final * (1 - high ** (1 - self.elements.powers[1]))
-        return settle(found.reshape(*shape[:-1], *points.shape))
+        points, shape = _in_few_sizes(x)
+        return _reshaped(_below(self.elements, self.values, points), shape)
+
+
+@jax.jit
+def _nodal_basis(elements: Elements, x: Any) -> Any:
+    """Nodal basis functions at x: the load vector of a unit mass there."""
+    return interpolate(elements, DEGREE, jnp.eye(len(elements.nodes)), x[None], tilted=False)[:, 0]
+
+
+@jax.jit
+def _evolved(energies: Any, vectors: Any, start: Any, time: Any, scale: Any) -> Any:
+    """Nodal densities at each time, from the load vector of the start in the basis normalised by √p_s."""
+    decays = jnp.exp(-energies * time[..., None])
+    return (decays * (vectors.T @ start)) @ vectors.T * scale
+
+
+@jax.jit
+def _below(elements: Elements, values: Any, points: Any) -> Any:
+    """Integral up to each point of nodal densities (last axis)."""
+    ref = reference(DEGREE)
+    half = jnp.diff(elements.edges) / 2
+    columns = DEGREE * np.arange(len(half))[:, None] + np.arange(DEGREE + 1)
+    pieces = half[:, None] * (values[..., columns] @ ref.from_nodes.T)
+    before = jnp.cumsum(pieces[..., -1], axis=-1) - pieces[..., -1]
+    first, final = (elements.margins[k] * values[..., [k]] / (1 - elements.powers[k]) for k in (0, -1))
+    nodal = jnp.zeros(values.shape).at[..., columns].set(first[..., None] + before[..., None] + pieces)
+    inside = jnp.clip(points, elements.edges[0], elements.edges[-1])
+    found = interpolate(elements, DEGREE, nodal, inside, tilted=False)
+    low, high = tails(elements, points)
+    found = jnp.where(low < 1, first * low ** (1 - elements.powers[0]), found)
+    return found + final * (1 - high ** (1 - elements.powers[1]))
+
+
+def _at_points(elements: Elements, values: Any, x: Any, *, tilted: bool, share: float) -> Any:
+    points, shape = _in_few_sizes(x)
+    return _reshaped(interpolate(elements, DEGREE, values, points, tilted=tilted, share=share), shape)
+
+
+def _in_few_sizes(x: Any) -> tuple[Any, tuple[int, ...]]:
+    """Flattened points and their shape; concrete ones are repeated to a power of two, so that programs are shared."""
+    points = _floats(x)
+    flat = points.ravel()
+    if isinstance(points, np.ndarray) and points.size:
+        flat = np.resize(flat, max(16, 1 << (points.size - 1).bit_length()))
+    return flat, points.shape
+
+
+def _reshaped(found: Any, shape: tuple[int, ...]) -> Any:
+    """Values at the points, without repeated ones."""
+    found = settle(found)
+    return found[..., : math.prod(shape)].reshape((*found.shape[:-1], *shape))
+
+
+def _floats(x: Any) -> Any:
+    """As float64: a NumPy array unless traced."""
+    return jnp.asarray(x, jnp.float64) if isinstance(x, jax.core.Tracer) else np.asarray(x, np.float64)
+
+
+def _module(array: Any) -> Any:
+    return jnp if isinstance(array, jax.core.Tracer) else np
 
 
 def settle(tree: Any) -> Any:
@@ -339,15 +373,15 @@ def _check_evolution(system: Eigensystem, start: Any, root: Any, time: Any) -> N
     """Raise for a start that is no density, or so improbable that its expansion loses its digits."""
     if any(isinstance(item, jax.core.Tracer) for item in (system.energies, start, time)):
         return
-    if bool(jnp.any(~(time >= 0))):
+    if not np.all(time >= 0):
         raise InputError("`time` must not be negative.")
-    mass = float(jnp.sum(start * jnp.sqrt(system.weights) * root))
+    mass = float(np.sum(start * np.sqrt(system.weights) * root))
     if not abs(mass - 1) < 1e-3:
         raise InputError(
             f"`initial` must be a density of integral 1 on the domain (here {mass:.6g}) and wide enough for the mesh, "
             "or a point inside it."
         )
-    lost = float(jnp.finfo(jnp.float64).eps * jnp.linalg.norm(start) * jnp.max(root))
+    lost = float(np.finfo(np.float64).eps * np.linalg.norm(start) * np.max(root))
     if not lost < _MAX_LOST_DIGITS:
         raise InputError(
             "`initial` is so improbable in the stationary state that the eigenfunction expansion is off "

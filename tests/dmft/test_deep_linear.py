@@ -45,7 +45,7 @@ def test_weak_feature_learning_is_linear_regression(reduced):
 def test_flow_is_second_order():
     rows = []
     for dt in (0.2, 0.1, 0.05, 0.025):
-        flow = DeepLinear(samples_per_dimension=2.5, noise_variance=0.1, method="gradient-flow", time_step=dt, steps=48)
+        flow = DeepLinear(samples_per_dimension=2.5, noise_variance=0.1, method="gradient-flow", time_step=dt, steps=80)
         r = solve(flow).isel(step=round(1.2 / dt))
         rows.append([r.test_excess, r.train_loss, r.readout])
     steps = np.diff(rows, axis=0)

@@ -7,6 +7,8 @@ from coulombgas.dmft import LinearRegression, OnePassSGD, compare, decompose, qu
 from coulombgas.dmft._linear_regression import mini_batch_gain
 from coulombgas.laws import mp_nodes
 
+STEPS = 160  # everywhere but in finite copies: programs are shared
+
 DISCRETE = [
     {"samples_per_dimension": 2.0, "learning_rate": 0.3},
     {"samples_per_dimension": 0.6, "learning_rate": 0.25, "method": "heavy-ball", "momentum": 0.6},
@@ -19,7 +21,7 @@ DISCRETE = [
 
 
 def test_quoted_numbers():
-    result = solve(LinearRegression(samples_per_dimension=2.0, learning_rate=0.3, noise_variance=0.25, steps=60))
+    result = solve(LinearRegression(samples_per_dimension=2.0, learning_rate=0.3, noise_variance=0.25, steps=STEPS))
     np.testing.assert_allclose(result.test_excess[[0, 10, 30, 60]], [1, 0.18659, 0.20753, 0.23607], atol=5e-6)
 
 
@@ -31,7 +33,7 @@ BATCHES = pytest.mark.full("test_equals_the_quadrature of the same method with m
     for values in DISCRETE
 ])  # fmt: skip
 def test_equals_the_quadrature(values):
-    system = LinearRegression(noise_variance=0.3, signal=1.7, steps=150, **values)
+    system = LinearRegression(noise_variance=0.3, signal=1.7, steps=STEPS, **values)
     theory, modes = solve(system), quadrature(system)
     for name in ("test_excess", "train_loss"):
         np.testing.assert_allclose(theory[name], modes[name], rtol=1e-11, atol=1e-11)
@@ -39,7 +41,7 @@ def test_equals_the_quadrature(values):
 
 def test_the_quadrature_would_notice_a_wrong_load():
     """Control: another α differs by far more than the tolerance above."""
-    a, b = (LinearRegression(samples_per_dimension=r, learning_rate=0.3, steps=150) for r in (2.0, 2.002))
+    a, b = (LinearRegression(samples_per_dimension=r, learning_rate=0.3, steps=STEPS) for r in (2.0, 2.002))
     assert abs(solve(a).test_excess - quadrature(b).test_excess).max() > 1e-5
 
 
@@ -49,9 +51,9 @@ def test_flow_converges_at_second_order(mass):
     for dt in (0.1, 0.05, 0.025):
         system = LinearRegression(
             samples_per_dimension=1.6, noise_variance=0.2, method="gradient-flow", mass=mass, learning_rate=dt,
-            steps=160,
+            steps=STEPS,
         )  # fmt: skip
-        theory, exact, end = solve(system), quadrature(system), round(4 / dt)  # one shape, one compilation
+        theory, exact, end = solve(system), quadrature(system), round(4 / dt)
         errors.append([abs(theory[k] - exact[k]).values[end] for k in ("test_excess", "train_loss")])
     np.testing.assert_allclose(np.log2(np.divide(errors[:-1], errors[1:])), 2.0, atol=0.12)
 
@@ -81,13 +83,13 @@ def test_nodes_integrate_polynomials_exactly():
 
 
 def test_bias_and_variance_add_up():
-    system = LinearRegression(samples_per_dimension=1.2, noise_variance=0.4, learning_rate=0.2, steps=40,
+    system = LinearRegression(samples_per_dimension=1.2, noise_variance=0.4, learning_rate=0.2, steps=STEPS,
                               batch_fraction=0.5)  # fmt: skip
     parts = decompose(system)
     total = sum(parts[name] for name in parts.data_vars if name != "test_excess")
     np.testing.assert_allclose(total, parts.test_excess, atol=1e-13)
     assert all((parts[name] > -1e-14).all() for name in parts.data_vars)
-    silent = decompose(LinearRegression(samples_per_dimension=1.2, learning_rate=0.2, steps=40))
+    silent = decompose(LinearRegression(samples_per_dimension=1.2, learning_rate=0.2, steps=STEPS))
     assert abs(silent.variance_noise).max() == 0
     assert abs(silent.variance_batch).max() == 0
 

@@ -10,7 +10,7 @@ NOTED = {"power": 3, "matrix_noise": 0.5, "tensor_noise": 2.0, "initial_overlap"
 
 
 def test_quoted_overlaps():
-    result = solve(SpikedMatrixTensor(learning_rate=0.1, steps=200, **NOTED))  # the program of two other tests
+    result = solve(SpikedMatrixTensor(learning_rate=0.1, steps=200, **NOTED))  # the program of three other tests
     np.testing.assert_allclose(
         result.overlap[[5, 10, 20, 40, 100]], [0.2761, 0.3708, 0.5151, 0.6751, 0.7473], atol=5e-5
     )
@@ -104,7 +104,7 @@ def test_flows_are_second_order(values):
 
 def test_descent_of_small_steps_is_the_flow():
     """The gap halves with the step, and its linear part extrapolated away leaves a tenth of it."""
-    flow = solve(SpikedMatrixTensor(method="gradient-flow", learning_rate=0.02, steps=100, **NOTED))
+    flow = solve(SpikedMatrixTensor(method="gradient-flow", learning_rate=0.05, steps=40, **NOTED))
     gaps = [
         float(solve(SpikedMatrixTensor(learning_rate=2 / n, steps=200, **NOTED)).overlap[n] - flow.overlap[-1])
         for n in (100, 200)
@@ -115,7 +115,7 @@ def test_descent_of_small_steps_is_the_flow():
 
 def test_descent_rests_at_the_planted_fixed_point():
     """Where the force is along x, whatever the learning rate."""
-    system = SpikedMatrixTensor(learning_rate=0.1, steps=300, initial_overlap=0.5, matrix_noise=0.3, tensor_noise=1.0)
+    system = SpikedMatrixTensor(learning_rate=0.1, steps=200, initial_overlap=0.5, matrix_noise=0.3, tensor_noise=1.0)
     m, _, e = system.fixed_point()
     result = solve(system)
     np.testing.assert_allclose([result.overlap[-1], result.energy[-1]], [m, e], atol=1e-6)

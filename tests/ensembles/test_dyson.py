@@ -75,7 +75,7 @@ def test_force_and_curvature_are_derivatives_of_the_barrier(x64, wall):
     repulsion = Repulsion(1.0 + jnp.ones((3, 3)), None if wall is None else jnp.asarray(wall))
 
     def barrier(x):
-        i, j = jnp.triu_indices(3, 1)
+        i, j = np.triu_indices(3, 1)
         energy = -2 * jnp.log(x[j] - x[i]).sum()
         return energy if wall is None else energy - 2 * jnp.log(x[j] + x[i]).sum() - wall * jnp.log(x).sum()
 
@@ -92,33 +92,34 @@ def test_force_and_curvature_are_derivatives_of_the_barrier(x64, wall):
 @pytest.mark.parametrize("beta", [
     4.0, pytest.param(1.0, marks=pytest.mark.full("test_levels_reach_the_hermite_ensemble[4.0] in test_dyson.py")),
 ])  # fmt: skip
-def test_levels_reach_the_hermite_ensemble(beta):
+def test_levels_reach_the_hermite_ensemble(beta, reduced):
     """Started with all levels within 2e-3; stationary width 1 at g = 1, K = −x."""
     process = DysonLevels(n=4, drift=_restoring, beta=beta)
-    levels = _final(process, jnp.linspace(-1e-3, 1e-3, 4), time_step=0.04, num_steps=100, replicas=1000)
+    many = {"time_step": 0.04, "num_steps": 100, "replicas": 500 if reduced else 1000}
+    levels = _final(process, jnp.linspace(-1e-3, 1e-3, 4), **many)
     assert (np.diff(levels, axis=-1) > 0).all()
     exact = _hermite(4, beta, 6000)
     assert _smallest_p(levels, exact) > LEVEL
     assert _smallest_p(levels, 1.15 * exact) < 1e-6  # control: a temperature 32% too high
 
 
-def test_matrix_and_levels_have_one_law_at_all_times(x64):
+def test_matrix_and_levels_have_one_law_at_all_times(x64, reduced):
     """β = 1, K(X) = −X, not yet stationary: the eigenvalue equation (63) against the matrix equation (62)."""
     levels = DysonLevels(n=3, drift=_restoring, noise=0.7)
     matrix = DysonMatrix(drift=_restoring, noise=0.7)
     start = jnp.asarray([-1.0, -0.9, 1.0])
-    a = _final(levels, start, time_step=0.01, num_steps=40, replicas=2000)
-    b = _final(matrix, jnp.diag(start), time_step=0.01, num_steps=40, replicas=2000, seed=1)
+    many = {"time_step": 0.01, "num_steps": 40, "replicas": 1000 if reduced else 2000}
+    a = _final(levels, start, **many)
+    b = _final(matrix, jnp.diag(start), seed=1, **many)
     assert _smallest_p(a, b) > LEVEL
-    wrong = _final(
-        DysonLevels(n=3, drift=_restoring, noise=0.7, beta=2.0), start, time_step=0.01, num_steps=40, replicas=2000
-    )
+    wrong = _final(DysonLevels(n=3, drift=_restoring, noise=0.7, beta=2.0), start, **many)
     assert _smallest_p(wrong, b) < 1e-6
 
 
-def test_singular_values_reach_the_laguerre_ensemble():
+def test_singular_values_reach_the_laguerre_ensemble(reduced):
     process = DysonLevels(n=3, drift=_restoring, wall=2.0)
-    levels = _final(process, jnp.asarray([0.01, 0.02, 0.03]), time_step=0.02, num_steps=150, replicas=1000)
+    many = {"time_step": 0.02, "num_steps": 150, "replicas": 400 if reduced else 1000}
+    levels = _final(process, jnp.asarray([0.01, 0.02, 0.03]), **many)
     rng = np.random.default_rng(2)
     exact, wrong = (np.linalg.svd(rng.normal(size=(6000, m, 3)), compute_uv=False)[:, ::-1] for m in (5, 7))
     assert (levels > 0).all()

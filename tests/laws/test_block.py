@@ -58,10 +58,10 @@ def test_laguerre_block_has_unit_mass(n, m, beta):
 
 
 def test_one_level_is_gaussian_and_two_are_the_pair():
-    x = jnp.linspace(-1, 2, 7)[:, None]
+    x = np.linspace(-1, 2, 7)[:, None]
     np.testing.assert_allclose(GaussianBlock(0.3, 0.5, 1).log_prob(x), stats.norm(0.3, 0.5).logpdf(x[:, 0]), rtol=1e-12)
     # joint law of a pair = Gaussian centre of mass times the surmise: ALP24 (70)-(74)
-    pair = jnp.asarray([[-0.2, 0.9], [0.1, 0.4], [0.5, 2.0]])
+    pair = np.asarray([[-0.2, 0.9], [0.1, 0.4], [0.5, 2.0]])
     centre, spacing = pair.mean(-1), pair[:, 1] - pair[:, 0]
     expected = stats.norm(0.3, 0.5 / math.sqrt(2)).logpdf(centre) + WignerSurmise(0.5).log_prob(spacing)
     np.testing.assert_allclose(GaussianBlock(0.3, 0.5, 2).log_prob(pair), expected, rtol=1e-12)

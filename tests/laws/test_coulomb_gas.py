@@ -227,7 +227,7 @@ def test_log_prob_and_samples_of_an_ordered_gas():
 
 def test_samples_of_distinct_wells_keep_their_labels(reduced):
     """Against normal pairs drawn again with their distance as weight: KS of either label, false-alarm rate 1e-3."""
-    count = 800 if reduced else 2000
+    count = 300 if reduced else 2000
     gas = CoulombGas((left, right), 1.0, bounds=(-15.0, 15.0))
     draws = np.asarray(gas.sample(jax.random.key(6), (count,)))
     rng = np.random.default_rng(7)

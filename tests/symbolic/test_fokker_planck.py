@@ -1,5 +1,7 @@
 """The engine: operators, potentials, Hamiltonians, fixed points, and refusals, on models outside the papers too."""
 
+import functools
+
 import mpmath
 import pytest
 import sympy as sp
@@ -20,10 +22,15 @@ MODELS = {
 OTHERS = pytest.mark.full("test_hamiltonian_is_the_transformed_operator_and_factorises[stratonovich]")
 
 
+@functools.cache
+def model(name):
+    arguments, options = MODELS[name]
+    return FokkerPlanck(*arguments, **options)
+
+
 @pytest.fixture(params=MODELS)
 def equation(request):
-    arguments, options = MODELS[request.param]
-    return FokkerPlanck(*arguments, **options)
+    return model(request.param)
 
 
 def test_stationary_law_carries_no_current(equation):

@@ -1,5 +1,7 @@
 """Rules of unwritten size: against the engine of definite sizes at N = 1 and 2, against samples in NumPy at N = 5."""
 
+import functools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -64,7 +66,7 @@ def by_elements(name, size):
     return LearningRule(w, update, fields=z, covariance=lambda s, t: kernel[place[s], place[t]]), {W: w, A: a}
 
 
-RULES = {rule.__name__: rule for rule in (teacher_student, autoencoder, oja, rbm)}
+RULES = {rule.__name__: functools.cache(rule) for rule in (teacher_student, autoencoder, oja, rbm)}
 SCALARS = {NU: 0.7, DECAY: 0.3, MU2: 4.0, SIGMA: 0.8}
 
 
