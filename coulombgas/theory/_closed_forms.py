@@ -119,16 +119,19 @@ def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: 
     # all visible modes contribute: those that no hidden unit learns stay at 0
     levels = np.concatenate([np.zeros(model.num_visible - model.num_modes), levels])
     first = model.num_visible - model.num_modes
-    shifts = []
-    for group in groups:
-        index = first + group.modes[0]
-        # the statement is homogeneous: x and κ in units of μ², and σ_h² multiplies T
-        mean = symbolic.rbm_chain_mean_eigenvalue(
-            index, levels.tolist(), model.mu2, model.sigma_h2 * temperature, model.gibbs_steps,
-            persistent=model.chains == "persistent",
-        )  # fmt: skip
-        shifts.append(float(mean) - group.center)
-    return np.array(shifts)
+    machine = tuple(levels.tolist()), model.mu2, model.gibbs_steps, model.chains == "persistent"
+    # the statement is homogeneous: x and κ in units of μ², and σ_h² multiplies T
+    unit = np.array([_shift_per_temperature(first + group.modes[0], *machine) for group in groups])
+    return model.sigma_h2 * temperature * unit
+
+
+@lru_cache(maxsize=1024)
+def _shift_per_temperature(
+    index: int, levels: tuple[float, ...], mu2: float, gibbs_steps: int, persistent: bool
+) -> float:
+    """Mean shift of a level over T, to which it is proportional; kept, because SymPy takes long and a sweep has many T."""
+    mean = symbolic.rbm_chain_mean_eigenvalue(index, levels, mu2, 1, gibbs_steps, persistent=persistent)
+    return float(mean - levels[index])
 
 
 def _teacher_student(model: TeacherStudent, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:
