@@ -79,10 +79,10 @@ def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> in
     if found.any():
         return 1 + int(np.argmax(found))
     updates, powers = len(rows), [step]
-    while not below((power @ powers[-1])[0]):
+    while not below((power @ powers[-1])[:1]).any():
         powers.append(powers[-1] @ powers[-1])
     for bit in range(len(powers) - 1, -1, -1):
-        if not below((power @ powers[bit])[0]):
+        if not below((power @ powers[bit])[:1]).any():
             updates, power = updates + 2**bit, power @ powers[bit]
     return updates + 1
 
