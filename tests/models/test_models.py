@@ -30,7 +30,7 @@ MODELS = [
     GaussianRBM(num_visible=4, num_hidden=2, gibbs_steps=2, sampler="naive"),
     GaussianRBM(num_visible=3, num_hidden=5, chains="data", sigma_h2=0.5),
     GaussianRBM(target_covariance=COVARIANCE, target_mean=[0.1, 0.2, 0.3, 0.4]),
-    GaussianRBM(num_visible=2, sampler="gram"),
+    GaussianRBM(num_visible=3, sampler="gram"),
     TeacherStudent(),
     TeacherStudent(teacher=(1.0, 2.0, 2.0), inputs="fresh"),
     TwoLayerLinear(),
