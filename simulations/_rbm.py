@@ -1,6 +1,7 @@
 """Shared by the RBM experiments: the paper's settings and the statistics of its spectra."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,15 @@ def pairs_and_singles(spectra: xr.Dataset) -> tuple[list[tuple[float, tuple[int,
 
 def chain_means(fixed_point: np.ndarray, mu2: float, temperature: float, gibbs_steps: int) -> np.ndarray:
     """As :func:`predicted_means`, with the memory that persistent chains of so many Gibbs steps have."""
-    levels = [float(value) for value in np.round(fixed_point, 9)]
-    found = [rbm_chain_mean_eigenvalue(i, levels, mu2, temperature, gibbs_steps) for i in range(len(levels))]
-    return np.array([float(value) for value in found])
+    levels = tuple(float(value) for value in np.round(fixed_point, 9))
+    return np.array(levels) + temperature * _chain_shifts(levels, mu2, gibbs_steps)
+
+
+@lru_cache(maxsize=64)
+def _chain_shifts(levels: tuple[float, ...], mu2: float, gibbs_steps: int) -> np.ndarray:
+    """Shifts of the means over T, to which they are proportional; those of equal levels are computed once."""
+    one = {x: rbm_chain_mean_eigenvalue(levels.index(x), levels, mu2, 1, gibbs_steps) - x for x in set(levels)}
+    return np.array([float(one[x]) for x in levels])
 
 
 def predicted_means(fixed_point: np.ndarray, mu2: float, temperature: float) -> np.ndarray:

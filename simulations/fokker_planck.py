@@ -7,6 +7,7 @@ the escape rate r_0 = 1/κ − 1/μ², the inverse of the time a mode needs to l
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,16 @@ class Config:
 FULL = Config(noise2=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5), num_levels=10, grid=2000)
 
 
+@lru_cache(maxsize=1)
+def well_equation() -> FokkerPlanck:
+    """The equation of a mode, whose compiled parts serve all wells."""
+    return FokkerPlanck(DRIFT, noise="g", domain=(0, "mu2"), positive=("kappa",))
+
+
 def run(config: Config, *, progress: Progress | None = None, store: Path | None = None) -> Outcome:
     """Derive, solve, draw; nothing is trained, so ``store`` is not used."""
     del store
-    equation = FokkerPlanck(DRIFT, noise="g", domain=(0, "mu2"), positive=("kappa",))
+    equation = well_equation()
     wells, curves = [], []
     total = len(config.kappas) * len(config.noise2)
     for kappa in config.kappas:

@@ -42,8 +42,12 @@ def purpose(name: str) -> int:
 
 def fold(key: Array, data: Array | int) -> Array:
     """``jax.random.fold_in`` for key words: the block of counter (0, data), shape (2, *replicas)."""
-    words = key_words(key)
-    number = jnp.asarray(data, dtype=jnp.uint32)
+    number = np.uint32(data) if isinstance(data, int) else jnp.asarray(data, dtype=jnp.uint32)
+    return _fold(key_words(key), number)
+
+
+@partial(jax.jit, inline=True)
+def _fold(words: Array, number: Array) -> Array:
     first, second = threefry(words[0], words[1], jnp.zeros_like(number), number)
     return jnp.stack(jnp.broadcast_arrays(first, second))
 
@@ -82,13 +86,18 @@ def normals(key: Array, shape: tuple[int, ...], dtype: jnp.dtype | type = jnp.fl
         shape: shape for one replica.
         dtype: float32 or float64.
     """
-    count = math.prod(shape)
+    draws = _normals(key_words(key), math.prod(shape), double=jnp.dtype(dtype) == jnp.float64)
+    return draws.reshape(*shape, *draws.shape[1:])
+
+
+@partial(jax.jit, static_argnames=("count", "double"))  # traced once for each shape, like threefry
+def _normals(key: Array, count: int, double: bool) -> Array:
+    """``count`` standard normals, (count, *replicas)."""
     words = random_words(key, -(-count // 2))
-    pair = _polar_double(*words) if jnp.dtype(dtype) == jnp.float64 else _polar_single(*words)
+    pair = _polar_double(*words) if double else _polar_single(*words)
     # both halves in one array, so that the compiler computes their common block once
     together = materialise(lax.complex(*pair), own_axes=1)
-    draws = materialise(jnp.concatenate([together.real, together.imag])[:count], own_axes=1)
-    return draws.reshape(*shape, *draws.shape[1:])
+    return materialise(jnp.concatenate([together.real, together.imag])[:count], own_axes=1)
 
 
 def _polar_double(radial: Array, angular: Array) -> tuple[Array, Array]:

@@ -63,25 +63,26 @@ def scalar_times(step: np.ndarray, noise: np.ndarray) -> tuple[float, int]:
     return time, _updates_until(step, covariance, 0.01)
 
 
-_ONE_BY_ONE = 1000  # updates; slower elements decay monotonically, and their times are found by powers of two
+_ONE_BY_ONE = 1024  # updates; slower elements decay monotonically, and their times are found by powers of two
 
 
 def _updates_until(step: np.ndarray, covariance: np.ndarray, share: float) -> int:
     """Updates after which the first component's variance, without noise, is below ``share`` of its own."""
 
-    def below(power: np.ndarray) -> bool:
-        return bool(abs((power @ covariance @ power.T)[0, 0]) <= share * covariance[0, 0])
+    def below(rows: np.ndarray) -> np.ndarray:
+        """Of first rows of powers of the step, (power, component)."""
+        return np.abs(((rows @ covariance) * rows).sum(axis=-1)) <= share * covariance[0, 0]
 
-    updates, power = 1, step
-    while not below(power) and updates < _ONE_BY_ONE:
-        updates, power = updates + 1, power @ step
-    if below(power):
-        return updates
-    powers = [step]
-    while not below(power @ powers[-1]):
+    rows, power = step[:1], step
+    while not (found := below(rows)).any() and len(rows) < _ONE_BY_ONE:
+        rows, power = np.concatenate([rows, rows @ power]), power @ power
+    if found.any():
+        return 1 + int(np.argmax(found))
+    updates, powers = len(rows), [step]
+    while not below((power @ powers[-1])[:1]).any():
         powers.append(powers[-1] @ powers[-1])
     for bit in range(len(powers) - 1, -1, -1):
-        if not below(power @ powers[bit]):
+        if not below((power @ powers[bit])[:1]).any():
             updates, power = updates + 2**bit, power @ powers[bit]
     return updates + 1
 
@@ -119,16 +120,20 @@ def _rbm_shift(model: GaussianRBM, groups: tuple[LevelGroup, ...], temperature: 
     # all visible modes contribute: those that no hidden unit learns stay at 0
     levels = np.concatenate([np.zeros(model.num_visible - model.num_modes), levels])
     first = model.num_visible - model.num_modes
-    shifts = []
-    for group in groups:
-        index = first + group.modes[0]
-        # the statement is homogeneous: x and κ in units of μ², and σ_h² multiplies T
-        mean = symbolic.rbm_chain_mean_eigenvalue(
-            index, levels.tolist(), model.mu2, model.sigma_h2 * temperature, model.gibbs_steps,
-            persistent=model.chains == "persistent",
-        )  # fmt: skip
-        shifts.append(float(mean) - group.center)
-    return np.array(shifts)
+    statement, persistent = symbolic.rbm_chain_mean_eigenvalue, model.chains == "persistent"
+    machine = statement, tuple(levels.tolist()), model.mu2, model.gibbs_steps, persistent
+    # the statement is homogeneous: x and κ in units of μ², and σ_h² multiplies T
+    unit = np.array([_shift_per_temperature(first + group.modes[0], *machine) for group in groups])
+    return model.sigma_h2 * temperature * unit
+
+
+@lru_cache(maxsize=1024)
+def _shift_per_temperature(
+    index: int, statement: Callable[..., Any], levels: tuple[float, ...], mu2: float, gibbs_steps: int, persistent: bool
+) -> float:
+    """Mean shift of a level over T, to which it is proportional; kept: SymPy takes long, and a sweep has many T."""
+    mean = statement(index, levels, mu2, 1, gibbs_steps, persistent=persistent)
+    return float(mean - levels[index])
 
 
 def _teacher_student(model: TeacherStudent, groups: tuple[LevelGroup, ...], rate: float, batch: int) -> Parts:

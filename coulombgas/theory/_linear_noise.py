@@ -134,7 +134,7 @@ def linear_noise(
             break
     state, groups = moments.point.state, theory.groups
     assembly, parts = solution.frame
-    shift, error = mean_shift(moments.update, state, parts, assembly, solution.noise, groups)
+    shift, error = mean_shift(moments.update, state, parts, assembly, solution.noise, moments.observable, groups)
     tell(_ROUNDS, _ROUNDS)
     return replace(theory, mean_shift=shift, mean_shift_error=error)
 

@@ -62,9 +62,12 @@ def measure_slope(update: FlatUpdate, state: np.ndarray, *, draws: int, seed: in
 
 @eqx.filter_jit
 def _slope(update: FlatUpdate, state: Array, keys: Array) -> tuple[Array, Array]:
+    def twice(at: Array, key: Array) -> tuple[Array, Array]:
+        value = update(at, key)
+        return value, value
+
     def one(total: tuple[Array, Array], key: Array) -> tuple[tuple[Array, Array], None]:
-        value = update(state, key)
-        jacobian = jax.jacfwd(update)(state, key)
+        jacobian, value = jax.jacfwd(twice, has_aux=True)(state, key)
         return (total[0] + value, total[1] + jacobian), None
 
     zero = (jnp.zeros_like(state), jnp.zeros((state.size, state.size), state.dtype))

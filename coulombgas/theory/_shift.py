@@ -10,7 +10,7 @@ import numpy as np
 
 from coulombgas.spectra import LevelGroup
 
-from ._levels import level_curvature, observe
+from ._levels import Observable, level_curvature
 from ._moments import BLOCKS, jackknife_error, leave_one_out, measure_curvature
 from ._stationary import Assembly, Split, covariance
 from ._update import FlatUpdate
@@ -22,7 +22,7 @@ _NEGLIGIBLE = 1e-9  # of the largest eigenvalue of P
 
 def mean_shift(
     update: FlatUpdate, state: np.ndarray, parts: Split, assembly: Assembly, noise: np.ndarray,
-    groups: tuple[LevelGroup, ...],
+    observable: Observable, groups: tuple[LevelGroup, ...],
 ) -> tuple[np.ndarray | None, np.ndarray | None]:  # fmt: skip
     """Mean of each group minus its fixed point and its Monte Carlo error; (None, None) for states too large."""
     if update.size > _MOST_DIRECTIONS:
@@ -38,7 +38,7 @@ def mean_shift(
     own = parts.stable.T @ assembly.noise
     drift = np.linalg.solve(rest, own @ bent_growing.T)
     mean = np.linalg.solve(rest, own @ bent.T - drift)
-    slope = _mean_slopes(update, state, groups)
+    slope = _mean_slopes(observable, groups)
     values, vectors = _directions(finite[:num, :num])
     second = 0.5 * values @ level_curvature(update, state, vectors, groups)
     blocks = (slope @ parts.stable[:num] @ mean).T + second
@@ -65,8 +65,7 @@ def _directions(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[kept], vectors[:, kept].T
 
 
-def _mean_slopes(update: FlatUpdate, state: np.ndarray, groups: tuple[LevelGroup, ...]) -> np.ndarray:
+def _mean_slopes(observable: Observable, groups: tuple[LevelGroup, ...]) -> np.ndarray:
     """Derivative of each group's mean level with respect to the weights, (group, weights)."""
-    observable = observe(update, state)
     diagonal = observable.jacobian.reshape(observable.num_modes, observable.num_modes, -1)
     return np.stack([np.mean([diagonal[i, i] for i in group.modes], axis=0) for group in groups])

@@ -5,7 +5,7 @@ State is (w, c): the weights and the statistic of the memory, each as one vector
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,8 @@ from jaxtyping import Array, Float, PyTree
 
 from coulombgas._checks import InputError
 from coulombgas.models import Model, Setting, fold, own_key, purpose
+
+from ._keys import ByIdentity
 
 
 class Layout(NamedTuple):
@@ -105,17 +107,22 @@ def flat_update(model: Model, batch_size: int) -> FlatUpdate:
         InputError: for a model without weights, or a memory whose statistic grows with the batch.
     """
     batch = max(batch_size, model.smallest_batch)
-    weights, memory = jax.eval_shape(partial(start_state, model, batch), jax.ShapeDtypeStruct((2,), jnp.uint32))
-    layout = layout_of(weights)
+    layout, memory = _layouts(ByIdentity(model), batch)
     if layout.size == 0:
         raise InputError(f"`model` {model.name!r} has no weights: `start` must return at least one array.")
-    _, larger = jax.eval_shape(partial(start_state, model, 2 * batch), jax.ShapeDtypeStruct((2,), jnp.uint32))
-    if layout_of(memory) != layout_of(larger):
+    if memory.shapes and memory != _layouts(ByIdentity(model), 2 * batch)[1]:
         raise InputError(
             f"`model` {model.name!r}: its memory grows with the batch, so it cannot be its own statistic: define "
             "`reduce_memory` and `restore_memory` (moments for Markov chains)."
         )
-    return FlatUpdate(model, batch, layout, layout_of(memory))
+    return FlatUpdate(model, batch, layout, memory)
+
+
+@lru_cache(maxsize=256)
+def _layouts(key: ByIdentity, batch: int) -> tuple[Layout, Layout]:
+    """Layouts of the weights and of the memory's statistic, traced once for equal models."""
+    weights, memory = jax.eval_shape(partial(start_state, key.model, batch), jax.ShapeDtypeStruct((2,), jnp.uint32))
+    return layout_of(weights), layout_of(memory)
 
 
 def start_state(model: Model, batch_size: int, words: Array, init: str = "fixed-point") -> tuple[PyTree, PyTree]:

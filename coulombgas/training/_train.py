@@ -319,12 +319,16 @@ def _template(plan: Plan) -> xr.Dataset:
 def _recorded_shapes(plan: Plan) -> dict[str, tuple[tuple[int, ...], Any]]:
     """Shape for one replica and dtype of everything that is recorded."""
     dtype, values = np.dtype(plan.dtype), plan.settings[0]
-    program = make_program(plan.model, plan.optimizer, plan.steps, dtype, values.batch_size)
+    # program and shapes are those of a chunk, which is not traced again on a single device
+    program = make_program(
+        plan.model, plan.optimizer, plan.steps, dtype, values.batch_size, one_thread=plan.on_one_thread
+    )
+    replicas = np.zeros(plan.chunks[0], np.uint32)
 
     def observe() -> tuple[Any, Any]:
         key = np.zeros(2, np.uint32)
         setting = make_setting(key, *values, dtype)
-        state = start_chunk(program, setting, replica_keys(key, np.zeros(1, np.uint32), "start"), plan.init)
+        state = start_chunk(program, setting, replica_keys(key, replicas, "start"), plan.init)
         return observe_chunk(program, state, dict(plan.statistics)), state.weights
 
     with x64() if plan.dtype == "float64" else jax.enable_x64(False):

@@ -130,7 +130,16 @@ def test_the_effective_number_is_that_of_the_run():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("num", "sets"), [(10, 2000), (20, 4000), (50, 2000), (200, 1000), (500, 400)])
+@pytest.mark.parametrize(
+    ("num", "sets"),
+    [
+        (10, 2000),
+        pytest.param(20, 4000, marks=pytest.mark.full("10 and 50")),
+        (50, 2000),
+        pytest.param(200, 1000, marks=pytest.mark.full("50 and 500")),
+        (500, 400),
+    ],
+)
 def test_independent_replicas_raise_no_alarm(num, sets, reduced):
     rng, p_values = np.random.default_rng(8), []
     sets = sets // 6 if reduced else sets
@@ -166,7 +175,10 @@ def _records(rng, num: int, records: int, memory: float) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("num", "sets"), [(3, 3000), (20, 4000), (100, 1500), (500, 300)])
+@pytest.mark.parametrize(
+    ("num", "sets"),
+    [(3, 3000), pytest.param(20, 4000, marks=pytest.mark.full("3 and 100")), (100, 1500), (500, 300)],
+)
 @pytest.mark.parametrize("memory", [0.0, 0.95])
 def test_stationary_records_raise_no_alarm(num, sets, memory, reduced):
     rng, p_values = np.random.default_rng(10), []
@@ -233,7 +245,7 @@ def test_many_moving_levels_are_counted():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_groups", [2, 6])
-@pytest.mark.parametrize("freedom", [20, 40, 400])
+@pytest.mark.parametrize("freedom", [20, pytest.param(40, marks=pytest.mark.full("20 and 400")), 400])
 def test_groups_of_one_temperature_agree(num_groups, freedom, reduced):
     """Estimates log(Q/f) of χ²_f energies, unequal f: skew, not Gaussian (20 degrees of freedom are ten pairs)."""
     rng, sets = np.random.default_rng(15), 1500 if reduced else 10_000

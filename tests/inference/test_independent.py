@@ -5,7 +5,6 @@ import pytest
 from coulombgas.inference import fit_temperature
 from coulombgas.models import GaussianRBM, TeacherStudent, TwoLayerLinear
 from coulombgas.spectra import make_spectra
-from coulombgas.theory import linear_noise
 from coulombgas.training import Optimizer
 from tests.independent.cases import CASES
 
@@ -58,7 +57,7 @@ LISTED = (
 CHAINS = "test_one_mode_with_the_memory_of_its_chains_is_a_linear_recursion in theory/test_closed_forms.py"
 RULES = "test_optimisers_are_those_of_an_exact_recursion in theory/test_linear_noise.py"
 EPOCHS = (
-    "test_an_epoch_takes_its_fixed_sum_out_of_the_noise, here; "
+    "test_an_epoch_takes_its_fixed_sum_out_of_the_noise in theory/test_linear_noise.py; "
     "test_noise_of_an_epoch_is_that_of_updates_with_a_fixed_sum in theory/test_matrices.py"
 )
 WATCHED = {
@@ -70,21 +69,6 @@ WATCHED = {
     "teacher-student, weight decay 0.1": RULES,
     "teacher-student, epochs of 512, at their end": EPOCHS,
 } | {name: CHAINS for name in LISTED if name.startswith(("CD-3", "PCD"))}
-
-
-def test_an_epoch_takes_its_fixed_sum_out_of_the_noise():
-    """Slope 1 − α = a: of the variance at the end of n updates (1 − aⁿ)(1 + a)/(n(1 + aⁿ)(1 − a)) is gone.
-
-    The same draws give both widths, and the noise of the slope, α/B of them, is small.
-    """
-    setting = {"learning_rate": 0.1, "batch_size": 1000}
-    model = TeacherStudent(teacher=(2.0, 2.0), noise=0.1)
-    with_replacement = linear_noise(model, **setting)
-    for num in (2, 20):
-        epoch = linear_noise(model, **setting, sampling="epoch", updates_per_epoch=num)
-        a, whole = 0.9, 0.9**num
-        gone = (1 - whole) * (1 + a) / (num * (1 + whole) * (1 - a))
-        assert epoch.width2[0] / with_replacement.width2[0] == pytest.approx(1 - gone, rel=0.02)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The batched sampler against a posterior known in closed form."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -30,9 +31,14 @@ def problems(num: int) -> tuple[SettingEnergies, dict]:
     return SettingEnergies(energy, freedom, np.ones(energy.shape), used), {"temperature": energy[:, 0] / freedom[:, 0]}
 
 
+@functools.cache
+def drawn(num: int, chains: int = 4) -> _sampler.Draws:
+    """Draws for so many problems."""
+    return sample_batch(common_temperature, *problems(num), **OPTIONS | {"num_chains": chains})
+
+
 def test_temperatures_have_the_quantiles_of_the_exact_posterior():
-    data, initial = problems(4)
-    draws = sample_batch(common_temperature, data, initial, **OPTIONS)
+    (data, initial), draws = problems(4), drawn(4)
     assert draws.sites["temperature"].shape == (4, 4, 1000)
     assert not draws.diverging.any()
     grid = np.linspace(-3, 3, 40001)
@@ -50,28 +56,25 @@ def test_temperatures_have_the_quantiles_of_the_exact_posterior():
 
 def test_any_number_of_problems_and_chains_shares_one_program():
     program = _compiled(common_temperature, 16, _Options(400, 1000, False, 0.9, 6))
-    data, initial = problems(4)
-    sample_batch(common_temperature, data, initial, **OPTIONS)
+    drawn(4)
     before = program._cache_size()
     for num, chains in ((1, 4), (4, 3), (9, 2)):
-        data, initial = problems(num)
-        draws = sample_batch(common_temperature, data, initial, **OPTIONS | {"num_chains": chains})
-        assert draws.sites["temperature"].shape == (num, chains, 1000)
-    assert program._cache_size() == before
+        assert drawn(num, chains).sites["temperature"].shape == (num, chains, 1000)
+    assert program._cache_size() == before > 0
 
 
 def test_a_problem_gives_the_same_draws_alone_and_in_a_batch():
-    data, initial = problems(9)
-    together = sample_batch(common_temperature, data, initial, **OPTIONS)
+    (data, initial), options = problems(9), OPTIONS | {"num_chains": 2}
+    together = drawn(9, 2)
     last = SettingEnergies(*(column[-1:] for column in data))
-    alone = sample_batch(common_temperature, last, {"temperature": initial["temperature"][-1:]}, **OPTIONS)
+    alone = sample_batch(common_temperature, last, {"temperature": initial["temperature"][-1:]}, **options)
     # the problem is number 8 there and 0 here, so its random numbers differ: compare distributions of log T
     first, second = (
         np.log(sites).ravel() for sites in (together.sites["temperature"][8], alone.sites["temperature"][0])
     )
     assert abs(first.mean() - second.mean()) < 0.3 * first.std()
     three = SettingEnergies(*(column[:3] for column in data))
-    some = sample_batch(common_temperature, three, {"temperature": initial["temperature"][:3]}, **OPTIONS)
+    some = sample_batch(common_temperature, three, {"temperature": initial["temperature"][:3]}, **options)
     assert np.array_equal(some.sites["temperature"], together.sites["temperature"][:3])
 
 

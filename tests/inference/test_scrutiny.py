@@ -21,9 +21,9 @@ KAPPA, COLD = (3.0, 4.0, 4.0), {"learning_rate": 0.1, "batch_size": 400}
 
 @pytest.fixture(scope="module")
 def machine(reduced):
-    """Levels of a cold CD-1 machine, 300 replicas; reduced, 200."""
+    """Levels of a cold CD-1 machine after eight relaxation times, 300 replicas; reduced, 200."""
     num = 200 if reduced else 300
-    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=300, replicas=num, seed=5, **COLD)
+    result = train_rbm(kappa=KAPPA, mu2=9.0, k=1, chains="data", steps=120, replicas=num, seed=5, **COLD)
     return result["eigenvalue"].reshape(num, -1)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from coulombgas.models import GaussianRBM, TeacherStudent, TwoLayerLinear
+from coulombgas.models import GaussianRBM, MatrixDyson, TeacherStudent, TwoLayerLinear
 from coulombgas.models._setting import Setting
 from coulombgas.theory import _response_table, find_theory, matrix_dyson_of, tabulated
 from coulombgas.theory._response_table import linear_share
@@ -123,6 +123,14 @@ def test_what_a_finite_rate_adds_to_levels_without_memory_is_in_proportion_to_it
     assert (share > colder).all()
     if alpha == 0.1:
         np.testing.assert_allclose(share, 1.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.3, 0.02, 0.003, 0.002, 1e-4, 1e-6])
+def test_equilibrium_is_reached_when_the_square_of_the_decay_is_one_percent(rate):
+    """To the update, near and far: what is missing of s² after n of them is (1 − α)^{2n}."""
+    theory = find_theory(MatrixDyson(target=(1.0,)), learning_rate=rate, batch_size=16)
+    assert theory.source == "closed form"
+    assert theory.updates_to_equilibrium == int(np.ceil(np.log(0.01) / (2 * np.log1p(-rate))))
 
 
 def test_fresh_inputs_have_no_scatter_between_sets_and_quenched_ones_have():

@@ -128,7 +128,7 @@ def test_shares_of_a_run_of_large_machines_have_its_bits():
 
 
 def test_what_was_chosen_stands_in_the_store_and_settings_that_chose_differently_are_merged(tmp_path):
-    model, run = GaussianRBM(num_visible=3), {"learning_rate": 0.1, "replicas": 10, "steps": 1}
+    model, run = GaussianRBM(num_visible=2), {"learning_rate": 0.1, "replicas": 10, "steps": 1}
     paths = [tmp_path / f"{batch}.zarr" for batch in (512, 4)]
     for path in paths:
         train(model, batch_size=int(path.stem), out=path, **run)
