@@ -31,7 +31,9 @@ def _checked(function: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
 
 
 def _may_hold_shapes(annotation: Any) -> bool:
-    return isinstance(annotation, str) or "jaxtyping" in repr(annotation) or "jaxtyping" in annotation.__class__.__module__
+    return (
+        isinstance(annotation, str) or "jaxtyping" in repr(annotation) or "jaxtyping" in annotation.__class__.__module__
+    )
 
 
 jaxtyping.jaxtyped = _checked  # which the import hook looks up, for each function of the package

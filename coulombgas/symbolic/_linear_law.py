@@ -2,7 +2,7 @@ r"""The linear law of learning around a fixed point: covariances, widths of leve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, reduce
+from functools import cached_property, reduce
 from itertools import product
 from operator import mul
 from typing import Any, NamedTuple
@@ -165,14 +165,15 @@ class LinearLaw:
         return tuple(tuple(modes) for modes in table.values())
 
     @cached_property
-    def _slope(self) -> Callable[[int, int], Any]:
-        """Derivative of an element of the matrix by the weights, at the fixed point."""
+    def _slopes(self) -> dict[tuple[int, int], Any]:
+        return {}
 
-        def slope(i: int, j: int) -> Any:
+    def _slope(self, i: int, j: int) -> Any:
+        """Derivative of an element of the matrix by the weights, at the fixed point; kept."""
+        if (i, j) not in self._slopes:
             entry = self.rule.matrix[i, j]
-            return sp.Matrix([[sp.diff(entry, w).xreplace(self.point) for w in self.rule.weights]])
-
-        return cache(slope)
+            self._slopes[i, j] = sp.Matrix([[sp.diff(entry, w).xreplace(self.point) for w in self.rule.weights]])
+        return self._slopes[i, j]
 
     def element_covariance(self, one: tuple[int, int], two: tuple[int, int], covariance: Any) -> Any:
         """Cov(δX_ab, δX_cd) for a covariance of the weights, from any of the methods above."""
