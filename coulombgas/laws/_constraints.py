@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from numpyro.distributions import biject_to, constraints
 from numpyro.distributions.transforms import ExpTransform, IdentityTransform
 
@@ -90,4 +90,4 @@ def _to_ascending_nonnegative(constraint: _AscendingNonnegative) -> Any:
 
 
 def _module(x: Any) -> Any:
-    return jnp if isinstance(x, jax.core.Tracer) else np
+    return jnp if isinstance(x, Tracer) else np
