@@ -1,5 +1,7 @@
 """Ranks and coverage: every law is calibrated, the wrong one is not."""
 
+import dataclasses
+
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -49,6 +51,7 @@ def test_the_wrong_law_fails(reduced):
     result = calibrate("pair", simulate_with="gaussian", gap=0.0, num=num, num_observations=60, seed=3, **OPTIONS)
     assert not result.passed(1e-3)
     assert result.coverage["width"][0.9] < 0.8
+    assert "< 1e-99" in dataclasses.replace(result, p_values={"width": 0.0}).table()
 
 
 def test_uniformity_knows_uniform_from_skewed():

@@ -19,6 +19,7 @@ from ._cases import find_case
 
 _RANKS = (255, 127, 63, 31)  # draws; the number of ranks, one more, divides into the bins
 _BINS = 16
+_TINY = 1e-99  # smaller p-values are not told apart, and underflow to 0
 _POORLY_MIXED = 0.02  # of the fits may have a smaller effective sample size
 
 
@@ -202,7 +203,7 @@ def _calibration_table(calibration: Calibration) -> str:
         [
             name,
             f"{calibration.num}",
-            f"{calibration.p_values[name]:.3g}",
+            f"{calibration.p_values[name]:.3g}" if calibration.p_values[name] >= _TINY else f"< {_TINY:g}",
             *(f"{100 * c:.1f}%" for c in cover.values()),
             f"{calibration.worst_ess[name]:.0f}",
         ]
