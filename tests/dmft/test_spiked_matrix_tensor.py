@@ -141,10 +141,13 @@ FLOWS = "test_flows_are_second_order and test_finite_copies_agree of nesterov in
     pytest.param({"method": "gradient-flow", "mass": 0.4, "learning_rate": 0.05}, marks=pytest.mark.full(FLOWS)),
 ])  # fmt: skip
 def test_finite_copies_agree(values, reduced):
-    """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N, at most 2%."""
+    """|z| < 4.5 for m, e, C, R: fewer than 20 independent numbers, and corrections of relative size 1/N, at most 2%.
+
+    At full size 1/N is added to the errors: a response at early times scatters less than it differs, by 1.1/N.
+    """
     system = SpikedMatrixTensor(matrix_noise=0.35, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values)
     copies = simulate(system, dimension=50 if reduced else 200, replicas=32 if reduced else 60, chunk=8, seed=4)
-    worst = compare(solve(system), copies).worst()
+    worst = compare(solve(system), copies, floor=1e-6 if reduced else 1 / 200).worst()
     assert max(worst.values()) < 4.5, worst
     wrong = solve(SpikedMatrixTensor(matrix_noise=0.45, tensor_noise=1.2, initial_overlap=0.4, steps=16, **values))
     assert compare(wrong.assign_attrs(config=copies.attrs["config"]), copies).worst()["energy"] > 6
@@ -153,8 +156,9 @@ def test_finite_copies_agree(values, reduced):
 @pytest.mark.slow
 @pytest.mark.full("test_p_2_equals_the_modes[ridge-heavy-ball-0.6] and test_finite_copies_agree of nesterov")
 def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n():
-    """All modes decay but the spike's, a share 1/N of the response; extrapolated in 1/N, theory and copies agree.
+    """All modes decay but the spike's, a share 1/N of the response.
 
+    Without the terms in 1/N and 1/N², theory and copies agree.
     |z| < 4 of 4 quantities at 9 times, about 15 independent numbers: false alarms 1e-3. The control is N itself.
     """
     system = SpikedMatrixTensor(
@@ -162,13 +166,15 @@ def test_under_a_ridge_the_difference_from_finite_copies_is_one_over_n():
         constraint="ridge", ridge=5.0,
     )  # fmt: skip
     names = ["overlap", "energy", "norm", "response_to_first"]
-    theory, num = solve(system)[names].to_dataarray().values[:, 4:], 4000
+    theory, num = solve(system)[names].to_dataarray().values[:, 4:], 2500
     means, errors = [], []
-    for size in (20, 40):
+    for size in (20, 40, 80):
         copies = simulate(system, dimension=size, replicas=num, chunk=20, seed=size)[names].to_dataarray().values
         means.append(copies.mean(1)[:, 4:])
         errors.append(copies.std(1, ddof=1)[:, 4:] / num**0.5)
-    extrapolated = (2 * means[1] - means[0] - theory) / np.hypot(2 * errors[1], errors[0])
+    weights = np.array([1, -6, 8]) / 3  # of N, 2N, 4N: 1 together, 0 for 1/N and for 1/N²
+    rest = np.tensordot(weights, means, 1) - theory
+    extrapolated = rest / np.sqrt(np.tensordot(weights**2, np.square(errors), 1))
     assert np.abs(extrapolated).max() < 4, extrapolated
     ratio = (means[0] - theory)[3, 4] / (means[1] - theory)[3, 4]
     assert ratio == pytest.approx(2.0, abs=0.5)
