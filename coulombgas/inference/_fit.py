@@ -44,8 +44,8 @@ def fit_temperature(
     optimiser and finite learning rate) and the response R at any T, with their Monte Carlo errors; across settings
     :math:`\log\hat T = \log c + a\log\alpha - b\log B +` scatter. If all replicas share one set of inputs, the interval
     of T includes the scatter between such sets. Widths, temperatures and the two-stage rule are independent draws;
-    those of "whole-spectrum" and of the joint rule are by NUTS. Replicas are taken to be independent, and so are the
-    groups of one replica at leading order; where the data show otherwise, the interval is widened.
+    those of the joint rule are by NUTS. Replicas are taken to be independent, and so are the groups of one replica at
+    leading order; where the data show otherwise, the interval is widened.
 
     Without a model, several settings give temperatures relative to the first: near one fixed point the variance of
     every level is proportional to T.
@@ -63,7 +63,7 @@ def fit_temperature(
         tolerance: how near two fixed points make one level group, relative to the largest.
         seed: seed of the sampler.
         num_chains: chains of each problem.
-        num_warmup: adaptation steps of a chain of NUTS, not kept.
+        num_warmup: adaptation steps of a chain of the joint rule, not kept.
         num_draws: draws of a chain.
         progress: called with (done, total).
 

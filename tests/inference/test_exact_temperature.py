@@ -10,6 +10,7 @@ from scipy import stats
 
 from coulombgas._checks import InputError
 from coulombgas._precision import x64
+from coulombgas.inference import fit_temperature
 from coulombgas.inference._programs import SettingEnergies, SettingResponse, common_temperature
 from coulombgas.inference.temperature._exact import energy_likelihood, sample_temperature, tabulate
 from coulombgas.inference.temperature._spectrum import SpectrumData, spectrum_likelihood
@@ -167,3 +168,8 @@ class Nowhere(dist.LogNormal):
 def test_a_prior_without_a_density_is_refused():
     with pytest.raises(InputError, match="`prior` gives no finite density of the temperature"):
         sample_temperature(energies(), (0, 0), 2, 100, prior=Nowhere(0.0, 1.0))
+
+
+def test_a_negative_seed_is_refused(teacher_student):
+    with pytest.raises(InputError, match="`seed` must be at least 0, got -1"):
+        fit_temperature(teacher_student(replicas=20), seed=-1)
