@@ -67,6 +67,13 @@ def check_count(argument: str, value: Any, minimum: int = 1) -> int:
     return int(value)
 
 
+def check_seed(value: Any) -> int:
+    """A seed of random numbers: a whole number from 0 to 2³² − 1, one word of a JAX key."""
+    if (seed := check_count("seed", value, 0)) >= 2**32:
+        fail("seed", "must be below 2^32", seed)
+    return seed
+
+
 def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """One of the words in ``choices``."""
     words = list(choices)

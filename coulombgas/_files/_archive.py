@@ -18,6 +18,7 @@ from ._regular import check_not_empty, check_size, open_regular, reading
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _MAX_ENTRIES = 100_000
+_ONE_ARRAY = b"\x93NUMPY"
 
 
 class ArchivedArray(NamedTuple):
@@ -150,6 +151,9 @@ def _zip(path: Path, file: IO[bytes]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except Exception as error:  # damaged directories raise BadZipFile, struct.error, NotImplementedError, …
+        file.seek(0)
+        if file.read(len(_ONE_ARRAY)) == _ONE_ARRAY:
+            raise InputError(f"{path}: one array (.npy), which names no settings: save it by name, with them, by numpy.savez.") from None  # fmt: skip  # noqa: E501
         text = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not an .npz archive (a zip of arrays written by numpy.savez), or damaged ({text}).") from None  # fmt: skip  # noqa: E501
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from coulombgas._checks import InputError, check_count, fail
+from coulombgas._checks import InputError, check_seed, fail
 from coulombgas._interrupts import handled
 from coulombgas._version import __version__
 
@@ -96,9 +96,7 @@ def _check_common(command: Any) -> None:
                 fail(item.name, "must be a finite number", number)
             if isinstance(number, int) and abs(number) >= 2**63:
                 fail(item.name, "must be below 2^63 in size", number)
-    seed = getattr(command, "seed", 0)
-    if check_count("seed", seed, 0) >= 2**32:
-        fail("seed", "must be below 2^32", seed)
+    check_seed(getattr(command, "seed", 0))
     for name in ("out", "figure"):
         if str(getattr(command, name, None) or "x").strip() in ("", ".", "..", "/"):
             fail(name, "must be the path of something to write", str(getattr(command, name)))

@@ -11,6 +11,7 @@ from coulombgas._checks import (
     check_finite_array,
     check_non_negative,
     check_positive,
+    check_seed,
     fail,
 )
 
@@ -76,7 +77,7 @@ class DiagonalNetwork(System):
         check_count("paths", self.paths, 100)
         check_count("response_paths", self.response_paths, 20)
         check_count("max_sweeps", self.max_sweeps)
-        check_count("seed", self.seed, 0)
+        check_seed(self.seed)
         check_positive("tolerance", self.tolerance)
         if not 0 < check_finite("damping", self.damping) <= 1:
             fail("damping", "must lie in (0, 1]", self.damping)

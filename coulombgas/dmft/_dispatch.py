@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_seed
 from coulombgas._types import Progress
 
 from ._deep_linear import DeepLinear
@@ -82,6 +82,7 @@ def simulate(
     Raises:
         InputError: for counts below 1, a replica that is not finite, or if ``system`` is not a system.
     """
+    seed = check_seed(seed)
     if _replica.dispatch(type(system)) is _replica.dispatch(object):
         _refuse("simulate", _replica, system)
     return run_replicas(

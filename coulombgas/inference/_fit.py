@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from coulombgas._checks import InputError, check_choice
+from coulombgas._checks import InputError, check_choice, check_seed
 from coulombgas._types import Progress
 from coulombgas.models import Model, check_model
 
@@ -76,6 +76,7 @@ def fit_temperature(
 
     Source: ALP24 (arXiv:2407.16427), (14)-(18), (73)-(75), sections III and IV.
     """
+    seed = check_seed(seed)
     _check_options(method, scaling, model)
     phases = _Phases(progress)
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}

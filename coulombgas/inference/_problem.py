@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from coulombgas._checks import check_count
+from coulombgas._checks import check_count, check_seed
 
 from ._sampler import Draws, sample_batch
 
@@ -41,7 +41,7 @@ class Problem:
 
     def draw(self, *, seed: int = 0, num_chains: int = 4, num_warmup: int = 400, num_draws: int = 1000) -> Draws:
         """Draws of every problem: independent ones where its posterior can be drawn exactly, else by NUTS."""
-        check_count("seed", seed, 0)
+        seed = check_seed(seed)
         check_count("num_chains", num_chains)
         check_count("num_warmup", num_warmup, 0)
         check_count("num_draws", num_draws, 20)

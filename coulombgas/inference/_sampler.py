@@ -20,7 +20,7 @@ from jax.flatten_util import ravel_pytree
 from numpyro.infer import util
 from numpyro.infer.hmc import hmc
 
-from coulombgas._checks import check_count
+from coulombgas._checks import check_count, check_seed
 from coulombgas._precision import x64
 
 Model = Callable[[Any], None]
@@ -88,6 +88,7 @@ def sample_batch(
     Returns:
         The draws.
     """
+    seed = check_seed(seed)
     check_count("num_chains", num_chains)
     check_count("num_warmup", num_warmup, 20)
     check_count("num_draws", num_draws, 20)

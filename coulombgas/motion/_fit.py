@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import check_count, check_positive, fail
+from coulombgas._checks import check_count, check_positive, check_seed, fail
 from coulombgas._interval import Interval, summarise
 from coulombgas._results import to_dataset
 from coulombgas.spectra import validate_spectra
@@ -167,6 +167,7 @@ def temperature_from_motion(
 
     Source: ALP24 (arXiv:2407.16427), (9)-(11).
     """
+    seed = check_seed(seed)
     dataset = validate_spectra(spectra)
     moves = collect_moves(dataset, setting, modes, check_count("lag", lag))
     if not (np.isfinite(beta) and beta >= 0):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_count, check_finite_array
+from coulombgas._checks import InputError, check_count, check_finite_array, check_seed
 
 from ._moves_of_levels import even_records
 
@@ -71,6 +71,7 @@ def stationarity(
     Raises:
         InputError: for arrays that do not fit.
     """
+    seed = check_seed(seed)
     levels = check_finite_array("eigenvalues", eigenvalues, ndim=2)
     steps = check_finite_array("steps", steps, ndim=1)
     if len(steps) != len(levels) or (np.diff(steps) <= 0).any() or (levels < 0).any():

@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_in_interval
+from coulombgas._checks import InputError, check_in_interval, check_seed
 from coulombgas._interval import Interval, summarise
 from coulombgas._results import to_dataset
 from coulombgas._types import Progress
@@ -190,6 +190,7 @@ def analyse(
     Raises:
         InputError: for a level outside (0, 0.5) or spectra of another kind.
     """
+    seed = check_seed(seed)
     check_in_interval("level", level, 1e-12, 0.5)
     network = _network(spectra)
     found = []
@@ -204,6 +205,7 @@ def analyse_layer(
     spectrum: LayerSpectrum, *, level: float = LEVEL, unfolding: str = "auto", seed: int = 0
 ) -> LayerAnalysis:
     """Analyse one matrix; what its size does not allow is left out and said in ``warnings``."""
+    seed = check_seed(seed)
     levels = spectrum.eigenvalues
     if levels[-1] <= 0:
         return LayerAnalysis(spectrum=spectrum, warnings=("all entries are zero: nothing to analyse",))

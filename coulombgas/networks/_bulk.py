@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import gammaln, polygamma, psi
 
-from coulombgas._checks import InputError, check_choice, check_count, check_finite_array
+from coulombgas._checks import InputError, check_choice, check_count, check_finite_array, check_seed
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import Numeric
 from coulombgas.laws import mp_angle, mp_cdf, mp_edges
@@ -105,6 +105,7 @@ def fit_bulk(
     Raises:
         InputError: for fewer than four bulk levels, or levels that are not positive and ascending.
     """
+    seed = check_seed(seed)
     options = {"kurtosis": kurtosis, "entries": entries, "aspect": aspect, "num_draws": num_draws, "seed": seed}
     return draw_bulk(eigenvalues, rows, num_spikes, **options).fit
 

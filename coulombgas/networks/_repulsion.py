@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_count, check_finite_array
+from coulombgas._checks import InputError, check_count, check_finite_array, check_seed
 from coulombgas._interval import Interval, summarise
 from coulombgas._precision import x64
 
@@ -45,6 +45,7 @@ def fit_repulsion(spacings: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
     Raises:
         InputError: for fewer than four spacings, or negative ones.
     """
+    seed = check_seed(seed)
     values = check_finite_array("spacings", spacings, ndim=1)
     check_count("num_draws", num_draws)
     if values.size < 4:

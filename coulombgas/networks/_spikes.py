@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp, ndtr
 
-from coulombgas._checks import check_in_interval
+from coulombgas._checks import check_in_interval, check_seed
 from coulombgas._interval import Interval, summarise
 from coulombgas._types import Numeric
 from coulombgas.laws import edge_log_density, edge_log_survival, edge_moments, edge_quantile, mp_quantile, wishart_edge
@@ -116,6 +116,7 @@ def find_spikes(
     Raises:
         InputError: for too few levels or a level outside (0, 0.5).
     """
+    seed = check_seed(seed)
     check_in_interval("level", level, 1e-12, 0.5)
     levels = np.asarray(eigenvalues, dtype=np.float64)
     options = {"kurtosis": kurtosis, "entries": entries, "aspect": aspect, "num_draws": num_draws, "seed": seed}

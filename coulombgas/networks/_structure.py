@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
+from coulombgas._checks import check_seed
 from coulombgas._interval import Interval
 from coulombgas.laws import edge_moments, edge_quantile
 
@@ -112,6 +113,7 @@ def fit_structure(
         num_spikes: largest levels to set aside at first.
         seed: seed of the matrices that are drawn.
     """
+    seed = check_seed(seed)
     family, axis = _TESTS[test]
     problem = _Problem(family, max(shape), min(shape), of_rows=(shape[0] >= shape[1]) == (axis == 0))
     levels = np.asarray(eigenvalues, dtype=np.float64)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import log_ndtr
 
-from coulombgas._checks import InputError, check_count, check_finite_array, check_positive
+from coulombgas._checks import InputError, check_count, check_finite_array, check_positive, check_seed
 from coulombgas._interval import Interval, summarise
 
 MIN_TAIL = 10
@@ -63,6 +63,7 @@ def fit_tail(eigenvalues: np.ndarray, *, minimum: float | None = None, num_draws
     Raises:
         InputError: for fewer than 10 levels, or levels that are not positive and ascending.
     """
+    seed = check_seed(seed)
     levels = check_finite_array("eigenvalues", eigenvalues, ndim=1)
     check_count("num_draws", num_draws)
     if levels.size and (levels[0] <= 0 or (np.diff(levels) < 0).any()):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_count, check_finite_array, check_positive
+from coulombgas._checks import InputError, check_count, check_finite_array, check_positive, check_seed, fail
 
 FORMAT = "coulombgas-spectra/1"
 DIMS = ("setting", "replica", "step", "mode")
@@ -59,6 +59,9 @@ def make_spectra(
     Raises:
         InputError: when shapes do not match or values are out of range.
     """
+    seed = check_seed(seed)
+    for name, value in (("model", model), ("training", training), ("assumed", assumed)):
+        _check_mapping(name, value)
     levels = np.asarray(eigenvalue)
     if levels.ndim != 4:
         raise InputError(f"`eigenvalue` must have the 4 dimensions {DIMS}, got shape {levels.shape}.")
@@ -79,7 +82,7 @@ def make_spectra(
     attrs = {
         "format": FORMAT,
         "config": json.dumps(_config(model, training, assumed)),
-        "seed": int(seed),
+        "seed": seed,
         "versions": json.dumps(package_versions()),
         "device": device,
         **({"source": source} if source else {}),
@@ -89,6 +92,11 @@ def make_spectra(
     except ValueError as error:
         raise InputError(f"shapes of spectra and settings do not fit together: {error}.") from None
     return validate_spectra(dataset)
+
+
+def _check_mapping(argument: str, value: Any) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        fail(argument, "must be a dictionary of JSON-able values, or None", value)
 
 
 def _config(

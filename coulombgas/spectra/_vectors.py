@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coulombgas._checks import check_count, check_in_interval
+from coulombgas._checks import check_count, check_in_interval, check_seed
 
 _QUANTILE_SAMPLES = 4096  # 82 of them lie beyond the 2% quantile, from which the tail is continued
 
@@ -39,6 +39,7 @@ def localisation(participation: np.ndarray, dimension: int, *, level: float = 0.
         level: probability that any of the vectors is called localised when all are random.
         seed: seed of the random vectors.
     """
+    seed = check_seed(seed)
     check_count("dimension", dimension)
     check_in_interval("level", level, 1e-6, 0.5)
     values = np.asarray(participation, dtype=np.float64)

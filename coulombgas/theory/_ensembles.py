@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_count
+from coulombgas._checks import InputError, check_count, check_seed
 from coulombgas._types import Progress
 from coulombgas.models import Model
 from coulombgas.spectra import LevelGroup, group_freedom
@@ -135,6 +135,7 @@ def measure_response(
     Raises:
         InputError: when half of an ensemble diverges, so that the response cannot be measured.
     """
+    seed = check_seed(seed)
     sizes = sorted(batch_sizes, reverse=True)
     theories = [theory_at(size) for size in sizes]
     pause = min(int(np.ceil(max(theory.relaxation.max() for theory in theories))), _MAX_STEPS // _SNAPSHOTS)

@@ -6,7 +6,15 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 
-from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive, fail
+from coulombgas._checks import (
+    InputError,
+    check_choice,
+    check_count,
+    check_non_negative,
+    check_positive,
+    check_seed,
+    fail,
+)
 from coulombgas._types import Progress
 from coulombgas.models import Model, check_model
 from coulombgas.training import Optimizer
@@ -80,6 +88,7 @@ def find_theory(
 
     Arguments and errors as there.
     """
+    seed = check_seed(seed)
     return _cached(
         _best, model, learning_rate, batch_size, optimizer, sampling, updates_per_epoch, tolerance, seed, progress
     )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_count
+from coulombgas._checks import InputError, check_count, check_seed
 from coulombgas._types import Progress
 from coulombgas.models import Model
 from coulombgas.spectra import LevelGroup
@@ -116,6 +116,7 @@ def linear_noise(
     progress: Progress | None = None,
 ) -> Theory:
     """The theory of any model by linear noise; see :func:`coulombgas.theory.linear_noise` for the arguments."""
+    seed = check_seed(seed)
     steps = optimizer_map(optimizer, learning_rate)
     tell = progress or (lambda done, total: None)
     for level in range(_ROUNDS):

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 
-from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive
+from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive, check_seed
 from coulombgas.models import GPT, SIZES, Corpus, GPTSize, init_gpt, next_token_loss
 
 ADAMW_BETAS = (0.9, 0.99)
@@ -63,8 +63,8 @@ class LanguageTraining:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "replicas", "record_every", "evaluate_every", "evaluation_windows"):
             check_count(name, getattr(self, name))
-        for name in ("warmup", "seed"):
-            check_count(name, getattr(self, name), 0)
+        check_count("warmup", self.warmup, 0)
+        check_seed(self.seed)
         check_positive("learning_rate", self.learning_rate)
         for name in ("momentum", "weight_decay", "gradient_clip"):
             check_non_negative(name, getattr(self, name))

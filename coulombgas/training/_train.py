@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, fail
+from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_seed, fail
 from coulombgas._files import only_writer
 from coulombgas._interrupts import deferred
 from coulombgas._precision import x64
@@ -105,10 +105,7 @@ def train(
     settings = make_settings(learning_rate, batch_size, combine)
     _check_numbers(model, settings)
     replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)
-    seed, first_replica = (
-        _below("seed", check_count("seed", seed, 0), 32),
-        check_count("first_replica", first_replica, 0),
-    )
+    seed, first_replica = check_seed(seed), check_count("first_replica", first_replica, 0)
     _below("first_replica", first_replica + replicas - 1, 32, " for the last replica")
     check_choice("dtype", dtype, ("float32", "float64"))
     if chunk is not None:

@@ -147,6 +147,12 @@ def test_pickles_are_never_loaded(tmp_path):
         read_spectra(tmp_path / "inner.npz")
 
 
+def test_one_array_is_no_archive(tmp_path):
+    np.save(tmp_path / "levels.npy", np.ones((20, 2)))
+    with pytest.raises(cg.InputError, match=r"levels.npy: one array \(.npy\), which names no settings: .*numpy.savez"):
+        read_spectra(tmp_path / "levels.npy")
+
+
 def test_truncated_npz(tmp_path):
     path = _save(tmp_path / "a.npz", RBM)
     path.write_bytes(path.read_bytes()[:300])

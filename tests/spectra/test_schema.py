@@ -1,5 +1,6 @@
 """The Spectra format."""
 
+import inspect
 import json
 
 import numpy as np
@@ -54,6 +55,14 @@ def test_missing_setting_and_step_are_added():
 def test_bad_input_is_named(changes, match):
     with pytest.raises(cg.InputError, match=match):
         _spectra(**changes)
+
+
+@pytest.mark.parametrize("name", ["model", "training", "assumed"])
+def test_a_word_is_no_description(name):
+    unchecked = inspect.unwrap(make_spectra)  # without the types that the tests check at run time
+    arguments = {"learning_rate": [0.1], "batch_size": [4], "model": None, name: "rbm"}
+    with pytest.raises(cg.InputError, match=f"`{name}` must be a dictionary of JSON-able values, or None, got 'rbm'"):
+        unchecked(np.ones((1, 3, 1, 2)), **arguments)
 
 
 def test_nan_is_allowed_only_in_replicas_that_diverged():

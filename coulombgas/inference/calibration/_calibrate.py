@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._arviz import effective_sample_size
-from coulombgas._checks import check_count
+from coulombgas._checks import check_count, check_seed
 from coulombgas._interval import highest_density
 from coulombgas._precision import in_x64
 from coulombgas._results import to_dataset
@@ -136,6 +136,7 @@ def calibrate(
 
     Source: Talts et al., arXiv:1804.06788.
     """
+    seed = check_seed(seed)
     check_count("num", num, 20)
     options = {"template": template, "num_observations": num_observations, "gap": gap, "prior": dict(prior or {})}
     case = find_case(model, **options)

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_choice, check_count, check_in_interval, check_positive, fail
+from coulombgas._checks import (
+    InputError,
+    check_choice,
+    check_count,
+    check_in_interval,
+    check_positive,
+    check_seed,
+    fail,
+)
 from coulombgas._interval import Interval, summarise
 from coulombgas._results import to_dataset
 from coulombgas.networks import ADAPTIVE
@@ -128,6 +136,7 @@ def rescale(
     Raises:
         InputError: for values that do not fit together.
     """
+    seed = check_seed(seed)
     alpha, batch = check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size)
     target = check_count("to_batch_size", to_batch_size)
     rule = _rule(recordings, seed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from coulombgas._checks import InputError, as_tuple, check_choice, check_count, check_positive
+from coulombgas._checks import InputError, as_tuple, check_choice, check_count, check_positive, check_seed
 from coulombgas._types import PathType
 from coulombgas.inference._fit import fit_temperature
 from coulombgas.networks import Dynamics
@@ -58,6 +58,7 @@ def scaling_rule(
     Raises:
         InputError: for recordings and ensembles together, for anything else, or values that do not fit together.
     """
+    seed = check_seed(seed)
     single = isinstance(recordings, str | os.PathLike | NetworkSpectra | xr.Dataset)
     items: list[Any] = [recordings] if single else list(recordings)
     if not items:

@@ -14,7 +14,7 @@ from numpyro.infer import log_likelihood
 from numpyro.infer.util import log_density
 
 from coulombgas._arviz import leave_one_out
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_seed
 from coulombgas._precision import x64
 from coulombgas._results import to_dataset
 from coulombgas.inference._result import TemperatureFit
@@ -125,6 +125,7 @@ def compare_laws(
         InputError: for unknown laws, a mixture of spacings and levels, or spectra without pairs, or with too few of
             them.
     """
+    seed = check_seed(seed)
     models = [find_model(name) for name in dict.fromkeys(laws)]
     if not models:
         raise InputError("`laws` is empty: name at least one law.")
@@ -143,6 +144,7 @@ def compare_scaling(fit: TemperatureFit, *, seed: int = 0) -> Comparison:
     Raises:
         InputError: with fewer than four settings, which leave none to predict.
     """
+    seed = check_seed(seed)
     if len(fit.settings) < 4:
         raise InputError(f"`fit` must have at least 4 settings to compare scaling rules, got {len(fit.settings)}.")
     return rank_laws({

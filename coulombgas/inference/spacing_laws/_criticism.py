@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from numpyro.infer import Predictive
 
-from coulombgas._checks import InputError, check_finite_array
+from coulombgas._checks import InputError, check_finite_array, check_seed
 from coulombgas._interval import Interval, summarise
 from coulombgas._precision import in_x64
 from coulombgas.inference._programs import WIDE
@@ -74,6 +74,7 @@ def predictive_checks(fit: ModelFit, group: int = 0, *, seed: int = 0) -> dict[s
     Returns:
         For each statistic the observed value, 400 replications and the p-value; drawn by ``plot.predictive``.
     """
+    seed = check_seed(seed)
     if not 0 <= group < len(fit.groups):
         raise InputError(f"`group` must lie between 0 and {len(fit.groups) - 1}, got {group}.")
     chosen, model = fit.groups[group], find_model(fit.model)
@@ -130,6 +131,7 @@ def binder_cumulant(levels: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
     Raises:
         InputError: for fewer than 10 replicas or levels that are all the same.
     """
+    seed = check_seed(seed)
     values = check_finite_array("levels", levels)
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or len(values) < 10:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from coulombgas._arviz import container, effective_sample_size, r_hat
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_seed
 from coulombgas._files import atomic_file
 from coulombgas._interval import Interval, summarise
 from coulombgas._results import to_dataset
@@ -169,6 +169,7 @@ def fit_model(
     Raises:
         InputError: for an unknown model, or when it applies to no group.
     """
+    seed = check_seed(seed)
     chosen = find_model(model)
     problems = collect_problems(spectra, chosen, record=record, tolerance=tolerance)
     options = {"seed": seed, "num_chains": num_chains, "num_warmup": num_warmup, "num_draws": num_draws}
