@@ -83,7 +83,10 @@ def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) -> np.ndarray:
-    """A numeric array without NaN or Inf, as float64; the error counts the bad entries and names the first."""
+    """A numeric array without NaN or Inf, as float64, whose powers can be computed.
+
+    The error counts the bad entries and names the first.
+    """
     if np.iscomplexobj(value) and np.size(value):
         fail(argument, "must be an array of real numbers", complex(np.ravel(value)[0]))
     try:
@@ -100,7 +103,15 @@ def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) ->
             f"`{argument}` has {len(bad)} entr{plural} NaN or infinite, the first at index {where}: "
             "remove or repair them before fitting."
         )
+    check_magnitude(argument, array)
     return array
+
+
+def check_magnitude(argument: str, values: np.ndarray) -> None:
+    """Numbers whose fourth powers stay within double precision, or all zero."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > 0 and not 1e-70 <= largest <= 1e70:
+        fail(argument, "must be between 1e-70 and 1e70 in size at their largest: change the unit", largest)
 
 
 def as_tuple(value: Any) -> tuple:

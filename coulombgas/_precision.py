@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -13,6 +15,13 @@ def x64():
     import jax
 
     return jax.enable_x64(True)
+
+
+def resolution(values: np.ndarray) -> float:
+    """Relative spacing of the numbers that an array was stored in: of float32 if all fit into it, else of float64."""
+    with np.errstate(over="ignore"):
+        single = np.array_equal(values, values.astype(np.float32))
+    return float(np.finfo(np.float32 if single else np.float64).eps)
 
 
 def in_x64(function: Callable[P, R]) -> Callable[P, R]:

@@ -7,6 +7,7 @@ persistent chains of a few Gibbs steps is added by ``symbolic.rbm_chain_mean_eig
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from coulombgas._types import Progress
 from coulombgas.models import GaussianRBM
 from coulombgas.plot import house_style, new_figure
 from coulombgas.spectra import healthy, level_groups
+from coulombgas.symbolic import rbm_chain_variance, rbm_variance
 
 from ._experiment import Outcome, main, mean_of, num_failed
 from ._rbm import PAPER_SETTINGS, RBMConfig, chain_means, predicted_means
@@ -51,7 +53,7 @@ def analyse(spectra: xr.Dataset, model: GaussianRBM) -> Outcome:
             "learning_rate": float(spectra.learning_rate[index]),
             "batch_size": int(spectra.batch_size[index]),
             "temperature": temperature,
-            "elements": _elements(spectra, index, temperature),
+            "elements": _elements(spectra, index, temperature, element_memory(fixed, model)),
             "levels": _levels(
                 spectra, index, chain_means(fixed, model.mu2, temperature, model.gibbs_steps),
                 predicted_means(fixed, model.mu2, temperature),
@@ -81,8 +83,25 @@ def _levels(spectra: xr.Dataset, index: int, predicted: np.ndarray, memoryless: 
     ]
 
 
-def _elements(spectra: xr.Dataset, index: int, temperature: float) -> dict[str, dict]:
-    """Variances of X's elements in the target's basis over v_ij = T (x_i + x_j)(1 + δ_ij)/2, averaged over i, j."""
+def element_memory(fixed_point: np.ndarray, model: GaussianRBM) -> dict[str, float]:
+    """What the memory of the chains multiplies the variances of X's elements by, averaged as :func:`_elements` is."""
+    levels = [float(value) for value in fixed_point if value > 0]
+    pairs = [(i, j) for i in range(len(levels)) for j in range(len(levels))]
+    ratio = {
+        (one, two): float(rbm_chain_variance(one, two, model.mu2, 1, model.gibbs_steps) / rbm_variance(one, two, 1))
+        for one, two in {(levels[i], levels[j]) for i, j in pairs}
+    }
+    return {
+        "off_diagonal": float(np.mean([ratio[levels[i], levels[j]] for i, j in pairs if i != j])),
+        "diagonal": float(np.mean([ratio[level, level] for level in levels])),
+    }
+
+
+def _elements(spectra: xr.Dataset, index: int, temperature: float, memory: Mapping[str, float]) -> dict[str, dict]:
+    """Variances of X's elements in the target's basis over v_ij = T (x_i + x_j)(1 + δ_ij)/2, averaged over i, j.
+
+    Predicted with the memory of the persistent chains.
+    """
     gram = spectra.gram.values[index, healthy(spectra)[index]].astype(float)
     gram = gram[:, gram.shape[1] // 2 :]  # (replica, record, i, j)
     level = spectra.fixed_point.values[::-1]  # the target of unit i increases with i
@@ -92,8 +111,8 @@ def _elements(spectra: xr.Dataset, index: int, temperature: float) -> dict[str, 
     diagonal = np.eye(len(level), dtype=bool)
     learnt = kept[:, None] & kept
     return {
-        "off_diagonal": mean_of(ratio[..., learnt & ~diagonal], 1.0),
-        "diagonal": mean_of(ratio[..., learnt & diagonal], 1.0),
+        "off_diagonal": mean_of(ratio[..., learnt & ~diagonal], memory["off_diagonal"]),
+        "diagonal": mean_of(ratio[..., learnt & diagonal], memory["diagonal"]),
     }
 
 

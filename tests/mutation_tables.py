@@ -392,6 +392,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "inference._level_groups": _GROUPS,
     "inference.temperature._groups": _GROUPS,
     "inference.temperature._remarks": _GROUPS,
+    "inference.temperature._exact": ("tests/inference/test_exact_temperature.py",),
     "inference.temperature._spectrum": _GROUPS,
     "inference.relative._variances": _RELATIVE,
     "inference.relative._levels": _RELATIVE,

@@ -93,11 +93,11 @@ def _laguerre(
 ) -> tuple[Array, Array]:
     """Diagonal and off-diagonal of the bidiagonal matrix B, or of the tridiagonal BᵀB."""
     index = jnp.arange(n, dtype=beta.dtype)
-    degrees_of_freedom = beta * jnp.concatenate([m - index, n - 1 - index[:-1]])
 
     def draw(key: Array) -> tuple[Array, Array]:
-        entries = chi(key=key, degrees_of_freedom=degrees_of_freedom)
-        return entries[:n], entries[n:]
+        first, second = jax.random.split(key)
+        diagonal = chi(key=first, degrees_of_freedom=beta * (m - index))  # few are refused where m is far above n
+        return diagonal, chi(key=second, degrees_of_freedom=beta * (n - 1 - index[:-1]))
 
     diagonal, off = (scaled(part, width) for part in batched(draw, key=key, shape=shape))
     if not square:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError
+from coulombgas._checks import InputError, check_magnitude
 from coulombgas.spectra import healthy
 
 from ._spline import spread_out
@@ -82,6 +82,7 @@ def collect_moves(dataset: xr.Dataset, setting: int, modes: tuple[int, ...] | No
     levels = dataset.eigenvalue.values[setting][healthy(dataset)[setting]]
     if len(levels) < _MIN_REPLICAS:
         raise InputError(f"`spectra` has {len(levels)} usable trajectories, at least 8 replicas are needed for errors.")
+    check_magnitude("eigenvalue", levels)
     num = levels.shape[-1]
     chosen = tuple(range(num)) if modes is None else tuple(modes)
     if not chosen or min(chosen) < 0 or max(chosen) >= num or len(set(chosen)) < len(chosen):

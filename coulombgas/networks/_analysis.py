@@ -207,8 +207,9 @@ def analyse_layer(
     """Analyse one matrix; what its size does not allow is left out and said in ``warnings``."""
     seed = check_seed(seed)
     levels = spectrum.eigenvalues
-    if levels[-1] <= 0:
-        return LayerAnalysis(spectrum=spectrum, warnings=("all entries are zero: nothing to analyse",))
+    if not spectrum.rank:
+        what = "below 1e-30 in size" if levels[-1] > 0 else "zero"
+        return LayerAnalysis(spectrum=spectrum, warnings=(f"all entries are {what}: nothing to analyse",))
     warnings: list[str] = []
     positive = levels[levels.size - spectrum.rank :]
     if spectrum.rank < levels.size:

@@ -122,18 +122,24 @@ def draw_bulk(
     seed: int,
 ) -> "BulkDraws":
     """The posterior of :func:`fit_bulk` as draws, which are summarised where the fit is asked for."""
-    levels = check_finite_array("eigenvalues", eigenvalues, ndim=1)
+    levels = check_positive_levels(eigenvalues)
     check_choice("aspect", aspect, ("free", "shape"))
     check_count("num_spikes", num_spikes, 0)
     if levels.size - num_spikes < MIN_BULK:
         raise InputError(f"`eigenvalues` must hold at least {MIN_BULK} bulk levels, got {levels.size - num_spikes}.")
-    if levels[0] <= 0 or (np.diff(levels) < 0).any():
-        raise InputError("`eigenvalues` must be positive and ascend: leave zero modes out and sort them.")
     check_count("rows", rows, levels.size)
     problem = _Problem(levels, num_spikes, _effect(levels, rows, kurtosis, entries))
     rng = np.random.default_rng(seed)
     nu = problem.draw_rows(rng, num_draws, rows) if aspect == "free" else np.full(num_draws, float(rows))
     return BulkDraws(problem, nu, problem.draw_variance(rng, nu))
+
+
+def check_positive_levels(eigenvalues: np.ndarray) -> np.ndarray:
+    """Positive levels, ascending."""
+    levels = check_finite_array("eigenvalues", eigenvalues, ndim=1)
+    if levels.size and (levels[0] <= 0 or (np.diff(levels) < 0).any()):
+        raise InputError("`eigenvalues` must be positive and ascend: leave zero modes out and sort them.")
+    return levels
 
 
 class _Effect(NamedTuple):

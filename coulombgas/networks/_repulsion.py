@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_count, check_finite_array, check_seed
+from coulombgas._checks import InputError, check_count, check_finite_array, check_seed, fail
 from coulombgas._interval import Interval, summarise
 from coulombgas._precision import x64
 
@@ -43,7 +43,7 @@ def fit_repulsion(spacings: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
         seed: seed of the draws.
 
     Raises:
-        InputError: for fewer than four spacings, or negative ones.
+        InputError: for fewer than four spacings, negative ones, or ones that are not unfolded.
     """
     seed = check_seed(seed)
     values = check_finite_array("spacings", spacings, ndim=1)
@@ -52,6 +52,9 @@ def fit_repulsion(spacings: np.ndarray, *, num_draws: int = 2000, seed: int = 0)
         raise InputError(f"`spacings` must hold at least 4 spacings, got {values.size}.")
     if (values < 0).any():
         raise InputError("`spacings` must not be negative: sort the levels first.")
+    mean, error = float(values.mean()), max(float(values.std()), 0.5) / np.sqrt(values.size)
+    if abs(mean - 1) > max(0.5, 5 * error):
+        fail("spacings", "must be unfolded, with mean 1: divide them by the local mean, as `spectra.unfold` does", mean)
     # a spacing of exactly zero, from rounding or clipping, would forbid any repulsion: give it the resolution
     repulsion = _nodes()
     at_nodes = _log_likelihood(np.maximum(values, 1e-3), repulsion)

@@ -23,7 +23,7 @@ from coulombgas._types import Numeric
 from coulombgas.laws import edge_log_density, edge_log_survival, edge_moments, edge_quantile, mp_quantile, wishart_edge
 from coulombgas.spectra import Entries
 
-from ._bulk import MIN_BULK, BulkDraws, BulkFit, draw_bulk, mixed, spike_strength
+from ._bulk import MIN_BULK, BulkDraws, BulkFit, check_positive_levels, draw_bulk, mixed, spike_strength
 from ._edge import NoiseEdge, noise_edge
 
 LEVEL = 0.01
@@ -118,7 +118,7 @@ def find_spikes(
     """
     seed = check_seed(seed)
     check_in_interval("level", level, 1e-12, 0.5)
-    levels = np.asarray(eigenvalues, dtype=np.float64)
+    levels = check_positive_levels(eigenvalues)
     options = {"kurtosis": kurtosis, "entries": entries, "aspect": aspect, "num_draws": num_draws, "seed": seed}
     edge = noise_edge(rows, levels.size, kurtosis, entries)
     most = max((levels.size - MIN_BULK) // 2, 0)

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from coulombgas._checks import check_seed
+from coulombgas._checks import check_choice, check_count, check_seed
 from coulombgas._interval import Interval
 from coulombgas.laws import edge_moments, edge_quantile
 
-from ._bulk import MIN_BULK, log_ratio_moments
+from ._bulk import MIN_BULK, check_positive_levels, log_ratio_moments
 from ._independence import FALSE_ALARM, Independence
 from ._population import AUTOREGRESSIVE, LOG_NORMAL, Family, GeneralisedLaw, generalised_law
 
@@ -112,11 +112,14 @@ def fit_structure(
         test: "unequal rows", "unequal columns", "correlated rows" or "correlated columns".
         num_spikes: largest levels to set aside at first.
         seed: seed of the matrices that are drawn.
+
+    Raises:
+        InputError: for another test, or levels that are not positive or do not ascend.
     """
-    seed = check_seed(seed)
-    family, axis = _TESTS[test]
+    seed, num_spikes = check_seed(seed), check_count("num_spikes", num_spikes, 0)
+    family, axis = _TESTS[check_choice("test", test, _TESTS)]
     problem = _Problem(family, max(shape), min(shape), of_rows=(shape[0] >= shape[1]) == (axis == 0))
-    levels = np.asarray(eigenvalues, dtype=np.float64)
+    levels = check_positive_levels(eigenvalues)
     try:
         fit, null = _settled(problem, levels, num_spikes, np.random.default_rng([seed, 4]))
     except ArithmeticError:

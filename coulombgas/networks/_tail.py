@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import log_ndtr
 
-from coulombgas._checks import InputError, check_count, check_finite_array, check_positive, check_seed
+from coulombgas._checks import InputError, check_count, check_positive, check_seed
 from coulombgas._interval import Interval, summarise
+
+from ._bulk import check_positive_levels
 
 MIN_TAIL = 10
 MODELS = ("power law", "log-normal", "exponential")
@@ -64,10 +66,8 @@ def fit_tail(eigenvalues: np.ndarray, *, minimum: float | None = None, num_draws
         InputError: for fewer than 10 levels, or levels that are not positive and ascending.
     """
     seed = check_seed(seed)
-    levels = check_finite_array("eigenvalues", eigenvalues, ndim=1)
+    levels = check_positive_levels(eigenvalues)
     check_count("num_draws", num_draws)
-    if levels.size and (levels[0] <= 0 or (np.diff(levels) < 0).any()):
-        raise InputError("`eigenvalues` must be positive and ascend: leave zero modes out and sort them.")
     if minimum is not None:
         levels = levels[levels >= check_positive("minimum", minimum)]
     if levels.size < MIN_TAIL:

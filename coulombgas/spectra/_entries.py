@@ -14,7 +14,7 @@ from scipy.special import erfc
 from coulombgas._tails import chi2_sf
 from coulombgas.laws import mp_cdf, mp_edges, mp_quantile
 
-from ._gram import LARGE, blocks
+from ._gram import LARGE, SMALLEST, blocks
 
 TESTS: tuple[str, ...] = ("unequal rows", "unequal columns", "correlated rows", "correlated columns")
 _SAMPLE = 1 << 20  # entries that are used: errors of kurtosis and correlations are then below 0.005
@@ -77,7 +77,7 @@ def entries_of(matrix: np.ndarray, levels: np.ndarray, right: np.ndarray | None,
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     rows, columns = tall.shape
-    if columns < 2 or levels[-1] <= 0:
+    if columns < 2 or levels[-1] < SMALLEST**2:
         return None
     signals = _Signals(levels, right, rows)
     step = max(1, -(-tall.size // _SAMPLE))

@@ -25,6 +25,9 @@ CHUNK = 1 << 22
 DEVICES = ("auto", "cpu", "jax")
 LARGE = 0.7
 """Entries beyond this fraction of σ(MN)^{1/4} move single levels and are left out of the kurtosis."""
+_LARGEST = 1e30  # entries whose eighth powers can be summed
+SMALLEST = 1e-30
+"""A matrix whose entries are all smaller is as good as zero: their powers cannot be computed."""
 _CACHED = 1 << 15  # entries whose powers are summed while they are in the cache
 _MAX_CUTS = 6  # passes that leave out ever smaller outliers among the entries
 _MOST_VECTORS = 256  # N² operations each; more levels beyond the edge are a heavy tail, not spikes
@@ -85,6 +88,8 @@ def gram_matrix(name: str, tall: np.ndarray, *, on_jax: bool) -> tuple[Any, floa
         bad = sum(int(block.size - np.count_nonzero(np.isfinite(block))) for block in blocks(tall))
         what = f"{bad} of {tall.size} entries are NaN or infinite" if bad else "entries too large to square"
         raise InputError(f"{name}: {what}.")
+    if largest > _LARGEST:
+        raise InputError(f"{name}: entries up to {largest:.3g} in size, more than {_LARGEST:g}: too large to square.")
     return gram, _kurtosis(tall, largest, trace / tall.size)
 
 
@@ -170,7 +175,7 @@ def _on_jax(gram: Any, rows: int, vectors: str) -> Eigensystem:
 
 def _kurtosis(tall: np.ndarray, largest: float, mean_square: float) -> float:
     """Excess kurtosis of the entries that do not produce a spike of their own."""
-    if largest == 0.0:
+    if largest < SMALLEST:
         return 0.0
     cut, variance, kurtosis = largest, mean_square, 0.0
     for index in range(_MAX_CUTS):

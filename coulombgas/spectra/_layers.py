@@ -10,7 +10,7 @@ from coulombgas._checks import InputError, check_choice
 from coulombgas._files import naming
 
 from ._entries import Entries, entries_of
-from ._gram import blocks, eigensystem, gram_matrix, use_jax
+from ._gram import SMALLEST, blocks, eigensystem, gram_matrix, use_jax
 from ._recorded_training import RecordedTraining
 
 Vectors: TypeAlias = bool | str
@@ -80,8 +80,9 @@ class LayerSpectrum:
 
     @property
     def rank(self) -> int:
-        """Number of levels above rounding noise."""
-        return int(np.count_nonzero(self.eigenvalues > _RANK_TOLERANCE * self.eigenvalues[-1]))
+        """Number of levels above rounding noise; 0 if no entry is above 1e-30 in size."""
+        least = max(_RANK_TOLERANCE * self.eigenvalues[-1], SMALLEST**2)
+        return int(np.count_nonzero(self.eigenvalues > least))
 
     @property
     def stable_rank(self) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from coulombgas._checks import InputError, check_choice, check_finite_array, check_non_negative
+from coulombgas._checks import InputError, check_choice, check_finite_array, check_magnitude, check_non_negative
 
 
 class LevelGroup(NamedTuple):
@@ -61,11 +61,17 @@ def level_spacings(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, 
 
 
 def group_levels(spectra: xr.Dataset, group: LevelGroup, *, setting: int = 0, step: int = -1) -> np.ndarray:
-    """Levels of a group, ascending, without replicas that diverged; shape (replica, size), float64."""
+    """Levels of a group, ascending, without replicas that diverged; shape (replica, size), float64.
+
+    Raises:
+        InputError: for levels whose powers leave double precision.
+    """
     from ._schema import healthy
 
     levels = spectra.eigenvalue.isel(setting=setting, step=step).values[:, list(group.modes)]
-    return levels[healthy(spectra)[setting]].astype(np.float64)
+    levels = levels[healthy(spectra)[setting]].astype(np.float64)
+    check_magnitude("eigenvalue", levels)
+    return levels
 
 
 def weights_to_levels(weights: np.ndarray, *, kind: str = "gram") -> np.ndarray:

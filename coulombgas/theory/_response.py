@@ -23,6 +23,7 @@ from ._response_table import tabulated
 from ._theory import Theory
 
 _LINEAR = 1e-3  # nonlinearity below which the widths agree with the theory to a fraction of a per cent
+_LARGEST_BATCH = 1024
 _FAR = 12.0  # distance of groups, in widths, beyond which they do not overlap
 
 
@@ -75,9 +76,12 @@ def trained_response(
     model: Model, theory: Theory, optimizer: Optimizer, leading: float, theory_at: Callable[[int], Theory],
     progress: Progress | None = None,
 ) -> Measured:  # fmt: skip
-    """Ensembles at about 1 and 1.8 times the leading-order estimate, which tends to be low."""
-    gain = theory.temperature * theory.batch_size
-    sizes = tuple(sorted({max(1, round(gain / (factor * leading))) for factor in (1.0, 1.8)}))
+    """Ensembles at about 1 and 1.8 times the leading-order estimate, which tends to be low.
+
+    For levels much colder than the setting they are warmer: the batch is no larger than the setting's own or 1024.
+    """
+    largest = min(theory.temperature * theory.batch_size / leading, float(max(theory.batch_size, _LARGEST_BATCH)))
+    sizes = tuple(sorted({max(1, round(largest / factor)) for factor in (1.0, 1.8)}))
     return measure_response(
         model, theory_at, learning_rate=theory.learning_rate, batch_sizes=sizes, optimizer=optimizer, progress=progress
     )

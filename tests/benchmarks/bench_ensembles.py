@@ -48,6 +48,8 @@ def samplers() -> list[list]:
          lambda: plain_hermite(100, 1.0, 1000, rng), 200.0),
         ("β = 3.7, n = 1000", lambda: hermite_eigenvalues(key=key, n=1000, beta=3.7),
          lambda: plain_hermite(1000, 3.7, 1, rng), 13.0),
+        ("8 × β = 3.7, n = 1000", lambda: hermite_eigenvalues(key=key, n=1000, beta=3.7, shape=(8,)),
+         lambda: plain_hermite(1000, 3.7, 8, rng), "not published"),
         ("Wishart 2000 × 1000", lambda: laguerre_eigenvalues(key=key, n=1000, m=2000),
          lambda: plain_laguerre(2000, 1000, rng), 12.5),
     ]  # fmt: skip

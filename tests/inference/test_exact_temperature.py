@@ -99,7 +99,7 @@ def spectrum(size, off):
     return SpectrumData(*first, *(tables[name] for name in SpectrumData._fields[7:]))
 
 
-@pytest.mark.parametrize(("size", "off"), [(0.02, 0.0), (0.5, 1.0), (0.1, 30.0), (0.0, 3.0)])
+@pytest.mark.parametrize(("size", "off"), [(0.02, 0.0), (0.5, 1.0), (0.1, 30.0), (0.1, -30.0), (0.0, 3.0)])
 def test_the_errors_of_widths_and_means_are_integrated_over(size, off):
     data = spectrum(size, off)
     nodes, log = tabulate(*spectrum_likelihood(data))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coulombgas._checks import InputError, check_count, check_finite_array, check_positive
+from coulombgas._precision import resolution
 
 FEWEST_REPLICAS = 3
 _FEW_REPLICAS = 20  # below, the share of the replicas that may be left out is less than one
@@ -133,11 +134,9 @@ def _in_one_unit(settings: list[LevelData]) -> list[LevelData]:
 
 
 def _frozen(setting: LevelData) -> np.ndarray:
-    """Levels that vary no more than the rounding of the largest one; numbers that fit into float32 were float32."""
+    """Levels that vary no more than the rounding of the largest one."""
     levels = setting.levels
-    single = np.array_equal(levels.astype(np.float32), levels)
-    rounding = 8 * float(np.finfo(np.float32 if single else np.float64).eps) * np.abs(levels).max()
-    return levels.std(axis=0) <= rounding
+    return levels.std(axis=0) <= 8 * resolution(levels) * np.abs(levels).max()
 
 
 def _at_wall(settings: Sequence[LevelData]) -> np.ndarray:

@@ -15,7 +15,7 @@ from numpyro.infer.util import log_density
 
 from coulombgas._arviz import leave_one_out
 from coulombgas._checks import InputError, check_seed
-from coulombgas._precision import x64
+from coulombgas._precision import resolution, x64
 from coulombgas._results import to_dataset
 from coulombgas.inference._result import TemperatureFit
 from coulombgas.inference._sampler import padded_size
@@ -203,9 +203,7 @@ def _pairs(spectra, model: PaperModel, record: int, tolerance: float) -> list[Gr
 def _untied(problem: GroupProblem) -> GroupProblem:
     """The problem with ties set to half the resolution of the levels: spacings stored as zero are smaller than that."""
     levels = problem.group.levels
-    single = np.array_equal(levels, levels.astype(np.float32))
-    digits = np.finfo(np.float32 if single else np.float64).eps
-    floor = 0.5 * digits * np.abs(levels).max() / problem.data.scale
+    floor = 0.5 * resolution(levels) * np.abs(levels).max() / problem.data.scale
     return replace(problem, data=replace(problem.data, values=np.maximum(problem.data.values, floor)))
 
 

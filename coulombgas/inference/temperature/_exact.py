@@ -93,6 +93,8 @@ def tabulate(log_likelihood: LogDensity, middle: float, prior: Any = None) -> tu
     low, high = nodes[[0, -1]]
     for _ in range(_MAX_ROUNDS):
         values = log_prior(nodes) + log_likelihood(nodes)
+        if not np.isfinite(values.max()) and prior is None:
+            raise InputError("`spectra` give no finite density of a temperature: change the unit of the levels.")
         if not np.isfinite(values.max()):
             raise InputError("`prior` gives no finite density of the temperature: choose another distribution.")
         inside = np.flatnonzero(values > values.max() - _DEPTH)
