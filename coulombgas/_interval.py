@@ -48,6 +48,11 @@ class Interval(NamedTuple):
         return {"mean": self.mean, "lower": self.lower, "upper": self.upper}
 
 
+def ratio_text(value: float) -> str:
+    """A ratio near one with three decimals, any other with four digits."""
+    return f"{value:.3f}" if 1e-3 <= value < 1e4 else f"{value:.4g}"
+
+
 def summarise(draws: np.ndarray, probability: float = PROBABILITY) -> Interval:
     """Mean, highest-density interval and standard deviation of draws of any shape."""
     flat = np.sort(np.asarray(draws, dtype=np.float64), axis=None)

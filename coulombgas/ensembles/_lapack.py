@@ -43,6 +43,11 @@ def batched_bidiagonal(diagonal: np.ndarray, off_diagonal: np.ndarray) -> np.nda
     return _batched(routine, diagonal, padded)[..., ::-1]
 
 
+@functools.cache
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
 def _batched(solve: Callable[..., None], diagonal: np.ndarray, off_diagonal: np.ndarray) -> np.ndarray:
     """``solve(size, diagonal, off_diagonal, work, info)``, all pointers, for every row, on all cores."""
     n = diagonal.shape[-1]
@@ -51,7 +56,7 @@ def _batched(solve: Callable[..., None], diagonal: np.ndarray, off_diagonal: np.
     bad = ~(np.isfinite(values).all(-1) & np.isfinite(off).all(-1))
     values[bad], off[bad] = 0, 0  # LAPACK may not return from a NaN
     useful = 1 + values.size * n // _WORK_PER_THREAD if n >= _ROWS_FOR_THREADS else 1
-    num_threads = max(1, min(os.cpu_count() or 1, useful, len(values)))
+    num_threads = max(1, min(_cores(), useful, len(values)))
     edges = np.linspace(0, len(values), num_threads + 1).astype(int).tolist()
     chunks = [(values[a:b], off[a:b]) for a, b in itertools.pairwise(edges)]
     if num_threads == 1:

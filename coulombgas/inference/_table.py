@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from coulombgas._interval import ratio_text
+
 from ._parts import ScalingFit, SettingFit
 from ._text import align, in_brackets, short_path
 
@@ -20,7 +22,7 @@ def temperature_rows(settings: Sequence[SettingFit]) -> list[list[str]]:
             "none" if setting.true_temperature is None else f"{setting.true_temperature:.4g}",
             f"{setting.known.mean:.4g}" if setting.consistent else f"inconsistent ({setting.known.mean:.4g})",
             in_brackets(setting.known),
-            "" if setting.true_temperature is None else f"{setting.known.mean / setting.true_temperature:.3f}",
+            "" if setting.true_temperature is None else ratio_text(setting.known.mean / setting.true_temperature),
             f"{setting.r_hat:.3f}",
             f"{setting.ess:.0f}",
             f"{setting.divergences}",

@@ -59,7 +59,7 @@ def layer_table(layers: Iterable[Any]) -> str:
 
 
 def _change(change: Any) -> list[str]:
-    return [f"{change.relative_distance:.2f}", f"{change.alignment:.2f}"] if change else ["–", "–"]
+    return [f"{change.relative_distance:.3g}", f"{change.alignment:.2f}"] if change else ["–", "–"]
 
 
 def interval_cell(interval: Interval | None) -> str:

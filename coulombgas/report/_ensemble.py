@@ -5,6 +5,7 @@ from typing import Any
 
 from coulombgas import plot
 from coulombgas._files import atomic_file, check_output
+from coulombgas._interval import ratio_text
 from coulombgas._types import PathType
 from coulombgas.inference import ScalingFit, SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.spectra import package_versions
@@ -232,7 +233,7 @@ def _temperature_table(settings: Sequence[SettingFit]) -> Table:
         rows.append((
             s.model or "none", f"{s.learning_rate:g}", f"{s.batch_size}",
             f"{t.mean:.4g}" if s.consistent else f"inconsistent ({t.mean:.4g})", f"{t.lower:.3g} to {t.upper:.3g}",
-            f"{true:.4g}", f"{t.mean / true:.3f}", f"{s.num_replicas}", f"{s.r_hat:.3f}",
+            f"{true:.4g}", ratio_text(t.mean / true), f"{s.num_replicas}", f"{s.r_hat:.3f}",
             f"{s.ess:.0f}", "; ".join(remarks) or ("" if inside(s) else "truth outside"),
         ))  # fmt: skip
     return Table(header=_TEMPERATURE_HEADER, rows=rows, flags=[bool(s.warnings) or not inside(s) for s in settings])

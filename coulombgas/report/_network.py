@@ -257,7 +257,7 @@ def _entry_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
     if layer.structure is not None:
         facts.append(("generalised Marchenko-Pastur", layer.structure.statement))
     if spectrum.change is not None:
-        moved = f"{spectrum.change.relative_distance:.2f}, alignment {spectrum.change.alignment:.2f}"
+        moved = f"{spectrum.change.relative_distance:.3g}, alignment {spectrum.change.alignment:.2f}"
         facts.append(("distance from initialisation", moved))
     return facts
 

@@ -62,7 +62,7 @@ def drawn_machines(config, replicas):
 
 @pytest.fixture(scope="module")
 def cold_rbm(reduced):
-    """α = 0.02, B = 16, from the fixed point; the first record that counts is after 4.7 relaxation times of 1600 updates.
+    """α = 0.02, B = 16, from the fixed point; the first record that counts is 4.7 relaxation times later.
 
     In the reduced form drawn and not trained: `test_rbm_follows_the_laws_of_the_paper` trains them.
     """

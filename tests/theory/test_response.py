@@ -13,11 +13,20 @@ from coulombgas.inference._records import collect_records
 from coulombgas.inference._settings import prepare_settings
 from coulombgas.inference.temperature._groups import find_curves, setting_energies, temperature_problem
 from coulombgas.inference.temperature._spectrum import spectrum_response
-from coulombgas.models import GaussianRBM, MatrixDyson
+from coulombgas.models import GaussianRBM, MatrixDyson, TeacherStudent
 from coulombgas.spectra import make_spectra
 from coulombgas.symbolic import rbm_mean_eigenvalue
-from coulombgas.theory import Measured, exact_curve, find_theory, fit_curve, matrix_curve, measure_response, tabulated
-from coulombgas.training import train
+from coulombgas.theory import (
+    Measured,
+    _response,
+    exact_curve,
+    find_theory,
+    fit_curve,
+    matrix_curve,
+    measure_response,
+    tabulated,
+)
+from coulombgas.training import Optimizer, train
 
 PAPER = {"learning_rate": 0.02, "batch_size": 16}
 
@@ -220,3 +229,19 @@ def test_the_table_knows_the_means_too():
     shift = measured.mean - x
     # first order in T with corrections of relative order T and α
     assert np.abs(shift[0] / theory.mean_shift - 1).max() < 0.3
+
+
+@pytest.mark.parametrize(("leading", "sizes"), [(1e-13, (569, 1024)), (0.00125, (44, 80)), (1e9, (1,))])
+def test_ensembles_for_a_response_have_batches_of_a_size_that_can_be_trained(leading, sizes, monkeypatch):
+    """α/T of data much colder than their setting says would be 10¹² samples in a batch."""
+    asked, nothing = [], Measured(*np.zeros((5, 1)))
+
+    def note(*_, batch_sizes, **__):
+        asked.append(batch_sizes)
+        return nothing
+
+    monkeypatch.setattr(_response, "measure_response", note)
+    model = TeacherStudent()
+    theory = find_theory(model, learning_rate=0.1, batch_size=16)
+    _response.trained_response(model, theory, Optimizer(), leading, lambda size: theory)
+    assert asked == [sizes]
