@@ -82,8 +82,8 @@ def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) -> np.ndarray:
-    """A numeric array without NaN or Inf, as float64, whose powers can be computed.
+def check_finite_array(argument: str, value: Any, *, ndim: int | None = None, any_size: bool = False) -> np.ndarray:
+    """A numeric array without NaN or Inf, as float64, whose powers can be computed unless it may have ``any_size``.
 
     The error counts the bad entries and names the first.
     """
@@ -103,7 +103,8 @@ def check_finite_array(argument: str, value: Any, *, ndim: int | None = None) ->
             f"`{argument}` has {len(bad)} entr{plural} NaN or infinite, the first at index {where}: "
             "remove or repair them before fitting."
         )
-    check_magnitude(argument, array)
+    if not any_size:
+        check_magnitude(argument, array)
     return array
 
 

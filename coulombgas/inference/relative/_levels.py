@@ -95,7 +95,7 @@ def _checked(setting: LevelData) -> LevelData:
     try:
         learning_rate = check_positive("learning_rate", setting.learning_rate)
         batch_size = check_count("batch_size", setting.batch_size)
-        levels = check_finite_array("eigenvalue", setting.levels, ndim=2)
+        levels = check_finite_array("eigenvalue", setting.levels, ndim=2, any_size=True)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     checked = LevelData(path, learning_rate, batch_size, levels)
