@@ -74,6 +74,21 @@ def check_seed(value: Any) -> int:
     return seed
 
 
+def check_learning_rate(value: Any) -> float:
+    """A learning rate that neither vanishes nor overflows in float32 and its square in float64."""
+    number = check_positive("learning_rate", value)
+    if not 1e-30 <= number <= 1e15:
+        fail("learning_rate", "must lie between 1e-30 and 1e15", value)
+    return number
+
+
+def check_batch_size(value: Any) -> int:
+    """A number of samples that a counter of 32 bits holds."""
+    if (size := check_count("batch_size", value)) >= 2**31:
+        fail("batch_size", "must be below 2^31", size)
+    return size
+
+
 def check_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """One of the words in ``choices``."""
     words = list(choices)

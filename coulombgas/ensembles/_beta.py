@@ -1,6 +1,7 @@
 """The classical β-ensembles, exact for any β > 0, through their tridiagonal models."""
 
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -155,13 +156,13 @@ def _jacobi(key: Array, beta: Array, m1: Array, m2: Array, *, n: int, shape: tup
     return batched(draw, key=key, shape=shape)
 
 
-def _as_array(value: Number | Width) -> Array | np.ndarray:
+def _as_array(value: Number | Width) -> Any:
     """In the current float precision; a plain number stays on the host, which is ten times as fast."""
     convert = np.asarray if isinstance(value, float | int) else jnp.asarray
     return convert(value, jnp.result_type(float))
 
 
-def _positive(name: str, value: Number | Width) -> Array | np.ndarray:
+def _positive(name: str, value: Number | Width) -> Any:
     if isinstance(value, float | int):
         return _as_array(check_positive(name, float(value)))
     array = _as_array(value)

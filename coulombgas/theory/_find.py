@@ -8,10 +8,11 @@ import numpy as np
 
 from coulombgas._checks import (
     InputError,
+    check_batch_size,
     check_choice,
     check_count,
+    check_learning_rate,
     check_non_negative,
-    check_positive,
     check_seed,
     fail,
 )
@@ -113,7 +114,7 @@ def _cached(
     if updates_per_epoch is not None:
         check_count("updates_per_epoch", updates_per_epoch, 2)
     return make(
-        ByIdentity(model), check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size),
+        ByIdentity(model), check_learning_rate(learning_rate), check_batch_size(batch_size),
         chosen, updates_per_epoch, check_non_negative("tolerance", tolerance), seed, _Aside(progress),
     )  # fmt: skip
 

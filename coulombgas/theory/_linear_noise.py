@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coulombgas._checks import InputError, check_count, check_seed
+from coulombgas._checks import InputError, check_batch_size, check_count, check_seed
 from coulombgas._types import Progress
 from coulombgas.models import Model
 from coulombgas.spectra import LevelGroup
@@ -144,7 +144,7 @@ def linear_noise(
 def _moments(key: ByIdentity, batch_size: int, decay: float, seed: int, level: int) -> Moments:
     """Everything that is measured at a fixed point, with 4^level times the samples."""
     model, grow = key.model, 4**level
-    update = _measurable(key, check_count("batch_size", batch_size), decay, seed)
+    update = _measurable(key, check_batch_size(batch_size), decay, seed)
     point = _point(key, batch_size, decay, seed)
     small = update.size <= _JACKKNIFE_UP_TO
     # the mean Jacobian does not depend on the batch: use one that fits into the caches

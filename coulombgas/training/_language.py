@@ -11,7 +11,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 
-from coulombgas._checks import InputError, check_choice, check_count, check_non_negative, check_positive, check_seed
+from coulombgas._checks import (
+    InputError,
+    check_choice,
+    check_count,
+    check_learning_rate,
+    check_non_negative,
+    check_seed,
+)
 from coulombgas.models import GPT, SIZES, Corpus, GPTSize, init_gpt, next_token_loss
 
 ADAMW_BETAS = (0.9, 0.99)
@@ -65,7 +72,7 @@ class LanguageTraining:
             check_count(name, getattr(self, name))
         check_count("warmup", self.warmup, 0)
         check_seed(self.seed)
-        check_positive("learning_rate", self.learning_rate)
+        check_learning_rate(self.learning_rate)
         for name in ("momentum", "weight_decay", "gradient_clip"):
             check_non_negative(name, getattr(self, name))
         check_choice("optimizer", self.optimizer, ("adamw", "sgd"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coulombgas._checks import as_tuple, check_choice, check_count, check_positive, fail
+from coulombgas._checks import as_tuple, check_batch_size, check_choice, check_count, check_learning_rate, fail
 
 
 class SettingValues(NamedTuple):
@@ -25,8 +25,8 @@ def make_settings(
         InputError: for values out of range, repeated settings, or "zip" of different lengths.
     """
     check_choice("combine", combine, ("grid", "zip"))
-    rates = [check_positive("learning_rate", rate) for rate in as_tuple(learning_rate)]
-    batches = [check_count("batch_size", batch) for batch in as_tuple(batch_size)]
+    rates = [check_learning_rate(rate) for rate in as_tuple(learning_rate)]
+    batches = [check_batch_size(batch) for batch in as_tuple(batch_size)]
     if not rates or not batches:
         fail("learning_rate" if not rates else "batch_size", "needs at least one value", "none")
     if combine == "grid":

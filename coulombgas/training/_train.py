@@ -103,8 +103,9 @@ def train(
     """
     check_model(model)
     settings = make_settings(learning_rate, batch_size, combine)
-    _check_numbers(model, settings)
-    replicas, steps = check_count("replicas", replicas), _below("steps", check_count("steps", steps, 0), 31)
+    _check_numbers(model)
+    replicas = _below("replicas", check_count("replicas", replicas), 32)
+    steps = _below("steps", check_count("steps", steps, 0), 31)
     seed, first_replica = check_seed(seed), check_count("first_replica", first_replica, 0)
     _below("first_replica", first_replica + replicas - 1, 32, " for the last replica")
     check_choice("dtype", dtype, ("float32", "float64"))
@@ -138,14 +139,12 @@ def train(
         return _on_disk(plan, Path(out), overwrite, resume, checkpoint_seconds, progress)
 
 
-def _check_numbers(model: Model, settings: Sequence[Any]) -> None:
+def _check_numbers(model: Model) -> None:
     """Check that squares of the model's numbers are finite in float32, the precision of training."""
-    own = [(f"model.{name}", value) for name, value in model.config().items()]
-    rates = [("learning_rate", values.learning_rate) for values in settings]
-    for name, value in [*own, *rates]:
+    for name, value in model.config().items():
         numbers = np.asarray(value if isinstance(value, list | tuple | float | int) else 0.0)
         if numbers.dtype.kind in "iuf" and numbers.size and np.abs(numbers).max() > _LARGEST:
-            fail(name, f"must not exceed {_LARGEST:g} in size", float(np.abs(numbers).max()))
+            fail(f"model.{name}", f"must not exceed {_LARGEST:g} in size", float(np.abs(numbers).max()))
 
 
 def check_shard(shard: Sequence[int], replicas: int) -> tuple[int, int]:

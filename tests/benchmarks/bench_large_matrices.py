@@ -10,7 +10,7 @@ float64 Gram matrix, above what it held before.
 matrix, the CPU time of the others? It computes the matrices of one of 32 layers; ``estimate=4`` those of a quarter of
 the sides.
 
-    python tests/benchmarks/bench_large_matrices.py [SIZE ... | estimate[=DIVISOR]]
+    python tests/benchmarks/bench_large_matrices.py [SIZE | estimate[=DIVISOR] ...]
 """
 
 import os
@@ -31,12 +31,12 @@ GOAL = 1.5
 
 
 def main() -> None:
-    """Print one table for each size, or that of the estimate."""
-    if sys.argv[1:] and sys.argv[1].startswith("estimate"):
-        table(*estimate(int(sys.argv[1].partition("=")[2] or 1)))
-        return
-    for size in [int(word) for word in sys.argv[1:]] or [1024, 2048, 4096]:
-        table(*measure(size, repeat=1 if size > 3000 else 4))
+    """Print one table for each size, and that of the estimate."""
+    for word in sys.argv[1:] or ["1024", "2048", "4096", "estimate"]:
+        if word.startswith("estimate"):
+            table(*estimate(int(word.partition("=")[2] or 1)))
+        else:
+            table(*measure(int(word), repeat=1 if int(word) > 3000 else 4))
 
 
 def measure(size: int, repeat: int) -> tuple[list, list[str], str]:

@@ -104,7 +104,7 @@ def measure(number: int, size: int) -> tuple[list, list[str], str]:
     rows = [[*row, row[3] / base if isinstance(row[3], float) else "–"] for row in rows]
     header = ["way", "version", "seconds", "CPU", "memory, MiB", "of the first's CPU"]
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
-    return rows, header, f"{number} matrices of {size}×{size}, float32, {threads} threads"
+    return rows, header, f"{number} of {size}×{size}, float32, {threads} threads"
 
 
 def run(interpreter: str, program: str, path: Path) -> list:

@@ -220,3 +220,17 @@ def test_equilibrium_is_reached_when_the_square_of_the_decay_is_one_percent(rate
     """
     found = linear_noise(WEIGHT, learning_rate=rate, batch_size=batch)
     assert found.updates_to_equilibrium == int(np.ceil(np.log(0.01) / (2 * np.log1p(-rate))))
+
+
+@pytest.mark.parametrize("find", [linear_noise, find_theory])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 2**70}, r"`batch_size` must be below 2\^31"),
+        ({"learning_rate": 1e-300}, "`learning_rate` must lie between 1e-30 and 1e15"),
+        ({"learning_rate": np.nan}, "`learning_rate` must be positive and finite"),
+    ],
+)
+def test_settings_that_no_run_can_have_are_named(find, change, message):
+    with pytest.raises(InputError, match=message):
+        find(TeacherStudent(), **{"learning_rate": 0.1, "batch_size": 8, **change})

@@ -15,10 +15,11 @@ import xarray as xr
 
 from coulombgas._checks import (
     InputError,
+    check_batch_size,
     check_choice,
     check_count,
     check_in_interval,
-    check_positive,
+    check_learning_rate,
     check_seed,
     fail,
 )
@@ -137,7 +138,7 @@ def rescale(
         InputError: for values that do not fit together.
     """
     seed = check_seed(seed)
-    alpha, batch = check_positive("learning_rate", learning_rate), check_count("batch_size", batch_size)
+    alpha, batch = check_learning_rate(learning_rate), check_batch_size(batch_size)
     target = check_count("to_batch_size", to_batch_size)
     rule = _rule(recordings, seed)
     name = check_choice("optimizer", optimizer or _optimizer(rule), OPTIMIZERS)
