@@ -146,7 +146,7 @@ def test_sgd_is_its_definition():
 
 def test_a_loss_that_explodes(corpus, tmp_path, monkeypatch, reduced):
     """In the quick form the programs of the run, whose weights are lost on the way."""
-    config, rate = replace(SGD, learning_rate=1e20, gradient_clip=0.0), "1e\\+20"
+    config, rate = replace(SGD, learning_rate=1e15, gradient_clip=0.0), "1e\\+15"
     if reduced:
         config, rate, advance = CONFIG, "0.01", run_module.LanguageTrainer.advance
 
@@ -173,6 +173,7 @@ def test_the_schedule_warms_up_and_ends_at_a_tenth():
     [
         ({"steps": 0}, "`steps`"),
         ({"learning_rate": -1.0}, "`learning_rate`"),
+        ({"learning_rate": 1e20}, "`learning_rate` must lie between"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"optimizer": "lion"}, "`optimizer`"),
         ({"compute_dtype": "int8"}, "`compute_dtype`"),
