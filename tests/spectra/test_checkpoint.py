@@ -3,7 +3,6 @@
 import json
 import pickle
 import struct
-import tracemalloc
 import zipfile
 
 import h5py
@@ -15,6 +14,7 @@ from safetensors.numpy import save_file
 
 from coulombgas import InputError, load_spectra
 from coulombgas.spectra import find_checkpoints, iterate_matrices
+from tests.spectra.memory import peak_memory
 
 
 @pytest.fixture
@@ -183,12 +183,12 @@ def test_header_of_ten_gigabytes_is_refused_from_its_length(tmp_path):
     with path.open("wb") as file:
         file.write(struct.pack("<Q", 10 * 2**30))
         file.truncate(11 * 2**30)  # sparse: the header would fit
-    tracemalloc.start()
-    with pytest.raises(InputError, match="claims a header"):
-        load_spectra(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2_000_000
+
+    def refused():
+        with pytest.raises(InputError, match="claims a header"):
+            load_spectra(path)
+
+    assert peak_memory(refused) < 2_000_000
 
 
 def test_keep_going_analyses_the_rest(tmp_path, arrays):
@@ -375,8 +375,5 @@ def test_one_matrix_at_a_time(tmp_path):
     size = 48 * 2048 * 32 * 4
     save_file({f"w{i}": rng.normal(size=(2048, 32)).astype(np.float32) for i in range(48)}, tmp_path / "m.safetensors")
     load_spectra(tmp_path / "m.safetensors", select="w0")
-    tracemalloc.start()
-    load_spectra(tmp_path / "m.safetensors")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    peak = peak_memory(lambda: load_spectra(tmp_path / "m.safetensors"))
     assert peak < 0.4 * size  # a few copies of one matrix in float64 dominate: 16 times one, of 48
