@@ -24,6 +24,12 @@ def ensemble(levels: np.ndarray) -> Any:
     return spectra.make_spectra(levels, learning_rate=[0.1], batch_size=[8], model=model)
 
 
+def fitted_width(law: str, unit: float) -> Any:
+    """Of a posterior: its mean and its standard deviation."""
+    width = cg.fit_model(ensemble(PAIRS * unit), law).groups[0].parameters["width"]
+    return np.array([width.mean, width.sd]) / unit
+
+
 FOLLOWING: dict[str, Callable[[float], Any]] = {
     "variance of a bulk": lambda unit: networks.fit_bulk(LEVELS * unit, 80).variance.mean / unit,
     "variance beside spikes": lambda unit: networks.find_spikes(LEVELS * unit, 80).bulk.variance.mean / unit,
@@ -31,10 +37,7 @@ FOLLOWING: dict[str, Callable[[float], Any]] = {
     "exponent of a tail": lambda unit: networks.fit_tail(LEVELS * unit).exponent.mean,
     "motion": lambda unit: motion.stationarity(PATHS * unit, np.arange(200.0)).p_force,
     "cumulant": lambda unit: inference.binder_cumulant(PATHS * unit).mean,
-    "width of a law": lambda unit: (
-        float(cg.fit_model(ensemble(PAIRS * unit), "gaussian").groups[0].values.max()) / unit
-    ),
-}
+} | {f"width of {law}": lambda unit, law=law: fitted_width(law, unit) for law in ("gaussian", "pair", "rice", "group")}
 REFUSING = FOLLOWING | {
     "spacings": lambda unit: networks.fit_repulsion(np.diff(LEVELS) * unit),
     "temperature": lambda unit: cg.fit_temperature(ensemble(PAIRS * unit)),

@@ -120,6 +120,15 @@ def test_the_farthest_of_the_groups_that_stray_is_named():
     assert "near x = 4:" in sentence
 
 
+@pytest.mark.parametrize(("factor", "told"), [(3.0, False), (100.0, True), (1 / 3, False), (1e-6, True)])
+def test_a_temperature_far_from_its_setting_is_told(factor, told):
+    """Also where the mean levels are as predicted, for widths of many times the predicted ones hide any shift."""
+    setting = setting_of(levels_of(np.random.default_rng(8), 400))
+    draws = factor * ALPHA / BATCH * np.random.default_rng(9).normal(1, 0.1, (2, 1000))
+    found, _ = remarks(setting, None, draws, np.ones(3, dtype=bool))
+    assert any(f"T is {np.mean(draws) * BATCH / ALPHA:.4g} times α/B" in one for one in found) == told
+
+
 @pytest.mark.slow
 def test_tempering_leaves_the_mean_temperature_where_it_is(reduced):
     """Posterior means Q/(f − 2), over data sets of 50 and of 800 replicas whose energies scatter twice as much.

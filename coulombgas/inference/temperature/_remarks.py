@@ -14,6 +14,7 @@ from coulombgas.theory import ResponseCurve
 _STRAY = 5.0  # standard errors; with ten groups a false alarm in 170 000 fits
 _SECOND_ORDER = 0.3  # fraction of the shift at order T that may be missing: order T², finite rate, memory of the chains
 _INTERPOLATED = 0.1  # fraction of a measured shift: ensembles at another learning rate or between two temperatures
+_FAR = 10.0  # times the setting's temperature: as much as momentum 0.9 that was left out; finite rates make far less
 _UNKNOWN = 3.0  # in s²/x: the size of an unknown shift at order T
 
 
@@ -29,8 +30,20 @@ def remarks(
         )
     temperature = float(np.mean(draws))
     disagreement = _disagreement(setting, curve, used, temperature)
-    found.extend([*disagreement, *_strays(setting, curve, temperature)])
+    found.extend([*disagreement, *_strays(setting, curve, temperature), *_far(setting, draws)])
     return found, not disagreement
+
+
+def _far(setting: SettingData, draws: np.ndarray) -> list[str]:
+    """A warning if 97.5% of the draws are above ten times the setting's own temperature, or below a tenth of it."""
+    ratios, formula = draws / setting.theory.temperature, setting.record.optimizer.temperature_formula
+    if max(np.mean(ratios > _FAR), np.mean(ratios < 1 / _FAR)) < 0.975:
+        return []
+    return [
+        f"T is {np.mean(ratios):.4g} times {formula}: the widths are not those of this model at this "
+        "setting; check `learning_rate`, `batch_size`, the optimizer (momentum μ multiplies T by 1/(1 − μ)) and the "
+        "unit of the levels"
+    ]
 
 
 def _disagreement(setting: SettingData, curve: ResponseCurve | None, used: np.ndarray, temperature: float) -> list[str]:
