@@ -279,7 +279,8 @@ _SPIKES = _of(
     "networks/test_spikes", "overlaps_are_those_of_the_vectors", "equal_signals_repel_and_their_intervals_know",
     "strong_spikes_hide_no_weaker_ones", "number_has_a_posterior", "outliers_scatter_as_predicted",
 )  # fmt: skip
-_ENTRIES = _but("networks/test_entries", "large_entries", "intervals", "independent_entries")
+_NUMBERS = "tests/networks/test_numbers.py"
+_ENTRIES = (*_but("networks/test_entries", "large_entries", "intervals", "independent_entries"), _NUMBERS)
 _TAIL = _of(
     "networks/test_tail", "distances_of_tails_are_those_of_kolmogorov_and_smirnov",
     "evidence_of_each_law_is_its_likelihood_averaged_over_its_prior", "models_are_told_apart",
@@ -288,7 +289,8 @@ _TAIL = _of(
 _BULK = _but("networks/test_bulk", "intervals_hold_the_truth_at_the_nominal_rate[128")
 _DATA = _of(
     "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
-    "agreement_and_a_single_group_are_silent", "one_group_against_the_others", "every_group_disagrees",
+    "agreement_and_a_single_group_are_silent", "agreement_of_variances_is_that_of_bartlett",
+    "one_group_against_the_others", "every_group_disagrees",
     "snapshots_of_several_runs_one_after_the_other_are_found",
     "p_values_of_order_hold_for_any_order_of_independent_replicas",
 )  # fmt: skip
@@ -304,6 +306,7 @@ _EXACT = ("tests/inference/test_exact_posteriors.py",)
 _SMALL = ("tests/motion/test_small_data.py",)
 _MOTION = (
     "tests/motion/test_moves_of_levels.py",
+    "tests/motion/test_numbers.py",
     "tests/motion/test_bands.py",
     *_SMALL,
     *_of(
@@ -314,6 +317,7 @@ _MOTION = (
 )  # fmt: skip
 _MATRIX = (
     "tests/motion/test_moves_of_levels.py",
+    "tests/motion/test_numbers.py",
     *_of(
         "motion/test_level_noise", "isotropic_noise_is_measured_and_accepted", "anisotropic_noise_is_refused",
         "a_factor_two_between_levels_is_not_called_isotropic", "few_levels_get_what_they_can",
@@ -364,6 +368,7 @@ PLAN: dict[str, tuple[str, ...]] = {
             "kurtosis_changes_the_scatter_of_the_logarithms_of_levels",
         ),
         *_BULK,
+        _NUMBERS,
     ),
     "networks._repulsion": _of(
         "networks/test_errors", "four_spacings_are_the_fewest", "probabilities_of_repulsion_by_quadrature"
@@ -382,7 +387,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         ),
         *_LAYER_NOISE,
     ),
-    "networks._trajectory": _TRAJECTORY,
+    "networks._trajectory": (*_TRAJECTORY, _NUMBERS),
     "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py"),
     "networks._spacings": _ANALYSIS,
     "networks._training": ("tests/networks/test_window.py",),
@@ -578,8 +583,17 @@ REASONS: dict[tuple[str, str], str] = {
     ("networks._analysis.analyse", "0.5 → 0.75"): "equivalent: the search for spikes refuses the same numbers",
     ("networks._spacings.spacing_statistics", "4 → 5"):
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",
-    ("motion._groups.num_blocks", "_MOVES_A_BLOCK * moves.span → _MOVES_A_BLOCK / moves.span"):
-        "open: the length of the blocks that errors come from where momentum makes moves span several records",
+    ("spectra._gram._kurtosis", "1e-12 * m2 → 1e-12 / m2"): "a margin for rounding",
+    ("networks._tail._bootstrap", "8 → 9"): "the fewest copies, where the levels are too many for more: a choice",
+    ("inference._data_checks._order_p_value", "0.5 → 0.75"):
+        "from where ranks are counted before they become normal scores, which are centred: a choice",
+    ("inference.temperature._groups.width_problem", "1 → 2"): "equivalent: another stream of random numbers",
+    ("inference.temperature._spectrum.whole_spectrum", "2 → 3"): "equivalent: normal numbers that nothing uses",
+    ("inference.temperature._exact.of_energies_and_means", "2 → 3"):
+        "about where an even sum over many widths begins and ends: a margin",
+    ("motion._propagation.repulsion", "0.2 → 0.30000000000000004"):
+        "the least share of the noise that is left to crowded levels: a choice",
+    ("motion._regression._stride", "1 → 2"): "how far a step goes before the next: speed alone",
     ("motion._level_noise._trouble", "1e-06 → 1.5e-06"): "a margin for rounding",
     ("laws._pair.PairDensity.sample",
      "mass + jax.random.rademacher(key_sign, shape, w... → mass - jax.random.rademacher(key_sign, shape, w..."):

@@ -30,6 +30,20 @@ def test_eigenvalues_agree_with_dense(x64, n, jitted):
     np.testing.assert_allclose(solve(d, e), np.linalg.eigvalsh(_dense(d, e)), atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_any_number_of_axes_before_the_last(x64, n):
+    """One matrix, and a batch of 2 × 5: the same as the rows of a batch."""
+    d, e = _entries(n, (10,))
+    levels = np.linalg.eigvalsh(_dense(d, e))
+    many = tridiagonal_eigenvalues(d.reshape(2, 5, n), e.reshape(2, 5, n - 1))
+    np.testing.assert_allclose(many, levels.reshape(2, 5, n), atol=1e-12)
+    np.testing.assert_allclose(tridiagonal_eigenvalues(d[3], e[3]), levels[3], atol=1e-12)
+    values = np.linalg.svd(np.triu(_dense(d, e)), compute_uv=False)[:, ::-1]
+    many = bidiagonal_singular_values(d.reshape(2, 5, n), e.reshape(2, 5, n - 1))
+    np.testing.assert_allclose(many, values.reshape(2, 5, n), atol=1e-12)
+    np.testing.assert_allclose(bidiagonal_singular_values(d[3], e[3]), values[3], atol=1e-12)
+
+
 def test_bisection_for_accelerators_agrees(x64):
     d, e = _entries(12, (5,))
     a, b = jnp.abs(d), jnp.abs(e)

@@ -11,6 +11,7 @@ from scipy import signal, special, stats
 
 from coulombgas.inference._data_checks import (
     FALSE_ALARM,
+    _chi2,
     _order_p_value,
     drift,
     duplicated_replicas,
@@ -283,3 +284,13 @@ def test_agreement_and_a_single_group_are_silent():
     assert found.warning == ""
     assert found.agreeing == (0, 1, 2)
     assert group_disagreement(np.array([0.3]), np.array([0.1])).p_value == 1.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e60])
+def test_agreement_of_variances_is_that_of_bartlett(scale):
+    """Samples of 4, 9 and 30: SciPy's statistic of their equal variances; a log variance varies by 2/(f − 1)."""
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(size=num) * size for num, size in ((4, 1.0), (9, 2.0), (30, 1.5))]
+    freedom = np.array([len(sample) - 1 for sample in samples])
+    logs = np.log([scale * sample.var(ddof=1) for sample in samples])
+    assert _chi2(logs, np.sqrt(2 / (freedom - 1))) == pytest.approx(stats.bartlett(*samples).statistic)

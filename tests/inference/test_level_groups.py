@@ -1,16 +1,25 @@
 """Energies, degrees of freedom and their tempering, against plain NumPy and the χ² law of GOE blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from coulombgas import fit_temperature
 from coulombgas.inference._level_groups import GroupData, inflation
 from coulombgas.inference._settings import collect_settings
 from coulombgas.inference.temperature._groups import response_tables, setting_energies, width_problem
 from coulombgas.inference.temperature._remarks import remarks
-from coulombgas.inference.temperature._spectrum import SpectrumData, SpectrumResponse, spectrum_data, spectrum_start
-from coulombgas.models import MatrixDyson
+from coulombgas.inference.temperature._spectrum import (
+    SpectrumData,
+    SpectrumResponse,
+    _shifts,
+    spectrum_data,
+    spectrum_start,
+)
+from coulombgas.models import MatrixDyson, TeacherStudent
 from coulombgas.spectra import make_spectra
-from coulombgas.theory import ResponseCurve
+from coulombgas.theory import GRID, Measured, ResponseCurve
 
 TARGET, ALPHA, BATCH, NOISE2 = (1.0, 2.0, 2.0, 4.0, 4.0, 4.0), 0.001, 16, 0.01
 SIZES = (1, 2, 3)
@@ -89,6 +98,10 @@ def test_tempering_divides_energies_and_freedom_alike(replicas):
     plain = [group.energy for group in setting.groups[1:]]
     np.testing.assert_allclose(energy / freedom, plain / (np.array([2, 5]) * replicas), rtol=1e-12)
     assert freedom.sum() < 7 * replicas / 1.3
+    whole = spectrum_data(setting, SpectrumResponse(curve_with(0.0), np.zeros((5, 3)), np.zeros((5, 3))))
+    every = [group.energy for group in setting.groups] / (np.array([1, 2, 5]) * replicas - [1, 0, 0])
+    np.testing.assert_allclose(whole.energy / whole.freedom, every, rtol=1e-6)
+    assert np.asarray(whole.freedom).sum() < 8 * replicas / 1.3
     # the widths are not tempered: all replicas count
     np.testing.assert_allclose(width_problem([setting]).data.freedom[:, 0], np.array([1, 2, 5]) * replicas - [1, 0, 0])
 
@@ -170,6 +183,39 @@ def test_a_whole_spectrum_is_fitted_from_where_its_widths_say():
     data = spectrum_data(setting, SpectrumResponse(curve_with(0.0), np.zeros((5, 3)), np.zeros((5, 3))))
     start = spectrum_start(SpectrumData(*(np.stack([column]) for column in data)))
     assert start["temperature"] == pytest.approx(ALPHA / BATCH / 2, rel=4 * np.sqrt(2 / 3200))
+
+
+def test_shifts_are_those_of_ensembles_on_a_cubic_over_the_grid():
+    """Means x + s T + c T² + d T³ measured at five temperatures, where theory knows x and part of s."""
+    theory = setting_of(levels_of(np.random.default_rng(9), 20)).theory
+    theory = replace(theory, mean_shift=np.array([0.1, -0.2, 0.3]))
+    unit, x = 4.0 * theory.temperature, np.array([group.center for group in theory.groups])
+    at, known = unit * np.linspace(0.2, 1.0, 5), theory.mean_shift / theory.temperature
+    slope, square, cube = np.array([[200.0, -100.0, 50.0], [1e5, 3e5, -2e5], [4e8, -1e8, 2e8]])
+    share = np.array([1.0, 0.5, 0.0])
+
+    def rest(heat, share):
+        return np.outer(heat, slope * share) + np.outer(heat**2, square) + np.outer(heat**3, cube)
+
+    errors = np.full((5, 3), 1e-3)
+    measured = Measured(at, np.zeros((5, 3)), errors, x + np.outer(at, known) + rest(at, 1.0), errors)
+    shift, error = _shifts(theory, measured, share)
+    grid = unit * np.linspace(0, 1, GRID)
+    np.testing.assert_allclose(shift, np.outer(grid, known) + rest(grid, share), rtol=1e-8, atol=1e-9)
+    assert error.shape == shift.shape
+    assert (error[0] == 0).all()
+    assert 5e-4 < error[-1, 0] < 1.1e-3  # the last point of the cubic, measured to 1e-3
+
+
+@pytest.mark.parametrize(("inputs", "scatter"), [("quenched", True), ("fresh", False)])
+def test_replicas_with_the_same_inputs_know_no_more_than_these(inputs, scatter):
+    """1600 replicas know T to 2.5%; one set of inputs of a batch of 8 leaves 11% (relative standard deviation)."""
+    model = TeacherStudent(teacher=[1.0, 2.0], inputs=inputs)
+    levels = np.array([1.0, 2.0]) + 0.03 * np.random.default_rng(3).normal(size=(1, 1600, 1, 2))
+    spectra = make_spectra(np.sort(levels, axis=-1), learning_rate=[0.1], batch_size=[8], model=model.config())
+    (found,) = fit_temperature(spectra).settings
+    assert any("share one set of inputs" in line for line in found.warnings) == scatter
+    assert (found.temperature.sd / found.temperature.mean > 0.08) == scatter
 
 
 def test_groups_agree_within_the_errors_of_their_response():
