@@ -36,7 +36,9 @@ PYTEST = (
 )  # fmt: skip
 """Without the type checks of the suite's own options: the modules are imported already, which these do not allow."""
 OUTCOMES = ("survives", "value", "exception", "time limit")
-REASONS: dict[tuple[str, str], str] = {}
+REASONS: dict[tuple[str, str], str] = {
+    ("_matrix_sde.MatrixSDE.multiplicative", "1 → 2"): "equivalent: a complex number has one row, as a real one",
+}
 """(function, change) of a mutant that nothing can notice → why."""
 PLAN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "coulombgas.symbolic._widths": (
