@@ -104,6 +104,16 @@ def test_levels_and_first_corrections():
                 assert equation.harmonic_levels(point, 1)[0] == (0, 0)
 
 
+def test_no_levels_where_the_noise_vanishes():
+    """x' = x(1 − x) with noise g x: the spectrum at 0 is continuous, while 1 has its levels."""
+    logistic = FokkerPlanck("x*(1 - x)", "g*x", "x", (0, None))
+    ends, inside = sorted(logistic.fixed_points, key=lambda point: point.location)
+    assert (ends.location, inside.location) == (0, 1)
+    with pytest.raises(InputError, match="must lie where the noise does not vanish"):
+        logistic.harmonic_levels(ends, 1)
+    assert logistic.harmonic_levels(inside, 2)[1][0] == 1
+
+
 def test_kramers_rate_of_the_symmetric_double_well():
     well = FokkerPlanck("a*x - b*x**3", "g", positive=["a", "b"])
     a, b, g = well.parameters
