@@ -1,12 +1,24 @@
 """Sums, tables and mixtures inside the fits of motion, each against a few lines of NumPy or mpmath."""
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
+from scipy import stats
 
-from coulombgas.motion._groups import Group, _mean_and_error, group_noise, num_blocks
-from coulombgas.motion._increments import Grid
-from coulombgas.motion._moves_of_levels import MatrixMoves, moves_of
+from coulombgas.motion._groups import (
+    Group,
+    GroupNoise,
+    _mean_and_error,
+    group_noise,
+    level_intervals,
+    log_interval,
+    num_blocks,
+)
+from coulombgas.motion._increments import Grid, make_grid
+from coulombgas.motion._isotropy import _between_classes, _between_halves, _equal
+from coulombgas.motion._moves_of_levels import MatrixMoves, even_records, moves_of
 from coulombgas.motion._propagation import pair_excess, pair_spread
 from coulombgas.motion._spline import Posterior, _ledoit_wolf
 
@@ -106,3 +118,112 @@ def test_overlapping_moves_count_once(num, span, blocks):
     assert mean == pytest.approx(2.0)
     assert error == pytest.approx(np.sqrt(3 / (4 * num / span)))
     assert num_blocks(moves) == blocks
+
+
+def uneven(seed=4):
+    """Moves of four levels whose noise differs from block to block: 20 blocks of 20 moves."""
+    scale = np.random.default_rng(seed).uniform(1.0, 3.0, 20).repeat(20)
+    change, free = np.tile(scale[:, None], (1, 4)), np.ones((400, 4), dtype=bool)
+    return scale, MatrixMoves(change, change, free, np.full(4, scale.mean()), 1.0, np.zeros((0, 4)), 1, 1, 0.0)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6])
+def test_blocks_of_time_give_a_relative_error(unit):
+    scale, moves = uneven()
+    moves = replace(moves, change=unit * moves.change, noise=unit * moves.noise)
+    blocks = scale.reshape(20, 20).mean(axis=1)
+    expected = blocks.std(ddof=1) / np.sqrt(20) / blocks.mean()
+    assert expected > np.sqrt(3 / 1600)
+    assert _mean_and_error(moves, np.arange(4))[1] == pytest.approx(expected)
+
+
+def test_an_interval_of_a_logarithm_is_that_of_student():
+    found = log_interval(2.0, 0.1, 5.0)
+    reach = stats.t.ppf(0.975, 5) * 0.1
+    assert (found.lower, found.upper) == pytest.approx((2 * np.exp(-reach), 2 * np.exp(reach)))
+    assert (found.mean, found.sd) == pytest.approx((2.0, 0.2))
+
+
+def test_what_may_be_forgotten_unseen_lies_above():
+    """At a rate of 0.02 nothing is seen over one record more: upper ends rise by D + its error, lower ones stay.
+
+    D from second differences by NumPy; its error is at least that of 30 × 598 Gaussian moves.
+    """
+    levels, steps = relaxing(0.02, levels=30, records=600, seed=5), np.arange(600)
+    once, twice = (moves_of(levels, steps, span, 0.0) for span in (1, 2))
+    with_longer, without = (Group("all", np.arange(30), longer) for longer in (twice, None))
+    short = ((levels[2:] - 2 * levels[1:-1] + levels[:-2]) ** 2).mean() / 2
+    long = ((levels[4:] - 2 * levels[2:-2] + levels[:-4]) ** 2).mean() / 4
+    least = max(np.log(short / long), 0.0) + np.sqrt(3 / (30 * 598))
+    ends, plain = (level_intervals(once, group) for group in (with_longer, without))
+    above = np.log(ends[:, 1] / plain[:, 1])
+    np.testing.assert_allclose(above, above[0])
+    assert -np.log(2 - np.exp(least)) - 1e-3 < above[0] < 3 * least
+    np.testing.assert_allclose(ends[:, 0], plain[:, 0])
+    both = [group_noise(once, group).noise.upper for group in (with_longer, without)]
+    assert np.log(both[0] / both[1]) == pytest.approx(above[0])
+
+
+def test_the_push_of_neighbours_counts_all_updates_between_records():
+    """24 walks of 60 × 30 elements, 0.01 an update, recorded every 200: 30 levels a third apart that move by 0.14.
+
+    Their noise to 3%, four standard errors. Control: second differences alone are quieter by more than that.
+    """
+    found, seen = [], []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        steps = 0.01 * np.sqrt(200) * rng.normal(size=(150, 60, 30))
+        levels = np.linalg.svd(0.9 * rng.normal(size=(60, 30)) + np.cumsum(steps, axis=0), compute_uv=False)[:, ::-1]
+        found.append(np.nanmean(moves_of(levels, 200 * np.arange(150), 1, 0.0).noise) / 1e-4)
+        seen.append((np.diff(levels, 2, axis=0) ** 2).mean() / 2 / 200 / 1e-4)
+    assert np.mean(found) == pytest.approx(1.0, abs=0.03)
+    assert np.mean(seen) < 0.97
+
+
+@pytest.mark.parametrize(
+    ("steps", "even"),
+    [
+        ([0, 10, 20, 30], [0, 1, 2, 3]),
+        ([0, 1, 2, 3, 10, 20, 30, 40, 50, 60], [0, 4, 5, 6, 7, 8, 9]),  # every tenth, over those between
+        ([0, 5, 7, 10, 15, 20], [0, 1, 3, 4, 5]),
+        ([0, 10, 20, 30, 33], [0, 1, 2, 3]),  # the last record breaks the step
+        ([3], [0]),
+        ([], []),
+    ],
+)
+def test_the_longest_even_part_of_records(steps, even):
+    assert even_records(np.array(steps, dtype=float)).tolist() == even
+
+
+def test_a_grid_interpolates_what_starts_between_its_nodes():
+    """A function with a kink, by NumPy's interpolation; starts beyond the used ones get its ends."""
+    start = np.random.default_rng(6).normal(size=(7, 40))
+    grid = make_grid(start, np.abs(start) < 1.5)
+    kink = np.abs(grid.nodes - 0.3)
+    np.testing.assert_allclose(grid.at_data(kink), np.interp(start, grid.nodes, kink), atol=1e-12)
+    assert ((grid.fraction >= 0) & (grid.fraction <= 1)).all()
+
+
+def classes(*rows):
+    """Classes of levels with log noise and its error."""
+    return tuple(GroupNoise(modes=(0,), noise=log_interval(np.exp(a), b, 19.0), log_error=b) for a, b in rows)
+
+
+def test_classes_differ_at_most_by_the_end_of_a_welch_interval():
+    """One-sided 95% of a difference of two means, each with 10% more error, which is not estimated; 20 blocks."""
+    moves, rows = steady(400, 1), ((0.0, 0.1), (0.3, 0.2))
+    variance = 0.1**2 + 0.2**2 + 2 * 0.1**2
+    freedom = variance**2 / ((0.1**4 + 0.2**4) / 19)
+    assert _between_classes(moves, classes(*rows)) == pytest.approx(0.3 + stats.t.ppf(0.95, freedom) * variance**0.5)
+    wide = np.hypot([0.1, 0.2], 0.1)
+    freedom = (wide**2).sum() ** 2 / ((wide**4) / 19).sum()
+    expected = 2 * stats.t.sf(0.3 / np.sqrt((wide**2).sum()), freedom)
+    assert _equal(moves, classes(*rows), np.zeros(2)) == pytest.approx(expected)
+
+
+def test_levels_scatter_at_most_as_their_variance_allows():
+    """95% bound of the variance of 12 normal logarithms, less that of 400 Gaussian moves; twice its root."""
+    logs = 0.5 * np.random.default_rng(7).normal(size=12)
+    variance = 11 * logs.var(ddof=1) / stats.chi2.ppf(0.05, 11) - 3 / 400
+    assert _between_halves(steady(400, 1), logs, np.zeros(12)) == pytest.approx(2 * np.sqrt(variance))
+    assert _between_halves(steady(400, 1), logs, np.full(12, 0.1)) == pytest.approx(2 * np.sqrt(variance) + 0.2)

@@ -20,3 +20,12 @@ def test_means_of_known_errors_are_compared_by_chi_squared():
     weights = errors**-2
     chi2 = (weights * (means - np.average(means, weights=weights)) ** 2).sum()
     assert _welch(means, errors, 10**7) == pytest.approx(stats.chi2.sf(chi2, 3), rel=1e-4)
+
+
+def test_several_means_are_compared_as_by_welchs_analysis_of_variance():
+    """Four samples of six, of unlike scatter: SciPy's one-way analysis without equal variances."""
+    samples = np.random.default_rng(0).normal(size=(4, 6)) * [[1.0], [2.0], [0.5], [3.0]] + [[0.0], [1.0], [0.5], [2.0]]
+    errors = samples.std(axis=1, ddof=1) / np.sqrt(6)
+    expected = stats.f_oneway(*samples, equal_var=False).pvalue
+    assert 1e-3 < expected < 0.9
+    assert _welch(samples.mean(axis=1), errors, 5) == pytest.approx(expected, rel=1e-9)
