@@ -606,8 +606,13 @@ REASONS: dict[tuple[str, str], str] = {
         "equivalent: the draws are normal, and so the same in law with the other sign",
     ("models._matrix_dyson.MatrixDyson.start", "0.1 → 0.15000000000000002"): "how random the starts are: a choice",
     ("models._matrix_dyson.MatrixDyson.gradient", "1 → 2"): "equivalent: a number more is drawn that nothing uses",
-    ("motion._isotropy.isotropy", "2 → 3"):
-        "from how many leading levels on these are two classes: a choice",
+    ("motion._isotropy.isotropy", "2 → 3"): "from how many leading levels on these are two classes: a choice",
+    ("motion._regression._better",
+     "other.deviance(there.state, used) < deviance → other.deviance(there.state, used) >= deviance"):
+        "which mean of two noises is taken: coverage of Wishart levels, whose test is too slow for the plan",
+    ("motion._stationarity._decide", "1 → 2"):
+        "one record in the number of them: less than the scatter of 500 simulated walks",
+    ("motion._stationarity._reverting", "1 → 2"): "open: the bias of a memory at order 1/n",
     ("models._linalg.matmul", "inner <= _FUSE_UP_TO → inner > _FUSE_UP_TO"):
         "which of two ways to the same product is taken: speed alone",
     ("theory._levels.level_curvature", "1 → 2"):
