@@ -42,7 +42,7 @@ from tests.mutation import (
     mutants,
     survives,
 )
-from tests.mutation_tables import LIMITS, NAMED, PLAN, REASONS, Named
+from tests.mutation_tables import LIMIT, NAMED, PLAN, REASONS, Named
 
 
 def named(case: Named) -> Mutant:
@@ -85,7 +85,7 @@ def numerical_changes(function: ast.FunctionDef) -> Iterator[tuple[Any, str, Any
 
 
 QUICK = ("spectra._levels", "spectra._unfold", "spectra._rigidity")
-_LIMIT, _SECONDS = 3, 120
+_SECONDS = 120
 _LOADED = (
     "pytest",
     "hypothesis",
@@ -110,14 +110,14 @@ def run_named(modules: Sequence[str]) -> list[tuple[Named, bool]]:
 
 
 def run_plan(
-    modules: Sequence[str], limit: int | None, log: Path, *, report: bool = False
+    modules: Sequence[str], limit: int, log: Path, *, report: bool = False
 ) -> dict[str, list[tuple[Mutant, bool]]]:
     """A sample of each module's mutants against the tests that claim it, after a look whether these hold without."""
     results: dict[str, list[tuple[Mutant, bool]]] = {}
     for tests in dict.fromkeys(PLAN[module] for module in modules):
         cases: dict[str, tuple[str, Mutant]] = {}
         for module in (name for name in modules if PLAN[name] == tests):
-            for mutant in mutants(f"coulombgas.{module}", numerical_changes, limit or _limit(module)):
+            for mutant in mutants(f"coulombgas.{module}", numerical_changes, limit):
                 same = sum(name.startswith(f"{module} {mutant}") for name in cases)
                 cases[f"{module} {mutant}" + f" ({same + 1})" * (same > 0)] = module, mutant
         known = _known(log)
@@ -130,10 +130,6 @@ def run_plan(
             results.setdefault(module, []).append((mutant, known[name]))
             _tell(f"{_word(known[name])} {mutant}")
     return results
-
-
-def _limit(module: str) -> int:
-    return LIMITS.get(module.partition(".")[0], _LIMIT)
 
 
 def _try(cases: dict[str, Mutant], tests: tuple[str, ...], log: Path) -> bool:
@@ -298,7 +294,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", help="names below coulombgas (default: those of PLAN)")
     parser.add_argument("--named", action="store_true", help="the mutants with a test of their own instead")
     parser.add_argument("--quick", action="store_true", help="those of them that are tested within seconds")
-    parser.add_argument("--limit", type=int, help="mutants for each module (default: 3, or 5 where tests are fast)")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="mutants for each module (default: %(default)s)")
     parser.add_argument("--log", type=Path, help="append each result there, and take those that are there as they are")
     parser.add_argument("--report", action="store_true", help="what the log holds; nothing is run")
     parser.add_argument("--out", type=Path, help="write the table there as Markdown, or into its place in a page")
