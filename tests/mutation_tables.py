@@ -250,7 +250,10 @@ def _protocol(law: str) -> tuple[str, ...]:
     return _of("laws/test_protocol", *(f"{name}[{law}]" for name in names))
 
 
-_SPECTRA = _but("spectra/test_errors", "how_often_correct_smoothing_is_called_too_smooth")
+_SPECTRA = (
+    *_but("spectra/test_errors", "how_often_correct_smoothing_is_called_too_smooth"),
+    "tests/spectra/test_numbers.py",
+)
 _UNFOLD = _of(
     "spectra/test_statistics", "outliers_are_left_out_at_both_ends", "levels_that_cannot_be_unfolded",
     "marchenko_pastur_unfolding_is_analytic", "diagnosis_warns_of_too_much_and_too_little_smoothing",
@@ -260,7 +263,7 @@ _RIGIDITY = _of(
     "spectra/test_statistics", "picket_fence_is_rigid", "spectra_of_slightly_different_extent_are_averaged",
     "number_variance_is_the_exact_average_over_windows", "rigidity_of_one_window_by_least_squares",
 )  # fmt: skip
-_FILES = ("tests/spectra/test_others_networks.py",)
+_FILES = ("tests/spectra/test_others_networks.py", "tests/spectra/test_numbers.py")
 _ERRORS = _but("networks/test_errors", "the_error_of_the_noise_is_its_scatter", "noise_twenty_times_as_long")
 _ANALYSIS = _but(
     "networks/test_analysis", "temperature_only_where", "heavy_entries_show", "a_bulk_of_few_levels",
@@ -280,7 +283,11 @@ _SPIKES = _of(
     "strong_spikes_hide_no_weaker_ones", "number_has_a_posterior", "outliers_scatter_as_predicted",
 )  # fmt: skip
 _NUMBERS = "tests/networks/test_numbers.py"
-_ENTRIES = (*_but("networks/test_entries", "large_entries", "intervals", "independent_entries"), _NUMBERS)
+_ENTRIES = (
+    *_but("networks/test_entries", "large_entries", "intervals", "independent_entries"),
+    _NUMBERS,
+    "tests/spectra/test_numbers.py",
+)
 _TAIL = _of(
     "networks/test_tail", "distances_of_tails_are_those_of_kolmogorov_and_smirnov",
     "evidence_of_each_law_is_its_likelihood_averaged_over_its_prior", "models_are_told_apart",
@@ -356,9 +363,9 @@ PLAN: dict[str, tuple[str, ...]] = {
     "spectra._kernels": _FILES,
     "spectra._gates": _FILES,
     "spectra._adapters": _FILES,
-    "networks._spikes": (*_ERRORS, *_SPIKES),
+    "networks._spikes": (*_ERRORS, *_SPIKES, _NUMBERS),
     "networks._edge": (*_SPIKES, "tests/networks/test_edge.py"),
-    "networks._tail": _TAIL,
+    "networks._tail": (*_TAIL, _NUMBERS),
     "networks._independence": _ENTRIES,
     "networks._bulk": (
         *_of(
@@ -389,8 +396,8 @@ PLAN: dict[str, tuple[str, ...]] = {
         *_LAYER_NOISE,
     ),
     "networks._trajectory": (*_TRAJECTORY, _NUMBERS),
-    "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py"),
-    "networks._spacings": _ANALYSIS,
+    "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py", _NUMBERS),
+    "networks._spacings": (*_ANALYSIS, _NUMBERS),
     "networks._training": ("tests/networks/test_window.py",),
     "inference._data_checks": _DATA,
     "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
@@ -677,5 +684,18 @@ REASONS: dict[tuple[str, str], str] = {
         "a limit for spacings of more than 10¹² widths in single precision, 10¹⁰³ in double, moved by at most 16 times",
     ("laws._exact_partition._rule", "(density[1:] + density[:-1]) / 2 → (density[1:] + density[:-1]) * 2"):
         "equivalent: the running sum is divided by its last value",
+    ("spectra._unfold._kernel", "4 → 5"):
+        "how many widths a kernel of the smoothing reaches: moves the smooth count by a fraction of its own bias",
+    ("spectra._smoothing._expected", "3 → 4"):
+        "equivalent: the fewest modes of a fit, fewer than the six that twelve levels have",
+    ("spectra._vectors._upper_quantile", "10 → 11"):
+        "over how many order statistics the tail of few random vectors is averaged: within their scatter",
+    ("spectra._gram._moments", "1 → 2"): "how many rows are summed at once: speed alone",
+    ("spectra._adapters._factor", "-1 → +1"): "equivalent: α is a single number",
+    ("networks._spikes._number_posterior",
+     "np.array(log_mass) - max(log_mass) → np.array(log_mass) + max(log_mass)"):
+        "equivalent: the masses are divided by their sum",
+    ("networks._tail._exponent_draws", "1e-300 → 1.5e-300"): "a margin, in place of a sum of zero",
+    ("networks._analysis._ranks", "2 → 3"): "equivalent: another stream of random numbers",
 }  # fmt: skip
 """(function, change) of a mutant that survives → why."""

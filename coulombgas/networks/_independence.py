@@ -55,8 +55,8 @@ def independence(spectrum: LayerSpectrum, bulk: BulkFit) -> Independence:
         {} if entries is None else dict(zip(ENTRY_TESTS[2:], entries.correlations, strict=True))
     )
     log_rows = np.log(bulk.rows_draws)
-    known = log_rows.std() > 0
-    score = float(np.log(spectrum.rows) - log_rows.mean()) / float(log_rows.std()) if known else 0.0
+    free = np.ptp(log_rows) > 0  # rounding leaves equal draws a standard deviation
+    score = float(np.log(spectrum.rows) - log_rows.mean()) / float(log_rows.std()) if free else 0.0
     p_values["number of rows"] = float(2 * ndtr(-abs(score)))
     departures = []
     for test, p_value in p_values.items():

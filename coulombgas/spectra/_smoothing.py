@@ -45,7 +45,7 @@ def diagnose_smoothing(unfolded: np.ndarray) -> SmoothingDiagnosis:
 
 
 def _expected(power: np.ndarray) -> np.ndarray:
-    """Power law in sin(πk/n) through the faster half of the modes, extended to the slow ones."""
+    """Power law in sin(πk/n) through the faster two thirds of the modes, extended to the slow ones."""
     k = np.arange(1, power.size + 1, dtype=np.float64)
     scale = np.log(np.sin(np.pi * k / (2 * power.size + 1)))
     fast = slice(power.size // 3, max(power.size - 1, power.size // 3 + 2))
