@@ -361,7 +361,9 @@ def _ranks(levels: np.ndarray, spikes: SpikeFit | None, seed: int) -> dict[str, 
     scale = scale / scale.mean()
     low = levels[: levels.size - count]
     top = levels[levels.size - count :] + level_sds(spikes) * rng.standard_normal((scale.size, count))
-    edge = low[-1] * scale + level_sds(spikes, edge=True) * rng.standard_normal(scale.size)
+    # the edge moves with the scale of all levels, and is scattered beside it by the rest of its own width
+    shape = np.sqrt(max(float(level_sds(spikes, edge=True)) ** 2 - (low[-1] * scale.std()) ** 2, 0.0))
+    edge = (low[-1] + shape * rng.standard_normal(scale.size)) * scale
     total = low.sum() * scale + top.sum(axis=1)
     square = (low**2).sum() * scale**2 + (top**2).sum(axis=1)
     largest = top.max(axis=1) if count else edge
