@@ -689,7 +689,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("laws._noise_edge._bounded", "1e+100 → 1.5000000000000001e+100"):
         "how far a level counts, where the logarithm of its probability is −10¹⁵⁰ or less: a choice",
     ("laws._tracy_widom._bracket", "2 → 3"):
-        "equivalent: another end above every quantile, for the search between both",
+        "equivalent: other ends beyond every quantile, for the search between both",
     ("laws._tracy_widom._bracket", "beta == 2 → beta != 2"):
         "equivalent: another end below every quantile of a probability that float64 knows, by the margin of six",
     ("laws._partition.quadrature_log_z", "64 → 65"): "how many nodes an integral has: a choice",

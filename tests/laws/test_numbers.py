@@ -24,8 +24,8 @@ def share_below(x, kappa1, kappa2, w1, w2):
     nodes, weights = np.polynomial.legendre.leggauss(30)
 
     def one(kappa, w, other, wide):
-        bottom = kappa - 9 * w
-        edges = np.unique(np.clip([*np.linspace(bottom, x, 9), *(other + wide * np.linspace(-8, 8, 5)), x], bottom, x))
+        ends = kappa - 9 * w, min(x, kappa + 9 * w)
+        edges = np.unique(np.clip([*np.linspace(*ends, 9), *(other + wide * np.linspace(-8, 8, 5))], *ends))
         half = np.diff(edges)[:, None] / 2
         t = edges[:-1, None] + half * (1 + nodes)
         return np.sum(
@@ -37,19 +37,19 @@ def share_below(x, kappa1, kappa2, w1, w2):
 
 
 def test_levels_of_two_species_with_a_kink_below_a_point():
-    """One level a hundred times as narrow as the other, in three units of length; quantiles of both halves."""
-    law, unit = (0.3, 0.7, 0.5, 0.005), np.array([[1.0], [1e3], [1e-3]])
+    """One level a hundred times as narrow, above or below the other, in three units; quantiles of both halves."""
     points, shares = np.array([-0.2, 0.698, 0.75, 1.3]), np.array([0.1, 0.45, 0.8, 0.97])
 
     @jax.jit
-    def both(unit):
-        scaled = TwoSpeciesDensity(*(unit * value for value in law))
+    def both(law, unit):
+        scaled = TwoSpeciesDensity(*law[:, None] * unit)
         return scaled.cdf(unit * points), scaled.icdf(jnp.asarray(shares)) / unit
 
-    below, places = map(np.asarray, both(unit))
-    for found, quantiles in zip(below, places, strict=True):
-        np.testing.assert_allclose(found, [share_below(x, *law) for x in points], rtol=1e-8)
-        np.testing.assert_allclose([share_below(x, *law) for x in quantiles], shares, rtol=1e-7)
+    for law in np.array([[0.3, 0.7, 0.5, 0.005], [0.3, -0.3, 0.5, 0.005]]):
+        for unit in (1.0, 1e3, 1e-3):
+            found, quantiles = map(np.asarray, both(law, unit))
+            np.testing.assert_allclose(found, [share_below(x, *law) for x in points], rtol=1e-8)
+            np.testing.assert_allclose([share_below(x, *law) for x in quantiles], shares, rtol=1e-7)
 
 
 def test_slopes_of_the_distribution_of_rice_by_differences():
@@ -96,10 +96,16 @@ def test_edges_of_gaussian_and_wishart_matrices():
 
 
 def test_draws_of_a_group_have_its_mean_and_width():
-    """⟨Σ(x − κ)⟩ = 0 and ⟨Σ(x − κ)²⟩ = s²n(2 + β(n − 1))/2: 4.5 standard errors (false alarm 1e-5) of 4000 draws."""
+    """⟨Σ(x − κ)⟩ = 0 and ⟨Σ(x − κ)²⟩ = s²n(2 + β(n − 1))/2: 4.5 standard errors (false alarm 1e-5) of 4000 draws.
+
+    Control: the second is further than that from its value for β = 1.8.
+    """
     draws = np.asarray(GaussianBlock(3.0, 0.5, 3, 2.0).sample(jax.random.key(0), (4000,))) - 3.0
-    for sums, exact in ((draws.sum(-1), 0.0), ((draws**2).sum(-1), 0.25 * 3 * 6 / 2)):
-        assert abs(sums.mean() - exact) < 4.5 * sums.std() / np.sqrt(4000)
+    sums, squares = draws.sum(-1), (draws**2).sum(-1)
+    error = squares.std() / np.sqrt(4000)
+    assert abs(sums.mean()) < 4.5 * sums.std() / np.sqrt(4000)
+    assert abs(squares.mean() - 0.25 * 3 * 6 / 2) < 4.5 * error
+    assert abs(squares.mean() - 0.25 * 3 * 5.6 / 2) > 4.5 * error
 
 
 def test_two_different_wells_by_normal_moments():
