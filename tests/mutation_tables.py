@@ -325,8 +325,10 @@ _MATRIX = (
         "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
     ),
 )  # fmt: skip
-_PARTS_OF_THEORY = _but(
-    "theory/test_numbers", "a_decay_moves_the_fixed_point", "one_weight_forgets_at_its_rate"
+_PARTS_OF_THEORY = _of(
+    "theory/test_numbers", "one_coordinate_that_nothing_restores_and_one_that_forgets",
+    "what_leaves_a_product_as_it_is_does_not_depend_on_units", "means_without_a_block",
+    "weights_without_noise_are_fixed_only_where_nothing_moves_them", "newtons_method_finds_the_root_of_a_cubic",
 )  # fmt: skip
 _FORMS = (
     "tests/theory/test_closed_forms.py", *_of("theory/test_numbers", "widths_of_a_student_by_its_second_moments"),
