@@ -664,8 +664,6 @@ REASONS: dict[tuple[str, str], str] = {
     ("theory._closed_forms._two_layer",
      "…ined=model.trained) * np.ones((len(levels), le... → …ined=model.trained) / np.ones((len(levels), le..."):
         "equivalent: ones give the table its shape",
-    ("theory._gauge._families", "1e-06 * np.linalg.norm(changes) → 1e-06 / np.linalg.norm(changes)"):
-        "a margin for rounding",
     ("theory._linear_noise._moments", "64 → 65"): "how many samples a mean Jacobian has at once: speed alone",
     ("theory._linear_noise._times", "1 → 2"):
         "equivalent: the end of a loop, where the highest power, which is enough, is tried once more",

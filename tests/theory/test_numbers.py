@@ -44,17 +44,23 @@ def test_one_coordinate_that_nothing_restores_and_one_that_forgets():
 
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 def test_what_leaves_a_product_as_it_is_does_not_depend_on_units(scale):
-    """A column of 2 times a row of 3: their relative length alone is free."""
+    """A column of 2 times a row of 3: their relative length is free, and each turns: by one angle, by two.
+
+    Control: a diagonal matrix cannot be turned.
+    """
 
     def thin(w):
         return jnp.reshape(w[:2], (2, 1)) @ jnp.reshape(w[2:], (1, 3))
 
     weights = scale * np.array([1.0, -0.5, 0.3, 2.0, 0.7])
-    update = Known(num_weights=5, matrix=thin, model=SimpleNamespace(level_kind="squared-singular-values"))
-    inner = next(_families(update, weights))
+    kind = SimpleNamespace(level_kind="squared-singular-values")
+    inner, *others = _families(Known(num_weights=5, matrix=thin, model=kind), weights)
     assert inner.shape == (5, 1)
+    assert [family.shape[1] for family in others] == [2, 3, 1, 2]
     expected = weights * np.array([1, 1, -1, -1, -1])
     assert abs(expected @ inner[:, 0]) == pytest.approx(np.linalg.norm(expected))
+    still = list(_families(Known(num_weights=2, matrix=jnp.diag, model=kind), weights[:2]))
+    assert [family.shape for family in still] == [(2, 0)]
 
 
 def student_moments(size, alpha, batch, noise):
