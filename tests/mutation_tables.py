@@ -332,14 +332,25 @@ _MATRIX = (
         "momentum_is_looked_through", "what_cannot_be_told_is_not_told",
     ),
 )  # fmt: skip
-_FORMS = ("tests/theory/test_closed_forms.py",)
-_MATRICES = ("tests/theory/test_matrices.py",)
-_LINEAR = _of(
-    "theory/test_linear_noise", "bad_arguments_are_named", "optimisers_are_those_of_an_exact_recursion",
-    "equilibrium_is_reached_when_the_square_of_the_decay_is_one_percent",
+_PARTS_OF_THEORY = _of(
+    "theory/test_numbers", "one_coordinate_that_nothing_restores_and_one_that_forgets",
+    "what_leaves_a_product_as_it_is_does_not_depend_on_units", "means_without_a_block",
+    "weights_without_noise_are_fixed_only_where_nothing_moves_them", "newtons_method_finds_the_root_of_a_cubic",
+)  # fmt: skip
+_FORMS = (
+    "tests/theory/test_closed_forms.py", *_of("theory/test_numbers", "widths_of_a_student_by_its_second_moments"),
+)  # fmt: skip
+_MATRICES = ("tests/theory/test_matrices.py", *_PARTS_OF_THEORY)
+_LINEAR = (
+    *_of(
+        "theory/test_linear_noise", "bad_arguments_are_named", "optimisers_are_those_of_an_exact_recursion",
+        "equilibrium_is_reached_when_the_square_of_the_decay_is_one_percent",
+    ),
+    *_of("theory/test_numbers", "one_weight_forgets_at_its_rate"),
 )  # fmt: skip
 _TRACY_WIDOM = (
     *_of("laws/test_tracy_widom", "published_quantiles_of_beta_1", "published_mean_and_variance"),
+    *_of("laws/test_numbers", "edges_of_gaussian_and_wishart_matrices"),
     *_protocol("tracy-widom 1"),
 )  # fmt: skip
 PLAN: dict[str, tuple[str, ...]] = {
@@ -504,16 +515,20 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "laws._pair": (
         *_of("laws/test_pair", "pair_density_is_the_marginal_of_the_joint_law", "binder_cumulant_of_the_pair"),
+        *_of("laws/test_numbers", "a_pair_seen_from_a_hundred_decades_away"),
         *_protocol("pair"),
     ),
     "laws._two_species": (
-        *_of("laws/test_pair", "two_species_joint_law_has_unit_mass"),
+        *_of("laws/test_pair", "two_species_joint_law_has_unit_mass", "two_species_samples_agree_with_both_marginals"),
         *_protocol("two species spacing"),
     ),
-    "laws._two_species_density": _of(
-        "laws/test_pair",
-        "two_species_density_is_the_marginal_of_the_joint_law",
-        "two_species_cdf_with_very_different_widths",
+    "laws._two_species_density": (
+        *_of(
+            "laws/test_pair",
+            "two_species_density_is_the_marginal_of_the_joint_law",
+            "two_species_cdf_with_very_different_widths",
+        ),
+        *_of("laws/test_numbers", "levels_of_two_species_with_a_kink_below_a_point"),
     ),
     "laws._spacing": (
         *_of(
@@ -528,22 +543,30 @@ PLAN: dict[str, tuple[str, ...]] = {
         *_of("laws/test_spacing", "rice_is_scipys", "rice_at_no_gap_is_the_surmise"),
         *_protocol("rice"),
         *_of("laws/test_protocol", "cdf_and_icdf_are_differentiable[rice]"),
+        *_of("laws/test_numbers", "slopes_of_the_distribution_of_rice_by_differences"),
     ),
     "laws._reference": (*_of("laws/test_spacing", "brody_is_a_weibull_law"), *_protocol("brody")),
-    "laws._bulk": ("tests/laws/test_bulk.py",),
+    "laws._bulk": (
+        "tests/laws/test_bulk.py",
+        *_of("laws/test_numbers", "the_ends_of_marchenko_pastur_are_its_first_and_last_quantiles"),
+    ),
     "laws._marchenko_pastur": ("tests/laws/test_noise.py",),
     "laws._noise_edge": ("tests/laws/test_noise.py",),
     "laws._tracy_widom": _TRACY_WIDOM,
     "laws._tracy_widom_series": _TRACY_WIDOM,
-    "laws._partition": _of(
-        "laws/test_coulomb_gas", "the_rbm_potential_reaches_its_wall", "quadrature_gives_mehtas_constant"
+    "laws._partition": (
+        *_of("laws/test_coulomb_gas", "the_rbm_potential_reaches_its_wall", "quadrature_gives_mehtas_constant"),
+        *_of("laws/test_numbers", "two_different_wells_by_normal_moments"),
     ),
-    "laws._block": _of(
-        "laws/test_block",
-        "one_level_is_gaussian_and_two_are_the_pair",
-        "gaussian_block_has_unit_mass",
-        "laguerre_block_has_unit_mass",
-        "batches_jit_and_gradients",
+    "laws._block": (
+        *_of(
+            "laws/test_block",
+            "one_level_is_gaussian_and_two_are_the_pair",
+            "gaussian_block_has_unit_mass",
+            "laguerre_block_has_unit_mass",
+            "batches_jit_and_gradients",
+        ),
+        *_of("laws/test_numbers", "draws_of_a_group_have_its_mean_and_width"),
     ),
     "laws._exact_partition": _of("laws/test_exact_partition", "gaussian_and_laguerre_weights_are_selbergs_integrals"),
     "theory._closed_forms": _FORMS,
@@ -553,7 +576,11 @@ PLAN: dict[str, tuple[str, ...]] = {
         *_MATRICES,
         *_of("theory/test_rule_models", "widths_and_levels_are_those_of_the_updates_by_linear_noise"),
     ),
-    "theory._fixed_point": (*_MATRICES, *_LINEAR[:1]),
+    "theory._fixed_point": (
+        *_MATRICES,
+        *_LINEAR[:1],
+        *_of("theory/test_numbers", "a_decay_moves_the_fixed_point_and_without_it_the_models_own_is_kept"),
+    ),
     "theory._moments": (*_MATRICES, *_LINEAR),
     "theory._levels": _MATRICES,
     "theory._gauge": _MATRICES,
@@ -668,8 +695,6 @@ REASONS: dict[tuple[str, str], str] = {
     ("theory._closed_forms._two_layer",
      "…ined=model.trained) * np.ones((len(levels), le... → …ined=model.trained) / np.ones((len(levels), le..."):
         "equivalent: ones give the table its shape",
-    ("theory._gauge._families", "1e-06 * np.linalg.norm(changes) → 1e-06 / np.linalg.norm(changes)"):
-        "a margin for rounding",
     ("theory._linear_noise._moments", "64 → 65"): "how many samples a mean Jacobian has at once: speed alone",
     ("theory._linear_noise._times", "1 → 2"):
         "equivalent: the end of a loop, where the highest power, which is enough, is tried once more",
@@ -697,5 +722,37 @@ REASONS: dict[tuple[str, str], str] = {
         "equivalent: the masses are divided by their sum",
     ("networks._tail._exponent_draws", "1e-300 → 1.5e-300"): "a margin, in place of a sum of zero",
     ("networks._analysis._ranks", "2 → 3"): "equivalent: another stream of random numbers",
+    ("laws._two_species._spacing_tails", "2.0 → 3.0"):
+        "how far beyond exp(−40) of its top a density is integrated: a margin",
+    ("laws._spacing._gamma_bracket", "2 → 3"):
+        "equivalent: the search for a quantile starts between ends farther apart",
+    ("laws._rice._mean_and_variance", "2 * math.sqrt(_LARGE) → 2 / math.sqrt(_LARGE)"):
+        "equivalent: a bound of what is used only where it is larger anyway",
+    ("laws._rice._smaller_tail", "1 → 2"):
+        "up to where the lower tail is integrated and not the upper: a choice, for neither is small there",
+    ("laws._noise_edge._bounded", "1e+100 → 1.5000000000000001e+100"):
+        "how far a level counts, where the logarithm of its probability is −10¹⁵⁰ or less: a choice",
+    ("laws._tracy_widom._bracket", "2 → 3"):
+        "equivalent: other ends beyond every quantile, for the search between both",
+    ("laws._tracy_widom._bracket", "beta == 2 → beta != 2"):
+        "equivalent: another end below every quantile of a probability that float64 knows, by the margin of six",
+    ("laws._partition.quadrature_log_z", "64 → 65"): "how many nodes an integral has: a choice",
+    ("laws._exact_partition.exact_log_z", "(x[-1] - x[0]) / 4 → (x[-1] - x[0]) * 4"):
+        "equivalent: the unit of the variable of the polynomials, which their norms have too",
+    ("theory._closed_forms._rbm", "2 → 3"):
+        "equivalent: the noise of a recursion of one number, whose times do not depend on it",
+    ("theory._response_table.linear_share", "0 → 1"):
+        "equivalent: the width over the temperature does not depend on the batch size in closed form",
+    ("theory._response_table.write_response_table", "6 → 7"): "how many digits are written: a choice",
+    ("theory._response_table.write_response_table", "1 → 2"): "by how many blanks the lines of a file are indented",
+    ("theory._gauge._orthonormal", "1e-07 → 1.5e-07"): "a margin for rounding",
+    ("theory._shift._mean_slopes", "1 → 2"):
+        "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
+    ("theory._fixed_point._settle_memory", "step >= 20 → step < 20"):
+        "over how many updates the statistic of a memory is averaged, 40 or 180: a choice",
+    ("theory._fixed_point._newton", "seed + 17 * step → seed - 17 * step"):
+        "equivalent: another stream of random numbers",
+    ("theory._linear_noise._with_multiplicative", "0.001 → 0.0015"):
+        "how little widths change once they are said to have converged: a choice",
 }  # fmt: skip
 """(function, change) of a mutant that survives → why."""

@@ -79,9 +79,9 @@ def _families(update: FlatUpdate, weights: np.ndarray) -> Iterator[np.ndarray]:
         changes = moved.reshape(len(moved), matrix.size).T
         inside = left[:, :rank].T @ changes
         if len(moved) and np.linalg.norm(changes - left[:, :rank] @ inside) <= 1e-6 * np.linalg.norm(changes):
-            orbit = right[:rank].T @ (inside / values[:rank, None])
-            yield _orthonormal(orbit)
-            yield _orthonormal(np.concatenate([inner, orbit], axis=1))
+            orbit = _orthonormal(right[:rank].T @ (inside / values[:rank, None]))
+            yield orbit
+            yield np.concatenate([inner, orbit], axis=1)
 
 
 def _turned(matrix: np.ndarray) -> np.ndarray:
