@@ -291,11 +291,12 @@ _DATA = _of(
     "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
     "agreement_and_a_single_group_are_silent", "agreement_of_variances_is_that_of_bartlett",
     "one_group_against_the_others", "every_group_disagrees",
-    "snapshots_of_several_runs_one_after_the_other_are_found",
+    "snapshots_of_several_runs_one_after_the_other_are_found", "copies_are_counted",
     "p_values_of_order_hold_for_any_order_of_independent_replicas",
 )  # fmt: skip
-_GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
-_RELATIVE = ("tests/inference/test_relative.py",)
+_INFERENCE_NUMBERS = "tests/inference/test_numbers.py"
+_GROUPS = (*_but("inference/test_level_groups", "tempering_leaves_the_mean_temperature"), _INFERENCE_NUMBERS)
+_RELATIVE = ("tests/inference/test_relative_numbers.py", "tests/inference/test_relative.py")
 _RECORDINGS = _of(
     "inference/test_recordings", "laws_of_equal_temperature", "the_linear_rule_is_distinguished_from_others",
     "an_undecided_rule_names_the_data_that_would_decide", "the_noise_scale_has_an_interval_that_holds",
@@ -391,9 +392,9 @@ PLAN: dict[str, tuple[str, ...]] = {
     "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py"),
     "networks._spacings": _ANALYSIS,
     "networks._training": ("tests/networks/test_window.py",),
-    "inference._data_checks": _DATA,
-    "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
-    "inference._level_space": ("tests/inference/test_level_space.py",),
+    "inference._data_checks": (*_DATA, _INFERENCE_NUMBERS),
+    "inference._scrutiny": (*_DATA, _INFERENCE_NUMBERS, "tests/inference/test_scrutiny.py"),
+    "inference._level_space": ("tests/inference/test_level_space.py", _INFERENCE_NUMBERS),
     "inference._level_groups": _GROUPS,
     "inference.temperature._groups": _GROUPS,
     "inference.temperature._remarks": _GROUPS,
@@ -576,6 +577,10 @@ REASONS: dict[tuple[str, str], str] = {
     ("motion._stationarity._reverting", "memory * rest[:-1] → memory / rest[:-1]"):
         "steps of the simulated null law, whose statistic is a ratio that hardly depends on their law",
     ("inference._level_groups.inflation", "0 → 1"): "equivalent: all groups of a setting have the same replicas",
+    ("inference.temperature._groups._energies", "0 → 1"):
+        "equivalent: a constant response is the same at every temperature of its grid",
+    ("inference.relative._agreement._p_values",
+     "1e-12 * np.einsum('sii->si', covariance) → 1e-12 / np.einsum('sii->si', covariance)"): "a margin for rounding",
     ("inference.temperature._remarks.with_input_scatter", "1000000000.0 → 1500000000.0"):
         "equivalent: the seed of the draws becomes another one",
     ("inference.temperature._spectrum.spectrum_response", "linear_share(model, theory) → linear_share(theory, model)"):
