@@ -297,13 +297,14 @@ _DATA = _of(
 _INFERENCE_NUMBERS = "tests/inference/test_numbers.py"
 _GROUPS = (*_but("inference/test_level_groups", "tempering_leaves_the_mean_temperature"), _INFERENCE_NUMBERS)
 _RELATIVE = ("tests/inference/test_relative_numbers.py", "tests/inference/test_relative.py")
-_RECORDINGS = _of(
+_RULE_NUMBERS = "tests/inference/test_rule_numbers.py"
+_RECORDINGS = (_RULE_NUMBERS, *_of(
     "inference/test_recordings", "laws_of_equal_temperature", "the_linear_rule_is_distinguished_from_others",
     "an_undecided_rule_names_the_data_that_would_decide", "the_noise_scale_has_an_interval_that_holds",
     "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
     "groups_that_differ_by_more_than_their_errors_widen_them_by_as_much",
-)  # fmt: skip
-_EXACT = ("tests/inference/test_exact_posteriors.py",)
+))  # fmt: skip
+_EXACT = ("tests/inference/test_exact_posteriors.py", _RULE_NUMBERS)
 _SMALL = ("tests/motion/test_small_data.py",)
 _MOTION = (
     "tests/motion/test_moves_of_levels.py",
@@ -530,7 +531,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "theory._gauge": _MATRICES,
     "theory._optimizer_map": _MATRICES,
     "theory._linear_noise": _LINEAR,
-    "inference._grid": ("tests/inference/test_grid.py",),
+    "inference._grid": ("tests/inference/test_grid.py", _RULE_NUMBERS),
     "inference.scaling._exact": _of("inference/test_scaling", "independent_draws_have_the_posterior_of_the_program"),
     "inference.scaling._rule": _EXACT,
     "inference.spacing_laws._criticism": (*_EXACT, "tests/inference/test_level_statistics.py"),
@@ -579,12 +580,13 @@ REASONS: dict[tuple[str, str], str] = {
     ("inference._level_groups.inflation", "0 → 1"): "equivalent: all groups of a setting have the same replicas",
     ("inference.temperature._groups._energies", "0 → 1"):
         "equivalent: a constant response is the same at every temperature of its grid",
+    ("inference.recordings._rescale._descent", "0 → 1"): "equivalent: an exponent of exactly zero is never drawn",
+    ("inference.scaling._rule.scaling_log_likelihood", "1 → 2"):
+        "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
     ("inference.relative._agreement._p_values",
      "1e-12 * np.einsum('sii->si', covariance) → 1e-12 / np.einsum('sii->si', covariance)"): "a margin for rounding",
     ("inference.temperature._remarks.with_input_scatter", "1000000000.0 → 1500000000.0"):
         "equivalent: the seed of the draws becomes another one",
-    ("inference.temperature._spectrum.spectrum_response", "linear_share(model, theory) → linear_share(theory, model)"):
-        "called by fits of the whole spectrum only, whose tests are too slow for the plan",
     ("networks._analysis.analyse", "0.5 → 0.75"): "equivalent: the search for spikes refuses the same numbers",
     ("networks._spacings.spacing_statistics", "4 → 5"):
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",

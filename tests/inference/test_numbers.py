@@ -16,10 +16,15 @@ from coulombgas.inference._settings import collect_settings
 from coulombgas.inference.temperature import _spectrum as spectrum
 from coulombgas.inference.temperature._groups import temperature_problem, width_problem
 from coulombgas.inference.temperature._remarks import remarks
-from coulombgas.inference.temperature._spectrum import SpectrumData, spectrum_likelihood, spectrum_problem
+from coulombgas.inference.temperature._spectrum import (
+    SpectrumData,
+    spectrum_likelihood,
+    spectrum_problem,
+    spectrum_response,
+)
 from coulombgas.models import GaussianRBM
 from coulombgas.spectra import make_spectra
-from coulombgas.theory import Measured
+from coulombgas.theory import Measured, known_response
 from tests.inference.test_level_groups import ALPHA, BATCH, WIDTH2, curve_with, levels_of, setting_of
 
 WIDTH = np.sqrt(WIDTH2)
@@ -240,3 +245,19 @@ def test_settings_share_the_response_at_the_hottest_of_their_temperatures(monkey
         trace = numpyro.handlers.trace(spectrum.whole_spectrum).get_trace(one)
     for name, start in problem.start.items():
         assert start[0].shape == trace[name]["value"].shape
+
+
+def test_the_response_of_the_table_goes_through_its_points_at_its_own_rate():
+    """Cubics through four points of six groups, within two errors; the shift is that of the means."""
+    model = GaussianRBM()
+    levels = np.sort(model.fixed_point + 0.03 * np.random.default_rng(0).normal(size=(60, model.num_modes)))
+    spectra = make_spectra(levels[None, :, None], learning_rate=[0.1], batch_size=[16], model=model.config())
+    (setting,) = collect_settings(spectra)
+    found, table = spectrum_response(setting, 0.1 / 16), known_response(model, setting.theory, setting.optimizer)
+    center = np.array([group.center for group in setting.theory.groups])
+    for index, temperature in enumerate(table.temperature):
+        shift = np.array([np.interp(temperature, found.widths.temperature, column) for column in found.shift.T])
+        apart = np.log(found.widths.ratio(temperature)) - table.log_ratio[index]
+        assert (np.abs(apart) < 2 * table.error[index]).all()
+        assert (np.abs(shift + center - table.mean[index]) < 2 * table.mean_error[index]).all()
+    assert (np.abs(table.mean - center) > 4 * table.mean_error).any()  # a shift of zero would not pass
