@@ -294,6 +294,7 @@ _DATA = _of(
     "snapshots_of_several_runs_one_after_the_other_are_found", "copies_are_counted",
     "p_values_of_order_hold_for_any_order_of_independent_replicas",
 )  # fmt: skip
+_CHECK_NUMBERS = "tests/inference/test_check_numbers.py"
 _INFERENCE_NUMBERS = "tests/inference/test_numbers.py"
 _GROUPS = (*_but("inference/test_level_groups", "tempering_leaves_the_mean_temperature"), _INFERENCE_NUMBERS)
 _RELATIVE = ("tests/inference/test_relative_numbers.py", "tests/inference/test_relative.py")
@@ -393,9 +394,9 @@ PLAN: dict[str, tuple[str, ...]] = {
     "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py"),
     "networks._spacings": _ANALYSIS,
     "networks._training": ("tests/networks/test_window.py",),
-    "inference._data_checks": (*_DATA, _INFERENCE_NUMBERS),
-    "inference._scrutiny": (*_DATA, _INFERENCE_NUMBERS, "tests/inference/test_scrutiny.py"),
-    "inference._level_space": ("tests/inference/test_level_space.py", _INFERENCE_NUMBERS),
+    "inference._data_checks": (*_DATA, _CHECK_NUMBERS),
+    "inference._scrutiny": (*_DATA, _CHECK_NUMBERS, "tests/inference/test_scrutiny.py"),
+    "inference._level_space": ("tests/inference/test_level_space.py", _CHECK_NUMBERS),
     "inference._level_groups": _GROUPS,
     "inference.temperature._groups": _GROUPS,
     "inference.temperature._remarks": _GROUPS,
@@ -578,6 +579,10 @@ REASONS: dict[tuple[str, str], str] = {
     ("motion._stationarity._reverting", "memory * rest[:-1] → memory / rest[:-1]"):
         "steps of the simulated null law, whose statistic is a ratio that hardly depends on their law",
     ("inference._level_groups.inflation", "0 → 1"): "equivalent: all groups of a setting have the same replicas",
+    ("inference._data_checks._paired", "0.0 → 0.5"):
+        "equivalent: times the number of tests, two for each level, such a p-value is 1 all the same",
+    ("inference._level_space._transformations", "sigma_h2 * flat → sigma_h2 / flat"):
+        "equivalent: ones give the slopes their shape",
     ("inference.temperature._groups._energies", "0 → 1"):
         "equivalent: a constant response is the same at every temperature of its grid",
     ("inference.recordings._rescale._descent", "0 → 1"): "equivalent: an exponent of exactly zero is never drawn",

@@ -1,4 +1,4 @@
-"""Thresholds, tables and likelihoods inside the fits of temperatures, by hand, by a definition or by SciPy."""
+"""Tables and likelihoods inside the fits of temperatures, by hand, by a definition or by SciPy."""
 
 from dataclasses import replace
 
@@ -8,10 +8,6 @@ import pytest
 from numpyro.infer.util import log_density
 from scipy import special, stats
 
-from coulombgas import InputError
-from coulombgas.inference import _level_space as level_space
-from coulombgas.inference._data_checks import replica_autocorrelation
-from coulombgas.inference._level_space import find_level_space
 from coulombgas.inference._settings import collect_settings
 from coulombgas.inference.temperature import _spectrum as spectrum
 from coulombgas.inference.temperature._groups import temperature_problem, width_problem
@@ -28,103 +24,6 @@ from coulombgas.theory import Measured, known_response
 from tests.inference.test_level_groups import ALPHA, BATCH, WIDTH2, curve_with, levels_of, setting_of
 
 WIDTH = np.sqrt(WIDTH2)
-
-
-# --- the order of the replicas ---
-
-
-def walk(num, memory, seed):
-    rng, found = np.random.default_rng(seed), [0.0]
-    for _ in range(num + 50):
-        found.append(memory * found[-1] + rng.normal())
-    return np.array(found[-num:])
-
-
-def time_of(series):
-    """τ = 1 + 2 Σ ρ_k over the shortest window of at least 5τ, with ρ_k the sum over the n − k pairs (Sokal)."""
-    own, tau = series - series.mean(), 1.0
-    for window in range(len(own)):
-        if window:
-            tau += 2 * sum(own[i] * own[i + window] for i in range(len(own) - window)) / sum(own**2)
-        if window >= 5 * tau:
-            break
-    return tau
-
-
-@pytest.mark.parametrize("memory", [0.6, 0.9])
-def test_the_effective_number_is_that_of_a_window_of_five_times(memory):
-    """By loops over lags and pairs; the energy of a single level is its squared deviation."""
-    series = walk(400, memory, seed=2)
-    found = replica_autocorrelation(series[:, None], [(0,)])
-    assert found.num_effective_means == pytest.approx(400 / time_of(series))
-    assert found.num_effective == pytest.approx(400 / time_of((series - series.mean()) ** 2))
-    assert f"{400 / time_of(series):.0f} for the mean levels" in found.warning
-
-
-@pytest.mark.parametrize(("period", "found"), [(4, True), (5, False)])
-def test_four_lags_are_looked_at_in_twenty_replicas(period, found):
-    """A level that repeats itself every fourth replica, and the control: every fifth, as in blocks of five."""
-    levels = np.tile(np.random.default_rng(3).permutation(period), 20 // period) + 1e-3 * np.arange(20)
-    assert bool(replica_autocorrelation(levels[:, None], [(0,)]).warning) == found
-
-
-# --- replicas that are left out ---
-
-
-@pytest.mark.parametrize(
-    ("replicas", "far", "refused"), [(100, 1, False), (100, 5, False), (100, 6, True), (10, 1, False), (10, 2, True)]
-)
-def test_one_in_twenty_replicas_may_be_far_away_and_one_in_any_case(replicas, far, refused):
-    levels = levels_of(np.random.default_rng(4), replicas)
-    levels[:far, -1] += 1000 * WIDTH
-    if refused:
-        with pytest.raises(InputError, match=f"{far} of {replicas} replicas hold levels that the model cannot have"):
-            setting_of(levels)
-        return
-    setting, how = setting_of(levels), "1 replica" if far == 1 else f"{far} replicas"
-    were = "was" if far == 1 else "were"
-    assert setting.num_replicas == replicas - far
-    assert f"{how} with a level more than 30 widths away {were} left out" in setting.warnings
-
-
-@pytest.mark.parametrize("inside", [1, 2])
-def test_two_replicas_inside_the_domain_are_needed(inside):
-    model = GaussianRBM(num_visible=4)
-    levels = model.fixed_point + 0.01 * np.random.default_rng(0).normal(size=(inside + 1, 4))
-    levels[0, -1] = model.mu2 + 1
-    spectra = make_spectra(levels[None, :, None], learning_rate=[0.02], batch_size=[64], model=model.config())
-    if inside == 1:
-        with pytest.raises(InputError, match="1 replica of use, at least 2 are needed"):
-            collect_settings(spectra)
-    else:
-        (setting,) = collect_settings(spectra)
-        assert setting.num_replicas == 2
-
-
-# --- levels in another form ---
-
-
-@pytest.mark.parametrize("kind", ["eigenvalues", "singular-values", "squared-singular-values"])
-def test_a_formula_and_a_slope_are_those_of_the_transformed_levels(kind):
-    """The text of each formula, run as Python, gives the levels; its central difference the slope."""
-    mean, found = np.array([0.3, 0.7, 2.0]), []
-    for one in level_space._transformations(mean, np.zeros(3), kind, 9.0, 0.25, (2, 5)):
-        name = one.formula.removeprefix("eigenvalue = ")
-        code = compile(name, "formula", "eval")
-        below, at, above = (eval(code, {"np": np, "x": x, "s": x}) for x in (mean - 1e-5, mean, mean + 1e-5))
-        np.testing.assert_allclose(one.levels, at)
-        np.testing.assert_allclose(one.slope, (above - below) / 2e-5, rtol=1e-6)
-        found.append(name)
-    common = ["0.25 * x", "9 - x", "9 - 1 / x", "2 * x", "x / 2", "5 * x", "x / 5"]
-    first = ["s**2", "0.25 * s**2"] if kind.startswith("squared") else ["np.sqrt(x)"]
-    assert sorted(found) == sorted(first + common + ["x / 2"] * (kind == "eigenvalues"))
-
-
-def test_a_group_of_which_one_level_does_not_fluctuate_gives_no_verdict():
-    found = find_level_space(
-        np.array([3.0, 3.0]), np.array([0.0, 0.1]), np.ones(2), np.array([0.0, 0.1]), "squared-singular-values"
-    )
-    assert found == (0.0, "", "")
 
 
 # --- temperatures of level groups ---
