@@ -592,6 +592,12 @@ REASONS: dict[tuple[str, str], str] = {
      "1e-12 * np.einsum('sii->si', covariance) → 1e-12 / np.einsum('sii->si', covariance)"): "a margin for rounding",
     ("inference.temperature._remarks.with_input_scatter", "1000000000.0 → 1500000000.0"):
         "equivalent: the seed of the draws becomes another one",
+    ("inference.temperature._remarks.with_input_scatter",
+     "1000000000.0 * setting.learning_rate → 1000000000.0 / setting.learning_rate"):
+        "equivalent: the seed of the draws becomes another one",
+    ("inference.temperature._remarks.with_input_scatter",
+     "fit.temperature_draws * np.exp(-size * rng.stan... → fit.temperature_draws / np.exp(-size * rng.stan..."):
+        "equivalent: the draws are normal about zero, and so the same in law with the other sign",
     ("networks._analysis.analyse", "0.5 → 0.75"): "equivalent: the search for spikes refuses the same numbers",
     ("networks._spacings.spacing_statistics", "4 → 5"):
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",
