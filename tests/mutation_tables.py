@@ -588,6 +588,11 @@ REASONS: dict[tuple[str, str], str] = {
     ("inference.recordings._rescale._descent", "0 → 1"): "equivalent: an exponent of exactly zero is never drawn",
     ("inference.scaling._rule.scaling_log_likelihood", "1 → 2"):
         "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
+    ("inference.relative._variances.common_weights",
+     "cautious / np.diag(cautious).min() → cautious * np.diag(cautious).min()"):
+        "equivalent but for rounding: the weights are divided by their sum",
+    ("inference.relative._fixed_point.strays", "0.0 → 0.5"):
+        "equivalent: only two settings are left, and both are given the same",
     ("inference.relative._agreement._p_values",
      "1e-12 * np.einsum('sii->si', covariance) → 1e-12 / np.einsum('sii->si', covariance)"): "a margin for rounding",
     ("inference.temperature._remarks.with_input_scatter", "1000000000.0 → 1500000000.0"):

@@ -5,8 +5,8 @@ import pytest
 from scipy import special, stats
 
 from coulombgas import InputError
-from coulombgas.inference.relative import LevelData
-from coulombgas.inference.relative._fixed_point import _offsets, strays
+from coulombgas.inference.relative import LevelData, fit_relative_temperatures
+from coulombgas.inference.relative._fixed_point import _excess, _offsets, strays
 from coulombgas.inference.relative._levels import name_levels, usable_levels
 from coulombgas.inference.relative._variances import log_variances
 
@@ -42,7 +42,7 @@ def test_only_many_replicas_show_lighter_tails(replicas):
     np.testing.assert_allclose(found.covariance[:, 0, 0], expected, rtol=0.1 if replicas > 50 else 1e-9)
 
 
-@pytest.mark.parametrize(("far", "left"), [(1, 99), (5, 95), (6, None)])
+@pytest.mark.parametrize(("far", "left"), [(1, 99), (2, 98), (5, 95), (6, None)])
 def test_one_in_twenty_replicas_may_have_left(far, left):
     levels = np.sort(100 + np.random.default_rng(1).normal(size=(100, 1)), axis=0)
     levels[-far:] += 1000
@@ -51,7 +51,9 @@ def test_one_in_twenty_replicas_may_have_left(far, left):
         with pytest.raises(InputError, match="6 of 100 replicas are at another fixed point"):
             usable_levels(settings)
     else:
-        assert [len(setting.levels) for setting in usable_levels(settings).settings] == [left, left]
+        usable, how = usable_levels(settings), f"{far} replica{'s' if far > 1 else ''}"
+        assert [len(setting.levels) for setting in usable.settings] == [left, left]
+        assert usable.of_setting[0] == (f"{how} with a level more than 30 widths away left out",)
 
 
 @pytest.mark.parametrize(("distance", "left"), [(28, 100), (32, 99)])
@@ -62,12 +64,13 @@ def test_thirty_widths_are_thirty_standard_deviations_of_a_normal_level(distance
 
 
 @pytest.mark.parametrize(("gap", "told"), [(4, False), (4.9, False), (5.1, True), (8, True)])
-def test_two_minima_are_five_widths_apart(gap, told):
-    """Sixty replicas in each, whose standard deviation is 1 about their own; the gap is between the nearest two."""
-    own = scores(60)[:, None]
-    levels = np.concatenate([own, own - own.min() + own.max() + gap]) + 100
+@pytest.mark.parametrize("lower", [40, 60, 80])
+def test_two_minima_are_five_widths_apart(gap, told, lower):
+    """120 replicas in two parties of standard deviation 1; the gap is between the nearest two of them."""
+    low, high = (scores(num)[:, None] for num in (lower, 120 - lower))
+    levels = np.concatenate([low, high - high.min() + low.max() + gap]) + 100
     if told:
-        with pytest.raises(InputError, match="60 of 120 replicas are at another fixed point"):
+        with pytest.raises(InputError, match=f"{min(lower, 120 - lower)} of 120 replicas are at another fixed point"):
             usable_levels(settings_of(levels, levels))
     else:
         assert usable_levels(settings_of(levels, levels)).settings[0].levels.shape == (120, 1)
@@ -106,3 +109,49 @@ def test_levels_within_five_widths_make_a_cluster():
     width = np.array([1.0, 3.0, 1.0, 1.0, 2.0])
     mean = 50 + np.concatenate([[0.0], np.cumsum([9.8, 10.2, 4.0, 9.0])])
     np.testing.assert_allclose(_offsets(mean[None], width[None]), [[4.9, 4.9, 2.0, 2.0, 0.0]])
+
+
+def test_a_first_setting_that_agrees_with_no_other_is_astray():
+    """Two settings of one mean against two that differ from these and from each other."""
+    levels = [100 + shift + scores(50)[:, None] for shift in (10.0, -10.0, 0.0, 0.0)]
+    assert sorted(strays(levels, np.zeros(4))) == [0, 1]
+
+
+@pytest.mark.parametrize("unit", [0.1, 10.0])
+def test_a_mean_is_compared_with_a_regression_on_the_others(unit):
+    """x + a√T + bT + eT² by the normal equations of the other settings, with b and e of 10 and 2 widths at the hottest.
+
+    a is as wide as a level is far from the middle of its cluster: 1.5 widths in the pair, nothing alone. The means of
+    the third setting are off.
+    """
+    heat, num = np.array([0.1, 0.2, 0.5, 1.0]), 50
+    place = np.sqrt(heat)[:, None] * np.array([-1.5, 1.5, 0.0]) + np.array([0.0, 0.0, 100.0])
+    place[2] += 8
+    rows = [unit * (place[k] + np.sqrt(heat[k]) * scores(num)[:, None]) for k in range(4)]
+    design = heat[:, None] ** [0, 0.5, 1, 2]
+    error2 = heat / (num - 1)  # of a mean, with an unbiased variance
+    width2 = num / (num - 1)
+    found = _excess(rows, np.log(3 * heat))(np.arange(4))
+    limit = stats.t(num - 1).isf(1e-4 / 24)
+    for level, spread in enumerate((1.5, 1.5, 0.0)):
+        for out in range(4):
+            rest = np.arange(4) != out
+            precision = np.diag([0.0, 1 / max(spread, 1e-5) ** 2, 1 / 100 / width2, 1 / 4 / width2])
+            inverse = np.linalg.inv(design[rest].T / error2[rest] @ design[rest] + precision)
+            fitted = design[out] @ inverse @ (design[rest].T / error2[rest]) @ place[rest, level]
+            away, error = place[out, level] - fitted, np.sqrt(error2[out] + design[out] @ inverse @ design[out])
+            far = abs(away) > 0.5 * np.sqrt(heat[out] * width2)
+            assert found[out, level] == pytest.approx(far * abs(away) / (error * limit), rel=1e-6)
+
+
+@pytest.mark.parametrize(("hot", "common"), [(1, True), (2, True), (3, False)])
+def test_fewer_than_half_of_the_levels_may_be_left_out(hot, common):
+    """Of six independent levels some have four times the variance at the second setting, 300 replicas each."""
+    rng = np.random.default_rng(3)
+    first = 100 * np.arange(1, 7) + rng.permuted(np.tile(scores(300)[:, None], 6), axis=0)
+    second = 100 * np.arange(1, 7) + rng.permuted(np.tile(scores(300)[:, None], 6), axis=0) * np.where(
+        np.arange(6) < hot, 2, 1
+    )
+    fit = fit_relative_temperatures(settings_of(first, second), num_chains=1, num_draws=1)
+    assert (fit.weights == 0).tolist() == [common and level < hot for level in range(6)]
+    assert any("do not grow by one common factor" in one for one in fit.warnings) != common
