@@ -75,10 +75,11 @@ def test_a_response_multiplies_the_widths_in_the_likelihood():
 
 
 def test_progress_of_an_ensemble_is_a_part_of_the_total():
-    """Half of the second of four: three eighths of a thousand."""
+    """Half of the second of four, three eighths of a thousand; and all of them."""
     told = []
     _part(lambda *numbers: told.append(numbers), 1, 4)(5, 10)
-    assert told == [(375, 1000)]
+    _part(lambda *numbers: told.append(numbers), 3, 4)(10, 10)
+    assert told == [(375, 1000), (1000, 1000)]
 
 
 # --- what is said of a temperature ---

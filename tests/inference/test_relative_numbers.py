@@ -6,9 +6,10 @@ from scipy import special, stats
 
 from coulombgas import InputError
 from coulombgas.inference.relative import LevelData, fit_relative_temperatures
+from coulombgas.inference.relative._agreement import _p_values
 from coulombgas.inference.relative._fixed_point import _excess, _offsets, strays
 from coulombgas.inference.relative._levels import name_levels, usable_levels
-from coulombgas.inference.relative._variances import log_variances
+from coulombgas.inference.relative._variances import LogVariances, log_variances
 
 
 def scores(num):
@@ -155,3 +156,26 @@ def test_fewer_than_half_of_the_levels_may_be_left_out(hot, common):
     fit = fit_relative_temperatures(settings_of(first, second), num_chains=1, num_draws=1)
     assert (fit.weights == 0).tolist() == [common and level < hot for level in range(6)]
     assert any("do not grow by one common factor" in one for one in fit.warnings) != common
+
+
+@pytest.mark.parametrize(("replicas", "denominator"), [(120, 57.0), (6, 1.0)])
+@pytest.mark.parametrize("weights", [[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
+def test_a_level_is_compared_with_the_mean_by_an_f_law(replicas, denominator, weights):
+    """Three settings, two degrees of freedom over half the replicas less the settings; independent levels.
+
+    Level i less the mean has the variance Σ (δ_ij − w_j)² C_jj; one with all the weight agrees with itself.
+    """
+    rng = np.random.default_rng(4)
+    estimate, variance = rng.normal(size=(3, 3)), np.array([[0.1, 0.2, 0.3], [0.2, 0.2, 0.2], [0.3, 0.1, 0.1]])
+    found = _p_values(
+        LogVariances(estimate, np.array([np.diag(row) for row in variance]), 2 * np.eye(3), replicas),
+        np.array(weights), np.arange(3),
+    )  # fmt: skip
+    for level in range(3):
+        away = estimate[:, level] - estimate @ weights
+        own = variance @ ((np.arange(3) == level) - np.array(weights)) ** 2
+        if weights[level] == 1:
+            assert found[level] == pytest.approx(1.0)
+            continue
+        away = away - np.average(away, weights=1 / own)
+        assert found[level] == pytest.approx(stats.f(2, denominator).sf((away**2 / own).sum() / 2))

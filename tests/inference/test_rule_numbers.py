@@ -11,21 +11,22 @@ from scipy import optimize, special, stats
 
 import coulombgas as cg
 from coulombgas import InputError
-from coulombgas._interval import summarise
-from coulombgas.inference import SettingFit, TemperatureFit, compare_laws, prior_sensitivity
-from coulombgas.inference._grid import sample_grid
+from coulombgas._interval import Interval, summarise
+from coulombgas.inference import SettingFit, TemperatureFit, prior_sensitivity
+from coulombgas.inference._grid import _Box, _find_box, sample_grid
 from coulombgas.inference._parts import ScalingFit
 from coulombgas.inference.recordings._combine import relative_log_temperatures
-from coulombgas.inference.recordings._noise_scale import _fieller
+from coulombgas.inference.recordings._noise_scale import NoiseScale, _fieller
 from coulombgas.inference.recordings._runs import RecordedRun
 from coulombgas.inference.recordings._verdict import judge
-from coulombgas.inference.scaling._rule import scaling_log_likelihood
-from coulombgas.inference.spacing_laws._catalogue import find_model
-from coulombgas.inference.spacing_laws._compare import _posterior_quantiles, _untied
-from coulombgas.inference.spacing_laws._criticism import _check
-from coulombgas.inference.spacing_laws._fit import collect_problems
+from coulombgas.inference.scaling._rule import (
+    fit_log_temperatures,
+    initial_rule,
+    rule_data,
+    scaling_log_likelihood,
+    summarise_rule,
+)
 from coulombgas.networks import Dynamics
-from tests.inference.synthetic import student_spectra
 from tests.inference.test_recordings import levels_of
 
 
@@ -119,11 +120,15 @@ def test_a_momentum_of_one_is_refused(wrong):
         cg.rescale(learning_rate=0.1, batch_size=32, to_batch_size=64, optimizer="momentum", **wrong)
 
 
+def one_run():
+    rule = cg.scaling_rule(levels_of(0.1, 32))
+    return rule, *rule.runs
+
+
 @pytest.mark.parametrize(("to", "stable"), [(60, True), (68, False)])
 def test_beyond_twice_the_time_of_relaxation_a_rate_is_unstable(to, stable):
     """Levels that relax in 40 updates at a rate of 0.1, so at 0.25 times the rate: stable up to 8, and 8 is at 64."""
-    rule = cg.scaling_rule(levels_of(0.1, 32))
-    (run,) = rule.runs
+    rule, run = one_run()
     (layer,) = run.layers
     name = "leading" if layer.motion.leading is not None else "bulk"
     group = getattr(layer.motion, name)
@@ -136,22 +141,65 @@ def test_beyond_twice_the_time_of_relaxation_a_rate_is_unstable(to, stable):
     assert any("beyond stability, 2/0.25" in one for one in found.warnings) != stable
 
 
+@pytest.mark.parametrize(("to", "holds"), [(190, True), (210, False)])
+def test_the_noise_scale_is_the_end_of_the_rule(to, holds):
+    """Up to the end of its interval, here 200."""
+    rule, run = one_run()
+    scale = NoiseScale(value=Interval(100.0, 50.0, 200.0, 30.0), num_records=60, statement="made up")
+    rule = replace(rule, runs=(replace(run, noise_scale=scale),))
+    found = cg.rescale(rule, learning_rate=0.1, batch_size=32, to_batch_size=to)
+    assert found.holds == holds
+    assert any("beyond the gradient noise scale of 100 [50, 200]" in one for one in found.warnings) != holds
+
+
+def rule_with(**laws):
+    """A scaling rule with normal exponents of these means and standard deviations; another one is not known."""
+    rng, names = np.random.default_rng(4), ("alpha_exponent", "batch_exponent")
+    draws = {name: rng.permutation(scores(4000, *law))[None] for name, law in laws.items()}
+    draws["scatter"] = np.full((1, 4000), 0.05)
+    shown = dict.fromkeys(names) | {name: summarise(value) for name, value in draws.items()}
+    return ScalingFit(draws=draws, prefactor=shown["scatter"], r_hat=1.0, ess=4000.0, divergences=0, **shown)
+
+
+@pytest.mark.parametrize(
+    ("laws", "power"),
+    [
+        ({"alpha_exponent": (2.0, 0.1), "batch_exponent": (1.0, 0.2)}, 0.5),
+        ({"alpha_exponent": (2.0, 0.1)}, 0.5),
+        ({"batch_exponent": (0.5, 0.2)}, 0.5),
+        ({"alpha_exponent": (0.01, 1e-4), "batch_exponent": (0.1, 1e-4)}, 2.0),
+    ],
+)
+def test_measured_exponents_set_the_rate_by_their_ratio(laws, power):
+    """Four times the batch: 4^(b/a) times the rate, and 95% of the draws inside; a counts as 0.05 at least."""
+    rule = replace(one_run()[0], scaling=rule_with(**laws))
+    found = cg.rescale(rule, learning_rate=0.1, batch_size=32, to_batch_size=128).learning_rate
+    assert found.mean == pytest.approx(0.1 * 4**power, rel=0.01)
+    a, b = (rule.scaling.draws.get(name, 1.0) for name in ("alpha_exponent", "batch_exponent"))
+    expected = np.ravel(0.1 * np.exp(b / np.maximum(a, 0.05) * np.log(4)))
+    assert np.mean((expected >= found.lower) & (expected <= found.upper)) == pytest.approx(0.95, abs=2e-3)
+
+
+def run_at(rate, batch, path="run"):
+    return RecordedRun(
+        path=path, dynamics=Dynamics(learning_rate=rate, batch_size=batch), temperature=None, layers=()
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("mean", "sd", "holds"), [(1.0, 0.2, True), (1.2, 0.2, None), (0.8, 0.2, None), (0.5, 0.1, False)]
 )
 @pytest.mark.parametrize("other", ["alpha_exponent", "batch_exponent"])
 def test_an_exponent_that_may_be_half_off_decides_nothing(mean, sd, holds, other):
     """Intervals from 0.61 to 1.39, to 1.59, from 0.41, and one that excludes 1 with p = 6e-7."""
-    rng, names = np.random.default_rng(4), ("alpha_exponent", "batch_exponent")
-    draws = {name: rng.permutation(scores(4000, *((1.0, 0.1) if name == other else (mean, sd)))) for name in names}
-    draws = {name: value[None] for name, value in (draws | {"scatter": np.full(4000, 0.05)}).items()}
-    shown = {name: summarise(value) for name, value in draws.items()}
-    fit = ScalingFit(draws=draws, prefactor=shown["scatter"], r_hat=1.0, ess=4000.0, divergences=0, **shown)
-    runs = [
-        RecordedRun(path="run", dynamics=Dynamics(learning_rate=0.1, batch_size=batch), temperature=None, layers=())
-        for batch in (16.0, 64.0)
-    ]
-    assert judge(runs, runs, fit)[0] is holds
+    laws = dict.fromkeys(("alpha_exponent", "batch_exponent"), (mean, sd)) | {other: (1.0, 0.1)}
+    runs = [run_at(0.1, 16.0), run_at(0.1, 64.0)]
+    assert judge(runs, runs, rule_with(**laws))[0] is holds
+
+
+def test_the_first_run_that_is_not_known_is_named():
+    runs = [run_at(0.1, 16.0, "known"), run_at(None, 16.0, "first"), run_at(0.1, None, "second")]
+    assert judge(runs, runs[:1], None)[1] == "cannot be told: first does not know its learning_rate: give it"
 
 
 # --- scaling rules and priors ---
@@ -170,11 +218,51 @@ def test_the_predictive_density_of_the_linear_rule_is_that_of_quadrature():
     np.testing.assert_allclose(np.exp(density).mean(axis=0), expected, rtol=0.04)
 
 
-@pytest.mark.parametrize("mean", [-8.0, 2.0, -345.0])
-def test_a_prior_taken_twice_moves_a_normal_posterior_by_its_precision(mean):
+def test_two_runs_give_the_exponent_of_what_they_vary():
+    rule = cg.scaling_rule([levels_of(0.01, 32, seed=1), levels_of(0.3, 32, seed=2)], num_draws=200)
+    assert rule.scaling.alpha_exponent.contains(1.0)
+    assert rule.scaling.batch_exponent is None
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_an_exponent_of_the_rate_alone_is_free(free):
+    """T = α² at one batch, known to 0.1: predicted within it by free exponents; off by half a power by the rule."""
+    found = [setting(2 * np.log(rate) + scores(1000, sd=0.1), rate) for rate in np.geomspace(0.01, 1, 6)]
+    sharpest = -np.log(np.sqrt(2 * np.pi) * 0.1)
+    assert (np.median(scaling_log_likelihood(found, free=free)) > sharpest - 1) == free
+
+
+def test_independent_draws_count_as_many():
+    """4000 of four sites, which ESS knows to 10%; chains that disagree are told."""
+    alpha, batch = np.array([0.01, 0.1, 0.1, 1.0]), np.array([16.0, 16.0, 64.0, 64.0])
+    options = {"seed": 0, "num_chains": 4, "num_warmup": 0, "num_draws": 1000}
+    fit = fit_log_temperatures(alpha, batch, np.log(alpha / batch), np.full(4, 0.1), **options)
+    assert fit.ess == pytest.approx(4000, rel=0.2)
+    assert fit.r_hat == pytest.approx(1.0, abs=0.01)
+    assert not any("chains disagree" in one for one in fit.warnings)
+    apart = {name: np.stack([value + np.arange(4)[:, None]] * 2) for name, value in fit.draws.items()}
+    wrong = summarise_rule(apart, 0, (True, True), alpha, batch, "made up")
+    assert wrong.r_hat > 1.2
+    assert any(f"chains disagree: r_hat {wrong.r_hat:.3f}" in one for one in wrong.warnings)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(-8.0, 3.0), (2.0, 3.0), (-345.0, 0.2)])
+def test_a_prior_taken_twice_moves_a_normal_posterior_by_its_precision(mean, sd):
     """A factor exp(−x²/200) moves log T ~ N(m, s²) by ms²/(100 + s²), of which s is the unit; 4000 values to 1%."""
-    fit = TemperatureFit(settings=(setting(scores(4000, mean, 0.2)),), scaling=None, method="response")
-    assert prior_sensitivity(fit) == [pytest.approx(abs(mean) * 0.2 / 100.04, rel=0.01)]
+    fit = TemperatureFit(settings=(setting(scores(4000, mean, sd)),), scaling=None, method="response")
+    assert prior_sensitivity(fit) == [pytest.approx(abs(mean) * sd / (100 + sd**2), rel=0.01)]
+
+
+@pytest.mark.parametrize("free", [(True, True), (True, False), (False, True)])
+def test_a_rule_without_scatter_is_where_its_search_starts(free):
+    """log T = 0.5 + a log α − b log B exactly; an exponent that is not free is 1, the level is in the middle."""
+    alpha, batch = np.array([0.01, 0.1, 0.1, 1.0]), np.array([16.0, 16.0, 64.0, 32.0])
+    a, b = (power if own else 1.0 for power, own in zip((2.0, 0.7), free, strict=True))
+    mean = 0.5 + a * np.log(alpha) - b * np.log(batch)
+    found = initial_rule(mean, rule_data(alpha, batch, free))
+    assert float(found["_level"]) == pytest.approx(mean.mean())
+    assert [float(found[name]) for name in ("alpha_exponent", "batch_exponent")] == pytest.approx([a, b])
+    assert float(found["scatter"]) == 0.02  # the least
 
 
 # --- draws from a grid ---
@@ -196,43 +284,23 @@ def test_draws_follow_what_a_grid_cannot_see():
     assert found == pytest.approx(special.i1(0.5) / special.i0(0.5), abs=0.09)
 
 
-# --- spacing laws ---
+def test_cells_of_a_grid_have_their_middles():
+    box = _Box(np.zeros(1), np.eye(1), np.array([1.0]), np.array([3.0]))
+    points, sides = box.cells(4)
+    np.testing.assert_allclose(points[:, 0], [1.25, 1.75, 2.25, 2.75])
+    np.testing.assert_allclose(sides, 0.5)
 
 
-def test_the_width_of_many_pairs_is_an_inverse_chi():
-    """As of a few, ΣS²/2s² ~ χ²(2n); 3000 of them, whose likelihood is below the smallest number."""
-    (problem,) = collect_problems(student_spectra(replicas=3000), find_model("pair"))
-    square = (np.diff(problem.group.levels, axis=1)[:, 0] ** 2).sum()
-    found = _posterior_quantiles(find_model("pair"), "width", problem) * problem.data.scale
-    exact = np.sqrt(square / 2 / stats.chi2.isf((np.arange(400) + 0.5) / 400, 6000))
-    np.testing.assert_allclose(found[10:-10], exact[10:-10], rtol=1e-3)
+def test_a_box_holds_all_but_the_tails_of_a_skewed_law():
+    """x = log of a gamma variable of shape 0.3: both points where its density has fallen by e⁻²⁰, one at −67."""
 
+    def log_density(x):
+        return 0.3 * x[:, 0] - np.exp(np.minimum(x[:, 0], 700.0))
 
-def test_a_law_of_one_parameter_predicts_by_its_exact_posterior():
-    """Left out, S has the density S a Q^a/(Q + S²/2)^(a + 1) with a = n − 1 and Q = ΣS²/2 of the others."""
-    spectra = student_spectra(replicas=40)
-    (problem,) = collect_problems(spectra, find_model("pair"))
-    spacing = np.diff(problem.group.levels, axis=1)[:, 0] / problem.data.scale
-    rest, a = (spacing**2).sum() / 2 - spacing**2 / 2, len(spacing) - 1
-    exact = np.log(spacing) + np.log(a) + a * np.log(rest) - (a + 1) * np.log(rest + spacing**2 / 2)
-    for seed in (0, 1):
-        assert compare_laws(spectra, ("pair",), seed=seed).scores[0].elpd == pytest.approx(exact.sum(), abs=0.02)
-
-
-def test_ties_count_as_half_the_resolution():
-    """Two equal levels near 2, stored with 52 bits after the first."""
-    spectra = student_spectra(replicas=30)
-    levels = spectra.eigenvalue.values.astype(float)
-    levels[0, 0, 0, 1] = levels[0, 0, 0, 0]
-    (problem,) = collect_problems(spectra.assign(eigenvalue=(spectra.eigenvalue.dims, levels)), find_model("known-gap"))
-    found = _untied(problem)
-    assert problem.data.values.min() == 0
-    assert found.data.values.min() * found.data.scale == pytest.approx(2.0**-53 * np.abs(levels).max(), abs=0)
-
-
-def test_a_p_value_is_that_of_a_rank_either_way():
-    """Three of nine at or above: twice 3.5/10; the negative of a statistic has the same."""
-    values, replicated = np.array([6.5]), np.arange(1.0, 10.0)[:, None]
-    for sign in (1, -1):
-        found = _check(lambda row, sign=sign: float(sign * row[0]), values, replicated)
-        assert found.p_value == pytest.approx(0.7)
+    top = 0.3 * np.log(0.3) - 0.3
+    low, high = (
+        optimize.brentq(lambda x: log_density(np.array([[x]]))[0] - top + 20, *ends) for ends in ((-99, -1), (-1, 9))
+    )
+    box = _find_box(log_density, np.zeros(1), -np.inf)
+    found = box.points(np.stack([box.low, box.high]))[:, 0]
+    assert low - 30 < found[0] <= low < high <= found[1] < high + 30
