@@ -401,7 +401,15 @@ PLAN: dict[str, tuple[str, ...]] = {
     "inference._level_groups": _GROUPS,
     "inference.temperature._groups": _GROUPS,
     "inference.temperature._remarks": _GROUPS,
-    "inference.temperature._exact": ("tests/inference/test_exact_temperature.py",),
+    "inference.temperature._exact": (
+        *_of(
+            "inference/test_numbers",
+            "without_data_the_posterior_is_the_prior",
+            "a_response_multiplies_the_widths_in_the_likelihood",
+            "the_likelihood_of_a_whole_spectrum_is_the_integral_over_its_errors",
+        ),
+        "tests/inference/test_exact_temperature.py",
+    ),
     "inference.temperature._spectrum": _GROUPS,
     "inference.relative._variances": _RELATIVE,
     "inference.relative._levels": _RELATIVE,
@@ -597,6 +605,8 @@ REASONS: dict[tuple[str, str], str] = {
     ("inference.relative._fixed_point.strays", "0.0 → 0.5"):
         "equivalent: only two settings are left, and both are given the same",
     ("inference.relative._agreement._p_values", "1e-12 → 1.5e-12"): "a margin for rounding",
+    ("inference.recordings._combine.relative_log_temperatures", "1 → 2"):
+        "equivalent: the weights are divided by their sum",
     ("inference.recordings._combine.fit_rule", "1e-06 → 1.5e-06"): "a margin for rounding",
     ("inference.recordings._combine.fit_rule", "1e-06 → 1.5e-06 (2)"): "a margin for rounding",
     ("inference.recordings._rescale._momenta", "1e-09 → 1.5000000000000002e-09"):

@@ -11,7 +11,7 @@ from scipy import special, stats
 from coulombgas.inference._programs import SettingEnergies, SettingResponse
 from coulombgas.inference._settings import collect_settings
 from coulombgas.inference.temperature import _spectrum as spectrum
-from coulombgas.inference.temperature._exact import energy_likelihood
+from coulombgas.inference.temperature._exact import energy_likelihood, tabulate
 from coulombgas.inference.temperature._groups import _part, temperature_problem, width_problem
 from coulombgas.inference.temperature._remarks import _expected_shifts, remarks
 from coulombgas.inference.temperature._spectrum import (
@@ -72,6 +72,15 @@ def test_a_response_multiplies_the_widths_in_the_likelihood():
     found, middle = energy_likelihood(one)
     np.testing.assert_allclose(np.diff(found(np.log(temperature))), np.diff(expected), rtol=1e-6)
     assert middle == pytest.approx(np.log(energy.sum() / (2 * WIDTH2 * BATCH / ALPHA) / freedom.sum()))
+
+
+def test_without_data_the_posterior_is_the_prior():
+    """log T ~ N(0, 10), of which the first search reaches six standard deviations to either side."""
+    nodes, log_density = tabulate(np.zeros_like, 0.0)
+    assert nodes[[0, -1]] == pytest.approx([-60, 60])
+    share = np.cumsum(np.exp(log_density))
+    middle, upper = np.interp([0.5, 0.975], share / share[-1], nodes)
+    assert (middle, upper) == (pytest.approx(0.0, abs=0.1), pytest.approx(19.6, abs=0.1))
 
 
 def test_progress_of_an_ensemble_is_a_part_of_the_total():

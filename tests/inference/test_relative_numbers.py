@@ -158,18 +158,19 @@ def test_fewer_than_half_of_the_levels_may_be_left_out(hot, common):
     assert any("do not grow by one common factor" in one for one in fit.warnings) != common
 
 
-@pytest.mark.parametrize(("replicas", "denominator"), [(120, 57.0), (6, 1.0)])
+@pytest.mark.parametrize(("settings", "replicas", "denominator"), [(3, 120, 57.0), (3, 6, 1.0), (2, 120, 58.0)])
 @pytest.mark.parametrize("weights", [[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
-def test_a_level_is_compared_with_the_mean_by_an_f_law(replicas, denominator, weights):
-    """Three settings, two degrees of freedom over half the replicas less the settings; independent levels.
+def test_a_level_is_compared_with_the_mean_by_an_f_law(settings, replicas, denominator, weights):
+    """Degrees of freedom: settings less one, over half the replicas less the settings; independent levels.
 
     Level i less the mean has the variance Σ (δ_ij − w_j)² C_jj; one with all the weight agrees with itself.
     """
     rng = np.random.default_rng(4)
-    estimate, variance = rng.normal(size=(3, 3)), np.array([[0.1, 0.2, 0.3], [0.2, 0.2, 0.2], [0.3, 0.1, 0.1]])
+    estimate, variance = rng.normal(size=(settings, 3)), np.array([[0.1, 0.2, 0.3], [0.2, 0.2, 0.2], [0.3, 0.1, 0.1]])
+    variance = variance[:settings]
     found = _p_values(
         LogVariances(estimate, np.array([np.diag(row) for row in variance]), 2 * np.eye(3), replicas),
-        np.array(weights), np.arange(3),
+        np.array(weights), np.arange(settings),
     )  # fmt: skip
     for level in range(3):
         away = estimate[:, level] - estimate @ weights
@@ -178,4 +179,5 @@ def test_a_level_is_compared_with_the_mean_by_an_f_law(replicas, denominator, we
             assert found[level] == pytest.approx(1.0)
             continue
         away = away - np.average(away, weights=1 / own)
-        assert found[level] == pytest.approx(stats.f(2, denominator).sf((away**2 / own).sum() / 2))
+        freedom = settings - 1
+        assert found[level] == pytest.approx(stats.f(freedom, denominator).sf((away**2 / own).sum() / freedom))

@@ -15,7 +15,7 @@ from coulombgas._interval import Interval, summarise
 from coulombgas.inference import SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.inference._grid import _Box, _find_box, sample_grid
 from coulombgas.inference._parts import ScalingFit
-from coulombgas.inference.recordings._combine import relative_log_temperatures
+from coulombgas.inference.recordings._combine import group_temperatures, relative_log_temperatures
 from coulombgas.inference.recordings._noise_scale import NoiseScale, _fieller
 from coulombgas.inference.recordings._runs import RecordedRun
 from coulombgas.inference.recordings._verdict import judge
@@ -178,6 +178,15 @@ def test_measured_exponents_set_the_rate_by_their_ratio(laws, power):
     a, b = (rule.scaling.draws.get(name, 1.0) for name in ("alpha_exponent", "batch_exponent"))
     expected = np.ravel(0.1 * np.exp(b / np.maximum(a, 0.05) * np.log(4)))
     assert np.mean((expected >= found.lower) & (expected <= found.upper)) == pytest.approx(0.95, abs=2e-3)
+
+
+def test_the_temperature_of_a_group_is_its_noise_over_twice_the_rate():
+    _, run = one_run()
+    (layer,) = run.layers
+    found = group_temperatures([run])
+    assert list(found) == [f"w, {kind}" for kind, _ in layer.motion.groups]
+    for (value, error), (_, group) in zip(found.values(), layer.motion.groups, strict=True):
+        assert (value[0], error[0]) == pytest.approx((np.log(group.noise.mean / 0.2), group.log_error))
 
 
 def run_at(rate, batch, path="run"):
