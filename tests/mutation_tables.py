@@ -639,6 +639,8 @@ REASONS: dict[tuple[str, str], str] = {
         "from where ranks are counted before they become normal scores, which are centred: a choice",
     ("inference.temperature._groups.width_problem", "1 → 2"): "equivalent: another stream of random numbers",
     ("inference.temperature._spectrum.whole_spectrum", "2 → 3"): "equivalent: normal numbers that nothing uses",
+    ("inference.temperature._exact._of_energies", "2 → 3"):
+        "how far apart the nodes of a quadrature are, whose weights go along: a margin",
     ("inference.temperature._exact.of_energies_and_means", "2 → 3"):
         "about where an even sum over many widths begins and ends: a margin",
     ("motion._propagation.repulsion", "0.2 → 0.30000000000000004"):

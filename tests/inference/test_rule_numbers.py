@@ -15,6 +15,7 @@ from coulombgas._interval import Interval, summarise
 from coulombgas.inference import SettingFit, TemperatureFit, prior_sensitivity
 from coulombgas.inference._grid import _Box, _find_box, sample_grid
 from coulombgas.inference._parts import ScalingFit
+from coulombgas.inference._programs import SettingTemperatures
 from coulombgas.inference.recordings._combine import group_temperatures, relative_log_temperatures
 from coulombgas.inference.recordings._noise_scale import NoiseScale, _fieller
 from coulombgas.inference.recordings._runs import RecordedRun
@@ -23,6 +24,7 @@ from coulombgas.inference.scaling._rule import (
     fit_log_temperatures,
     initial_rule,
     rule_data,
+    rule_problem,
     scaling_log_likelihood,
     summarise_rule,
 )
@@ -248,6 +250,9 @@ def test_independent_draws_count_as_many():
     fit = fit_log_temperatures(alpha, batch, np.log(alpha / batch), np.full(4, 0.1), **options)
     assert fit.ess == pytest.approx(4000, rel=0.2)
     assert fit.r_hat == pytest.approx(1.0, abs=0.01)
+    shown = summarise(fit.draws["batch_exponent"])
+    assert fit.batch_exponent == shown
+    assert fit.wider_prior["batch_exponent"].sd > 1.1 * shown.sd  # another law
     assert not any("chains disagree" in one for one in fit.warnings)
     apart = {name: np.stack([value + np.arange(4)[:, None]] * 2) for name, value in fit.draws.items()}
     wrong = summarise_rule(apart, 0, (True, True), alpha, batch, "made up")
@@ -272,6 +277,8 @@ def test_a_rule_without_scatter_is_where_its_search_starts(free):
     assert float(found["_level"]) == pytest.approx(mean.mean())
     assert [float(found[name]) for name in ("alpha_exponent", "batch_exponent")] == pytest.approx([a, b])
     assert float(found["scatter"]) == 0.02  # the least
+    data = SettingTemperatures(np.zeros((2, 16)), np.ones((2, 16)), rule_data(alpha, batch, free))
+    assert {start.shape for start in rule_problem(data).start.values()} == {(2,)}  # of two problems
 
 
 # --- draws from a grid ---
