@@ -298,18 +298,22 @@ _DATA = _of(
     "inference/test_data_checks", "many_moving_levels_are_counted", "means_that_still_move_are_named",
     "agreement_and_a_single_group_are_silent", "agreement_of_variances_is_that_of_bartlett",
     "one_group_against_the_others", "every_group_disagrees",
-    "snapshots_of_several_runs_one_after_the_other_are_found",
+    "snapshots_of_several_runs_one_after_the_other_are_found", "copies_are_counted",
     "p_values_of_order_hold_for_any_order_of_independent_replicas",
 )  # fmt: skip
-_GROUPS = _but("inference/test_level_groups", "tempering_leaves_the_mean_temperature")
-_RELATIVE = ("tests/inference/test_relative.py",)
-_RECORDINGS = _of(
+_CHECK_NUMBERS = "tests/inference/test_check_numbers.py"
+_INFERENCE_NUMBERS = "tests/inference/test_numbers.py"
+_GROUPS = (*_but("inference/test_level_groups", "tempering_leaves_the_mean_temperature"), _INFERENCE_NUMBERS)
+_RELATIVE = ("tests/inference/test_relative_numbers.py", "tests/inference/test_relative.py")
+_RULE_NUMBERS = "tests/inference/test_rule_numbers.py"
+_RECORDINGS = (_RULE_NUMBERS, *_of(
     "inference/test_recordings", "laws_of_equal_temperature", "the_linear_rule_is_distinguished_from_others",
     "an_undecided_rule_names_the_data_that_would_decide", "the_noise_scale_has_an_interval_that_holds",
     "the_sd_of_the_noise_scale_is_the_scatter_of_the_ratio",
     "groups_that_differ_by_more_than_their_errors_widen_them_by_as_much",
-)  # fmt: skip
-_EXACT = ("tests/inference/test_exact_posteriors.py",)
+))  # fmt: skip
+_EXACT = ("tests/inference/test_exact_posteriors.py", _RULE_NUMBERS)
+_LAWS = ("tests/inference/test_law_numbers.py", "tests/inference/test_exact_posteriors.py")
 _SMALL = ("tests/motion/test_small_data.py",)
 _MOTION = (
     "tests/motion/test_moves_of_levels.py",
@@ -410,13 +414,21 @@ PLAN: dict[str, tuple[str, ...]] = {
     "networks._analysis": (*_ANALYSIS, "tests/networks/test_edge.py", _NUMBERS),
     "networks._spacings": (*_ANALYSIS, _NUMBERS),
     "networks._training": ("tests/networks/test_window.py",),
-    "inference._data_checks": _DATA,
-    "inference._scrutiny": (*_DATA, "tests/inference/test_scrutiny.py"),
-    "inference._level_space": ("tests/inference/test_level_space.py",),
+    "inference._data_checks": (*_DATA, _CHECK_NUMBERS),
+    "inference._scrutiny": (*_DATA, _CHECK_NUMBERS, "tests/inference/test_scrutiny.py"),
+    "inference._level_space": ("tests/inference/test_level_space.py", _CHECK_NUMBERS),
     "inference._level_groups": _GROUPS,
     "inference.temperature._groups": _GROUPS,
     "inference.temperature._remarks": _GROUPS,
-    "inference.temperature._exact": ("tests/inference/test_exact_temperature.py",),
+    "inference.temperature._exact": (
+        *_of(
+            "inference/test_numbers",
+            "without_data_the_posterior_is_the_prior",
+            "a_response_multiplies_the_widths_in_the_likelihood",
+            "the_likelihood_of_a_whole_spectrum_is_the_integral_over_its_errors",
+        ),
+        "tests/inference/test_exact_temperature.py",
+    ),
     "inference.temperature._spectrum": _GROUPS,
     "inference.relative._variances": _RELATIVE,
     "inference.relative._levels": _RELATIVE,
@@ -586,11 +598,11 @@ PLAN: dict[str, tuple[str, ...]] = {
     "theory._gauge": _MATRICES,
     "theory._optimizer_map": _MATRICES,
     "theory._linear_noise": _LINEAR,
-    "inference._grid": ("tests/inference/test_grid.py",),
+    "inference._grid": ("tests/inference/test_grid.py", _RULE_NUMBERS),
     "inference.scaling._exact": _of("inference/test_scaling", "independent_draws_have_the_posterior_of_the_program"),
     "inference.scaling._rule": _EXACT,
-    "inference.spacing_laws._criticism": (*_EXACT, "tests/inference/test_level_statistics.py"),
-    "inference.spacing_laws._compare": _EXACT,
+    "inference.spacing_laws._criticism": (*_LAWS, _RULE_NUMBERS, "tests/inference/test_level_statistics.py"),
+    "inference.spacing_laws._compare": _LAWS,
 }
 """Module below ``coulombgas`` → the tests that claim it."""
 
@@ -604,6 +616,8 @@ REASONS: dict[tuple[str, str], str] = {
     ("inference.scaling._rule.identified_exponents", "1e-06 → 1.5e-06"): "a margin for rounding",
     ("inference.spacing_laws._compare._posterior_quantiles", "7 → 8"):
         "how far the grid of a posterior reaches, in standard deviations: a choice",
+    ("inference.spacing_laws._compare._posterior_quantiles", "0.5 → 0.75"):
+        "a quarter of a step of 400 quantiles, 0.003 standard deviations, which the quadrature does not resolve",
     ("theory._moments._mean", "32 → 33"): "how many draws are computed at once: speed alone",
     ("models._matrix_dyson.MatrixDyson.gradient",
      "drift - trailing_ones(scale, weights) * draws → drift + trailing_ones(scale, weights) * draws"):
@@ -654,10 +668,46 @@ REASONS: dict[tuple[str, str], str] = {
     ("motion._stationarity._reverting", "memory * rest[:-1] → memory / rest[:-1]"):
         "steps of the simulated null law, whose statistic is a ratio that hardly depends on their law",
     ("inference._level_groups.inflation", "0 → 1"): "equivalent: all groups of a setting have the same replicas",
+    ("inference._data_checks._paired", "0.0 → 0.5"):
+        "equivalent: times the number of tests, two for each level, such a p-value is 1 all the same",
+    ("inference._level_space._transformations", "sigma_h2 * flat → sigma_h2 / flat"):
+        "equivalent: ones give the slopes their shape",
+    ("inference.temperature._groups._energies", "0 → 1"):
+        "equivalent: a constant response is the same at every temperature of its grid",
+    ("inference.recordings._rescale._descent", "0 → 1"): "equivalent: an exponent of exactly zero is never drawn",
+    ("inference.scaling._rule.scaling_log_likelihood", "1 → 2"):
+        "a size of −2 in a reshape, where NumPy takes any negative one as the size to be found",
+    ("inference.relative._variances.common_weights",
+     "cautious / np.diag(cautious).min() → cautious * np.diag(cautious).min()"):
+        "equivalent but for rounding: the weights are divided by their sum",
+    ("inference.relative._fixed_point.strays", "0.0 → 0.5"):
+        "equivalent: only two settings are left, and both are given the same",
+    ("inference.relative._agreement._p_values", "1e-12 → 1.5e-12"): "a margin for rounding",
+    ("inference.recordings._combine.relative_log_temperatures", "1 → 2"):
+        "equivalent: the weights are divided by their sum",
+    ("inference.recordings._combine.fit_rule", "1e-06 → 1.5e-06"): "a margin for rounding",
+    ("inference.recordings._combine.fit_rule", "1e-06 → 1.5e-06 (2)"): "a margin for rounding",
+    ("inference.recordings._rescale._momenta", "1e-09 → 1.5000000000000002e-09"):
+        "how near a momentum may be to 1: a margin",
+    ("inference._grid._tempered", "1e-12 → 1.5e-12"): "where a search without an end is given up: a margin",
+    ("inference.scaling._exact._Regression.__init__", "_FARTHEST * self.scatter_sd → _FARTHEST / self.scatter_sd"):
+        "how far the grid of the scatter reaches, 6 standard deviations of its prior or more: a margin",
+    ("inference.scaling._exact._Regression.__init__", "1.0 → 1.5"):
+        "how far the grid of the scatter reaches, 6 standard deviations of its prior or more: a margin",
+    ("inference.scaling._exact._Regression.draw_coefficients",
+     "mean + root @ rng.standard_normal((len(scatter)... → mean - root @ rng.standard_normal((len(scatter)..."):
+        "equivalent: the draws are normal, and so the same in law with the other sign",
+    ("inference.scaling._exact._Regression.draw_coefficients", "1 → 2"): "equivalent: normal numbers that nothing uses",
+    ("inference.relative._agreement._p_values",
+     "1e-12 * np.einsum('sii->si', covariance) → 1e-12 / np.einsum('sii->si', covariance)"): "a margin for rounding",
     ("inference.temperature._remarks.with_input_scatter", "1000000000.0 → 1500000000.0"):
         "equivalent: the seed of the draws becomes another one",
-    ("inference.temperature._spectrum.spectrum_response", "linear_share(model, theory) → linear_share(theory, model)"):
-        "called by fits of the whole spectrum only, whose tests are too slow for the plan",
+    ("inference.temperature._remarks.with_input_scatter",
+     "1000000000.0 * setting.learning_rate → 1000000000.0 / setting.learning_rate"):
+        "equivalent: the seed of the draws becomes another one",
+    ("inference.temperature._remarks.with_input_scatter",
+     "fit.temperature_draws * np.exp(-size * rng.stan... → fit.temperature_draws / np.exp(-size * rng.stan..."):
+        "equivalent: the draws are normal about zero, and so the same in law with the other sign",
     ("networks._analysis.analyse", "0.5 → 0.75"): "equivalent: the search for spikes refuses the same numbers",
     ("networks._spacings.spacing_statistics", "4 → 5"):
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",
@@ -667,6 +717,8 @@ REASONS: dict[tuple[str, str], str] = {
         "from where ranks are counted before they become normal scores, which are centred: a choice",
     ("inference.temperature._groups.width_problem", "1 → 2"): "equivalent: another stream of random numbers",
     ("inference.temperature._spectrum.whole_spectrum", "2 → 3"): "equivalent: normal numbers that nothing uses",
+    ("inference.temperature._exact._of_energies", "2 → 3"):
+        "how far apart the nodes of a quadrature are, whose weights go along: a margin",
     ("inference.temperature._exact.of_energies_and_means", "2 → 3"):
         "about where an even sum over many widths begins and ends: a margin",
     ("motion._propagation.repulsion", "0.2 → 0.30000000000000004"):
