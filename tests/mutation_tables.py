@@ -713,10 +713,7 @@ REASONS: dict[tuple[str, str], str] = {
         "the longest window of number variance and rigidity, a quarter of the spectrum: a choice",
     ("spectra._gram._kurtosis", "1e-12 * m2 → 1e-12 / m2"): "a margin for rounding",
     ("networks._tail._bootstrap", "8 → 9"): "the fewest copies, where the levels are too many for more: a choice",
-    ("inference._data_checks._order_p_value", "0.5 → 0.75"):
-        "from where ranks are counted before they become normal scores, which are centred: a choice",
     ("inference.temperature._groups.width_problem", "1 → 2"): "equivalent: another stream of random numbers",
-    ("inference.temperature._spectrum.whole_spectrum", "2 → 3"): "equivalent: normal numbers that nothing uses",
     ("inference.temperature._exact._of_energies", "2 → 3"):
         "how far apart the nodes of a quadrature are, whose weights go along: a margin",
     ("inference.temperature._exact.of_energies_and_means", "2 → 3"):
