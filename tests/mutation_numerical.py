@@ -234,11 +234,12 @@ def _tell(line: str) -> None:
 
 
 def named_table(rows: Sequence[tuple[Named, bool]]) -> str:
-    """Mutant and the test that kills it, as Markdown."""
+    """Mutant and the test that kills it, in words that a narrow page can break, as Markdown."""
     lines = ["| module | mutant | noticed by |", "| --- | --- | --- |"]
     for case, alive in rows:
         file, test = case.test.removeprefix("tests/").split("::")
-        lines.append(f"| `{case.module}` | {case.what} | {'**nothing**' if alive else f'`{file}` `{test}`'} |")
+        words = test.removeprefix("test_").replace("_", " ")
+        lines.append(f"| `{case.module}` | {case.what} | {'**nothing**' if alive else f'{words} (`{file}`)'} |")
     return "\n".join(lines) + "\n"
 
 
